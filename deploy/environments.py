@@ -1,0 +1,156 @@
+"""What differs between environments, and nothing secret: `.env.<name>` read once into a frozen EnvironmentConfig.
+
+KEYS is the one place where a key is declared: its type, default and help. The documentation is made from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from deploy.dotenv import read_bindings
+from deploy.errors import ConfigurationError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("local", "staging", "production")
+
+
+@dataclass(frozen=True)
+class ResourceLimits:
+    """How many runs at once, and the wall clock each may take, in seconds."""
+
+    num_runners: int
+    timeout: float
+
+
+@dataclass(frozen=True)
+class EnvironmentConfig:
+    """One environment. URLs end in `/`; `deployment_target` is the Fly app, or `localhost`."""
+
+    name: str
+    api_url: str
+    frontend_url: str
+    deployment_target: str
+    pages_project: str
+    branch: str
+    resource_limits: ResourceLimits
+
+    @property
+    def service_url(self) -> str:
+        """The backend's root, where /healthz and /version are; ends in `/`."""
+        return self.api_url.removesuffix("api/v1/")
+
+    @property
+    def service_host(self) -> str:
+        """Host name that reaches the backend."""
+        return urlsplit(self.api_url).hostname or ""
+
+    @property
+    def frontend_host(self) -> str:
+        """Host name that serves the page."""
+        return urlsplit(self.frontend_url).hostname or ""
+
+    @property
+    def fly_toml(self) -> Path:
+        """The Fly configuration of this environment."""
+        return ROOT / "deploy" / f"fly.{self.name}.toml"
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an http(s) URL")
+    if not parts.path.endswith("/") or parts.query or parts.fragment:
+        raise ValueError("must end in / and have no query")
+    return text
+
+
+def _api_url(text: str) -> str:
+    if not _url(text).endswith("/api/v1/"):
+        raise ValueError("must end in /api/v1/")
+    return text
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) < 1:
+        raise ValueError("is not a whole number from 1 to 9999")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or float(text) <= 0:
+        raise ValueError("is not a number of seconds above 0")
+    return float(text)
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", text):
+        raise ValueError("is not a name of lower-case letters, digits and hyphens")
+    return text
+
+
+def _branch(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", text) or ".." in text:
+        raise ValueError("is not a branch name")
+    return text
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of `.env.<name>`: `parse` raises ValueError with what is wrong; no `default` means it must be given."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    default: str | None = None
+
+
+KEYS: tuple[Key, ...] = (
+    Key("API_URL", _api_url, "where the runner's API answers; ends in /api/v1/"),
+    Key("FRONTEND_URL", _url, "where the page is served; ends in /"),
+    Key("DEPLOYMENT_TARGET", _name, "the Fly app that runs the backend, or localhost"),
+    Key("PAGES_PROJECT", _name, "the Cloudflare Pages project that serves the page", default="none"),
+    Key("BRANCH", _branch, "the git branch this environment is deployed from", default="main"),
+    Key("NUM_RUNNERS", _count, "how many programs one machine runs at once"),
+    Key("TIMEOUT", _seconds, "wall clock of one program, in seconds", default="10"),
+)
+
+
+def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
+    """Read `.env.<name>`. Raises UsageError for an unknown name, ConfigurationError (file, line, key) for the rest."""
+    if name not in NAMES:
+        raise UsageError(f"unknown environment {name!r}; use one of {', '.join(NAMES)}")
+    file = root / f".env.{name}"
+    declared = {key.name: key for key in KEYS}
+    values: dict[str, Any] = {}
+    for binding in read_bindings(file):
+        key = declared.get(binding.key)
+        if key is None:
+            raise ConfigurationError(file.name, binding.line, binding.key, f"unknown key; known are {', '.join(declared)}")
+        values[key.name] = _parsed(file, binding.line, key, binding.value)
+    for key in KEYS:
+        if key.name in values:
+            continue
+        if key.default is None:
+            raise ConfigurationError(file.name, 0, key.name, f"is missing: {key.help}")
+        values[key.name] = _parsed(file, 0, key, key.default)
+    return EnvironmentConfig(
+        name=name,
+        api_url=values["API_URL"],
+        frontend_url=values["FRONTEND_URL"],
+        deployment_target=values["DEPLOYMENT_TARGET"],
+        pages_project=values["PAGES_PROJECT"],
+        branch=values["BRANCH"],
+        resource_limits=ResourceLimits(values["NUM_RUNNERS"], values["TIMEOUT"]),
+    )
+
+
+def _parsed(file: Path, line: int, key: Key, text: str) -> Any:
+    try:
+        return key.parse(text)
+    except ValueError as wrong:
+        raise ConfigurationError(file.name, line, key.name, f"{text!r} {wrong} ({key.help})") from None

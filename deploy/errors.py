@@ -1,0 +1,83 @@
+"""What can go wrong in the pipeline, as one tree. Every message ends with what to do next.
+
+DeployError                     exit 1: the work failed
+├── UsageError                  exit 2: the command or its surroundings are wrong; nothing was tried
+│   ├── ConfigurationError      a settings file: names file, line and key
+│   ├── TokenMissing            names the token and where it may stand
+│   └── MachineLacks            a program or package this machine needs: names the exact command
+├── BuildFailed                 an image or a bundle could not be made; carries the log's path
+├── NotProven                   a gate refused a promotion; carries each reason
+├── RolloutFailed               a deployment failed and was taken back
+├── SuiteFailed                 a suite found something wrong
+└── LedgerError                 the ledger could not be read or written
+    └── LedgerMoved             somebody else wrote first: read again
+(platforms/errors.py grows its own branch, PlatformError, from DeployError.)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DeployError(Exception):
+    """The work failed. `exit_code` is what the command returns; `log` is where the whole story is, when kept."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+class UsageError(DeployError):
+    """The command was used wrongly, or something it needs is missing; nothing was tried."""
+
+    exit_code = 2
+
+
+class ConfigurationError(UsageError):
+    """A settings file is wrong.
+
+    Names the file, the line (1-based, 0 when the whole file is meant) and the key.
+    """
+
+    def __init__(self, file: Path | str, line: int, key: str, problem: str) -> None:
+        place = f"{file}:{line}" if line else str(file)
+        super().__init__(f"{place}: {key}: {problem}" if key else f"{place}: {problem}")
+        self.file, self.line, self.key = str(file), line, key
+
+
+class TokenMissing(UsageError):
+    """A verb needs a token that is neither in the process environment nor in the secrets file."""
+
+
+class MachineLacks(UsageError):
+    """This machine lacks a program; the message holds the exact command that installs it."""
+
+
+class BuildFailed(DeployError):
+    """An artifact could not be built."""
+
+
+class NotProven(DeployError):
+    """A gate refused. `reasons` holds one sentence each."""
+
+    def __init__(self, message: str, reasons: list[str]) -> None:
+        super().__init__(message)
+        self.reasons = reasons
+
+
+class RolloutFailed(DeployError):
+    """A deployment failed; the message says whether the previous release serves again."""
+
+
+class SuiteFailed(DeployError):
+    """A suite found something wrong with an environment."""
+
+
+class LedgerError(DeployError):
+    """The ledger could not be read or written."""
+
+
+class LedgerMoved(LedgerError):
+    """Compare-and-swap lost: somebody else wrote to the ledger first."""
