@@ -28,19 +28,25 @@ def read_bindings(file: Path) -> Iterator[Line]:
     try:
         stream = file.open(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigurationError(file.name, 0, "", "is missing; every environment has one at the repository's root") from None
+        raise ConfigurationError(
+            file.name, 0, "", "is missing; every environment has one at the repository's root"
+        ) from None
     seen: dict[str, int] = {}
     with stream:
         for binding in parse_stream(stream):
             leading = len(binding.original.string) - len(binding.original.string.lstrip("\n"))
             line = binding.original.line + leading
             if binding.error:
-                raise ConfigurationError(file.name, line, "", f"cannot be read: {binding.original.string.strip()[:20]!r}")
+                raise ConfigurationError(
+                    file.name, line, "", f"cannot be read: {binding.original.string.strip()[:20]!r}"
+                )
             if binding.key is None:
                 continue
             if binding.value is None:
                 raise ConfigurationError(file.name, line, binding.key, "has no value; write KEY=value")
             if binding.key in seen:
-                raise ConfigurationError(file.name, line, binding.key, f"is set twice; first on line {seen[binding.key]}")
+                raise ConfigurationError(
+                    file.name, line, binding.key, f"is set twice; first on line {seen[binding.key]}"
+                )
             seen[binding.key] = line
             yield Line(binding.key, binding.value, line)

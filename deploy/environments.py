@@ -130,7 +130,9 @@ def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
     for binding in read_bindings(file):
         key = declared.get(binding.key)
         if key is None:
-            raise ConfigurationError(file.name, binding.line, binding.key, f"unknown key; known are {', '.join(declared)}")
+            raise ConfigurationError(
+                file.name, binding.line, binding.key, f"unknown key; known are {', '.join(declared)}"
+            )
         values[key.name] = _parsed(file, binding.line, key, binding.value)
     for key in KEYS:
         if key.name in values:

@@ -86,7 +86,9 @@ def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.en
     values: dict[str, Secret] = {}
     if file.exists():
         if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigurationError(file.name, 0, "", f"others on this machine may read it; run: chmod 600 {file.name}")
+            raise ConfigurationError(
+                file.name, 0, "", f"others on this machine may read it; run: chmod 600 {file.name}"
+            )
         for binding in read_bindings(file):
             if binding.key not in TOKEN_NAMES:
                 known = ", ".join(TOKEN_NAMES)

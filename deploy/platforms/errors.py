@@ -1,0 +1,86 @@
+"""Errors of the platforms; context (what was asked, status, request id) is attached in one place, `http.py`.
+
+PlatformError(DeployError)      a platform refused or failed
+├── Unreachable                 no answer: the network, or the platform; says nothing about the release
+├── RateLimited                 429 until the budget was used up; says nothing about the release
+├── Unauthorized                401: the token is wrong or expired
+├── Forbidden                   403: the token is good for something else
+├── NotFound                    404
+├── Conflict                    409, 412: somebody else changed it
+├── TimedOut                    408: the state waited for was not reached
+└── Malformed                   the answer is not what the platform documents
+"""
+
+from __future__ import annotations
+
+from deploy.errors import DeployError
+
+
+class PlatformError(DeployError):
+    """A platform refused or failed. `status` is the HTTP status (0: no answer), `request_id` the platform's own."""
+
+    suggestion = "look at the platform's status page, then run the command again"
+
+    def __init__(self, asked: str, status: int, detail: str, request_id: str = "") -> None:
+        trace = f", request {request_id}" if request_id else ""
+        self.asked, self.status, self.detail, self.request_id = asked, status, detail, request_id
+        super().__init__(f"{asked}: {detail} (status {status}{trace}); {self.suggestion}")
+
+
+class Unreachable(PlatformError):
+    """No answer came."""
+
+    suggestion = "check the network and the platform's status, then run the command again"
+
+
+class RateLimited(PlatformError):
+    """The platform asks to go slower."""
+
+    suggestion = "wait a minute, then run the command again"
+
+
+class Unauthorized(PlatformError):
+    """The platform does not know the token."""
+
+    suggestion = "create a new token and set it where the old one stood"
+
+
+class Forbidden(PlatformError):
+    """The token does not act on this resource."""
+
+    suggestion = "use the token of this environment"
+
+
+class NotFound(PlatformError):
+    """There is no such thing."""
+
+    suggestion = "check the name, or create it first"
+
+
+class Conflict(PlatformError):
+    """Somebody else holds or has changed it."""
+
+    suggestion = "see who deploys now (invoke status), then run the command again"
+
+
+class TimedOut(PlatformError):
+    """The state waited for was not reached in time."""
+
+    suggestion = "look at the machine's logs and checks"
+
+
+class Malformed(PlatformError):
+    """The answer does not have the documented shape."""
+
+    suggestion = "check the base address"
+
+
+BY_STATUS: dict[int, type[PlatformError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    408: TimedOut,
+    409: Conflict,
+    412: Conflict,
+    429: RateLimited,
+}

@@ -1,0 +1,59 @@
+"""The Fly client of one app: its resources over one sender."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from deploy.platforms.errors import NotFound
+from deploy.platforms.fly.machines import MachineClient
+from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
+from deploy.secrets import Secret
+
+
+class FlyClient:
+    """Acts on one app with that app's token; `base_url` is the server, without `/v1`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        app: str,
+        token: Secret,
+        *,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.app = app
+        self.sender = Sender(
+            base_url.rstrip("/") + "/v1",
+            fly_authorization(token),
+            request_id_header="fly-request-id",
+            patience=patience,
+            transport=transport,
+        )
+        self.machines = MachineClient(self.sender, app)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.sender.close()
+
+    def app_exists(self) -> bool:
+        """Whether the app exists and the token acts on it."""
+        try:
+            self.sender.send("GET", f"/apps/{self.app}", asked=f"look at app {self.app}")
+        except NotFound:
+            return False
+        return True
+
+    def create_app(self, organization: str, network: str) -> None:
+        """Create the app, in a private network of its own."""
+        body = {"app_name": self.app, "name": self.app, "org_slug": organization, "network": network}
+        self.sender.send("POST", "/apps", json=body, asked=f"create app {self.app}")
+
+    def set_secrets(self, values: dict[str, str | None]) -> int:
+        """Set (or with None, remove) app secrets; returns the version that machines must have at least."""
+        asked = f"set {len(values)} secrets of {self.app}"
+        response = self.sender.send("POST", f"/apps/{self.app}/secrets", json={"values": values}, asked=asked)
+        answer: dict[str, Any] = json_of(response, asked)
+        return int(answer.get("version") or answer.get("Version") or 0)

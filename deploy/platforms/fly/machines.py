@@ -1,0 +1,174 @@
+"""Machines of one app: create, wait, cordon, metadata, leases. Shapes as Fly documents them, less what is unused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.platforms.errors import Malformed, NotFound, TimedOut
+from deploy.platforms.http import Sender, json_of
+
+GONE = frozenset({"destroyed", "destroying", "replaced"})
+
+
+@dataclass(frozen=True)
+class Check:
+    """One health check's last word: passing, warning or critical."""
+
+    name: str
+    status: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine as last seen."""
+
+    id: str
+    name: str
+    state: str
+    region: str
+    instance_id: str
+    image: str
+    digest: str
+    metadata: dict[str, str]
+    checks: tuple[Check, ...]
+    cordoned: bool
+    config: dict[str, Any] = field(repr=False, default_factory=dict)
+
+    @property
+    def healthy(self) -> bool:
+        """At least one check reported, and all that reported pass. A fresh machine has none, and is not healthy."""
+        return self.state == "started" and bool(self.checks) and all(c.status == "passing" for c in self.checks)
+
+
+def parse_machine(body: Any) -> Machine:
+    """A Machine from the API's JSON; raises Malformed when id or state are missing."""
+    if not isinstance(body, dict) or not body.get("id") or not body.get("state"):
+        raise Malformed("read a machine", 200, "the answer has no id or state")
+    config = body.get("config") or {}
+    image = body.get("image_ref") or {}
+    return Machine(
+        id=body["id"],
+        name=body.get("name", ""),
+        state=body["state"],
+        region=body.get("region", ""),
+        instance_id=body.get("instance_id", ""),
+        image=config.get("image", ""),
+        digest=image.get("digest") or "",
+        metadata=dict(config.get("metadata") or {}),
+        checks=tuple(
+            Check(c.get("name", ""), c.get("status", ""), c.get("output", "")) for c in body.get("checks") or []
+        ),
+        cordoned=bool(body.get("cordoned", False)),
+        config=config,
+    )
+
+
+class MachineClient:
+    """Machines of one app."""
+
+    def __init__(self, sender: Sender, app: str) -> None:
+        self._sender = sender
+        self._base = f"/apps/{app}/machines"
+        self._app = app
+        self._nonces: dict[str, str] = {}
+
+    def list(self, **metadata: str) -> list[Machine]:
+        """All machines that are not gone; with keywords, those whose metadata has these values."""
+        asked = f"list machines of {self._app}"
+        params = {f"metadata.{key}": value for key, value in metadata.items()}
+        answer = json_of(self._sender.send("GET", self._base, params=params, asked=asked), asked)
+        if not isinstance(answer, list):
+            raise Malformed(asked, 200, "the answer is not a list")
+        return [machine for machine in map(parse_machine, answer) if machine.state not in GONE]
+
+    def get(self, machine_id: str) -> Machine:
+        """One machine."""
+        asked = f"look at machine {machine_id}"
+        return parse_machine(json_of(self._sender.send("GET", f"{self._base}/{machine_id}", asked=asked), asked))
+
+    def create(self, name: str, region: str, config: dict[str, Any], *, register: bool = True) -> Machine:
+        """Create and launch a machine; with `register` False the proxy sends it no requests until it is uncordoned."""
+        asked = f"create machine {name} of {self._app}"
+        body = {"name": name, "region": region, "config": config, "skip_service_registration": not register}
+        return parse_machine(json_of(self._sender.send("POST", self._base, json=body, asked=asked), asked))
+
+    def wait(self, machine: Machine, state: str, timeout: float = 60) -> None:
+        """Return when the machine is in `state`; raises TimedOut after `timeout` s (one call waits 60 at most)."""
+        asked = f"wait for machine {machine.id} to be {state}"
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimedOut(asked, 408, f"not {state} after {timeout:.0f} s")
+            params = {"state": state, "timeout": max(1, min(60, int(left))), "instance_id": machine.instance_id or None}
+            answer = self._sender.send(
+                "GET", f"{self._base}/{machine.id}/wait", params=params, asked=asked, accept=frozenset({408})
+            )
+            if answer.status_code != 408:
+                return
+
+    def stop(self, machine_id: str) -> None:
+        """Ask the machine to stop; its own kill signal and timeout apply."""
+        self._act(machine_id, "stop")
+
+    def start(self, machine_id: str) -> None:
+        """Start a stopped machine."""
+        self._act(machine_id, "start")
+
+    def cordon(self, machine_id: str) -> None:
+        """The proxy sends it no new requests."""
+        self._act(machine_id, "cordon")
+
+    def uncordon(self, machine_id: str) -> None:
+        """The proxy sends it requests."""
+        self._act(machine_id, "uncordon")
+
+    def destroy(self, machine_id: str) -> None:
+        """Destroy the machine, running or not; one that is gone already is fine."""
+        asked = f"destroy machine {machine_id}"
+        path = f"{self._base}/{machine_id}"
+        try:
+            self._sender.send("DELETE", path, params={"force": "true"}, headers=self._nonce(machine_id), asked=asked)
+        except NotFound:
+            return
+        finally:
+            self._nonces.pop(machine_id, None)
+
+    def set_metadata(self, machine_id: str, key: str, value: str) -> None:
+        """Set one metadata value."""
+        asked = f"set metadata {key} of machine {machine_id}"
+        path = f"{self._base}/{machine_id}/metadata/{key}"
+        self._sender.send("POST", path, json={"value": value}, headers=self._nonce(machine_id), asked=asked)
+
+    @contextmanager
+    def leased(self, machine_id: str, description: str, ttl: int = 30) -> Iterator[None]:
+        """Hold the machine's lease: others get 409 meanwhile. A lease whose holder dies ends after `ttl` seconds."""
+        asked = f"lease machine {machine_id}"
+        path = f"{self._base}/{machine_id}/lease"
+        body = {"ttl": ttl, "description": description}
+        answer = json_of(self._sender.send("POST", path, json=body, asked=asked), asked)
+        nonce = (answer.get("data") or {}).get("nonce")
+        if not nonce:
+            raise Malformed(asked, 200, "the lease has no nonce")
+        self._nonces[machine_id] = nonce
+        try:
+            yield
+        finally:
+            if held := self._nonces.pop(machine_id, None):
+                headers = {"fly-machine-lease-nonce": held}
+                self._sender.send("DELETE", path, headers=headers, asked=asked, accept=frozenset({404, 409}))
+
+    def _nonce(self, machine_id: str) -> dict[str, str]:
+        nonce = self._nonces.get(machine_id)
+        return {"fly-machine-lease-nonce": nonce} if nonce else {}
+
+    def _act(self, machine_id: str, verb: str) -> None:
+        # Each of these names a state to be in, so asking twice does no harm.
+        path = f"{self._base}/{machine_id}/{verb}"
+        asked = f"{verb} machine {machine_id}"
+        self._sender.send("POST", path, headers=self._nonce(machine_id), asked=asked, idempotent=True)

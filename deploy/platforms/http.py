@@ -1,0 +1,187 @@
+"""The one send function under every client: authentication, retries, and errors with their context.
+
+Retried: what never reached the platform (no connection could be made), 429, and for idempotent methods also a lost
+answer and 502, 503, 504. A POST that may have taken effect is never sent twice here: only its caller can know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import tenacity
+
+from deploy.platforms.errors import BY_STATUS, Malformed, PlatformError, Unreachable
+from deploy.secrets import Secret
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+PASSING = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to try again: `attempts` in all, waiting `first` seconds, doubling up to `longest`, with jitter."""
+
+    attempts: int = 6
+    first: float = 0.5
+    longest: float = 8.0
+
+
+class _Passing(Exception):
+    """An answer worth another try; carries it in case no try is left."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+
+
+class Sender:
+    """Sends requests to one platform at `base_url`; `authorize` yields the Authorization header's value."""
+
+    def __init__(
+        self,
+        base_url: str,
+        authorize: Callable[[], str],
+        *,
+        request_id_header: str = "x-request-id",
+        patience: Patience = Patience(),
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._authorize = authorize
+        self._request_id_header = request_id_header
+        self._patience = patience
+        timeout = httpx.Timeout(30, read=75)  # the longest documented wait is 60 s
+        self._client = httpx.Client(timeout=timeout, transport=transport, follow_redirects=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        asked: str,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        content: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: frozenset[int] = frozenset(),
+        idempotent: bool | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """Send one request and return the answer: 2xx, or a status in `accept`; anything else is a PlatformError.
+
+        `asked` says in words what is asked ("create a machine of runner"), for the error's text. A `path` that begins
+        with http is used as it is.
+        """
+        url = path if path.startswith("http") else self.base_url + path
+        again = method in IDEMPOTENT if idempotent is None else idempotent
+        clean = {key: value for key, value in (params or {}).items() if value is not None}
+
+        def once() -> httpx.Response:
+            sent = dict(headers or {})
+            if value := self._authorize():
+                sent.setdefault("Authorization", value)
+            response = self._client.request(
+                method, url, params=clean or None, json=json, content=content, headers=sent, **more
+            )
+            if response.status_code == 429 or (again and response.status_code in PASSING):
+                raise _Passing(response)
+            return response
+
+        try:
+            response = self._retrying(again)(once)
+        except _Passing as passing:
+            response = passing.response
+        except httpx.HTTPError as lost:
+            raise Unreachable(asked, 0, f"no answer from {httpx.URL(url).host}: {type(lost).__name__}") from lost
+        if response.is_success or response.status_code in accept:
+            return response
+        raise self.error(asked, response)
+
+    @contextmanager
+    def stream(self, path: str, *, asked: str, authorized: bool = True) -> Iterator[httpx.Response]:
+        """A GET whose body is read as it comes. Tried once: a stream that breaks is begun again by its caller."""
+        url = path if path.startswith("http") else self.base_url + path
+        headers = {"Authorization": self._authorize()} if authorized else {}
+        try:
+            with self._client.stream("GET", url, headers=headers) as response:
+                if not response.is_success and not response.is_redirect:
+                    response.read()
+                    raise self.error(asked, response)
+                yield response
+        except httpx.HTTPError as lost:
+            raise Unreachable(asked, 0, f"no answer from {httpx.URL(url).host}: {type(lost).__name__}") from lost
+
+    def _retrying(self, again: bool) -> tenacity.Retrying:
+        lost: tuple[type[Exception], ...] = (_Passing, httpx.ConnectError, httpx.ConnectTimeout)
+        if again:
+            lost = (_Passing, httpx.TransportError)
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(lost),
+            stop=tenacity.stop_after_attempt(self._patience.attempts),
+            wait=self._wait,
+            reraise=True,
+        )
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        seconds = tenacity.wait_exponential_jitter(
+            self._patience.first, self._patience.longest, jitter=self._patience.first
+        )
+        failure = state.outcome.exception() if state.outcome else None
+        if isinstance(failure, _Passing):
+            given = failure.response.headers.get("retry-after", "")
+            if given.isdigit():
+                return min(float(given), self._patience.longest)
+        return seconds(state)
+
+    def error(self, asked: str, response: httpx.Response) -> PlatformError:
+        """The error that this answer stands for."""
+        kind = BY_STATUS.get(response.status_code, PlatformError)
+        request_id = response.headers.get(self._request_id_header, "")
+        return kind(asked, response.status_code, _detail(response), request_id)
+
+
+def _detail(response: httpx.Response) -> str:
+    """What the body says went wrong: `error`, `message`, or Cloudflare's and the registry's `errors[].message`."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text.strip()[:200] or response.reason_phrase
+    if isinstance(body, dict):
+        for key in ("error", "message"):
+            if isinstance(body.get(key), str):
+                return str(body[key])[:300]
+        if isinstance(body.get("errors"), list):
+            said = [str(e.get("message", e)) if isinstance(e, dict) else str(e) for e in body["errors"]]
+            return "; ".join(said)[:300] or response.reason_phrase
+    return response.reason_phrase
+
+
+def json_of(response: httpx.Response, asked: str) -> Any:
+    """The answer's JSON; raises Malformed when it is none."""
+    try:
+        return response.json()
+    except ValueError:
+        raise Malformed(asked, response.status_code, "the answer is not JSON") from None
+
+
+def bearer(token: Secret) -> Callable[[], str]:
+    """`Authorization: Bearer …`."""
+    return lambda: f"Bearer {token.reveal()}"
+
+
+def fly_authorization(token: Secret) -> Callable[[], str]:
+    """`FlyV1` for a value of comma parts of which one is a macaroon (fm1r_, fm2_), else `Bearer`."""
+
+    def value() -> str:
+        text = token.reveal().removeprefix("FlyV1 ").strip()
+        macaroon = any(part.strip().startswith(("fm1r_", "fm2_")) for part in text.split(","))
+        return f"{'FlyV1' if macaroon else 'Bearer'} {text}"
+
+    return value

@@ -1,0 +1,176 @@
+"""Cloudflare Pages, direct upload: only what the platform lacks is sent, so an old release is published again at once."""
+
+from __future__ import annotations
+
+import base64
+import json
+import mimetypes
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import httpx
+from blake3 import blake3
+
+from deploy.errors import UsageError
+from deploy.platforms.errors import Malformed, PlatformError, TimedOut
+from deploy.platforms.http import Patience, Sender, bearer, json_of
+from deploy.secrets import Secret
+
+FILE_LIMIT = 25 * 1024 * 1024  # bytes
+BUCKET_BYTES, BUCKET_FILES, AT_ONCE = 40 * 1024 * 1024, 2000, 3
+SPECIAL = frozenset({"_headers", "_redirects", "_routes.json", "_worker.js"})
+
+
+@dataclass(frozen=True)
+class PagesDeployment:
+    """A published deployment."""
+
+    id: str
+    url: str
+    environment: str
+    commit_sha: str
+
+
+def asset_hash(name: str, content: bytes) -> str:
+    """The platform's name of a file: 32 hexadecimal digits over its base64 and its extension."""
+    extension = PurePosixPath(name).suffix.removeprefix(".")
+    return blake3(base64.b64encode(content) + extension.encode()).hexdigest()[:32]
+
+
+class PagesClient:
+    """Publishes directories to one project; `base_url` ends before `/accounts`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        account: Secret,
+        project: str,
+        token: Secret,
+        *,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.project = project
+        self._path = f"/accounts/{account.reveal()}/pages/projects/{project}"
+        header = "cf-ray"
+        self._sender = Sender(base_url, bearer(token), request_id_header=header, patience=patience, transport=transport)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._sender.close()
+
+    def publish(
+        self, files: Mapping[str, bytes], *, branch: str, sha: str, message: str, timeout: float = 120
+    ) -> PagesDeployment:
+        """Publish `files` (path without leading slash → contents) and return when the platform serves them.
+
+        Raises UsageError for a file above the platform's limit, PlatformError when publishing fails.
+        """
+        for name, content in files.items():
+            if len(content) > FILE_LIMIT:
+                raise UsageError(f"{name} has {len(content)} bytes; Cloudflare Pages takes at most {FILE_LIMIT} a file")
+        assets = {name: content for name, content in files.items() if name not in SPECIAL}
+        hashes = {name: asset_hash(name, content) for name, content in assets.items()}
+        self._upload(assets, hashes)
+        form: list[tuple[str, Any]] = [
+            ("manifest", (None, json.dumps({f"/{name}": digest for name, digest in sorted(hashes.items())}))),
+            ("branch", (None, branch)),
+            ("commit_hash", (None, sha)),
+            ("commit_message", (None, message)),
+            ("commit_dirty", (None, "false")),
+        ]
+        form += [(name, (name, content)) for name, content in files.items() if name in SPECIAL]
+        asked = f"publish {len(files)} files to {self.project}"
+        created = self._result(self._sender.send("POST", f"{self._path}/deployments", asked=asked, files=form), asked)
+        return self._settled(created["id"], timeout)
+
+    def deployments(self, environment: str = "production") -> list[PagesDeployment]:
+        """The project's deployments, newest first."""
+        asked = f"list deployments of {self.project}"
+        response = self._sender.send("GET", f"{self._path}/deployments", params={"env": environment}, asked=asked)
+        return [_deployment(item) for item in self._result(response, asked)]
+
+    def _upload(self, assets: Mapping[str, bytes], hashes: Mapping[str, str]) -> None:
+        asked = f"upload files to {self.project}"
+        jwt = self._upload_token()
+        headers = {"Authorization": f"Bearer {jwt}"}
+        wanted = sorted(set(hashes.values()))
+        missing = set(
+            self._result(
+                self._sender.send(
+                    "POST",
+                    "/pages/assets/check-missing",
+                    json={"hashes": wanted},
+                    headers=headers,
+                    asked=asked,
+                    idempotent=True,
+                ),
+                asked,
+            )
+        )
+        by_hash = {digest: name for name, digest in hashes.items() if digest in missing}
+
+        def send(bucket: list[dict[str, Any]]) -> None:  # an asset is named by its contents: sending twice does no harm
+            self._sender.send(
+                "POST", "/pages/assets/upload", json=bucket, headers=headers, asked=asked, idempotent=True
+            )
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(send, _buckets({digest: (name, assets[name]) for digest, name in by_hash.items()})))
+        self._sender.send(
+            "POST",
+            "/pages/assets/upsert-hashes",
+            json={"hashes": wanted},
+            headers=headers,
+            asked=asked,
+            idempotent=True,
+        )
+
+    def _upload_token(self) -> str:
+        asked = f"begin an upload to {self.project}"
+        result = self._result(self._sender.send("GET", f"{self._path}/upload-token", asked=asked), asked)
+        return str(result["jwt"])
+
+    def _settled(self, deployment: str, timeout: float) -> PagesDeployment:
+        asked = f"see deployment {deployment} of {self.project} served"
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            item = self._result(self._sender.send("GET", f"{self._path}/deployments/{deployment}", asked=asked), asked)
+            stage = item.get("latest_stage") or {}
+            if stage.get("status") == "failure":
+                raise PlatformError(asked, 200, f"stage {stage.get('name')} failed")
+            if (stage.get("name"), stage.get("status")) == ("deploy", "success"):
+                return _deployment(item)
+            time.sleep(0.25)
+        raise TimedOut(asked, 408, f"not served after {timeout:.0f} s")
+
+    def _result(self, response: httpx.Response, asked: str) -> Any:
+        body = json_of(response, asked)
+        if not isinstance(body, dict) or not body.get("success") or "result" not in body:
+            raise Malformed(asked, response.status_code, "the answer is no successful envelope")
+        return body["result"]
+
+
+def _buckets(files: Mapping[str, tuple[str, bytes]]) -> list[list[dict[str, Any]]]:
+    buckets: list[list[dict[str, Any]]] = []
+    size = BUCKET_BYTES
+    for digest, (name, content) in files.items():
+        value = base64.b64encode(content).decode()
+        if size + len(value) > BUCKET_BYTES or len(buckets[-1]) >= BUCKET_FILES:
+            buckets.append([])
+            size = 0
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        buckets[-1].append({"key": digest, "value": value, "metadata": {"contentType": kind}, "base64": True})
+        size += len(value)
+    return buckets
+
+
+def _deployment(item: Any) -> PagesDeployment:
+    metadata = (item.get("deployment_trigger") or {}).get("metadata") or {}
+    return PagesDeployment(
+        item["id"], item.get("url", ""), item.get("environment", ""), metadata.get("commit_hash", "")
+    )
