@@ -1,4 +1,4 @@
-"""Cloudflare Pages, direct upload: only what the platform lacks is sent, so an old release is published again at once."""
+"""Cloudflare Pages, direct upload: only what the platform lacks is sent, so publishing an old release is quick."""
 
 from __future__ import annotations
 

@@ -1,0 +1,161 @@
+"""Builds the backend image with the Docker engine and writes it as an OCI layout, so that its digest is known at once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import docker
+
+from deploy.artifacts.oci import Blob, BlobStore, put_image
+from deploy.artifacts.source import Source
+from deploy.errors import BuildFailed
+from deploy.workstation.base_image import ensure_base
+
+REPOSITORY = "codecanvas/runner"
+PYTHON = "3.13"  # of the base image
+
+
+def build_backend(
+    root: Path, source: Source, environment: str, store: BlobStore, host: str, log: Path, tell: Callable[[str], None]
+) -> tuple[Blob, dict[str, str], int]:
+    """Build the image; returns its blob, its inputs, and its size in bytes. Raises BuildFailed with the log's path."""
+    client = docker.DockerClient(base_url=host, timeout=1800)
+    try:
+        base = ensure_base(client, tell)
+        packages = _site_packages(root, store.place.parent, log)
+        tags = [f"{REPOSITORY}:{source.label}", f"{REPOSITORY}:{environment}-{source.label}"]
+        tell("building the backend image")
+        image_id = _build(client, _context(root, packages), source, tags[0], log, tell)
+        image = client.images.get(image_id)
+        for tag in tags:
+            image.tag(*tag.split(":"))
+        tell("writing the image's layers")
+        blob = _export(client, image_id, store)
+        inputs = {
+            "base": f"{base.name} {base.origin} {base.id}",
+            "requirements": _file_digest(root / "requirements/runner.txt"),
+        }
+        return blob, inputs, int(image.attrs["Size"])
+    finally:
+        client.close()
+
+
+def _file_digest(file: Path) -> str:
+    return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _site_packages(root: Path, cache: Path, log: Path) -> Path:
+    """The service's dependencies, installed by hash for the image's Python; made once for each lock file."""
+    lock = root / "requirements/runner.txt"
+    place = cache / f"site-packages-{_file_digest(lock)[7:23]}"
+    if place.exists():
+        return place
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        target = Path(scratch) / "packages"
+        command = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--target", target]
+        command += ["--python-version", PYTHON, "--python-platform", "x86_64-manylinux_2_40", "--only-binary", ":all:"]
+        command += ["--link-mode", "copy", "--require-hashes", "-r", lock]
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            log.write_text(done.stderr)
+            raise BuildFailed(
+                f"the service's dependencies could not be installed: {done.stderr.strip()[-300:]}", log=log
+            )
+        target.rename(place)
+    return place
+
+
+def _context(root: Path, packages: Path) -> io.BytesIO:
+    """The build context: Dockerfile, site-packages and the service; owners, modes and times the same everywhere."""
+    stream = io.BytesIO()
+
+    def normal(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if "__pycache__" in info.name or info.name.endswith(".pyc"):
+            return None
+        info.uid = info.gid = info.mtime = 0
+        info.uname = info.gname = ""
+        info.mode = 0o755 if info.isdir() or info.mode & 0o100 else 0o644
+        return info
+
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        tar.add(root / "backend/Dockerfile", "Dockerfile", filter=normal)
+        tar.add(packages, "site-packages", filter=normal)
+        tar.add(root / "backend/runner", "backend/runner", filter=normal)
+    stream.seek(0)
+    return stream
+
+
+def _build(
+    client: docker.DockerClient, context: io.BytesIO, source: Source, tag: str, log: Path, tell: Callable[[str], None]
+) -> str:
+    arguments = {"VERSION": source.version, "SHA": source.sha}
+    lines = client.api.build(
+        fileobj=context, custom_context=True, tag=tag, buildargs=arguments, rm=True, forcerm=True, decode=True
+    )
+    image_id = ""
+    with log.open("a") as file:
+        for line in lines:
+            text = line.get("stream") or line.get("error") or ""
+            file.write(text)
+            file.flush()
+            if text.startswith("Step "):
+                tell(text.strip()[:100])
+            if "error" in line:
+                raise BuildFailed(f"the backend image could not be built: {text.strip()[-300:]}", log=log)
+            image_id = (line.get("aux") or {}).get("ID", image_id)
+    if not image_id:
+        raise BuildFailed("the engine named no image at the end of the build", log=log)
+    return image_id
+
+
+def _export(client: docker.DockerClient, image_id: str, store: BlobStore) -> Blob:
+    """The engine's image as blobs in the store. The engine sends layers as plain tars; ours are compressed, once each."""
+    layers: dict[str, Blob] = {}
+    others: dict[str, bytes] = {}
+    with tempfile.TemporaryFile() as archive:
+        for chunk in client.api.get_image(image_id):
+            archive.write(chunk)
+        archive.seek(0)
+        with tarfile.open(fileobj=archive, mode="r:") as tar:
+            index = json.loads(_member(tar, "manifest.json"))[0]
+            for name in index["Layers"]:
+                stream = tar.extractfile(_resolved(tar, name))
+                if stream is None:
+                    raise BuildFailed(f"the engine's archive lacks layer {name}")
+                with tempfile.TemporaryFile() as layer:
+                    shutil.copyfileobj(stream, layer, 1 << 20)
+                    layer.seek(0)
+                    layers[name] = store.put_layer(layer)[1]
+            others["config"] = _member(tar, index["Config"])
+    return put_image(store, others["config"], [layers[name] for name in index["Layers"]])
+
+
+def _resolved(tar: tarfile.TarFile, name: str) -> tarfile.TarInfo:
+    """A member, following the link that stands for a layer which occurs twice."""
+    member = tar.getmember(name)
+    if member.issym() or member.islnk():
+        target = (Path(name).parent / member.linkname).as_posix() if member.issym() else member.linkname
+        parts: list[str] = []
+        for part in target.split("/"):
+            if part == "..":
+                parts.pop()
+            else:
+                parts.append(part)
+        return tar.getmember("/".join(parts))
+    return member
+
+
+def _member(tar: tarfile.TarFile, name: str) -> bytes:
+    stream = tar.extractfile(name)
+    if stream is None:
+        raise BuildFailed(f"the engine's archive lacks {name}")
+    return stream.read()

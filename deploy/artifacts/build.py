@@ -1,0 +1,83 @@
+"""`build`: source → artifact. An artifact that was built from the same commit is used again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from deploy.artifacts.backend import build_backend
+from deploy.artifacts.frontend import build_frontend
+from deploy.artifacts.manifest import Manifest, read_manifest
+from deploy.artifacts.oci import BlobStore, Layout, write_layout
+from deploy.artifacts.source import Source
+from deploy.errors import UsageError
+
+LANGUAGES = ("bash", "c", "c++", "go", "nodejs", "python3", "rust")
+
+
+def artifact_directory(root: Path, label: str) -> Path:
+    """Where the artifact of a commit is kept."""
+    return root / "dist" / label
+
+
+def load_manifest(root: Path, label: str) -> Manifest:
+    """The manifest of a commit that was built here; raises UsageError when it was not."""
+    file = artifact_directory(root, label) / "manifest.json"
+    if not file.exists():
+        raise UsageError(f"{label[:12]} was not built here; check it out and run `invoke build`")
+    return read_manifest(file)
+
+
+def layouts(root: Path, label: str) -> tuple[Layout, Layout]:
+    """The backend's and the frontend's image on disk."""
+    place = artifact_directory(root, label)
+    return Layout(place / "backend"), Layout(place / "frontend")
+
+
+def build(
+    root: Path, source: Source, environment: str, *, host: Callable[[], str], tell: Callable[[str], None]
+) -> tuple[Manifest, bool]:
+    """Build both images of `source` and write `dist/<sha>/manifest.json`; returns it, and whether it was there already.
+
+    `host` yields the Docker engine's address when one is needed. A dirty tree is always built anew. Raises BuildFailed
+    with the log's path; nothing half-built is left under the artifact's name.
+    """
+    place = artifact_directory(root, source.label)
+    place.parent.mkdir(exist_ok=True)
+    with FileLock(place.parent / ".lock"):
+        if not source.dirty and (place / "manifest.json").exists():
+            return read_manifest(place / "manifest.json"), True
+        logs = place.parent / "logs"
+        logs.mkdir(exist_ok=True)
+        store = BlobStore(place.parent / "blobs")
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as scratch:
+            work = Path(scratch) / "artifact"
+            (work / "site").mkdir(parents=True)
+            page_log, image_log = (logs / f"{source.label}-{name}.log" for name in ("frontend", "backend"))
+            for log in (page_log, image_log):
+                log.write_text("")
+            frontend = build_frontend(root, source, work / "site", store, page_log, tell)
+            backend, inputs, size = build_backend(root, source, environment, store, host(), image_log, tell)
+            write_layout(store, backend, work / "backend")
+            write_layout(store, frontend, work / "frontend")
+            manifest = Manifest(
+                version=source.version,
+                sha=source.sha,
+                dirty=source.dirty,
+                image=backend.digest,
+                frontend=frontend.digest,
+                built_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                languages=LANGUAGES,
+                inputs=inputs,
+                sizes={"image": size, "compressed": sum(blob.size for blob in Layout(work / "backend").blobs())},
+            )
+            manifest.write(work / "manifest.json")
+            if place.exists():
+                shutil.rmtree(place)
+            work.rename(place)
+    return manifest, False

@@ -1,0 +1,113 @@
+"""Builds the page once for every environment and proves that the builds differ in `config.js` alone.
+
+The image holds the shared files under `site/` and each environment's `config.js` under `config/<name>/`.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deploy.artifacts.oci import Blob, BlobStore, directory_image
+from deploy.artifacts.source import Source
+from deploy.environments import NAMES
+from deploy.errors import BuildFailed
+
+CONFIG = "config.js"
+PREFIX, SUFFIX = "globalThis.CODECANVAS_CONFIG = ", ";\n"
+
+
+def install_packages(frontend: Path, log: Path, tell: Callable[[str], None]) -> None:
+    """Install the page's npm packages as locked, unless they are."""
+    lock = hashlib.sha256((frontend / "package-lock.json").read_bytes()).hexdigest()
+    stamp = frontend / "node_modules" / ".lock-digest"
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    tell("installing the page's packages")
+    _npm(frontend, log, "ci", "--no-audit", "--no-fund")
+    stamp.write_text(lock)
+
+
+def build_page(frontend: Path, environment: str, source: Source, out: Path, log: Path) -> None:
+    """Build the page of one environment into `out`: a directory any static host can serve."""
+    settings = {
+        "CANVAS_ENVIRONMENT": environment,
+        "CANVAS_VERSION": source.version,
+        "CANVAS_SHA": source.sha,
+        "CANVAS_OUT": str(out),
+    }
+    _npm(frontend, log, "run", "build", **settings)
+    if not (out / "index.html").exists() or not (out / CONFIG).exists():
+        raise BuildFailed(f"the page's build made no index.html or {CONFIG}", log=log)
+
+
+def build_frontend(
+    root: Path, source: Source, sites: Path, store: BlobStore, log: Path, tell: Callable[[str], None]
+) -> Blob:
+    """Build each environment's page into `sites/<name>`, check their parity, and store them as one image."""
+    frontend = root / "frontend"
+    install_packages(frontend, log, tell)
+    for name in NAMES:
+        tell(f"building the page for {name}")
+        build_page(frontend, name, source, sites / name, log)
+    check_parity(sites)
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = Path(scratch)
+        shutil.copytree(sites / NAMES[0], whole / "site")
+        (whole / "site" / CONFIG).unlink()
+        for name in NAMES:
+            (whole / "config" / name).mkdir(parents=True)
+            shutil.copyfile(sites / name / CONFIG, whole / "config" / name / CONFIG)
+        labels = {
+            "org.opencontainers.image.title": "codecanvas frontend",
+            "org.opencontainers.image.revision": source.sha,
+            "org.opencontainers.image.version": source.version,
+        }
+        return directory_image(store, whole, labels)
+
+
+def check_parity(sites: Path) -> None:
+    """Raise BuildFailed unless all environments' pages have the same files but for `config.js`."""
+    first, *others = [sites / name for name in NAMES]
+    names = _files(first)
+    for other in others:
+        differing = names ^ _files(other)
+        differing |= set(filecmp.cmpfiles(first, other, sorted(names & _files(other)), shallow=False)[1])
+        if differing != {CONFIG}:
+            listed = ", ".join(sorted(differing - {CONFIG})) or f"{CONFIG} is the same in both"
+            raise BuildFailed(f"the pages of {first.name} and {other.name} must differ in {CONFIG} alone: {listed}")
+
+
+def _files(place: Path) -> set[str]:
+    return {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
+
+
+def site_files(image: Mapping[str, bytes], environment: str, api_url: str) -> dict[str, bytes]:
+    """The files to publish for one environment: the shared ones and its `config.js`, with `api_url` as its API."""
+    files = {name.removeprefix("site/"): content for name, content in image.items() if name.startswith("site/")}
+    config = json.loads(image[f"config/{environment}/{CONFIG}"].decode().removeprefix(PREFIX).removesuffix(SUFFIX))
+    if config["environments"][environment]["url"] != api_url:
+        config["environments"][environment]["url"] = api_url
+    files[CONFIG] = (PREFIX + json.dumps(config, separators=(",", ":"), sort_keys=True) + SUFFIX).encode()
+    return files
+
+
+def _npm(frontend: Path, log: Path, *arguments: str, **settings: str) -> None:
+    bin_directory = Path(sys.executable).parent
+    environment = {**os.environ, **settings, "PATH": f"{bin_directory}:{os.environ['PATH']}"}
+    with log.open("ab") as output:
+        done = subprocess.run(
+            [str(bin_directory / "npm"), *arguments],
+            cwd=frontend, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
+        )  # fmt: skip
+    if done.returncode:
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+        raise BuildFailed(f"`npm {' '.join(arguments)}` failed:\n{last}", log=log)

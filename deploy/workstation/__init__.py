@@ -1,0 +1,9 @@
+"""What this machine must have for a verb: system packages, two server programs, and a Docker engine.
+
+As root on Debian or Ubuntu it is installed; elsewhere the exact command is printed and the verb exits 2.
+"""
+
+from deploy.workstation.engine import docker_host, stop_engine
+from deploy.workstation.packages import need, program
+
+__all__ = ["docker_host", "need", "program", "stop_engine"]

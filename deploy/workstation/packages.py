@@ -1,0 +1,125 @@
+"""System packages by what they are needed for. `need("browser")` returns when the programs are there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from deploy.environments import ROOT
+from deploy.errors import MachineLacks
+
+TOOLS = ROOT / ".tools"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Programs that must be on PATH, and the Debian packages that bring them."""
+
+    why: str
+    programs: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+NEEDS: dict[str, Need] = {
+    "sandbox": Need("runs are sandboxed with bubblewrap", ("bwrap",), ("bubblewrap",)),
+    "engine": Need("machines are containers of a Docker engine", ("dockerd", "iptables"), ("docker.io", "iptables")),
+    "base": Need("the base image is made here when no image registry answers", ("mmdebstrap",), ("mmdebstrap",)),
+    "languages": Need(
+        "programs are compiled and run with this machine's own toolchains",
+        ("gcc", "g++", "go", "rustc", "bash", "python3"),
+        ("gcc", "g++", "libc6-dev", "golang-go", "rustc", "python3-minimal"),
+    ),
+    "browser": Need("the page is tested in a real browser", ("chromium",), ("chromium", "fonts-dejavu-core")),
+}
+
+# Programs used without their package's service: their packages would start a server of their own on this machine.
+SERVERS: dict[str, str] = {"caddy": "caddy", "docker-registry": "docker-registry"}
+
+# `go` and `rustc` must stand where a sandbox can see them, not in somebody's home.
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def may_install() -> bool:
+    """Whether packages can be installed here: root, with apt."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def missing(name: str) -> list[str]:
+    """Programs of a need that are not there."""
+    return [p for p in NEEDS[name].programs if shutil.which(p, path=SYSTEM_PATH) is None]
+
+
+def need(*names: str, tell: Callable[[str], None] | None = None) -> None:
+    """Return when everything named is there; installs it where possible, else raises MachineLacks with the command."""
+    lacking = [name for name in names if missing(name)]
+    if not lacking:
+        return
+    packages = sorted({package for name in lacking for package in NEEDS[name].packages})
+    reasons = "; ".join(f"{', '.join(missing(name))} ({NEEDS[name].why})" for name in lacking)
+    if not may_install():
+        raise MachineLacks(
+            f"missing: {reasons}. Run: sudo apt-get install -y --no-install-recommends {' '.join(packages)}"
+        )
+    (tell or _stderr)(f"installing {' '.join(packages)}")
+    _apt("install", "-y", "-qq", "--no-install-recommends", *packages)
+    if still := [p for name in lacking for p in missing(name)]:
+        raise MachineLacks(f"{', '.join(still)} still missing after installing {' '.join(packages)}")
+
+
+def program(name: str, tell: Callable[[str], None] | None = None) -> Path:
+    """Path of a server program (`caddy`, `docker-registry`): from PATH, else unpacked from its package into .tools/."""
+    if found := shutil.which(name, path=SYSTEM_PATH):
+        return Path(found)
+    unpacked = TOOLS / "usr" / "bin" / name
+    if unpacked.exists():
+        return unpacked
+    package = SERVERS[name]
+    if shutil.which("apt-get") is None:
+        raise MachineLacks(f"{name} is missing. Install it so that it is on PATH, then run this again")
+    TOOLS.mkdir(exist_ok=True)
+    with FileLock(TOOLS / ".lock"):
+        if not unpacked.exists():
+            (tell or _stderr)(f"unpacking {package}")
+            _unpack(package)
+    return unpacked
+
+
+def _unpack(package: str) -> None:
+    for old in TOOLS.glob(f"{package}_*.deb"):
+        old.unlink()
+    if subprocess.run(["apt-get", "download", "-qq", package], cwd=TOOLS, capture_output=True, check=False).returncode:
+        if not may_install():
+            raise MachineLacks(f"{package} is missing. Run: sudo apt-get update && sudo apt-get install -y {package}")
+        _apt()
+        subprocess.run(["apt-get", "download", "-qq", package], cwd=TOOLS, check=True)
+    archive = next(TOOLS.glob(f"{package}_*.deb"))
+    subprocess.run(["dpkg-deb", "-x", str(archive), str(TOOLS)], check=True)
+    archive.unlink()
+
+
+def _apt(*arguments: str) -> None:
+    """`apt-get update`, then `apt-get ARGUMENTS`; one at a time on this machine, whichever clone asks."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    Path("/var/lib/codecanvas").mkdir(parents=True, exist_ok=True)
+    with FileLock("/var/lib/codecanvas/apt.lock"):
+        for command in (("update", "-qq"), arguments):
+            if not command:
+                continue
+            run = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command]
+            done = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                last = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
+                raise MachineLacks(
+                    f"`{' '.join(run)}` failed:\n{last}\nMend this machine's packages, then run this again"
+                )
+
+
+def _stderr(text: str) -> None:
+    print(f"codecanvas: {text}", file=sys.stderr)  # noqa: T201 - nobody else is there to tell
