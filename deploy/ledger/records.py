@@ -1,0 +1,172 @@
+"""What the ledger holds, as values; written as JSON in camelCase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from deploy.errors import LedgerError
+
+
+class Status(StrEnum):
+    """How far a deployment came."""
+
+    PENDING = "pending"
+    DEPLOYED = "deployed"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled-back"
+
+
+@dataclass(frozen=True)
+class DeploymentInfo:
+    """One event in an environment's life. `image` and `frontend` are digests; `reason` says why it failed or went back.
+
+    `id` names the deployment: its pending entry and its outcome share it.
+    """
+
+    id: str
+    environment: str
+    version: str
+    commit_sha: str
+    deployed_at: datetime
+    deployed_by: str
+    status: Status
+    image: str
+    frontend: str
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "id": self.id,
+            "environment": self.environment,
+            "version": self.version,
+            "commitSha": self.commit_sha,
+            "deployedAt": self.deployed_at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "deployedBy": self.deployed_by,
+            "status": self.status.value,
+            "image": self.image,
+            "frontend": self.frontend,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The result of one suite."""
+
+    name: str
+    passed: int
+    failed: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """At least one check ran, and none failed."""
+        return self.failed == 0 and self.passed > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {"name": self.name, "passed": self.passed, "failed": self.failed, "seconds": self.seconds}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a suite run proved of a release, tied to its digests."""
+
+    environment: str
+    commit_sha: str
+    image: str
+    frontend: str
+    at: datetime
+    by: str
+    suites: tuple[Suite, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Every suite passed, and there was one."""
+        return bool(self.suites) and all(suite.ok for suite in self.suites)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "environment": self.environment,
+            "commitSha": self.commit_sha,
+            "image": self.image,
+            "frontend": self.frontend,
+            "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "by": self.by,
+            "ok": self.ok,
+            "suites": [suite.to_json() for suite in self.suites],
+        }
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who works on an environment, since when, doing what; void after `expires`."""
+
+    holder: str
+    doing: str
+    since: datetime
+    expires: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "holder": self.holder,
+            "doing": self.doing,
+            "since": self.since.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "expires": self.expires.astimezone(UTC).isoformat(timespec="milliseconds"),
+        }
+
+
+def deployment_from(body: Any, place: str) -> DeploymentInfo:
+    """A DeploymentInfo from its JSON; raises LedgerError naming the file when it is damaged."""
+    try:
+        return DeploymentInfo(
+            id=body["id"],
+            environment=body["environment"],
+            version=body["version"],
+            commit_sha=body["commitSha"],
+            deployed_at=datetime.fromisoformat(body["deployedAt"]),
+            deployed_by=body["deployedBy"],
+            status=Status(body["status"]),
+            image=body["image"],
+            frontend=body["frontend"],
+            reason=body.get("reason", ""),
+        )
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise _damaged(place, wrong) from None
+
+
+def evidence_from(body: Any, place: str) -> Evidence:
+    """Evidence from its JSON; raises LedgerError naming the file when it is damaged."""
+    try:
+        return Evidence(
+            environment=body["environment"],
+            commit_sha=body["commitSha"],
+            image=body["image"],
+            frontend=body["frontend"],
+            at=datetime.fromisoformat(body["at"]),
+            by=body["by"],
+            suites=tuple(Suite(s["name"], s["passed"], s["failed"], s["seconds"]) for s in body["suites"]),
+        )
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise _damaged(place, wrong) from None
+
+
+def lock_from(body: Any, place: str) -> Lock:
+    """A Lock from its JSON; raises LedgerError naming the file when it is damaged."""
+    try:
+        since, expires = (datetime.fromisoformat(body[key]) for key in ("since", "expires"))
+        return Lock(body["holder"], body["doing"], since, expires)
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise _damaged(place, wrong) from None
+
+
+def _damaged(place: str, wrong: Exception) -> LedgerError:
+    return LedgerError(
+        f"{place} in the ledger is damaged ({wrong!r}); restore the file by a new commit on its branch"
+    )

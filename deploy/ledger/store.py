@@ -1,0 +1,258 @@
+"""The ledger's branch in git: read as one snapshot, written compare-and-swap. A commit is an event.
+
+With a remote, a write is a push with `--force-with-lease` against the commit that was read: the loser reads again. With
+none, the local repository serves, and `update-ref` compares. Nothing is checked out: work goes on in the object store.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import LedgerError, LedgerMoved
+from deploy.ledger.records import (
+    DeploymentInfo,
+    Evidence,
+    Lock,
+    Status,
+    deployment_from,
+    evidence_from,
+    lock_from,
+)
+
+NOTHING = "0" * 40
+ATTEMPTS = 20
+LOCK_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The whole ledger of one environment at one commit (`""` when it has none yet): path → contents."""
+
+    commit: str
+    files: Mapping[str, bytes]
+
+    def read(self, path: str) -> Any:
+        """A file's JSON, None when there is none; raises LedgerError when it is damaged."""
+        if path not in self.files:
+            return None
+        try:
+            return json.loads(self.files[path])
+        except ValueError:
+            raise LedgerError(f"{path} in the ledger is not JSON; restore it by a new commit on that branch") from None
+
+    def events(self) -> list[DeploymentInfo]:
+        """Every deployment event, oldest first."""
+        return [deployment_from(self.read(path), path) for path in sorted(self.files) if path.startswith("events/")]
+
+    def current(self) -> DeploymentInfo | None:
+        """The release that serves: the last one deployed."""
+        serving = [event for event in self.events() if event.status is Status.DEPLOYED]
+        return serving[-1] if serving else None
+
+    def evidence(self, sha: str) -> Evidence | None:
+        """What is proven of a commit."""
+        path = f"evidence/{sha}.json"
+        body = self.read(path)
+        return evidence_from(body, path) if body is not None else None
+
+    def lock(self) -> Lock | None:
+        """The lock, when it is held and has not expired."""
+        body = self.read("lock.json")
+        lock = lock_from(body, "lock.json") if body is not None else None
+        return lock if lock and lock.expires > datetime.now(UTC) else None
+
+
+def who() -> str:
+    """Who acts: the CI's actor, else user and host."""
+    if actor := os.environ.get("GITHUB_ACTOR"):
+        return f"{actor} (GitHub Actions run {os.environ.get('GITHUB_RUN_ID', '?')})"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+class Ledger:
+    """One environment's ledger: branch `deployments/<environment>` of `remote`, or of the repository itself (None)."""
+
+    def __init__(self, repository: Path, environment: str, remote: str | None) -> None:
+        self.repository, self.environment, self.remote = repository, environment, remote
+        self.branch = f"refs/heads/deployments/{environment}"
+        # Where the remote's branch is kept here; a local ledger is its own branch.
+        self._ref = f"refs/ledger/{environment}" if remote else self.branch
+
+    def snapshot(self) -> Snapshot:
+        """Read the ledger as it is now."""
+        commit = self._fetch()
+        if not commit:
+            return Snapshot("", {})
+        listing = self._git("ls-tree", "-r", "-z", commit).split("\0")
+        entries = [line.split("\t", 1) for line in listing if line]
+        objects = [meta.split()[2] for meta, _ in entries]
+        contents = self._cat(objects)
+        return Snapshot(commit, {path: contents[object_] for (_, path), object_ in zip(entries, objects, strict=True)})
+
+    def record(self, info: DeploymentInfo) -> None:
+        """Append an event; recording the same outcome of the same deployment twice changes nothing."""
+
+        def change(snapshot: Snapshot) -> dict[str, bytes | None]:
+            events = snapshot.events()
+            if any((event.id, event.status) == (info.id, info.status) for event in events):
+                return {}
+            path = f"events/{len(events) + 1:06d}-{info.commit_sha[:12]}-{info.status}.json"
+            return {path: _json(info.to_json())}
+
+        self._write(f"{info.status}: {info.version}", change)
+
+    def prove(self, evidence: Evidence) -> None:
+        """Keep what was proven of a commit; a newer run replaces the older one's file, whose commit remains."""
+        path = f"evidence/{evidence.commit_sha}.json"
+        word = "passed" if evidence.ok else "failed"
+        self._write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: _json(evidence.to_json())})
+
+    @contextmanager
+    def locked(self, doing: str) -> Iterator[None]:
+        """Hold the environment's lock; raises LedgerError saying who holds it, since when, doing what."""
+        now = datetime.now(UTC)
+        mine = Lock(f"{who()} pid {os.getpid()}", doing, now, now + timedelta(seconds=LOCK_SECONDS))
+
+        def take(snapshot: Snapshot) -> dict[str, bytes | None]:
+            held = snapshot.lock()
+            if held and held.holder != mine.holder:
+                since = held.since.astimezone().isoformat(timespec="seconds")
+                raise LedgerError(
+                    f"{self.environment} is locked by {held.holder} since {since} ({held.doing}) until "
+                    f"{held.expires.astimezone().isoformat(timespec='seconds')}; wait for it, then run this again"
+                )
+            return {"lock.json": _json(mine.to_json())}
+
+        self._write(f"lock: {doing}", take)
+        try:
+            yield
+        finally:
+
+            def release(snapshot: Snapshot) -> dict[str, bytes | None]:
+                held = snapshot.lock()
+                return {"lock.json": None} if held and held.holder == mine.holder else {}
+
+            self._write(f"unlock: {doing}", release)
+
+    def _write(self, message: str, change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
+        """Apply `change` (path → new contents, None to remove) to the newest snapshot; again when another was first."""
+        for _ in range(ATTEMPTS):
+            snapshot = self.snapshot()
+            changes = change(snapshot)
+            if not changes:
+                return
+            files = {path: content for path, content in {**snapshot.files, **changes}.items() if content is not None}
+            try:
+                self._swap(snapshot.commit, self._commit(snapshot.commit, files, message))
+            except LedgerMoved:
+                continue
+            return
+        raise LedgerMoved(f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again")
+
+    def _commit(self, parent: str, files: Mapping[str, bytes], message: str) -> str:
+        tree = self._tree(
+            {path: self._git("hash-object", "-w", "--stdin", data=content) for path, content in files.items()}
+        )
+        arguments = ["commit-tree", tree, "-m", message, *(["-p", parent] if parent else [])]
+        return self._git(*arguments)
+
+    def _tree(self, blobs: Mapping[str, str]) -> str:
+        """Write a tree, with its folders, from path → blob; one level of folders is all the ledger has."""
+        folders: dict[str, dict[str, str]] = {}
+        lines: list[str] = []
+        for path, blob in blobs.items():
+            folder, _, name = path.rpartition("/")
+            if folder:
+                folders.setdefault(folder, {})[name] = blob
+            else:
+                lines.append(f"100644 blob {blob}\t{name}")
+        lines += [f"040000 tree {self._tree(inside)}\t{folder}" for folder, inside in folders.items()]
+        return self._git("mktree", data="".join(f"{line}\n" for line in lines).encode())
+
+    def _fetch(self) -> str:
+        if self.remote:
+            done = self._run("fetch", "--quiet", "--no-tags", self.remote, f"+{self.branch}:{self._ref}")
+            if done.returncode:
+                if b"couldn't find remote ref" not in done.stderr:
+                    said = done.stderr.decode(errors="replace").strip()
+                    raise LedgerError(
+                        f"the ledger's remote {self.remote} cannot be read: {said}; check it with `git fetch`"
+                    )
+                self._run("update-ref", "-d", self._ref)
+                return ""
+        done = self._run("rev-parse", "--verify", "--quiet", self._ref)
+        return done.stdout.decode().strip()
+
+    def _swap(self, old: str, new: str) -> None:
+        if self.remote:
+            lease = f"--force-with-lease={self.branch}:{old}"
+            done = self._run("push", "--quiet", "--no-verify", lease, self.remote, f"{new}:{self.branch}")
+        else:
+            done = self._run("update-ref", self._ref, new, old or NOTHING)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace")
+            if any(
+                word in said
+                for word in ("stale info", "rejected", "cannot lock ref", "but expected", "failed to update ref")
+            ):
+                raise LedgerMoved(f"{self.branch} moved")
+            raise LedgerError(
+                f"the ledger could not be written: {said.strip()}; check that you may push to {self.branch}"
+            )
+
+    def _cat(self, objects: list[str]) -> dict[str, bytes]:
+        output = self._run("cat-file", "--batch", data="".join(f"{o}\n" for o in objects).encode()).stdout
+        contents: dict[str, bytes] = {}
+        position = 0
+        while position < len(output):
+            end = output.index(b"\n", position)
+            name, _, size = output[position:end].decode().split()
+            contents[name] = output[end + 1 : end + 1 + int(size)]
+            position = end + 2 + int(size)
+        return contents
+
+    def _git(self, *arguments: str, data: bytes | None = None) -> str:
+        done = self._run(*arguments, data=data)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise LedgerError(
+                f"git {arguments[0]} failed in {self.repository}: {said}; check the repository with `git fsck`"
+            )
+        return done.stdout.decode().strip()
+
+    def _run(self, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        name = who()
+        identity = {
+            f"GIT_{role}_{part}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for part, value in (("NAME", name), ("EMAIL", "deployments@codecanvas.invalid"))
+        }
+        environment = {**os.environ, **identity, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        # A git hook that runs a verb must not point these commands at its own repository.
+        for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
+            environment.pop(name, None)
+        command = ["git", "-C", str(self.repository), *arguments]
+        return subprocess.run(command, input=data, capture_output=True, env=environment, check=False)
+
+
+def _json(body: Any) -> bytes:
+    return (json.dumps(body, indent=2, sort_keys=True) + "\n").encode()
+
+
+def outcome(info: DeploymentInfo, status: Status, reason: str = "") -> DeploymentInfo:
+    """The same deployment with its outcome, as of now."""
+    return replace(info, status=status, reason=reason, deployed_at=datetime.now(UTC))
