@@ -1,0 +1,51 @@
+/**
+ * `_headers`, in the format of Cloudflare Pages. The same file serves every environment,
+ * so it permits connections to all of their services and to loopback, where rehearsals run.
+ *
+ * Styles need no 'unsafe-inline': the editor lives in a shadow root, where CodeMirror
+ * adopts constructed style sheets instead of writing style elements.
+ */
+const LOOPBACK = ["http://localhost:*", "http://*.localhost:*", "http://127.0.0.1:*"];
+
+/** @param {Record<string, {url: string}>} environments */
+export function contentSecurityPolicy(environments) {
+  const services = Object.values(environments)
+    .map(({ url }) => new URL(url).origin)
+    .filter((origin) => origin.startsWith("https:"));
+  const directives = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'"],
+    "connect-src": ["'self'", ...new Set(services.sort()), ...LOOPBACK],
+    "base-uri": ["'none'"],
+    "form-action": ["'none'"],
+    "frame-ancestors": ["'none'"],
+  };
+  return Object.entries(directives)
+    .map(([name, sources]) => `${name} ${sources.join(" ")}`)
+    .join("; ");
+}
+
+/** @param {Record<string, {url: string}>} environments */
+export function headersFile(environments) {
+  const everywhere = {
+    "Content-Security-Policy": contentSecurityPolicy(environments),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+  };
+  const fresh = { "Cache-Control": "no-cache" };
+  return [
+    section("/*", everywhere),
+    section("/assets/*", { "Cache-Control": "public, max-age=31536000, immutable" }),
+    section("/", fresh),
+    section("/index.html", fresh),
+    section("/config.js", fresh),
+  ].join("\n");
+}
+
+function section(path, headers) {
+  return [path, ...Object.entries(headers).map(([name, value]) => `  ${name}: ${value}`), ""].join("\n");
+}
