@@ -4,21 +4,35 @@ import { CanvasError } from "./errors";
 import { KNOWN_IDS, language } from "./languages";
 import type { Page } from "./page";
 
-/** Offers `ids`, keeping `chosen` selected, even when the service does not run it: the text must not be lost. */
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Offers `ids`, keeping `chosen` selected, even when the service does not run it: its text must not be lost. */
 export function offer(menu: HTMLSelectElement, ids: readonly string[], chosen: string): void {
   const all = ids.includes(chosen) ? ids : [...ids, chosen];
   menu.replaceChildren(...all.map((id) => new Option(language(id).name, id, false, id === chosen)));
 }
 
-/** Fills the menu, first from the page, then from the service; says so when the service cannot be asked. */
+/**
+ * Fills the menu, first from the page, then from the service. When the service cannot be asked, the page says so
+ * once, and asks again after pauses that grow, until it can.
+ */
 export async function fillMenu(page: Page, api: Api, chosen: string): Promise<void> {
   offer(page.language, KNOWN_IDS, chosen);
-  try {
-    offer(page.language, await api.languages(), page.language.value);
-    page.language.dataset.source = "service";
-  } catch (error) {
-    if (!(error instanceof CanvasError)) throw error;
-    page.problem.textContent = error.message;
-    page.problem.hidden = false;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try {
+      offer(page.language, await api.languages(), page.language.value);
+      page.language.dataset.source = "service";
+      return;
+    } catch (error) {
+      if (!(error instanceof CanvasError)) throw error;
+      if (pause === FIRST_PAUSE_MS) showProblem(page, error);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
   }
+}
+
+function showProblem(page: Page, error: CanvasError): void {
+  page.problem.textContent = error.message;
+  page.problem.hidden = false;
 }
