@@ -1,4 +1,4 @@
-"""Builds the backend image with the Docker engine and writes it as an OCI layout, so that its digest is known at once."""
+"""Builds the backend image with the Docker engine and writes it as OCI blobs: its digest is known at once."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _build(
 
 
 def _export(client: docker.DockerClient, image_id: str, store: BlobStore) -> Blob:
-    """The engine's image as blobs in the store. The engine sends layers as plain tars; ours are compressed, once each."""
+    """The engine's image as blobs in the store. It sends layers as plain tars; ours are compressed, once each."""
     layers: dict[str, Blob] = {}
     others: dict[str, bytes] = {}
     with tempfile.TemporaryFile() as archive:

@@ -111,3 +111,20 @@ def _npm(frontend: Path, log: Path, *arguments: str, **settings: str) -> None:
     if done.returncode:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
         raise BuildFailed(f"`npm {' '.join(arguments)}` failed:\n{last}", log=log)
+
+
+def main() -> int:
+    """`python -m deploy.artifacts.frontend`: install the page's packages as locked."""
+    log = Path(__file__).resolve().parents[2] / "dist" / "logs" / "npm.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
+    try:
+        install_packages(log.parents[2] / "frontend", log, lambda text: None)
+    except BuildFailed as failed:
+        sys.stderr.write(f"error: {failed}\n")
+        return failed.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

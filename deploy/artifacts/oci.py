@@ -61,7 +61,7 @@ class BlobStore:
         return Blob(digest, len(content))
 
     def put_layer(self, tar: IO[bytes]) -> tuple[str, Blob]:
-        """Compress and store a layer's tar; returns its diff id and blob. A layer met before is not compressed again."""
+        """Compress and store a layer's tar; returns its diff id and blob. One met before is not compressed again."""
         diff_id = "sha256:" + hashlib.file_digest(tar, "sha256").hexdigest()  # type: ignore[arg-type]
         known = self._layers / diff_id.removeprefix("sha256:")
         if known.exists():
@@ -69,10 +69,12 @@ class BlobStore:
             if self.path(digest).exists():
                 return diff_id, Blob(digest, self.path(digest).stat().st_size)
         tar.seek(0)
-        with tempfile.NamedTemporaryFile(dir=self.place, delete=False) as file:
-            # No name and no time in the header: the same layer gives the same blob.
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=file, mtime=0) as packed:
-                shutil.copyfileobj(tar, packed, CHUNK)
+        # No name and no time in the header: the same layer gives the same blob.
+        with (
+            tempfile.NamedTemporaryFile(dir=self.place, delete=False) as file,
+            gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=file, mtime=0) as packed,
+        ):
+            shutil.copyfileobj(tar, packed, CHUNK)
         with Path(file.name).open("rb") as packed_file:
             digest = "sha256:" + hashlib.file_digest(packed_file, "sha256").hexdigest()
         Path(file.name).rename(self.path(digest))

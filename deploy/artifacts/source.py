@@ -46,7 +46,7 @@ def read_source(root: Path) -> Source:
 
 
 def resolve_sha(root: Path, given: str) -> str:
-    """The whole sha of a commit given by (short) sha or name; raises UsageError when there is none, or more than one."""
+    """The whole sha of a commit given by (short) sha or name; raises UsageError unless there is one."""
     done = subprocess.run(
         ["git", "rev-parse", "--verify", "--quiet", f"{given}^{{commit}}"],
         cwd=root, capture_output=True, text=True, check=False,

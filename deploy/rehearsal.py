@@ -1,0 +1,91 @@
+"""The rehearsal: both environments on this machine, behind the same verbs (`--rehearsal`), with no account anywhere.
+
+State is in `.rehearsal/`: the emulator's, a git remote for the ledger, logs, and the report. It is never the project's
+own remote that a rehearsal writes to.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from deploy import emulator
+from deploy.environments import ROOT, EnvironmentConfig, load_environment
+from deploy.errors import DeployError, UsageError
+from deploy.ledger import Ledger
+from deploy.secrets import Secret, Tokens
+from deploy.target import DEPLOYED, Addresses, Target, deployable
+from deploy.workstation import docker_host, program, stop_engine
+
+STATE = ROOT / ".rehearsal"
+SECCOMP = ROOT / "backend" / "seccomp.json"
+
+
+def tenants(root: Path = ROOT) -> list[emulator.Tenant]:
+    """What the emulator must know of each environment: its names, as in the cloud."""
+    configs = [load_environment(name, root) for name in DEPLOYED]
+    return [
+        emulator.Tenant(
+            environment=config.name,
+            app=config.deployment_target,
+            project=config.pages_project,
+            app_host=config.service_host,
+            project_host=config.frontend_host,
+        )
+        for config in configs
+    ]
+
+
+def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
+    """Start the emulator (and what it needs) unless it runs; returns its addresses."""
+    if running := emulator.running(state):
+        return running
+    host = docker_host(tell)
+    caddy, registry = program("caddy", tell), program("docker-registry", tell)
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        return emulator.start(state, tenants(), docker_host=host, caddy=caddy, registry=registry, seccomp=SECCOMP)
+    except emulator.EmulatorError as failed:
+        raise DeployError(str(failed), log=failed.log) from failed
+
+
+def stop(state: Path = STATE) -> bool:
+    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped."""
+    stopped = emulator.stop(state)
+    return stop_engine() or stopped
+
+
+def rehearsal_config(name: str, state: Path = STATE) -> EnvironmentConfig:
+    """The environment's configuration with the addresses of the rehearsal; raises UsageError when none runs."""
+    config = load_environment(deployable(name))
+    running = _running(state)
+    service, frontend = (running.urls[host].rstrip("/") for host in (config.service_host, config.frontend_host))
+    return replace(config, api_url=f"{service}/api/v1/", frontend_url=f"{frontend}/")
+
+
+def rehearsal_target(name: str, state: Path = STATE) -> Target:
+    """The environment on this machine; raises UsageError when no rehearsal runs."""
+    config = rehearsal_config(name, state)
+    running = _running(state)
+    values = json.loads((state / "tokens.json").read_text())[name]
+    tokens = Tokens(name, {key: Secret(value) for key, value in values.items()})
+    addresses = Addresses(fly=running.fly_api, cloudflare=running.cloudflare_api, registry=running.registry)
+    return Target(config, addresses, tokens, _ledger(name, state), rehearsal=True)
+
+
+def _running(state: Path) -> emulator.Running:
+    running = emulator.running(state)
+    if running is None:
+        raise UsageError("no rehearsal runs on this machine; start one: invoke rehearse (or only its platforms: --up)")
+    return running
+
+
+def _ledger(name: str, state: Path) -> Ledger:
+    remote, work = state / "remote.git", state / "ledger.git"
+    for repository in (remote, work):
+        if not (repository / "HEAD").exists():
+            subprocess.run(["git", "init", "--quiet", "--bare", str(repository)], check=True, capture_output=True)
+    return Ledger(work, name, str(remote))

@@ -1,0 +1,113 @@
+"""One environment as verbs act on it: its configuration, addresses, tokens, ledger; the cloud's or a rehearsal's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.environments import ROOT, EnvironmentConfig, load_environment
+from deploy.errors import UsageError
+from deploy.ledger import Ledger
+from deploy.platforms.fly import FlyClient
+from deploy.platforms.pages import PagesClient
+from deploy.platforms.registry import RegistryClient
+from deploy.secrets import Tokens, read_tokens, refuse_shared
+
+DEPLOYED = ("staging", "production")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the platforms answer; each can be set in the process environment, under the name its own tools use."""
+
+    fly: str
+    cloudflare: str
+    registry: str
+
+
+def cloud_addresses(environ: Mapping[str, str] = os.environ) -> Addresses:
+    """The providers' own addresses, unless the process environment says otherwise."""
+    return Addresses(
+        fly=environ.get("FLY_FLAPS_BASE_URL", "https://api.machines.dev"),
+        cloudflare=environ.get("CLOUDFLARE_API_BASE_URL", "https://api.cloudflare.com/client/v4"),
+        registry=environ.get("FLY_REGISTRY", "registry.fly.io"),
+    )
+
+
+@dataclass(frozen=True)
+class Target:
+    """An environment to act on."""
+
+    config: EnvironmentConfig
+    addresses: Addresses
+    tokens: Tokens
+    ledger: Ledger
+    rehearsal: bool
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        return self.config.name
+
+    @contextmanager
+    def fly(self) -> Iterator[FlyClient]:
+        """A client of the environment's Fly app."""
+        client = FlyClient(self.addresses.fly, self.config.deployment_target, self.tokens.get("FLY_API_TOKEN"))
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def pages(self) -> Iterator[PagesClient]:
+        """A client of the environment's Pages project."""
+        account, token = self.tokens.get("CLOUDFLARE_ACCOUNT_ID"), self.tokens.get("CLOUDFLARE_API_TOKEN")
+        client = PagesClient(self.addresses.cloudflare, account, self.config.pages_project, token)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def registry(self) -> Iterator[RegistryClient]:
+        """A client of the environment's image repository."""
+        client = RegistryClient(
+            self.addresses.registry, self.config.deployment_target, self.tokens.get("FLY_API_TOKEN")
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def require_tokens(self) -> None:
+        """Raise TokenMissing, naming the first token that is missing, before anything is begun."""
+        for name in ("FLY_API_TOKEN", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"):
+            self.tokens.get(name)
+
+
+def deployable(name: str) -> str:
+    """`name`, when it is an environment that can be deployed to; else UsageError."""
+    if name not in DEPLOYED:
+        raise UsageError(f"{name!r} is no environment that can be deployed to; use --env {' or --env '.join(DEPLOYED)}")
+    return name
+
+
+def cloud_target(name: str, root: Path = ROOT) -> Target:
+    """The environment in the cloud. Tokens are looked for now, and asked for when they are used."""
+    config = load_environment(deployable(name), root)
+    tokens = {each: read_tokens(each, root) for each in DEPLOYED}
+    refuse_shared(tokens["staging"], tokens["production"])
+    return Target(config, cloud_addresses(), tokens[name], Ledger(root, name, _remote(root)), rehearsal=False)
+
+
+def _remote(root: Path) -> str | None:
+    """The project's own remote, where the ledger lives; none in a repository without one."""
+    done = subprocess.run(["git", "remote"], cwd=root, capture_output=True, text=True, check=False)
+    remotes = done.stdout.split()
+    if "origin" in remotes:
+        return "origin"
+    return remotes[0] if remotes else None

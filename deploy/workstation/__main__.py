@@ -1,0 +1,29 @@
+"""`python -m deploy.workstation NEED …`: make sure this machine has what a suite needs; exits 2 with the command if not."""
+
+from __future__ import annotations
+
+import sys
+
+from deploy.errors import DeployError
+from deploy.workstation import docker_host, need, program
+from deploy.workstation.packages import SERVERS
+
+
+def main(names: list[str]) -> int:
+    """Ensure each need; returns the exit code."""
+    try:
+        for name in names:
+            if name in SERVERS:
+                program(name)
+            elif name == "engine":
+                docker_host()
+            else:
+                need(name)
+    except DeployError as failed:
+        sys.stderr.write(f"error: {failed}\n")
+        return failed.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""Suites: `./dev nox` runs them all; `./dev nox -l` lists them. Arguments after `--` go to the tool.
+
+Sessions that need one Python run in the locked .venv that ./dev made; the unit suite has an environment for each Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PYTHONS = ("3.11", "3.12", "3.13")
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = True
+# A Python that is not installed is reported and left out; `./dev nox --require-all` fails on it.
+nox.options.error_on_missing_interpreters = False
+
+
+def _link_pythons() -> None:
+    """Put the Pythons that version managers keep aside on PATH under their own names (python3.12)."""
+    links = ROOT / ".nox" / "pythons"
+    links.mkdir(parents=True, exist_ok=True)
+    homes = [
+        Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions",
+        Path.home() / ".local/share/uv/python",
+    ]
+    for version in PYTHONS:
+        name = f"python{version}"
+        found = [Path(f"/usr/bin/{name}"), Path(f"/usr/local/bin/{name}")]
+        found += [path for home in homes for path in sorted(home.glob(f"*{version}*/bin/{name}"), reverse=True)]
+        if (current := shutil.which(name)) and subprocess.run(
+            [current, "-c", ""], capture_output=True, check=False
+        ).returncode == 0:
+            found.insert(0, Path(current))
+        if usable := next((path for path in found if path.exists()), None):
+            link = links / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(usable)
+    os.environ["PATH"] = f"{links}{os.pathsep}{os.environ['PATH']}"
+
+
+_link_pythons()
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Ruff on the Python, the page's own linter on the TypeScript."""
+    session.run("ruff", "check", *(session.posargs or ["."]))
+    session.run("ruff", "format", "--check", ".")
+    _npm(session, "run", "lint")
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """mypy --strict, and the TypeScript compiler."""
+    session.run("mypy", *session.posargs)
+    _npm(session, "run", "types")
+
+
+@nox.session(python=PYTHONS)
+def unit(session: nox.Session) -> None:
+    """Unit tests, on each Python."""
+    session.run_install("uv", "pip", "sync", "--quiet", "--require-hashes", "requirements/test.txt", external=True)
+    session.run("python", "-m", "deploy.workstation", "sandbox", silent=True)
+    session.run("python", "-m", "pytest", "tests/unit", "-n", "2", "-q", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def frontend(session: nox.Session) -> None:
+    """Unit tests of the page."""
+    _npm(session, "test", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def deploy(session: nox.Session) -> None:
+    """The pipeline against the emulator: a real Docker engine, registry, edge and git remote."""
+    session.run("python", "-m", "deploy.workstation", "engine", "base", "caddy", "docker-registry", silent=True)
+    session.run("python", "-m", "pytest", "tests/deploy", "-q", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def integration(session: nox.Session) -> None:
+    """Suites against an environment: the local one, started here, or `-- --env staging --rehearsal`."""
+    tests = "tests/integration"
+    side_by_side = [f"{tests}/api", f"{tests}/security", f"{tests}/frontend", "-n", "2", "-m", "not browser"]
+    alone = [f"{tests}/load", f"{tests}/baseline"]
+    for paths in (side_by_side, alone):
+        _against(session, *paths)
+
+
+@nox.session(venv_backend="none")
+def browser(session: nox.Session) -> None:
+    """The page in a real browser, against an environment as in `integration`."""
+    session.run("python", "-m", "deploy.workstation", "browser", silent=True)
+    _against(session, "tests/integration/frontend", "-m", "browser")
+
+
+def _against(session: nox.Session, *arguments: str) -> None:
+    """pytest against the environment that `-- --env` names, else against a local service made for it."""
+    command = ["python", "-m", "pytest", "-q", *arguments, *session.posargs]
+    named = any(argument.startswith("--env") for argument in session.posargs)
+    session.run(*([] if named else ["python", "-m", "deploy.local", "--"]), *command)
+
+
+def _npm(session: nox.Session, *arguments: str) -> None:
+    """npm in frontend/, its packages installed as locked."""
+    session.run(sys.executable, "-m", "deploy.artifacts.frontend", silent=True)
+    session.run("npm", "--prefix", "frontend", *arguments)

@@ -1,0 +1,169 @@
+"""Verbs for people: build, up, rehearse, doctor, lock; joined with those on environments. `./dev invoke --list`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import task
+
+from deploy import rehearsal as rehearsals
+from deploy import tasks as verbs
+from deploy.artifacts import build as build_artifact
+from deploy.artifacts import read_source
+from deploy.console import Teller, print_json, print_result
+from deploy.environments import ROOT, load_environment
+from deploy.errors import DeployError, UsageError
+from deploy.local import serving
+from deploy.release import verbs as release
+from deploy.target import DEPLOYED
+from deploy.tasks import logs_of, required, told
+from deploy.workstation import docker_host
+from deploy.workstation.packages import NEEDS, SERVERS, missing
+
+
+@task(help={"env": "environment the build is for: local, staging or production", "json": "print the manifest as JSON"})
+@told
+def build(context: Context, env: str = "", json: bool = False) -> None:
+    """Build the backend image and the page of this commit; every environment receives the same bytes."""
+    name = load_environment(required(env, "--env")).name
+    teller: Teller = context.teller
+    source = read_source(ROOT)
+    with teller.step(f"build {source.version}"):
+        manifest, reused = build_artifact(ROOT, source, name, host=lambda: docker_host(teller.note), tell=teller.note)
+    if json:
+        print_json(manifest.to_json())
+        return
+    place = f"dist/{source.label}"
+    teller.say(
+        f"{'already built' if reused else 'built'}: {place}/manifest.json; the page for {name}: {place}/site/{name}"
+    )
+    teller.say(f"image    {manifest.image}  {manifest.sizes['image'] / 1e6:.0f} MB")
+    teller.say(f"frontend {manifest.frontend}")
+    if source.dirty:
+        teller.say("the tree differs from its commit: staging takes this, production will not")
+
+
+@task(help={"port": "port to serve on (default: 10100, as .env.local says)"})
+@told
+def up(context: Context, port: int = 0) -> None:
+    """Serve the page and the API on this machine, without Docker, until interrupted."""
+    teller: Teller = context.teller
+    with serving(teller.note, port or None) as config:
+        teller.say(f"page and API at {config.frontend_url}  (stop with Ctrl+C)")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            teller.say("stopping")
+
+
+@task(help={"up": "only start the platforms", "down": "stop the platforms and what was started for them"})
+@told
+def rehearse(context: Context, up: bool = False, down: bool = False) -> None:
+    """Take this commit from source to production on this machine, with no account; leaves both environments serving."""
+    teller: Teller = context.teller
+    if down:
+        teller.say("stopped" if rehearsals.stop() else "nothing was running")
+        return
+    if up:
+        with teller.step("start the platforms"):
+            rehearsals.start(teller.note)
+        return
+    source = read_source(ROOT)
+    if source.dirty:
+        raise UsageError(
+            "the tree differs from its commit, and production takes only commits; commit or stash the changes first"
+        )
+    report: dict[str, object] = {
+        "ok": False,
+        "sha": source.sha,
+        "version": source.version,
+        "image": None,
+        "frontend": None,
+    }
+    try:
+        _rehearse(teller, report)
+        report["ok"] = True
+    finally:
+        report["steps"] = [step.to_json() for step in teller.steps if step.depth == 0]
+        report["details"] = [step.to_json() for step in teller.steps if step.depth > 0]
+        _write_report(report)
+    teller.close()
+    teller.table()
+    for name in DEPLOYED:
+        config = rehearsals.rehearsal_config(name)
+        teller.say(f"{name:<10}  page {config.frontend_url}   API {config.api_url}")
+
+
+def _rehearse(teller: Teller, report: dict[str, object]) -> None:
+    """The pipeline, read aloud."""
+    source, logs = read_source(ROOT), logs_of(rehearsal=True)
+    with teller.step("start the platforms"):
+        rehearsals.start(teller.note)
+    configs = {name: rehearsals.rehearsal_config(name) for name in DEPLOYED}
+    report["urls"] = {name: {"api": c.api_url, "frontend": c.frontend_url} for name, c in configs.items()}
+    with teller.step("build"):
+        manifest, _ = build_artifact(ROOT, source, "staging", host=lambda: docker_host(teller.note), tell=teller.note)
+    report["image"], report["frontend"] = manifest.image, manifest.frontend
+    staging, production = (rehearsals.rehearsal_target(name) for name in DEPLOYED)
+    with teller.step("deploy to staging"):
+        release.deploy(staging, ROOT, source.label, teller, logs)
+    with teller.step("integration suite on staging"):
+        verbs.verify_release(staging, teller)
+    with teller.step("promote to production"):
+        release.promote(staging, production, source.sha, teller, logs)
+
+
+def _write_report(report: dict[str, object]) -> None:
+    rehearsals.STATE.mkdir(exist_ok=True)
+    file = rehearsals.STATE / "report.json"
+    temporary = file.with_suffix(".part")
+    temporary.write_text(jsonlib.dumps(report, indent=2) + "\n")
+    temporary.rename(file)
+
+
+@task(help={"json": "print as JSON"})
+@told
+def doctor(context: Context, json: bool = False) -> None:
+    """What this machine has, what it lacks, and the command that installs it."""
+    found = {name: missing(name) for name in NEEDS}
+    servers = {name: bool(shutil.which(name) or (ROOT / ".tools/usr/bin" / name).exists()) for name in SERVERS}
+    if json:
+        print_json({"missing": {k: v for k, v in found.items() if v}, "servers": servers})
+        return
+    for name, need in NEEDS.items():
+        lacking = found[name]
+        print_result(f"{'✗' if lacking else '✓'} {name}: {need.why}")
+        if lacking:
+            print_result(f"    lacks {', '.join(lacking)}; sudo apt-get install -y {' '.join(need.packages)}")
+    for name, there in servers.items():
+        print_result(
+            f"{'✓' if there else '·'} {name}: {'there' if there else 'unpacked into .tools/ when first needed'}"
+        )
+
+
+@task(help={"upgrade": "take newer versions where pyproject.toml allows them"})
+@told
+def lock(context: Context, upgrade: bool = False) -> None:
+    """Compile pyproject.toml's dependency groups into requirements/*.txt, with hashes."""
+    uv = str(Path(sys.executable).with_name("uv"))
+    common = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    common += ["--no-emit-index-url", "--no-header", *(["--upgrade"] if upgrade else [])]
+    for group in ("dev", "test", "runner", "uv"):
+        constraint = [] if group == "dev" else ["-c", "requirements/dev.txt"]
+        command = [*common, "--group", group, *constraint, "-o", f"requirements/{group}.txt"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ)
+        if done.returncode:
+            raise DeployError(f"requirements/{group}.txt could not be compiled: {done.stderr.strip()}")
+        context.teller.say(f"requirements/{group}.txt")
+
+
+namespace = Collection(build, up, rehearse, doctor, lock, *verbs.VERBS)

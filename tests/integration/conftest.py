@@ -1,0 +1,117 @@
+"""Black-box suites against any environment: `--env local|staging|production`, `--rehearsal` for the one on this machine.
+
+`--env local` speaks to the service that CODECANVAS_LOCAL_URL names (`nox -s integration` starts one), else to
+`invoke up`. Nothing here is skipped: what an environment lacks is a failure that says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.environments import NAMES, EnvironmentConfig, load_environment
+from deploy.errors import DeployError
+from deploy.local import local_config
+from deploy.rehearsal import STATE, rehearsal_config
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., dict[str, Any]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("environment")
+    group.addoption("--env", default="local", choices=NAMES, help="the environment to speak to (default: local)")
+    group.addoption("--rehearsal", action="store_true", help="the environment of the rehearsal on this machine")
+
+
+def _configured(config: pytest.Config) -> EnvironmentConfig:
+    name, rehearsal = config.getoption("--env"), config.getoption("--rehearsal")
+    if rehearsal:
+        return rehearsal_config(name)
+    return local_config() if name == "local" else load_environment(name)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say at once when the environment cannot be reached, instead of failing each test."""
+    if hasattr(session.config, "workerinput"):
+        return
+    try:
+        config = _configured(session.config)
+        httpx.get(f"{config.service_url}healthz", timeout=30).raise_for_status()
+    except DeployError as wrong:
+        pytest.exit(str(wrong), returncode=2)
+    except httpx.HTTPError as wrong:
+        how = (
+            "run `./dev invoke up` beside this, or `./dev nox -s integration`"
+            if config.name == "local"
+            else "see `invoke status`"
+        )
+        pytest.exit(f"{config.name} at {config.service_url} does not answer ({wrong}); {how}", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def environment(pytestconfig: pytest.Config) -> EnvironmentConfig:
+    """The environment under test."""
+    return _configured(pytestconfig)
+
+
+def _client(base_url: str) -> httpx.Client:
+    # A new connection is tried again: what is asserted is the service's behaviour, not the network's.
+    return httpx.Client(base_url=base_url, timeout=60, transport=httpx.HTTPTransport(retries=2))
+
+
+@pytest.fixture
+def api(environment: EnvironmentConfig) -> Iterator[httpx.Client]:
+    """A client at the API's URL, which ends in /api/v1/."""
+    with _client(environment.api_url) as client:
+        yield client
+
+
+@pytest.fixture
+def service(environment: EnvironmentConfig) -> Iterator[httpx.Client]:
+    """A client at the service's root."""
+    with _client(environment.service_url) as client:
+        yield client
+
+
+@pytest.fixture
+def site(environment: EnvironmentConfig) -> Iterator[httpx.Client]:
+    """A client at the page's root."""
+    with _client(environment.frontend_url) as client:
+        yield client
+
+
+@pytest.fixture
+def release(service: httpx.Client) -> dict[str, Any]:
+    """What the service says of itself: version, sha, environment, image."""
+    return dict(service.get("/version").raise_for_status().json())
+
+
+@pytest.fixture
+def run(api: httpx.Client) -> Run:
+    """Run a program; asserts HTTP 200 and returns the result. A full queue is waited for as Retry-After asks."""
+
+    def run_program(language: str, source: str, **more: Any) -> dict[str, Any]:
+        for _ in range(30):
+            response = api.post("run", json={"language": language, "source": source, **more})
+            if response.status_code != 429:
+                break
+            time.sleep(float(response.headers["retry-after"]))
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    return run_program
+
+
+@pytest.fixture(scope="session")
+def baselines(environment: EnvironmentConfig, pytestconfig: pytest.Config) -> Path:
+    """Where baselines of this environment are recorded."""
+    kept = STATE if pytestconfig.getoption("--rehearsal") else ROOT / "dist"
+    place = kept / "baselines" / environment.name
+    place.mkdir(parents=True, exist_ok=True)
+    return place
