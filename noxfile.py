@@ -1,6 +1,6 @@
 """Suites: `./dev nox` runs them all; `./dev nox -l` lists them. Arguments after `--` go to the tool.
 
-Sessions that need one Python run in the locked .venv that ./dev made; the unit suite has an environment for each Python.
+Sessions that need one Python run in the locked .venv that ./dev made; the unit suite has one for each Python.
 """
 
 from __future__ import annotations

@@ -167,6 +167,4 @@ def lock_from(body: Any, place: str) -> Lock:
 
 
 def _damaged(place: str, wrong: Exception) -> LedgerError:
-    return LedgerError(
-        f"{place} in the ledger is damaged ({wrong!r}); restore the file by a new commit on its branch"
-    )
+    return LedgerError(f"{place} in the ledger is damaged ({wrong!r}); restore the file by a new commit on its branch")

@@ -1,4 +1,4 @@
-"""`python -m deploy.workstation NEED …`: make sure this machine has what a suite needs; exits 2 with the command if not."""
+"""`python -m deploy.workstation NEED …`: make sure this machine has what a suite needs; exits 2 if it cannot."""
 
 from __future__ import annotations
 
