@@ -2,8 +2,9 @@
  * `_headers`, in the format of Cloudflare Pages. The same file serves every environment,
  * so it permits connections to all of their services and to loopback, where rehearsals run.
  *
- * Styles need no 'unsafe-inline': the editor lives in a shadow root, where CodeMirror
- * adopts constructed style sheets instead of writing style elements.
+ * Style elements are refused: the editor lives in a shadow root, where CodeMirror adopts constructed style sheets
+ * instead of writing such elements. Style attributes are permitted, because Chromium itself writes one
+ * for a moment when a person types over coloured text in an editable element.
  */
 const LOOPBACK = ["http://localhost:*", "http://*.localhost:*", "http://127.0.0.1:*"];
 
@@ -16,6 +17,7 @@ export function contentSecurityPolicy(environments) {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
     "style-src": ["'self'"],
+    "style-src-attr": ["'unsafe-inline'"],
     "img-src": ["'self'"],
     "connect-src": ["'self'", ...new Set(services.sort()), ...LOOPBACK],
     "base-uri": ["'none'"],

@@ -19,20 +19,23 @@ export function offer(menu: HTMLSelectElement, ids: readonly string[], chosen: s
  */
 export async function fillMenu(page: Page, api: Api, chosen: string): Promise<void> {
   offer(page.language, KNOWN_IDS, chosen);
+  let told: string | null = null;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
       offer(page.language, await api.languages(), page.language.value);
       page.language.dataset.source = "service";
+      if (page.problem.textContent === told) page.problem.hidden = true;
       return;
     } catch (error) {
       if (!(error instanceof CanvasError)) throw error;
-      if (pause === FIRST_PAUSE_MS) showProblem(page, error);
+      if (told === null) told = showProblem(page, error);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
 }
 
-function showProblem(page: Page, error: CanvasError): void {
+function showProblem(page: Page, error: CanvasError): string {
   page.problem.textContent = error.message;
   page.problem.hidden = false;
+  return error.message;
 }

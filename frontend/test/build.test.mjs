@@ -155,7 +155,8 @@ describe("_headers", () => {
     expect(policy).toContain("http://127.0.0.1:*");
     expect(policy).toContain("script-src 'self';");
     expect(policy).toContain("frame-ancestors 'none'");
-    expect(policy).not.toContain("unsafe");
+    expect(policy).toContain("style-src 'self';");
+    expect(policy.replace("style-src-attr 'unsafe-inline'", "")).not.toContain("unsafe");
   });
 
   it("keeps hashed files for ever and asks again for the others", () => {

@@ -1,0 +1,98 @@
+"""The page's files as the host serves them, seen without a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.environments import EnvironmentConfig
+
+CONFIG = re.compile(r"globalThis\.CODECANVAS_CONFIG = (\{.*\});\n")
+ASSET = re.compile(r'<(?:script|link)\b[^>]*"/(assets/[^"]+)"[^>]*>')
+INTEGRITY = re.compile(r'integrity="sha384-([^"]+)"')
+SCRIPT_TYPES = ("text/javascript", "application/javascript")
+
+
+@pytest.fixture
+def index(site: httpx.Client) -> httpx.Response:
+    """The page itself."""
+    return site.get("/").raise_for_status()
+
+
+@pytest.fixture
+def config(site: httpx.Client) -> dict[str, Any]:
+    """What config.js says."""
+    match = CONFIG.fullmatch(site.get("config.js").raise_for_status().text)
+    assert match, "config.js is not one statement that carries JSON"
+    content: dict[str, Any] = json.loads(match[1])
+    return content
+
+
+def media_type(response: httpx.Response) -> str:
+    return response.headers["content-type"].partition(";")[0].strip()
+
+
+@pytest.mark.smoke
+def test_the_page_is_served(index: httpx.Response) -> None:
+    assert media_type(index) == "text/html"
+    assert '<script defer src="/config.js">' in index.text
+
+
+@pytest.mark.smoke
+def test_config_names_this_environment_and_release(
+    config: dict[str, Any], environment: EnvironmentConfig, release: dict[str, Any]
+) -> None:
+    assert config["environment"] == environment.name
+    assert config["environments"][environment.name]["url"] == environment.api_url
+    assert (config["version"], config["sha"]) == (release["version"], release["sha"])
+
+
+def test_config_knows_every_environment(config: dict[str, Any]) -> None:
+    assert set(config) == {"environment", "version", "sha", "environments"}
+    assert set(config["environments"]) == {"local", "staging", "production"}
+
+
+@pytest.mark.smoke
+def test_assets_are_what_the_page_says(site: httpx.Client, index: httpx.Response) -> None:
+    tags = list(ASSET.finditer(index.text))
+    assert len(tags) == 3, "runtime, main and style sheet"
+    for tag in tags:
+        stated = INTEGRITY.search(tag[0])
+        assert stated, f"no integrity: {tag[0]}"
+        content = site.get(tag[1]).raise_for_status().content
+        assert base64.b64encode(hashlib.sha384(content).digest()).decode() == stated[1], tag[1]
+
+
+def test_content_types(site: httpx.Client, index: httpx.Response) -> None:
+    assert media_type(site.get("config.js")) in SCRIPT_TYPES
+    assert media_type(site.get("favicon.svg")) == "image/svg+xml"
+    for path in (tag[1] for tag in ASSET.finditer(index.text)):
+        expected = ("text/css",) if path.endswith(".css") else SCRIPT_TYPES
+        assert media_type(site.get(path)) in expected, path
+
+
+def test_policy_allows_only_the_pages_own_scripts(index: httpx.Response, api_url: str) -> None:
+    directives = dict(part.strip().split(" ", 1) for part in index.headers["content-security-policy"].split(";"))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == "'self'"
+    assert directives["style-src"] == "'self'"
+    assert directives["frame-ancestors"] == "'none'"
+    assert index.headers["x-content-type-options"] == "nosniff"
+    assert index.headers["referrer-policy"] == "no-referrer"
+
+
+def test_hashed_files_are_kept_and_others_asked_for_again(site: httpx.Client, index: httpx.Response) -> None:
+    for path in (tag[1] for tag in ASSET.finditer(index.text)):
+        assert "immutable" in site.get(path).headers["cache-control"], path
+    for path in ("/", "config.js"):
+        assert "no-cache" in site.get(path).headers["cache-control"], path
+
+
+def test_unknown_addresses_are_not_found(site: httpx.Client) -> None:
+    assert site.get("assets/main.0000000000000000.js").status_code == 404
