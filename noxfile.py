@@ -27,17 +27,14 @@ def _link_pythons() -> None:
     """Put the Pythons that version managers keep aside on PATH under their own names (python3.12)."""
     links = ROOT / ".nox" / "pythons"
     links.mkdir(parents=True, exist_ok=True)
-    homes = [
-        Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions",
-        Path.home() / ".local/share/uv/python",
-    ]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    homes = [pyenv / "versions", Path.home() / ".local/share/uv/python"]
     for version in PYTHONS:
         name = f"python{version}"
         found = [Path(f"/usr/bin/{name}"), Path(f"/usr/local/bin/{name}")]
         found += [path for home in homes for path in sorted(home.glob(f"*{version}*/bin/{name}"), reverse=True)]
-        if (current := shutil.which(name)) and subprocess.run(
-            [current, "-c", ""], capture_output=True, check=False
-        ).returncode == 0:
+        current = shutil.which(name)  # may be a shim that refuses
+        if current and not subprocess.run([current, "-c", ""], capture_output=True, check=False).returncode:
             found.insert(0, Path(current))
         if usable := next((path for path in found if path.exists()), None):
             link = links / name

@@ -131,7 +131,7 @@ class Sender:
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         seconds = tenacity.wait_exponential_jitter(
-            self._patience.first, self._patience.longest, jitter=self._patience.first
+            multiplier=self._patience.first, max=self._patience.longest, jitter=self._patience.first
         )
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, _Passing):

@@ -1,4 +1,4 @@
-"""Black-box suites against any environment: `--env local|staging|production`, `--rehearsal` for the one on this machine.
+"""Black-box suites against any environment: `--env local|staging|production`, `--rehearsal` for this machine's.
 
 `--env local` speaks to the service that CODECANVAS_LOCAL_URL names (`nox -s integration` starts one), else to
 `invoke up`. Nothing here is skipped: what an environment lacks is a failure that says so.
