@@ -7,6 +7,7 @@ own remote that a rehearsal writes to.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,8 @@ from deploy.secrets import Secret, Tokens
 from deploy.target import DEPLOYED, Addresses, Target, deployable
 from deploy.workstation import docker_host, program, stop_engine
 
-STATE = ROOT / ".rehearsal"
+# Several rehearsals of one clone are told apart by this variable.
+STATE = Path(os.environ.get("CODECANVAS_REHEARSAL_DIR", ROOT / ".rehearsal"))
 SECCOMP = ROOT / "backend" / "seccomp.json"
 
 
