@@ -35,13 +35,13 @@ class Project:
         )
         return done.stdout.strip()
 
-    def commit(self, message: str, **replacements: tuple[str, str]) -> str:
-        """Commit a change; each keyword is a path (with `__` for `/` and `_dot_` for `.`): (old, new). Returns the sha."""
-        for path, (old, new) in replacements.items():
-            file = self.place / path.replace("__", "/").replace("_dot_", ".")
+    def commit(self, message: str, *changes: tuple[str, str, str]) -> str:
+        """Commit changes, each (path, old text, new text); returns the sha."""
+        for path, old, new in changes:
+            file = self.place / path
             text = file.read_text()
             assert old in text, f"{file} no longer has {old!r}"
-            file.write_text(text.replace(old, new))
+            file.write_text(text.replace(old, new, 1))
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")

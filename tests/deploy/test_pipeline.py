@@ -12,6 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+HEAD = "from __future__ import annotations\n"
+FAILS_IN_PRODUCTION = """import os
+if os.environ.get("RUNNER_ENVIRONMENT") == "production":
+    os.environ["RUNNER_VERSION"] = "wrong"
+    os.environ["RUN_TIMEOUT"] = "0.001"
+"""
+
 
 def version(state: dict[str, Any], environment: str) -> dict[str, Any]:
     """What the environment's service says of itself."""
@@ -48,7 +55,7 @@ def first(project: Any) -> str:
 @pytest.fixture(scope="module")
 def second(project: Any, first: str) -> str:
     """Another, after it."""
-    sha = str(project.commit("Say more", README_dot_md=("# codecanvas", "# codecanvas.")))
+    sha = str(project.commit("Say more", ("README.md", "# codecanvas", "# codecanvas.")))
     project.invoke("rehearse")
     return sha
 
@@ -142,10 +149,7 @@ def test_a_dirty_tree_reaches_staging_at_most(project: Any, second: str) -> None
 
 def test_a_broken_commit_is_taken_back_in_staging_and_cannot_be_promoted(project: Any, second: str) -> None:
     before = project.status()
-    broken = project.commit(
-        "Break the service",
-        backend__runner____main___dot_py=("from __future__", "raise SystemExit(3)\nfrom __future__"),
-    )
+    broken = project.commit("Break the service", ("backend/runner/__main__.py", HEAD, f"{HEAD}raise SystemExit(3)\n"))
     project.invoke("build", "--env", "staging")
     failed = project.invoke("deploy", "--env", "staging", "--rehearsal", code=1)
     assert "was not released" in failed.stderr
@@ -162,17 +166,8 @@ def test_a_broken_commit_is_taken_back_in_staging_and_cannot_be_promoted(project
 
 
 def test_a_release_that_fails_in_production_alone_is_taken_back_by_itself(project: Any, second: str) -> None:
-    app = project.place / "backend/runner/settings.py"
-    assert app.exists()
-    fails_there = (
-        'import os\nos.environ["NUM_RUNNERS"] = "0" if os.environ.get("RUNNER_ENVIRONMENT") == "production" else "2"\n'
-    )
-    main = project.place / "backend/runner/__main__.py"
-    text = main.read_text()
-    head = "from __future__ import annotations\n"
-    assert head in text
-    main.write_text(text.replace(head, head + fails_there, 1))
-    sha = project.commit("Works in staging, fails in production")
+    change = ("backend/runner/__main__.py", HEAD, HEAD + FAILS_IN_PRODUCTION)
+    sha = project.commit("Works in staging, fails in production", change)
     failed = project.invoke("rehearse", code=1)
     assert "production" in failed.stderr
     assert not project.report()["ok"]
