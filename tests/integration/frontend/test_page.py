@@ -188,3 +188,12 @@ def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     for name in ("Language", "Standard input"):
         expect(page.get_by_label(name)).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, {"width": 1280, "height": 800}])
+def test_long_programs_and_outputs_scroll_in_their_place(page: Page, viewport: dict[str, int]) -> None:
+    write(page, "\n".join(f"print({number})" for number in range(300)))
+    run(page)
+    expect(stream(page, "Standard output")).to_contain_text("299")
+    for part in ("#editor", "#output"):
+        assert page.locator(part).evaluate("element => element.clientHeight") < viewport["height"], part
