@@ -31,17 +31,22 @@ export function memory(kilobytes: number): string {
   return kilobytes < 1024 ? `${Math.round(kilobytes)} kB` : `${(kilobytes / 1024).toFixed(1)} MB`;
 }
 
-/** Puts the result's streams into `pane`, in the order in which people look for them. */
+/** Shows in `pane` what a program wrote, errors first, and what the service says of it. */
 export function showResult(pane: HTMLElement, result: RunResult): void {
-  const messages = result.error === result.stderr ? "" : result.error;
-  const compiling = result.status === "compile_error";
+  const compiler = result.status === "compile_error";
   pane.replaceChildren(
-    ...stream("error", "Message", messages),
-    ...stream("stderr", compiling ? "Compiler" : "Standard error", result.stderr),
+    ...(explains(result) ? [notice(capital(result.error))] : []),
+    ...stream("stderr", compiler ? "Compiler" : "Standard error", result.stderr),
     ...stream("stdout", "Standard output", result.stdout),
     ...(result.truncated ? [notice("The output was longer than the service keeps; what is missing was cut off.")] : []),
   );
   if (pane.childElementCount === 0) pane.append(notice("The program wrote nothing."));
+}
+
+/** Whether the service's sentence says more than the summary and the program's or compiler's own messages do. */
+function explains({ status, error, stderr }: RunResult): boolean {
+  const spoken = (status === "runtime_error" || status === "compile_error") && stderr !== "";
+  return error !== "" && !spoken;
 }
 
 function stream(kind: string, label: string, text: string): HTMLElement[] {
@@ -57,6 +62,10 @@ function stream(kind: string, label: string, text: string): HTMLElement[] {
   body.textContent = text;
   section.append(heading, body);
   return [section];
+}
+
+function capital(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
 function notice(text: string): HTMLElement {

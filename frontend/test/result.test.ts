@@ -57,8 +57,8 @@ describe("units", () => {
 
 describe("showResult", () => {
   it("shows each stream that has text, errors first", () => {
-    showResult(pane, { ...result, stdout: "out", stderr: "err", error: "limit" });
-    expect(streams()).toEqual(["Message", "Standard error", "Standard output"]);
+    showResult(pane, { ...result, stdout: "out", stderr: "err" });
+    expect(streams()).toEqual(["Standard error", "Standard output"]);
   });
 
   it("calls the compiler's messages by their name", () => {
@@ -66,9 +66,16 @@ describe("showResult", () => {
     expect(streams()).toEqual(["Compiler"]);
   });
 
-  it("shows a message once that comes in two fields", () => {
-    showResult(pane, { ...result, status: "compile_error", stderr: "same", error: "same" });
-    expect(streams()).toEqual(["Compiler"]);
+  it("shows the service's sentence where it explains something", () => {
+    showResult(pane, { ...result, status: "timeout", error: "took longer than 10 s", stdout: "partial" });
+    expect(pane.querySelector(".notice")?.textContent).toBe("Took longer than 10 s");
+    showResult(pane, { ...result, status: "runtime_error", error: "killed by SIGSEGV", signal: "SIGSEGV" });
+    expect(pane.textContent).toBe("Killed by SIGSEGV");
+  });
+
+  it("leaves that sentence out where messages say more", () => {
+    showResult(pane, { ...result, status: "runtime_error", error: "exit status 1", stderr: "Traceback" });
+    expect(pane.textContent).not.toContain("exit status");
   });
 
   it("shows markup as text", () => {
