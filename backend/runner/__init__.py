@@ -1,0 +1,8 @@
+"""The runner: takes source code over HTTP, runs it in a sandbox, and tells what came of it.
+
+    api → execution → sandbox
+             ↓
+         languages
+
+`settings.py` is read once at start; every other module is handed what it needs.
+"""

@@ -1,0 +1,88 @@
+"""A run as asked for, checked against what the service offers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from backend.runner.errors import InvalidRequest
+from backend.runner.languages import Language
+from backend.runner.sandbox.limits import CEILING, Limits
+
+MOST_FILES = 64
+LONGEST_NAME = 200
+LONGEST_PART = 100
+MOST_ARGUMENTS = 256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What to run, complete: nothing in it needs a further look."""
+
+    language: Language
+    source: str
+    stdin: str = ""
+    args: tuple[str, ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    limits: Limits
+
+
+def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout: float) -> Limits:
+    """`default` with what was asked for. Raises InvalidRequest for a limit that is not above 0 or above its ceiling.
+
+    `timeout` is the service's own, in seconds: both default and ceiling.
+    """
+    ceiling = dataclasses.replace(CEILING, timeout=min(timeout, CEILING.timeout))
+    chosen = dataclasses.replace(default, timeout=ceiling.timeout)
+    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    for name, value in changes.items():
+        highest = getattr(ceiling, name)
+        if not 0 < value <= highest:
+            raise InvalidRequest(f"limits.{name} must be above 0 and at most {highest}")
+    return dataclasses.replace(chosen, **changes)
+
+
+def check_files(files: Mapping[str, str], source: str) -> None:
+    """Raise InvalidRequest unless every name is a plain relative path that clashes with no other.
+
+    `source` is the file that the language writes the program to.
+    """
+    if len(files) > MOST_FILES:
+        raise InvalidRequest(f"files: at most {MOST_FILES}, not {len(files)}")
+    taken = {source}
+    for name in files:
+        _check_name(name)
+        if name in taken:
+            raise InvalidRequest(f"files: {name!r} is where the source goes; give it another name")
+        taken.add(name)
+    for name in taken:
+        parts = name.split("/")
+        if any("/".join(parts[:end]) in taken for end in range(1, len(parts))):
+            raise InvalidRequest(f"files: {name!r} lies in what is a file itself")
+
+
+def _check_name(name: str) -> None:
+    reason = ""
+    if not name:
+        reason = "is empty"
+    elif "\0" in name:
+        reason = "contains a NUL"
+    elif len(name.encode()) > LONGEST_NAME or any(len(part.encode()) > LONGEST_PART for part in name.split("/")):
+        reason = f"is too long: at most {LONGEST_NAME} bytes, and {LONGEST_PART} between slashes"
+    elif name.startswith("/"):
+        reason = "is absolute; give a path relative to the program"
+    elif any(part in {"", ".", ".."} for part in name.split("/")):
+        reason = "has a part that is empty, . or .."
+    if reason:
+        raise InvalidRequest(f"files: {name[:LONGEST_NAME]!r} {reason}")
+
+
+def check_arguments(args: tuple[str, ...]) -> None:
+    """Raise InvalidRequest for more arguments than a program gets, or one with a NUL."""
+    if len(args) > MOST_ARGUMENTS:
+        raise InvalidRequest(f"args: at most {MOST_ARGUMENTS}, not {len(args)}")
+    if any("\0" in argument for argument in args):
+        raise InvalidRequest("args: an argument cannot contain a NUL")
+    if any(len(argument.encode()) > 65536 for argument in args):
+        raise InvalidRequest("args: an argument is at most 65536 bytes")

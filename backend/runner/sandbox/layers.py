@@ -1,0 +1,127 @@
+"""The isolation layers: which of them hold here, as seen from inside a sandbox."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from backend.runner.errors import LayersMissing
+from backend.runner.sandbox import seccomp
+from backend.runner.sandbox.command import Step
+from backend.runner.sandbox.host import Host
+from backend.runner.sandbox.limits import DISK_BYTES, Limits
+from backend.runner.sandbox.slots import Slot
+from backend.runner.sandbox.supervise import run_step
+from backend.runner.sandbox.verdict import Ending, Verdict
+
+NAMESPACES = {"user": "user", "mount": "mnt", "pid": "pid", "ipc": "ipc", "uts": "uts", "network": "net"}
+
+# What the probe prints, one fact a line: namespaces, then what the kernel says of the process, then attempts.
+_PROBE = r"""
+for n in user mnt pid ipc uts net cgroup; do echo "ns-$n $(readlink /proc/self/ns/$n)"; done
+grep -E "^(CapEff|CapBnd|NoNewPrivs|Seccomp):" /proc/self/status | tr -s "\t" " "
+for f in / /usr /etc /dev; do if touch $f/.probe 2>/dev/null; then echo "writable $f"; fi; done
+for f in /root /home /sys /boot /var /run; do [ -e $f ] && echo "visible $f"; done
+echo "nproc $(ulimit -u)"; echo "fsize $(ulimit -f)"; echo "core $(ulimit -c)"
+echo "work $(stat -f -c '%T %b %S' /work)"
+echo "links $(grep -c : /proc/net/dev)"
+"""
+
+
+class State(enum.StrEnum):
+    """Whether a layer does its work."""
+
+    HELD = "held"
+    DEGRADED = "degraded"
+    """Something weaker does the work; the detail says what."""
+    MISSING = "missing"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One layer and whether it holds."""
+
+    name: str
+    state: State
+    detail: str = ""
+
+
+def probe(host: Host, slot: Slot) -> tuple[Layer, ...]:
+    """Run a probe in a sandbox and report every layer."""
+    verdict = run_step(host, slot, Step(command=("bash", "-c", _PROBE), limits=Limits(timeout=10)))
+    if verdict.ending is not Ending.EXITED or verdict.status != 0:
+        return (Layer("sandbox", State.MISSING, _failure(verdict)),)
+    facts: dict[str, str] = {}
+    for line in verdict.stdout.decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition(" ")
+        facts[key] = f"{facts[key]} {value}" if key in facts else value
+    return tuple(_layers(host, facts))
+
+
+def _failure(verdict: Verdict) -> str:
+    said = (verdict.detail or verdict.stderr.decode("utf-8", "replace")).strip()
+    return (
+        f"bubblewrap cannot make a sandbox here: {said}. Allow user namespaces; in a container also an unmasked /proc"
+    )
+
+
+def _held(name: str, holds: bool, otherwise: str, detail: str = "") -> Layer:
+    return Layer(name, State.HELD, detail) if holds else Layer(name, State.MISSING, otherwise)
+
+
+def _layers(host: Host, facts: Mapping[str, str]) -> Sequence[Layer]:
+    layers = [
+        _held(f"{name} namespace", _own(facts, link), "shared with the service") for name, link in NAMESPACES.items()
+    ]
+    cgroup = State.HELD if _own(facts, "cgroup") else State.DEGRADED
+    layers.append(Layer("cgroup namespace", cgroup, "" if cgroup is State.HELD else "shared; no cgroup is mounted"))
+    layers.append(_held("no network", facts.get("links") == "1", "interfaces beside loopback", "loopback only"))
+    unprivileged = all(int(facts.get(name, "1"), 16) == 0 for name in ("CapEff:", "CapBnd:"))
+    layers.append(_held("no capabilities", unprivileged, "capabilities are left"))
+    layers.append(_held("no new privileges", facts.get("NoNewPrivs:") == "1", "privileges can be gained"))
+    layers.append(_seccomp(facts))
+    layers.append(_held("read-only root", "writable" not in facts, f"writable: {facts.get('writable')}"))
+    layers.append(_held("private root", "visible" not in facts, f"visible: {facts.get('visible')}"))
+    limited = facts.get("nproc") == str(Limits().processes) and facts.get("core") == "0"
+    layers.append(_held("resource limits", limited, "limits are not applied"))
+    layers.append(_work(facts))
+    layers.append(_uid(host))
+    layers.append(Layer("memory watcher", State.HELD, "samples every 20 ms; a burst may pass the limit for that long"))
+    return layers
+
+
+def _own(facts: Mapping[str, str], link: str) -> bool:
+    inside = facts.get(f"ns-{link}", "")
+    return bool(inside) and inside != str(Path(f"/proc/self/ns/{link}").readlink())
+
+
+def _seccomp(facts: Mapping[str, str]) -> Layer:
+    if seccomp.program() is None:
+        return Layer("seccomp filter", State.MISSING, f"none is written for {os.uname().machine}")
+    return _held("seccomp filter", facts.get("Seccomp:") == "2", "not loaded", "allow-list")
+
+
+def _work(facts: Mapping[str, str]) -> Layer:
+    kind, *numbers = facts.get("work", "none").split()
+    if kind != "tmpfs" or len(numbers) != 2:
+        return Layer("bounded disk", State.MISSING, f"/work is {kind}")
+    if int(numbers[0]) * int(numbers[1]) > DISK_BYTES:
+        return Layer("bounded disk", State.DEGRADED, "this bubblewrap cannot bound a tmpfs; the memory watcher does")
+    return Layer("bounded disk", State.HELD, f"{DISK_BYTES // 1024 // 1024} MiB tmpfs")
+
+
+def _uid(host: Host) -> Layer:
+    if host.choose_uid:
+        return Layer("own uid", State.HELD, "each slot has its own")
+    return Layer("own uid", State.DEGRADED, "one uid for all slots; their user namespaces set them apart")
+
+
+def require(layers: Sequence[Layer], environment: str) -> None:
+    """Raise LayersMissing where `environment` is not local and a layer is missing."""
+    missing = [layer for layer in layers if layer.state is State.MISSING]
+    if environment != "local" and missing:
+        named = "; ".join(f"{layer.name} ({layer.detail})" for layer in missing)
+        raise LayersMissing(f"{environment} requires every isolation layer, and these are missing: {named}")

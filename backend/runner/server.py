@@ -1,0 +1,97 @@
+"""The listening process: sockets, signals, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+
+from backend.runner.api.app import create_app
+from backend.runner.api.metrics import Metrics
+from backend.runner.errors import SettingsError
+from backend.runner.service import Service, make_service
+from backend.runner.settings import Settings
+
+_log = logging.getLogger("codecanvas.runner")
+
+
+class _Server(uvicorn.Server):
+    """Goes on answering while runs are finished: new runs are told to come back, health can still be asked."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._stopping: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._stopping is None:
+            _log.info("%s: finishing the runs in hand", signal.Signals(sig).name)
+            self._stopping = asyncio.get_running_loop().create_task(self._stop())
+
+    async def _stop(self) -> None:
+        await self._service.stop()
+        self.should_exit = True
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    """A socket for each address. Raises SettingsError where none can be had."""
+    sockets: list[socket.socket] = []
+    failures: list[str] = []
+    port = settings.port
+    for host in settings.hosts:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server((host, port), family=family, backlog=2048)
+        except OSError as error:
+            failures.append(f"{host}: {error.strerror or error}")
+            continue
+        port = port or listener.getsockname()[1]  # one port for all, also where any will do
+        sockets.append(listener)
+    if not sockets:
+        raise SettingsError(f"RUNNER_HOST, RUNNER_PORT={settings.port}: cannot listen ({'; '.join(failures)})")
+    for failure in failures:
+        _log.warning("not listening on %s", failure)
+    return sockets
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError, SandboxError or LayersMissing where it cannot start."""
+    sockets = _listen(settings)
+    metrics = Metrics()
+    try:
+        async with make_service(settings, metrics.observe) as service:
+            _log.info("languages: %s", ", ".join(service.languages))
+            config = uvicorn.Config(
+                create_app(service, metrics),
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=2,
+                h11_max_incomplete_event_size=64 * 1024,
+            )
+            for listener in sockets:
+                _log.info("listening on %s port %d", *listener.getsockname()[:2])
+            await _Server(config, service).serve(sockets)
+    finally:
+        for listener in sockets:
+            listener.close()
