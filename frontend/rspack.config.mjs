@@ -16,7 +16,7 @@ import { HtmlRspackPlugin, SubresourceIntegrityPlugin } from "@rspack/core";
 import { configScript } from "./build/config-script.mjs";
 import { EmitPlugin } from "./build/emit-plugin.mjs";
 import { readEnvironments, readSettings } from "./build/environments.mjs";
-import { headersFile } from "./build/headers.mjs";
+import { contentSecurityPolicy, headersFile } from "./build/headers.mjs";
 import { safeOutput } from "./build/output.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -61,7 +61,12 @@ export default {
     realContentHash: true,
   },
   plugins: [
-    new HtmlRspackPlugin({ template: source("index.html"), inject: "head", scriptLoading: "defer" }),
+    new HtmlRspackPlugin({
+      template: source("index.html"),
+      templateParameters: { policy: contentSecurityPolicy(environments) },
+      inject: "head",
+      scriptLoading: "defer",
+    }),
     new SubresourceIntegrityPlugin({ hashFuncNames: ["sha384"], enabled: true }),
     new EmitPlugin({
       "config.js": configScript(settings, environments),

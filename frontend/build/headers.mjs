@@ -8,7 +8,11 @@
  */
 const LOOPBACK = ["http://localhost:*", "http://*.localhost:*", "http://127.0.0.1:*"];
 
-/** @param {Record<string, {url: string}>} environments */
+/**
+ * What the page may load and reach. It stands in index.html too, so that it holds on hosts that read no `_headers`.
+ *
+ * @param {Record<string, {url: string}>} environments
+ */
 export function contentSecurityPolicy(environments) {
   const services = Object.values(environments)
     .map(({ url }) => new URL(url).origin)
@@ -22,7 +26,6 @@ export function contentSecurityPolicy(environments) {
     "connect-src": ["'self'", ...new Set(services.sort()), ...LOOPBACK],
     "base-uri": ["'none'"],
     "form-action": ["'none'"],
-    "frame-ancestors": ["'none'"],
   };
   return Object.entries(directives)
     .map(([name, sources]) => `${name} ${sources.join(" ")}`)
@@ -32,7 +35,8 @@ export function contentSecurityPolicy(environments) {
 /** @param {Record<string, {url: string}>} environments */
 export function headersFile(environments) {
   const everywhere = {
-    "Content-Security-Policy": contentSecurityPolicy(environments),
+    // Browsers take frame-ancestors from a header only.
+    "Content-Security-Policy": `${contentSecurityPolicy(environments)}; frame-ancestors 'none'`,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ENVIRONMENTS, readEnvironments, readSettings } from "../build/environments.mjs";
-import { headersFile } from "../build/headers.mjs";
+import { contentSecurityPolicy, headersFile } from "../build/headers.mjs";
 
 const frontend = resolve(import.meta.dirname, "..");
 const rspack = join(frontend, "node_modules/.bin/rspack");
@@ -98,6 +98,13 @@ describe("a build", () => {
     expect(first.length).toBe(3);
     const size = first.reduce((sum, [, data]) => sum + brotliCompressSync(data).length, 0);
     expect(size).toBeLessThan(FIRST_LOAD_LIMIT);
+  });
+
+  it("carries the policy in the page, for hosts that read no _headers", () => {
+    const policy = contentSecurityPolicy(readEnvironments(join(frontend, ".."))).replaceAll("; ", ";");
+    const html = bundles[2]["index.html"].toString();
+    expect(html).toContain(`<meta http-equiv="Content-Security-Policy" content="${policy}">`);
+    expect(html.indexOf("Content-Security-Policy")).toBeLessThan(html.indexOf("<script"));
   });
 
   it("keeps no markup that a strict policy refuses", () => {
