@@ -1,14 +1,11 @@
 """Go. Its standard library is compiled once, into a cache that runs read but cannot write."""
 
+from pathlib import Path
+
 from backend.runner.languages.language import PROGRAM, Cache, Language
 
-# What programs mostly import; anything else of the standard library is compiled when it is first asked for.
-_PACKAGES = """
-    bufio bytes container/heap container/list context crypto/md5 crypto/sha256 encoding/base64 encoding/binary
-    encoding/csv encoding/hex encoding/json errors flag fmt io io/fs log math math/big math/bits math/cmplx
-    math/rand os os/signal path path/filepath reflect regexp runtime sort strconv strings sync sync/atomic
-    text/tabwriter text/template time unicode unicode/utf8
-"""
+# What programs mostly import; anything else of the standard library is compiled when a program asks for it.
+_WARM_UP = Path(__file__).with_name("warm") / "go.go"
 
 LANGUAGE = Language(
     name="go",
@@ -26,10 +23,5 @@ LANGUAGE = Language(
         ("CGO_ENABLED", "0"),
         ("GOTELEMETRY", "off"),
     ),
-    cache=Cache(
-        variable="GOCACHE",
-        warm_up="package main\n\nimport (\n"
-        + "".join(f'\t_ "{name}"\n' for name in _PACKAGES.split())
-        + ")\n\nfunc main() {}\n",
-    ),
+    cache=Cache(variable="GOCACHE", warm_up=_WARM_UP.read_text(encoding="utf-8")),
 )
