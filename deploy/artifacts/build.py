@@ -10,14 +10,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from backend.runner.languages import all_languages
 from deploy.artifacts.backend import build_backend
 from deploy.artifacts.frontend import build_frontend
 from deploy.artifacts.manifest import Manifest, read_manifest
 from deploy.artifacts.oci import BlobStore, Layout, write_layout
 from deploy.artifacts.source import Source
 from deploy.errors import UsageError
-
-LANGUAGES = ("bash", "c", "c++", "go", "nodejs", "python3", "rust")
 
 
 def artifact_directory(root: Path, label: str) -> Path:
@@ -72,7 +71,7 @@ def build(
                 image=backend.digest,
                 frontend=frontend.digest,
                 built_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                languages=LANGUAGES,
+                languages=tuple(all_languages()),
                 inputs=inputs,
                 sizes={"image": size, "compressed": sum(blob.size for blob in Layout(work / "backend").blobs())},
             )
