@@ -11,7 +11,6 @@ from pathlib import Path
 from filelock import FileLock
 
 from backend.runner.languages import all_languages
-from deploy.artifacts.backend import build_backend
 from deploy.artifacts.frontend import build_frontend
 from deploy.artifacts.manifest import Manifest, read_manifest
 from deploy.artifacts.oci import BlobStore, Layout, write_layout
@@ -46,6 +45,8 @@ def build(
     `host` yields the Docker engine's address when one is needed. A dirty tree is always built anew. Raises BuildFailed
     with the log's path; nothing half-built is left under the artifact's name.
     """
+    from deploy.artifacts.backend import build_backend  # the Docker SDK is slow to import, and only this needs it
+
     place = artifact_directory(root, source.label)
     place.parent.mkdir(exist_ok=True)
     with FileLock(place.parent / ".lock"):

@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import docker
-import docker.errors
 from filelock import FileLock
 
 from deploy.environments import ROOT
@@ -30,6 +28,9 @@ DEFAULT = "unix:///var/run/docker.sock"
 
 def answers(host: str) -> bool:
     """Whether a Docker engine answers at `host`."""
+    import docker  # slow to import, and most verbs need no engine
+    import docker.errors
+
     client = None
     try:
         client = docker.DockerClient(base_url=host, timeout=5)
