@@ -33,8 +33,8 @@ NEEDS: dict[str, Need] = {
     "base": Need("the base image is made here when no image registry answers", ("mmdebstrap",), ("mmdebstrap",)),
     "languages": Need(
         "programs are compiled and run with this machine's own toolchains",
-        ("gcc", "g++", "go", "rustc", "bash", "python3"),
-        ("gcc", "g++", "libc6-dev", "golang-go", "rustc", "python3-minimal"),
+        ("gcc", "g++", "go", "node", "rustc", "bash", "python3"),
+        ("gcc", "g++", "libc6-dev", "golang-go", "nodejs", "rustc", "python3-minimal"),
     ),
     "browser": Need("the page is tested in a real browser", ("chromium",), ("chromium", "fonts-dejavu-core")),
 }
