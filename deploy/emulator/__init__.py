@@ -1,0 +1,19 @@
+"""Fly Machines and Cloudflare Pages on this machine, over a real Docker engine, registry and edge proxy.
+
+Theory of operation. `start` detaches one host process (`python -m deploy.emulator serve`), which answers both
+APIs on loopback and supervises two children: a registry (on a unix socket, so that nobody reaches it but through
+the edge) and Caddy. Caddy is the edge: it routes by host name to machines, serves Pages deployments as files, and
+stands in front of the registry, asking the host process who may do what. A machine is a container; the host
+process runs its checks and answers, as a name server, which machines may take requests just now. So a machine
+that comes or goes changes an answer and not Caddy's configuration, and no connection is closed for it.
+
+Everything lives in one state directory: `stop` ends processes, containers and networks and keeps that directory,
+and the next `start` brings the same machines and deployments back on the same ports.
+
+This module needs the standard library alone, so that asking whether an emulator runs costs next to nothing.
+"""
+
+from deploy.emulator.control import Running, Tenant, running, start, stop
+from deploy.emulator.errors import EmulatorError
+
+__all__ = ["EmulatorError", "Running", "Tenant", "running", "start", "stop"]

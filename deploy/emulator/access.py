@@ -1,0 +1,56 @@
+"""Who is speaking: tokens to environments, compared in constant time and never printed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+
+
+class Keyring:
+    """The tenants' tokens. `values` maps environment → token name → token."""
+
+    def __init__(self, values: Mapping[str, Mapping[str, str]]) -> None:
+        self._values = values
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(self._values)})"
+
+    def fly(self, authorization: str) -> str | None:
+        """The environment that a Machines API `Authorization` header (`Bearer` or `FlyV1`) belongs to."""
+        scheme, _, token = authorization.partition(" ")
+        return self._holder("FLY_API_TOKEN", token.strip()) if scheme.lower() in ("bearer", "flyv1") else None
+
+    def pages(self, authorization: str) -> str | None:
+        """The environment that a Pages API `Authorization` header (`Bearer`) belongs to."""
+        scheme, _, token = authorization.partition(" ")
+        return self._holder("CLOUDFLARE_API_TOKEN", token.strip()) if scheme.lower() == "bearer" else None
+
+    def registry(self, authorization: str) -> str | None:
+        """The environment that a registry `Authorization` header (`Basic x:TOKEN`) belongs to."""
+        password = basic_password(authorization)
+        return None if password is None else self._holder("FLY_API_TOKEN", password)
+
+    def account(self, environment: str) -> str:
+        """The environment's Cloudflare account id."""
+        return self._values[environment]["CLOUDFLARE_ACCOUNT_ID"]
+
+    def _holder(self, name: str, token: str) -> str | None:
+        found = None
+        for environment, values in self._values.items():  # all of them, always: time tells nothing
+            if hmac.compare_digest(values[name].encode(), token.encode()):
+                found = environment
+        return found
+
+
+def basic_password(authorization: str) -> str | None:
+    """The password of `Basic x:PASSWORD`; None for another scheme, user or shape."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if user == "x" and colon else None

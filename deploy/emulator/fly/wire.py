@@ -1,0 +1,93 @@
+"""The Machines API's shapes: how a machine, an app and an error look on the wire, and how a body is read."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from deploy.emulator.errors import FlyRefusal
+from deploy.emulator.machines.leases import current
+from deploy.emulator.model import App, Lease, Machine
+
+Json = dict[str, Any]
+
+MAX_BODY = 2 << 20
+NONCE_HEADER = "fly-machine-lease-nonce"
+_NOT_IN_SUMMARY = ("config", "checks", "events", "host_status", "nonce")
+
+
+async def read_object(request: Request) -> Json:
+    """The request's JSON object, {} for an empty body. Raises FlyRefusal 400 or 413."""
+    content = b""
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BODY:
+            raise FlyRefusal(413, f"the body is larger than {MAX_BODY} bytes")
+    try:
+        value = json.loads(content or b"{}")
+    except ValueError as error:
+        raise FlyRefusal(400, f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise FlyRefusal(400, "the body is not a JSON object")
+    return value
+
+
+def machine_json(machine: Machine, *, nonce: bool = False, summary: bool = False) -> Json:
+    """A machine; its lease's nonce only for the one who has just taken it."""
+    shown: Json = {
+        "id": machine.id,
+        "name": machine.name,
+        "state": machine.state,
+        "region": machine.region,
+        "instance_id": machine.instance_id,
+        "private_ip": machine.private_ip,
+        "image_ref": machine.image,
+        "config": machine.config,
+        "checks": list(machine.checks.values()),
+        "events": machine.events,
+        "host_status": "ok",
+        "created_at": machine.created_at,
+        "updated_at": machine.updated_at,
+    }
+    if nonce and (lease := current(machine, time.time())):
+        shown["nonce"] = lease.nonce
+    return {key: value for key, value in shown.items() if not (summary and key in _NOT_IN_SUMMARY)}
+
+
+def app_json(app: App, machines: int) -> Json:
+    """An app."""
+    return {
+        "id": app.id,
+        "name": app.name,
+        "network": app.network,
+        "status": "deployed" if machines else "pending",
+        "machine_count": machines,
+        "volume_count": 0,
+        "organization": {"name": app.org_slug, "slug": app.org_slug},
+    }
+
+
+def lease_json(lease: Lease, machine: Machine) -> Json:
+    """A lease, wrapped as the API wraps this one thing."""
+    data = {
+        "nonce": lease.nonce,
+        "expires_at": int(lease.expires_at),
+        "owner": lease.owner,
+        "description": lease.description,
+        "version": machine.instance_id,
+    }
+    return {"status": "success", "data": data}
+
+
+def ok() -> JSONResponse:
+    """The answer of what has nothing else to say."""
+    return JSONResponse({"ok": True})
+
+
+def refused(refusal: FlyRefusal) -> Response:
+    """An error as the API writes it."""
+    return JSONResponse({"error": refusal.message, "status": refusal.code}, status_code=refusal.status)

@@ -1,0 +1,198 @@
+"""The host process: puts the parts together, keeps them up, and takes them down again in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+
+import uvicorn
+
+from deploy.emulator.access import Keyring
+from deploy.emulator.application import application
+from deploy.emulator.children import Child
+from deploy.emulator.control import Running, Tenant, process_ticks
+from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute
+from deploy.emulator.edge.names import NameServer
+from deploy.emulator.edge.proxy import Edge
+from deploy.emulator.edge.rules import parse_headers, parse_redirects
+from deploy.emulator.engine import Engine
+from deploy.emulator.errors import EmulatorError
+from deploy.emulator.files import write_json
+from deploy.emulator.fly.api import FlyApi
+from deploy.emulator.machines.fleet import Fleet
+from deploy.emulator.model import Project
+from deploy.emulator.pages.api import PagesApi
+from deploy.emulator.pages.publisher import Publisher
+from deploy.emulator.ports import assign
+from deploy.emulator.registry.server import Registry
+from deploy.emulator.store import Store
+
+log = logging.getLogger("emulator")
+
+RESTORE_SECONDS = 30.0
+
+
+class _Server(uvicorn.Server):
+    """Signals are the host process's own business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+class Host:
+    """All parts of one emulator. The working directory is its state directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        settings = json.loads((directory / "settings.json").read_text())
+        self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
+        self._store = Store(directory)
+        self._store.save_private()
+        self._claim_ports()
+        self._keyring = Keyring(self._store.tokens(self._tenants))
+        world = self._store.world
+        for tenant in self._tenants:
+            world.projects.setdefault(tenant.project, Project(tenant.project, tenant.environment))
+        profile = Path(settings["seccomp"]).read_text() if settings["seccomp"] else None
+        self._engine = Engine(settings["docker_host"], world.instance, profile)
+        self._registry = Registry(Path(settings["registry"]), directory)
+        self._edge = Edge(Path(settings["caddy"]), directory)
+        self._fleet = Fleet(self._store, self._engine, self._registry, f"127.0.0.1:{world.ports['registry']}")
+        self._fleet.routes_changed = self.routes_changed
+        self._names = NameServer(self._fleet.addresses)
+        hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
+        edge_url = f"http://127.0.0.1:{world.ports['edge']}"
+        self._publisher = Publisher(self._store, edge_url, hosts, self.routes_changed)
+
+    def _claim_ports(self) -> None:
+        hosts = [host for tenant in self._tenants for host in (tenant.app_host, tenant.project_host)]
+        ports = self._store.world.ports
+        ports.update(assign(["api", "edge", "registry", *hosts], ports))
+        self._store.save()
+
+    def where(self) -> Running:
+        """Where it answers."""
+        ports = self._store.world.ports
+        hosts = [host for tenant in self._tenants for host in (tenant.app_host, tenant.project_host)]
+        return Running(
+            pid=os.getpid(),
+            fly_api=f"http://127.0.0.1:{ports['api']}",
+            cloudflare_api=f"http://127.0.0.1:{ports['api']}/client/v4",
+            registry=f"127.0.0.1:{ports['registry']}",
+            edge=f"http://127.0.0.1:{ports['edge']}",
+            urls={host: f"http://localhost:{ports[host]}" for host in hosts},
+        )
+
+    async def routes_changed(self) -> None:
+        """Tell the edge when its configuration is no longer what the world asks for."""
+        await self._edge.apply(self._layout())
+
+    def _layout(self) -> Layout:
+        world, ports = self._store.world, self._store.world.ports
+        apps = [AppRoute(t.app_host, t.app, self._app_ports(t.app), ports[t.app_host]) for t in self._tenants]
+        own = {tenant.app for tenant in self._tenants}
+        apps += [
+            AppRoute(f"{a.name}.fly.dev", a.name, tuple(a.ports), None)
+            for a in world.apps.values()
+            if a.name not in own
+        ]
+        sites = [self._site(tenant) for tenant in self._tenants]
+        return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites)
+
+    def _app_ports(self, name: str) -> tuple[int, ...]:
+        app = self._store.world.apps.get(name)
+        return tuple(app.ports) if app else ()
+
+    def _site(self, tenant: Tenant) -> SiteRoute:
+        project = self._store.world.projects[tenant.project]
+        served = project.deployments.get(project.canonical or "")
+        return SiteRoute(
+            host=tenant.project_host,
+            root=f"pages/{project.name}/current",
+            headers=parse_headers(served.headers) if served else (),
+            redirects=parse_redirects(served.redirects) if served else (),
+            own_port=self._store.world.ports[tenant.project_host],
+        )
+
+    @contextlib.asynccontextmanager
+    async def up(self) -> AsyncIterator[asyncio.Task[EmulatorError]]:
+        """Everything running and restored; yields a task that ends when a child did. Leaving takes all down."""
+        loop = asyncio.get_running_loop()
+        async with contextlib.AsyncExitStack() as stack:
+            await asyncio.to_thread(self._engine.sweep)  # what a killed predecessor left
+            stack.push_async_callback(asyncio.to_thread, self._engine.sweep)
+            await self._names.open()
+            stack.callback(self._names.close)
+            await stack.enter_async_context(self._serving())
+            children = (self._registry.child, self._edge.child)
+            for child in children:
+                stack.push_async_callback(child.stop)
+            await self._registry.start()
+            await self._edge.start(self._layout())
+
+            def tell(name: str) -> None:  # called in the thread that follows the engine's events
+                loop.call_soon_threadsafe(self._fleet.exited, name)
+
+            stack.callback(self._engine.exits(tell))
+            stack.push_async_callback(self._fleet.close)
+            await self._fleet.restore(RESTORE_SECONDS)
+            watch = asyncio.create_task(_first_end(children))
+            stack.callback(watch.cancel)
+            yield watch
+
+    @contextlib.asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants)
+        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
+        app = application(self._store, self._keyring, fly, pages)
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        server = _Server(config)
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self._store.world.ports["api"]))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+            listener.close()
+
+
+async def _first_end(children: tuple[Child, ...]) -> EmulatorError:
+    ends = [asyncio.create_task(child.ended()) for child in children]
+    done, rest = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    return done.pop().result()
+
+
+async def serve(directory: Path, ready_fd: int | None) -> None:
+    """Run until SIGTERM or SIGINT, or until a child ends (EmulatorError). Writes `ready` to `ready_fd` once up."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host = Host(directory)
+    async with host.up() as ended:
+        record = directory / "emulator.json"
+        write_json(record, {**asdict(host.where()), "ticks": process_ticks(os.getpid())})
+        log.info("ready: %s", host.where())
+        if ready_fd is not None:
+            os.write(ready_fd, b"ready\n")
+            os.close(ready_fd)
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait([asked, ended], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        problem = ended.result() if ended.done() else None
+    if problem:
+        raise problem
+    record.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""The state directory: one JSON file of what is remembered, two of what is secret, and a place for each kind of data.
+
+settings.json   what `start` was given
+state.json      the world: apps, machines, projects, deployments, ports
+private.json    values of app secrets and the emulator's own keys (0600)
+tokens.json     the tenants' tokens (0600)
+emulator.json   where the running emulator answers; absent when it was stopped
+pages/          assets and deployments      registry/   blobs and manifests      logs/
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.emulator.control import Tenant
+from deploy.emulator.errors import StateBroken
+from deploy.emulator.files import write_json
+from deploy.emulator.model import World
+
+
+@dataclass
+class Private:
+    """Keys made on the first start, and the values of app secrets (`values[app][name]`)."""
+
+    jwt_key: str = field(default_factory=lambda: secrets.token_hex(32))
+    engine_password: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "Private(…)"
+
+
+class Store:
+    """Reads a state directory once and writes it whenever told; a reader sees whole files only."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.world = World()
+        self.private = Private()
+        if raw := self._read("state.json"):
+            self.world = World.load(raw)
+        if raw := self._read("private.json"):
+            self.private = Private(**raw)
+
+    def save(self) -> None:
+        """Write the world."""
+        write_json(self.directory / "state.json", self.world.dump())
+
+    def save_private(self) -> None:
+        """Write keys and secrets' values."""
+        write_json(self.directory / "private.json", vars(self.private))
+
+    def tokens(self, tenants: Iterable[Tenant]) -> dict[str, dict[str, str]]:
+        """Each environment's tokens by name, made at random for environments that have none yet."""
+        known: dict[str, dict[str, str]] = self._read("tokens.json") or {}
+        for tenant in tenants:
+            known.setdefault(
+                tenant.environment,
+                {
+                    "FLY_API_TOKEN": f"emulated-{secrets.token_urlsafe(32)}",
+                    "CLOUDFLARE_API_TOKEN": secrets.token_urlsafe(30),
+                    "CLOUDFLARE_ACCOUNT_ID": secrets.token_hex(16),
+                },
+            )
+        write_json(self.directory / "tokens.json", known)
+        return known
+
+    def _read(self, name: str) -> Any:
+        path = self.directory / name
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except json.JSONDecodeError as error:
+            raise StateBroken(
+                f"{path} is not JSON ({error}); restore it, or remove {self.directory} to begin anew (loses its data)"
+            ) from error
