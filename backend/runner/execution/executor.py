@@ -44,7 +44,7 @@ class Executor:
                 return self._compile_and_run(slot, request)
             finally:
                 slot.empty()
-        except SandboxError:
+        except (SandboxError, OSError):  # OSError: the host is out of descriptors, memory or processes
             _log.exception("a run of %s failed", request.language.name)
             return Outcome(status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR)
 

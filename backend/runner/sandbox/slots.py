@@ -37,6 +37,7 @@ class Slot:
         `rm` follows no link, and runs with the slot's uid, so that it reaches no further than the program did.
         Raises SandboxError when something stays.
         """
+        self.program.chmod(0o700)
         if self._is_empty():
             return
         for tool in ("rm", "-rf"), ("chmod", "-R", "u+rwX"), ("rm", "-rf"):

@@ -34,11 +34,8 @@ class _Output:
         self.overflowed = False
 
     def take(self, descriptor: int, into: bytearray) -> bool:
-        """Read once; False at the end of the stream."""
-        try:
-            block = os.read(descriptor, _BLOCK)
-        except BlockingIOError:
-            return True
+        """Read what is there; False at the end of the stream. Raises BlockingIOError where nothing is there."""
+        block = os.read(descriptor, _BLOCK)
         self.overflowed = self.overflowed or len(block) > self._room
         into += block[: self._room]
         self._room -= min(len(block), self._room)
@@ -144,22 +141,37 @@ class _Supervisor:
         return usage.memory_kb > self._limits.memory_kb or self._program_bytes() > PROGRAM_BYTES
 
     def _program_bytes(self) -> int:
-        with os.scandir(self._slot.program) as entries:
-            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
+        total = 0
+        with contextlib.suppress(PermissionError), os.scandir(self._slot.program) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):  # compilers remove what they need no more
+                    total += entry.stat(follow_symlinks=False).st_size
+        return total
 
     def _kill(self) -> None:
         """Kill pid 1 of the sandbox and wait: the kernel lets it go only after every other process there."""
+        if self._init is None and self._process.poll() is None:
+            self._await_birth()
         if self._init is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init, signal.SIGKILL)
-        if self._process.poll() is None and self._init is None:
-            self._process.kill()  # its pid 1 dies with it
+        elif self._process.poll() is None:
+            self._process.kill()
         try:
             self._process.wait(_DEATH_SECONDS)
             self._await_init()
         except (subprocess.TimeoutExpired, TimeoutError) as error:
             self._process.kill()
             raise SandboxError(f"slot {self._slot.index}: its processes did not end") from error
+
+    def _await_birth(self) -> None:
+        """Learn of pid 1, so that it can be killed: were bubblewrap killed just after its fork, pid 1 might stay."""
+        deadline = time.monotonic() + _DEATH_SECONDS
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._status.descriptor, selectors.EVENT_READ)
+            while self._init is None and (left := deadline - time.monotonic()) > 0:
+                if selector.select(left) and not self._read_status():
+                    return
 
     def _await_init(self) -> None:
         if self._init is None:
@@ -173,9 +185,11 @@ class _Supervisor:
             os.waitid(os.P_PIDFD, self._init, os.WEXITED | os.WNOHANG)
 
     def _drain(self) -> None:
+        """Take what was still in the pipes; every writer is gone."""
         for descriptor, into in self._streams.items():
-            while not self._output.overflowed and self._output.take(descriptor, into):
-                pass
+            with contextlib.suppress(BlockingIOError):
+                while not self._output.overflowed and self._output.take(descriptor, into):
+                    pass
 
 
 def run_step(host: Host, slot: Slot, step: Step, abort: threading.Event | None = None) -> Verdict:

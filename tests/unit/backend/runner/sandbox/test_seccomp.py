@@ -1,0 +1,78 @@
+import struct
+
+import pytest
+
+from backend.runner.sandbox import seccomp
+
+ALLOW, KILL, EPERM, ENOSYS, EAFNOSUPPORT = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026, 0x00050061
+X86_64 = 0xC000003E
+
+
+def _decide(program: bytes, number: int, *arguments: int, architecture: int = X86_64) -> int:
+    """What the kernel would answer: an interpreter of the few instructions that filters are made of."""
+    data = struct.pack("<iIQ6Q", number, architecture, 0, *(*arguments, 0, 0, 0, 0, 0, 0)[:6])
+    lines = list(struct.iter_unpack("<HBBI", program))
+    position, value = 0, 0
+    while True:
+        code, if_true, if_false, operand = lines[position]
+        position += 1
+        if code == 0x20:
+            (value,) = struct.unpack_from("<I", data, operand)
+        elif code == 0x06:
+            return int(operand)
+        else:
+            holds = {0x15: value == operand, 0x35: value >= operand, 0x45: bool(value & operand)}[code]
+            position += if_true if holds else if_false
+
+
+@pytest.fixture
+def x86_64() -> bytes:
+    program = seccomp.program("x86_64")
+    assert program is not None
+    return program
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 9, 57, 59, 60, 202, 257, 318, 334, 424, 435 - 1, 439])
+def test_what_programs_use_is_allowed(x86_64: bytes, number: int) -> None:
+    assert _decide(x86_64, number) == ALLOW
+
+
+@pytest.mark.parametrize("number", [101, 165, 272, 308, 155, 161, 321, 298, 250, 323, 310, 175, 246, 169])
+def test_what_no_program_needs_is_denied(x86_64: bytes, number: int) -> None:
+    assert _decide(x86_64, number) == EPERM
+
+
+@pytest.mark.parametrize("number", [29, 319, 435, 425, 426, 427, 335, 463, 500, 0x3FFFFFFF])
+def test_what_is_left_out_or_unknown_does_not_exist(x86_64: bytes, number: int) -> None:
+    assert _decide(x86_64, number) == ENOSYS
+
+
+def test_clone_makes_processes_and_threads_but_no_namespace(x86_64: bytes) -> None:
+    assert _decide(x86_64, 56, 0x003D0F00) == ALLOW
+    assert _decide(x86_64, 56, 17) == ALLOW
+    for shift in (17, 25, 26, 27, 28, 29, 30):
+        assert _decide(x86_64, 56, 17 | 1 << shift) == EPERM
+
+
+def test_only_ordinary_sockets_are_made(x86_64: bytes) -> None:
+    assert {_decide(x86_64, 41, family) for family in (1, 2, 10)} == {ALLOW}
+    assert {_decide(x86_64, 41, family) for family in (0, 16, 17, 38, 40)} == {EAFNOSUPPORT}
+
+
+def test_nobody_types_for_another(x86_64: bytes) -> None:
+    assert _decide(x86_64, 16, 0, 0x5412) == EPERM
+    assert _decide(x86_64, 16, 0, 0x5401) == ALLOW
+
+
+def test_other_calling_conventions_are_fatal(x86_64: bytes) -> None:
+    assert _decide(x86_64, 1, architecture=0x40000003) == KILL
+    assert _decide(x86_64, 0x40000000 | 1) == KILL
+
+
+def test_arm_has_its_own_numbers_and_others_have_none() -> None:
+    program = seccomp.program("aarch64")
+    assert program is not None
+    assert _decide(program, 64, architecture=0xC00000B7) == ALLOW
+    assert _decide(program, 40, architecture=0xC00000B7) == EPERM
+    assert _decide(program, 1) == KILL
+    assert seccomp.program("mips") is None
