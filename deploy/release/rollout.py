@@ -67,10 +67,6 @@ class Rollout:
         ]
 
     def _observe(self, fly: FlyClient) -> None:
-        if not fly.app_exists():
-            app = self.target.config.deployment_target
-            self.teller.note(f"creating app {app}")
-            fly.create_app("personal", network=app)
         for machine in fly.machines.list():
             owner = machine.metadata.get(ENVIRONMENT)
             if owner != self.target.name:

@@ -19,6 +19,8 @@ from deploy.release.gates import Gate, gates, staged
 from deploy.release.rollout import Rollout
 from deploy.target import Target
 
+ORGANIZATION = "personal"  # of an app that has to be created
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -62,6 +64,7 @@ def deploy(target: Target, root: Path, label: str, teller: Teller, logs: Path) -
     backend, frontend = layouts(root, label)
     info = _pending(target, manifest.sha, manifest.version, manifest.image, manifest.frontend)
     with target.ledger.locked(f"deploy {manifest.version}"):
+        _ensure_app(target, teller)
         with teller.step("push the images"):
             _push(target, backend, label)
             _push(target, frontend, f"frontend-{label}")
@@ -80,6 +83,7 @@ def promote(staging: Target, production: Target, sha: str, teller: Teller, logs:
             lines = "".join(f"\n  {gate.name}: {gate.reason}\n    run: {gate.action}" for gate in closed)
             raise NotProven(f"{sha[:12]} is not promoted:{lines}", [gate.reason for gate in closed])
         info = _pending(production, sha, release.version, release.image, release.frontend)
+        _ensure_app(production, teller)
         with teller.step("copy the images"), staging.registry() as source, production.registry() as own:
             copy_image(source, own, release.image, sha)
             copy_image(source, own, release.frontend, f"frontend-{sha}")
@@ -131,6 +135,15 @@ def _roll_out(target: Target, info: DeploymentInfo, teller: Teller, logs: Path) 
     done = outcome(info, Status.DEPLOYED)
     target.ledger.record(done)
     return done
+
+
+def _ensure_app(target: Target, teller: Teller) -> None:
+    """Create the environment's app when there is none yet: its repository comes with it."""
+    with target.fly() as fly:
+        if not fly.app_exists():
+            app = target.config.deployment_target
+            with teller.step(f"create app {app}"):
+                fly.create_app(ORGANIZATION, network=app)
 
 
 def _push(target: Target, layout: Layout, tag: str) -> None:
