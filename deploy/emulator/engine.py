@@ -55,6 +55,7 @@ class Engine:
 
     def __init__(self, host: str, instance: str, seccomp: str | None) -> None:
         self._instance, self._seccomp = instance, seccomp
+        self._networks = threading.Lock()
         try:
             self._api = docker.APIClient(base_url=host, version="auto", timeout=120, max_pool_size=32)
             self._cpus = float(self._api.info()["NCPU"])
@@ -70,7 +71,8 @@ class Engine:
     def network(self, app: str) -> str:
         """The name of the app's network, made when absent. Docker keeps such networks apart from each other."""
         name = f"cc-{self._instance}-{app}"
-        with _told(f"network {name}"):
+        # Two machines may be created at once, and the engine itself takes two networks of one name.
+        with self._networks, _told(f"network {name}"):
             if not self._api.networks(names=[f"^{name}$"]):
                 labels = {LABEL: self._instance, "codecanvas.app": app}
                 self._api.create_network(name, driver="bridge", labels=labels, check_duplicate=True)
