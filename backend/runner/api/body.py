@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -14,6 +15,8 @@ from backend.runner.errors import BodyTimeout, BodyTooLarge, InvalidRequest
 
 MOST_BYTES = 1024 * 1024
 MOST_SECONDS = 30.0
+DISCARDED_BYTES = 16 * MOST_BYTES
+DISCARDING_SECONDS = 5.0
 
 _TOO_LARGE = f"the body is larger than {MOST_BYTES} bytes; send less"
 
@@ -22,6 +25,7 @@ async def read_body(request: Request) -> bytes:
     """The whole body. Raises BodyTooLarge, also where no length was announced, and BodyTimeout."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > MOST_BYTES:
+        await _discard(request)
         raise BodyTooLarge(_TOO_LARGE)
     body = bytearray()
     try:
@@ -29,12 +33,27 @@ async def read_body(request: Request) -> bytes:
             async for block in request.stream():
                 body += block
                 if len(body) > MOST_BYTES:
+                    await _discard(request)
                     raise BodyTooLarge(_TOO_LARGE)
     except TimeoutError as error:
         raise BodyTimeout(f"the body did not arrive within {MOST_SECONDS:g} s; send it again") from error
     except ClientDisconnect as error:
         raise InvalidRequest("the body was not sent to its end") from error
     return bytes(body)
+
+
+async def _discard(request: Request) -> None:
+    """Read what is left of a body that is too large, up to a bound.
+
+    A proxy that is still sending it when the connection is closed would tell its client 502 instead of our answer.
+    """
+    left = DISCARDED_BYTES
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DISCARDING_SECONDS):
+            async for block in request.stream():
+                left -= len(block)
+                if left < 0:
+                    return
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
