@@ -129,6 +129,8 @@ def _machines(route: AppRoute, names: str) -> Json:
         # A connection kept to a machine may be closed by it just as the next request is written: lost. So none is.
         "transport": {"protocol": "http", "keep_alive": {"enabled": False}, "dial_timeout": "2s"},
         "flush_interval": -1,
+        # The whole body first: when a machine answers before Caddy has seen the body's end, Caddy may drop the answer.
+        "buffer_requests": True,
         "headers": {
             "request": {
                 "set": {
