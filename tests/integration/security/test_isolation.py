@@ -51,7 +51,7 @@ echo mine >/work/x && echo shared >/dev/shm/x && echo end"""
 def test_the_services_environment_and_processes_are_not_visible(attack: Any) -> None:
     source = """
 cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep -E '^(RUNNER_|NUM_RUNNERS|PYTHONPATH|FLY_|TOKEN)' && echo seen
-cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o backend.runner && echo seen
+cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o '[b]ackend.runner' && echo seen
 ls /proc/self/fd | wc -l
 ls -d /proc/[0-9]* | wc -l"""
     result = attack("bash", source)
