@@ -8,7 +8,6 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from types import FrameType
 
 import uvicorn
 
@@ -24,30 +23,28 @@ _log = logging.getLogger("codecanvas.runner")
 class _Server(uvicorn.Server):
     """Goes on answering while runs are finished: new runs are told to come back, health can still be asked."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-        self._stopping: asyncio.Task[None] | None = None
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()  # `_signalled` has them, from before the first socket was opened
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._stopping is None:
-            _log.info("%s: finishing the runs in hand", signal.Signals(sig).name)
-            self._stopping = asyncio.get_running_loop().create_task(self._stop())
-
-    async def _stop(self) -> None:
-        await self._service.stop()
+    async def end_when(self, asked: asyncio.Event, service: Service) -> None:
+        """Wait until the end is asked for, finish the runs in hand, then close."""
+        await asked.wait()
+        _log.info("finishing the runs in hand")
+        await service.stop()
         self.should_exit = True
+
+
+@contextlib.contextmanager
+def _signalled() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set; neither ends the process by itself meanwhile."""
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    try:
+        yield asked
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
@@ -73,6 +70,11 @@ def _listen(settings: Settings) -> list[socket.socket]:
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError, SandboxError or LayersMissing where it cannot start."""
+    with _signalled() as asked:
+        await _serve(settings, asked)
+
+
+async def _serve(settings: Settings, asked: asyncio.Event) -> None:
     sockets = _listen(settings)
     metrics = Metrics()
     try:
@@ -91,7 +93,12 @@ async def serve(settings: Settings) -> None:
             )
             for listener in sockets:
                 _log.info("listening on %s port %d", *listener.getsockname()[:2])
-            await _Server(config, service).serve(sockets)
+            server = _Server(config)
+            ending = asyncio.create_task(server.end_when(asked, service))
+            try:
+                await server.serve(sockets)
+            finally:
+                ending.cancel()
     finally:
         for listener in sockets:
             listener.close()

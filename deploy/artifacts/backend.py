@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import docker
+import docker.errors
 
 from deploy.artifacts.oci import Blob, BlobStore, put_image
 from deploy.artifacts.source import Source
@@ -45,6 +46,8 @@ def build_backend(
             "requirements": _file_digest(root / "requirements/runner.txt"),
         }
         return blob, inputs, int(image.attrs["Size"])
+    except docker.errors.DockerException as failed:
+        raise BuildFailed(f"the Docker engine at {host} failed: {failed}; see `docker info`", log=log) from failed
     finally:
         client.close()
 

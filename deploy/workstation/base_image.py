@@ -56,7 +56,9 @@ def _make(client: docker.DockerClient) -> Image:
             raise BuildFailed(
                 f"{' '.join(command)} failed:\n{done.stderr[-600:]}\nCheck that Debian's packages can be reached"
             )
-        with archive.open("rb") as stream:
-            changes = [f"LABEL {STAND_IN}"]
-            client.api.import_image_from_stream(stream, repository=NAME, tag=TAG, changes=changes)
+        changes = [f"LABEL {STAND_IN}"]
+        try:
+            client.api.import_image_from_file(str(archive), repository=NAME, tag=TAG, changes=changes)
+        except docker.errors.APIError as refused:
+            raise BuildFailed(f"the engine did not take {NAME}:{TAG}: {refused.explanation or refused}") from refused
     return client.images.get(f"{NAME}:{TAG}")

@@ -29,7 +29,8 @@ def create_app(service: Service, metrics: Metrics) -> FastAPI:
     app.include_router(health_routes(service, metrics))
     app.include_router(run_routes(service, metrics))
     if service.settings.site is not None:
-        app.mount("/", Site(service.settings.site))
+        # For what no route has: mounted at "/", it would also take a route's path asked with the wrong method.
+        app.router.default = Site(service.settings.site)
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)

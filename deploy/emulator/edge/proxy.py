@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -31,12 +32,14 @@ class Edge:
         self._lock = asyncio.Lock()
 
     async def start(self, layout: Layout) -> None:
-        """Start Caddy and wait for its admin socket; its listeners are open by then."""
+        """Start Caddy and wait until each of its listeners takes connections."""
         self._socket.unlink(missing_ok=True)
         self._posted = edge_config(layout)
         write_json(self._first, self._posted)
         await self.child.start()
-        await self.child.answers(_connect_admin)
+        ports = [layout.edge_port, layout.registry_port]
+        ports += [route.own_port for route in (*layout.apps, *layout.sites) if route.own_port]
+        await self.child.answers(lambda: _connect(ports))
 
     async def apply(self, layout: Layout) -> float:
         """Give Caddy this layout unless it has it already; the seconds that took. Raises ChildFailed when refused.
@@ -59,6 +62,8 @@ class Edge:
             return seconds
 
 
-def _connect_admin() -> None:
+def _connect(ports: Sequence[int]) -> None:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.connect(ADMIN_SOCKET)
+    for port in ports:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
