@@ -23,8 +23,9 @@ _log = logging.getLogger("codecanvas.runner")
 class _Server(uvicorn.Server):
     """Goes on answering while runs are finished: new runs are told to come back, health can still be asked."""
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()  # `_signalled` has them, from before the first socket was opened
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # `_signalled` has them, from before the first socket was opened
 
     async def end_when(self, asked: asyncio.Event, service: Service) -> None:
         """Wait until the end is asked for, finish the runs in hand, then close."""

@@ -38,7 +38,8 @@ class Edge:
         write_json(self._first, self._posted)
         await self.child.start()
         ports = [layout.edge_port, layout.registry_port]
-        ports += [route.own_port for route in (*layout.apps, *layout.sites) if route.own_port]
+        own = [*(app.own_port for app in layout.apps), *(site.own_port for site in layout.sites)]
+        ports += [port for port in own if port]
         await self.child.answers(lambda: _connect(ports))
 
     async def apply(self, layout: Layout) -> float:
