@@ -13,7 +13,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Snapshot:
 
     commit: str
     files: Mapping[str, bytes]
+    blobs: Mapping[str, str] = field(repr=False, default_factory=dict)
+    """Path → git's name of the contents, of files that git has already."""
 
     def read(self, path: str) -> Any:
         """A file's JSON, None when there is none; raises LedgerError when it is damaged."""
@@ -101,7 +103,8 @@ class Ledger:
         entries = [line.split("\t", 1) for line in listing if line]
         objects = [meta.split()[2] for meta, _ in entries]
         contents = self._cat(objects)
-        return Snapshot(commit, {path: contents[object_] for (_, path), object_ in zip(entries, objects, strict=True)})
+        blobs = {path: object_ for (_, path), object_ in zip(entries, objects, strict=True)}
+        return Snapshot(commit, {path: contents[object_] for path, object_ in blobs.items()}, blobs)
 
     def record(self, info: DeploymentInfo) -> None:
         """Append an event; recording the same outcome of the same deployment twice changes nothing."""
@@ -113,13 +116,13 @@ class Ledger:
             path = f"events/{len(events) + 1:06d}-{info.commit_sha[:12]}-{info.status}.json"
             return {path: _json(info.to_json())}
 
-        self._write(f"{info.status}: {info.version}", change)
+        self.write(f"{info.status}: {info.version}", change)
 
     def prove(self, evidence: Evidence) -> None:
         """Keep what was proven of a commit; a newer run replaces the older one's file, whose commit remains."""
         path = f"evidence/{evidence.commit_sha}.json"
         word = "passed" if evidence.ok else "failed"
-        self._write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: _json(evidence.to_json())})
+        self.write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: _json(evidence.to_json())})
 
     @contextmanager
     def locked(self, doing: str) -> Iterator[None]:
@@ -137,7 +140,7 @@ class Ledger:
                 )
             return {"lock.json": _json(mine.to_json())}
 
-        self._write(f"lock: {doing}", take)
+        self.write(f"lock: {doing}", take)
         try:
             yield
         finally:
@@ -146,28 +149,29 @@ class Ledger:
                 held = snapshot.lock()
                 return {"lock.json": None} if held and held.holder == mine.holder else {}
 
-            self._write(f"unlock: {doing}", release)
+            self.write(f"unlock: {doing}", release)
 
-    def _write(self, message: str, change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
+    def write(self, message: str, change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
         """Apply `change` (path → new contents, None to remove) to the newest snapshot; again when another was first."""
         for _ in range(ATTEMPTS):
             snapshot = self.snapshot()
             changes = change(snapshot)
             if not changes:
                 return
-            files = {path: content for path, content in {**snapshot.files, **changes}.items() if content is not None}
             try:
-                self._swap(snapshot.commit, self._commit(snapshot.commit, files, message))
+                self._swap(snapshot.commit, self._commit(snapshot, changes, message))
             except LedgerMoved:
                 continue
             return
         raise LedgerMoved(f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again")
 
-    def _commit(self, parent: str, files: Mapping[str, bytes], message: str) -> str:
-        tree = self._tree(
-            {path: self._git("hash-object", "-w", "--stdin", data=content) for path, content in files.items()}
-        )
-        arguments = ["commit-tree", tree, "-m", message, *(["-p", parent] if parent else [])]
+    def _commit(self, snapshot: Snapshot, changes: Mapping[str, bytes | None], message: str) -> str:
+        blobs = {path: blob for path, blob in snapshot.blobs.items() if path not in changes}
+        for path, content in changes.items():
+            if content is not None:
+                blobs[path] = self._git("hash-object", "-w", "--stdin", data=content)
+        parent = ["-p", snapshot.commit] if snapshot.commit else []
+        arguments = ["commit-tree", self._tree(blobs), "-m", message, *parent]
         return self._git(*arguments)
 
     def _tree(self, blobs: Mapping[str, str]) -> str:

@@ -138,10 +138,10 @@ def test_an_expired_lock_holds_nobody_up(tmp_path: Path, remote: Path, monkeypat
 
 def test_a_damaged_entry_is_named(tmp_path: Path) -> None:
     ledger = clone(tmp_path, None)
-    ledger._write("by hand", lambda _: {"events/000001-x-pending.json": b"{not json"})
+    ledger.write("by hand", lambda _: {"events/000001-x-pending.json": b"{not json"})
     with pytest.raises(LedgerError, match=r"events/000001-x-pending\.json in the ledger is not JSON"):
         ledger.snapshot().events()
-    ledger._write("by hand", lambda _: {"events/000001-x-pending.json": b"{}"})
+    ledger.write("by hand", lambda _: {"events/000001-x-pending.json": b"{}"})
     with pytest.raises(LedgerError, match=r"events/000001-x-pending\.json in the ledger is damaged"):
         ledger.snapshot().events()
 
