@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 REFRESH_SECONDS = 0.05  # how long Caddy may hold on to the last list of machines
 RETRIES = 3
+FORCED = "Fly-Force-Instance-Id"
 ADMIN_SOCKET = "edge.sock"
 REGISTRY_SOCKET = "registry.sock"
 
@@ -99,17 +100,27 @@ def app_handler(route: AppRoute, names: str) -> Json:
         "handler": "subroute",
         "routes": [
             {"handle": [{"handler": "headers", "response": {"set": told}}]},
+            *_forced(route, names),
             {"handle": [_machines(route, names) if route.ports else {"handler": "error", "status_code": "503"}]},
         ],
         "errors": {"routes": [{"handle": [{"handler": "headers", "response": {"set": told}}, nobody]}]},
     }
 
 
-def _machines(route: AppRoute, names: str) -> Json:
+def _forced(route: AppRoute, names: str) -> list[Json]:
+    """A request that names a machine goes to that one or nowhere, as `fly-force-instance-id` asks."""
+    if not route.ports:
+        return []
+    match = {"header": {FORCED: ["*"]}}
+    label = f"{{http.request.header.{FORCED}}}"
+    return [{"match": [match], "handle": [_machines(route, names, label)], "terminal": True}]
+
+
+def _machines(route: AppRoute, names: str, instance: str = "") -> Json:
     sources = [
         {
             "source": "a",
-            "name": name_of(route.app, port),
+            "name": name_of(route.app, port, instance),
             "port": str(port),
             "refresh": f"{round(REFRESH_SECONDS * 1000)}ms",
             "resolver": {"addresses": [f"udp/{names}"]},

@@ -1,7 +1,7 @@
 """A name server for one reader: Caddy asks it which machines may take requests, many times a second.
 
 `8080.runner.machines.` is answered with the addresses of `runner`'s machines that listen on 8080 and are healthy,
-registered and uncordoned. This is how routes change without reloading Caddy: a reload closes idle connections and
+registered and uncordoned; `ID.8080.runner.machines.` with that of the machine ID among them. This is how routes change without reloading Caddy: a reload closes idle connections and
 WebSockets, and a request just being written on one of them would be lost.
 """
 
@@ -18,12 +18,12 @@ _RESPONSE, _AUTHORITATIVE, _RECURSION = 0x8000, 0x0400, 0x0100
 _NAME_ERROR, _FORMAT_ERROR = 3, 1
 _ANSWERS = 28  # what fits a 512-byte datagram beside a short question
 
-Lookup = Callable[[str, int], list[str]]
+Lookup = Callable[[str, int, str], list[str]]
 
 
-def name_of(app: str, port: int) -> str:
-    """The name under which the edge asks for an app's machines."""
-    return f"{port}.{app}.{ZONE}"
+def name_of(app: str, port: int, instance: str = "") -> str:
+    """The name under which the edge asks for an app's machines, or for one of them."""
+    return f"{instance}.{port}.{app}.{ZONE}" if instance else f"{port}.{app}.{ZONE}"
 
 
 def answer(query: bytes, lookup: Lookup) -> bytes:
@@ -51,9 +51,10 @@ def _labels(query: bytes, at: int) -> tuple[list[str], int]:
 
 
 def _addresses(labels: list[str], lookup: Lookup) -> list[str]:
+    instance = labels.pop(0) if len(labels) == 4 else ""
     if len(labels) != 3 or labels[2] + "." != ZONE or not labels[0].isdecimal():
         return []
-    return lookup(labels[1], int(labels[0]))
+    return lookup(labels[1], int(labels[0]), instance)
 
 
 def _record(address: str) -> bytes:

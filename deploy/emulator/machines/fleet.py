@@ -55,9 +55,10 @@ class Fleet:
 
     # what is known
 
-    def addresses(self, app: str, port: int) -> list[str]:
-        """Where requests for `app` on `port` may go now; the name server asks this."""
-        return [m.private_ip for m in self._store.world.machines_of(app) if routable(m) and m.internal_port == port]
+    def addresses(self, app: str, port: int, instance: str = "") -> list[str]:
+        """Where requests for `app` on `port` may go now, all or one machine's; the name server asks this."""
+        known = [m for m in self._store.world.machines_of(app) if instance in ("", m.id)]
+        return [m.private_ip for m in known if routable(m) and m.internal_port == port]
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait for `condition`, looked at after every change of any machine. False when time ran out."""
@@ -246,7 +247,7 @@ class Fleet:
             self._watch(machine)
 
     async def _resume(self, machine: Machine) -> None:
-        await _threaded(self._engine.unpause, machine.container)
+        machine.private_ip = await _threaded(self._engine.unpause, machine.container)
         self._set(machine, "started", "start")
         self._watch(machine)
 
