@@ -129,8 +129,7 @@ class Engine:
         """Start it; its address on the app's network."""
         with _told(f"container {name}"):
             self._api.start(name)
-            networks = self._api.inspect_container(name)["NetworkSettings"]["Networks"]
-        return str(next(iter(networks.values()))["IPAddress"])
+            return self._address(name)
 
     def stop(self, name: str, signal: str, seconds: float) -> None:
         """Send `signal`, wait `seconds`, then kill."""
@@ -154,10 +153,11 @@ class Engine:
         with _told(f"container {name}"):
             self._api.pause(name)
 
-    def unpause(self, name: str) -> None:
-        """Let a frozen one go on."""
+    def unpause(self, name: str) -> str:
+        """Let a frozen one go on; its address on the app's network."""
         with _told(f"container {name}"):
             self._api.unpause(name)
+            return self._address(name)
 
     def exit_of(self, name: str) -> Exit:
         """How it ended, when it did."""
@@ -207,6 +207,10 @@ class Engine:
             for network in self._api.networks(filters=ours):
                 with contextlib.suppress(NotFound):
                     self._api.remove_network(network["Id"])
+
+    def _address(self, name: str) -> str:
+        networks = self._api.inspect_container(name)["NetworkSettings"]["Networks"]
+        return str(next(iter(networks.values()))["IPAddress"])
 
     def _inspect(self, image: str) -> dict[str, Any]:
         found: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]

@@ -28,6 +28,8 @@ DEFAULT = "unix:///var/run/docker.sock"
 
 def answers(host: str) -> bool:
     """Whether a Docker engine answers at `host`."""
+    if host.startswith("unix://") and not Path(host.removeprefix("unix://")).exists():
+        return False  # asked for, the SDK would leave a socket open
     import docker  # slow to import, and most verbs need no engine
     import docker.errors
 

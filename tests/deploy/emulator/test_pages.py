@@ -1,0 +1,154 @@
+"""Publishing through the Pages API, and what the edge then serves."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.deploy.emulator.support import Emulated, asset_name, until
+
+HOST = "staging-frontend.pages.dev"
+PROJECT = "staging-frontend"
+
+
+class Publisher:
+    """Direct upload as a client does it, step by step."""
+
+    def __init__(self, emulated: Emulated) -> None:
+        self.pages, self.project = emulated.pages("staging"), emulated.account("staging", PROJECT)
+
+    def ticket(self) -> dict[str, str]:
+        """The header of an upload token."""
+        jwt = self.pages.get(f"{self.project}/upload-token").json()["result"]["jwt"]
+        return {"Authorization": f"Bearer {jwt}"}
+
+    def missing(self, names: list[str]) -> list[str]:
+        """Which of these assets were never uploaded."""
+        body = {"hashes": names}
+        return list(self.pages.post("/pages/assets/check-missing", json=body, headers=self.ticket()).json()["result"])
+
+    def upload(self, files: dict[str, bytes]) -> httpx.Response:
+        """Upload files as assets."""
+        payload = [
+            {
+                "key": asset_name(content, path),
+                "value": base64.b64encode(content).decode(),
+                "metadata": {"contentType": "text/plain"},
+                "base64": True,
+            }
+            for path, content in files.items()
+        ]
+        return self.pages.post("/pages/assets/upload", json=payload, headers=self.ticket())
+
+    def deploy(self, files: dict[str, bytes], *, branch: str = "main", **parts: str) -> dict[str, Any]:
+        """Create a deployment and wait for its end."""
+        manifest = json.dumps({path: asset_name(content, path) for path, content in files.items()})
+        form = {"manifest": (None, manifest), "branch": (None, branch), "commit_hash": (None, "abc")}
+        form |= {name: (None, text) for name, text in parts.items()}
+        made = self.pages.post(f"{self.project}/deployments", files=form).json()["result"]
+        path = f"{self.project}/deployments/{made['id']}"
+        assert until(lambda: self.pages.get(path).json()["result"]["latest_stage"]["status"] != "active")
+        return dict(self.pages.get(path).json()["result"])
+
+    def publish(self, files: dict[str, bytes], *, branch: str = "main", **parts: str) -> dict[str, Any]:
+        """Upload and deploy; the deployment, which must have succeeded."""
+        assert self.upload(files).status_code == 200
+        deployment = self.deploy(files, branch=branch, **parts)
+        assert deployment["latest_stage"] | {"name": "deploy", "status": "success"} == deployment["latest_stage"]
+        return deployment
+
+
+@pytest.fixture
+def publisher(emulated: Emulated) -> Any:
+    """A publisher to staging's project."""
+    found = Publisher(emulated)
+    yield found
+    found.pages.close()
+
+
+def page(text: str) -> dict[str, bytes]:
+    """A site of two files."""
+    return {"/index.html": f"<p>{text}</p>".encode(), "/app.js": f"// {text}".encode()}
+
+
+def test_a_deployment_is_served_once_it_says_success(emulated: Emulated, publisher: Publisher) -> None:
+    files = page("first")
+    names = [asset_name(content, path) for path, content in files.items()]
+    assert sorted(publisher.missing(names)) == sorted(names)
+    deployment = publisher.publish(files)
+    assert publisher.missing(names) == []
+    assert deployment["environment"] == "production"
+    assert deployment["deployment_trigger"]["metadata"]["commit_hash"] == "abc"
+    index = emulated.edge(HOST, "/")
+    assert index.content == files["/index.html"]
+    assert index.headers["cache-control"] == "public, max-age=0, must-revalidate"
+    script = emulated.edge(HOST, "/app.js")
+    assert (script.content, script.headers["content-type"]) == (files["/app.js"], "application/javascript")
+    assert emulated.edge(HOST, "/app.js", headers={"If-None-Match": script.headers["etag"]}).status_code == 304
+    assert emulated.edge(HOST, "/missing").status_code == 404
+    assert emulated.edge(HOST, "/", method="POST").status_code == 405
+    project = publisher.pages.get(publisher.project).json()["result"]
+    assert project["canonical_deployment"]["id"] == deployment["id"]
+
+
+def test_headers_and_redirects_apply_to_their_paths(emulated: Emulated, publisher: Publisher) -> None:
+    headers = "/app.js\n  Cache-Control: public, max-age=31536000, immutable\n/*\n  X-Who: staging\n"
+    publisher.publish(page("rules"), _headers=headers, _redirects="/old/* /new/:splat 301\n")
+    script, index = emulated.edge(HOST, "/app.js"), emulated.edge(HOST, "/")
+    assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert index.headers["cache-control"] == "public, max-age=0, must-revalidate"
+    assert (script.headers["x-who"], index.headers["x-who"]) == ("staging", "staging")
+    moved = emulated.edge(HOST, "/old/a/b")
+    assert (moved.status_code, moved.headers["location"]) == (301, "/new/a/b")
+
+
+def test_a_preview_is_not_served_by_the_projects_host(emulated: Emulated, publisher: Publisher) -> None:
+    publisher.publish(page("live"))
+    preview = publisher.publish(page("draft"), branch="feature")
+    assert preview["environment"] == "preview"
+    assert b"live" in emulated.edge(HOST, "/").content
+    listed = publisher.pages.get(f"{publisher.project}/deployments", params={"env": "preview"}).json()
+    assert [one["id"] for one in listed["result"]] == [preview["id"]]
+    assert publisher.pages.post(f"{publisher.project}/deployments/{preview['id']}/rollback").status_code == 400
+
+
+def test_rollback_serves_an_earlier_deployment_again(emulated: Emulated, publisher: Publisher) -> None:
+    earlier = publisher.publish(page("earlier"))
+    publisher.publish(page("later"))
+    assert b"later" in emulated.edge(HOST, "/").content
+    assert publisher.pages.post(f"{publisher.project}/deployments/{earlier['id']}/rollback").status_code == 200
+    assert b"earlier" in emulated.edge(HOST, "/").content
+
+
+def test_what_cannot_be_deployed_fails_and_leaves_what_was_served(emulated: Emulated, publisher: Publisher) -> None:
+    publisher.publish(page("good"))
+    never_uploaded = publisher.deploy({"/index.html": b"never uploaded"})
+    wrong_headers = publisher.deploy(page("good"), _headers="  X-Nothing: no path before\n")
+    outside = publisher.deploy({"/../index.html": page("good")["/index.html"]})
+    for failed in (never_uploaded, wrong_headers, outside):
+        assert failed["latest_stage"]["status"] == "failure"
+    assert b"good" in emulated.edge(HOST, "/").content
+
+
+def test_uploads_are_checked(publisher: Publisher) -> None:
+    name = asset_name(b"x", "/x.txt")
+    good = {"key": name, "value": "eA==", "metadata": {"contentType": "text/plain"}, "base64": True}
+    for wrong in (good | {"value": "?"}, good | {"key": "short"}, good | {"base64": False}, good | {"metadata": {}}):
+        answer = publisher.pages.post("/pages/assets/upload", json=[wrong], headers=publisher.ticket())
+        assert answer.status_code == 400
+        assert answer.json()["success"] is False
+    body = {"hashes": ["f" * 32]}
+    answer = publisher.pages.post("/pages/assets/upsert-hashes", json=body, headers=publisher.ticket())
+    assert answer.status_code == 400
+
+
+def test_a_file_under_anothers_name_is_not_served(publisher: Publisher) -> None:
+    stolen = asset_name(b"wanted", "/a.txt")
+    payload = [{"key": stolen, "value": "eA==", "metadata": {"contentType": "text/plain"}, "base64": True}]
+    assert publisher.pages.post("/pages/assets/upload", json=payload, headers=publisher.ticket()).status_code == 200
+    deployment = publisher.deploy({"/a.txt": b"wanted"})
+    assert deployment["latest_stage"]["status"] == "failure"
