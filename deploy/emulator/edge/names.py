@@ -2,7 +2,8 @@
 
 `8080.runner.machines.` is answered with the addresses of `runner`'s machines that listen on 8080 and are healthy,
 registered and uncordoned; `ID.8080.runner.machines.` with that of the machine ID among them. This is how routes change
-without reloading Caddy: a reload closes idle connections and WebSockets, and a request just being written on one of them would be lost.
+without reloading Caddy: a reload closes idle connections and
+WebSockets, and a request just being written on one of them would be lost.
 """
 
 from __future__ import annotations
