@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import time
+from collections.abc import Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,25 +15,43 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deploy.emulator.access import Keyring, basic_password
+from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.model import ulid
 from deploy.emulator.pages.api import PagesApi
+from deploy.emulator.pages.ticket import project_of
 from deploy.emulator.registry.access import ENGINE, decide
 from deploy.emulator.store import Store
 
 log = logging.getLogger("emulator.api")
 
 
-def application(store: Store, keyring: Keyring, fly: FlyApi, pages: PagesApi) -> ASGIApp:
+def application(store: Store, keyring: Keyring, fly: FlyApi, pages: PagesApi, faults: FaultsApi) -> ASGIApp:
     """Everything that the API port answers."""
     door = RegistryDoor(store, keyring)
     routes = [
         Mount("/v1", routes=[*fly.routes(), *Belongings(fly).routes()]),
         Mount("/client/v4", routes=pages.routes()),
+        Mount("/emulator", routes=faults.routes()),
         Route("/registry-access", door.ask),
     ]
     return Identified(Starlette(routes=routes, exception_handlers={HTTPException: _not_found, Exception: _broken}))
+
+
+def environment_of(store: Store, keyring: Keyring) -> Callable[[Mapping[bytes, bytes]], str | None]:
+    """Tells from a request's headers whose it is, whichever API it is for."""
+
+    def find(headers: Mapping[bytes, bytes]) -> str | None:
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        for ask in (keyring.fly, keyring.pages, keyring.registry):
+            if environment := ask(authorization):
+                return environment
+        jwt = authorization.partition(" ")[2].strip()
+        project = store.world.projects.get(project_of(store.private.jwt_key, jwt, time.time()) or "")
+        return project.environment if project else None
+
+    return find
 
 
 class RegistryDoor:

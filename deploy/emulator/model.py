@@ -41,7 +41,7 @@ class Machine:
     """A machine: what was asked for, what it is, and its container.
 
     `registered` and `cordoned` decide with `state` and `checks` whether the edge may send requests. `version`s
-    are the instance ids with their configurations, oldest first.
+    are the instance ids with their configurations, oldest first; `boots` counts how often it has started.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Machine:
     registered: bool = True
     cordoned: bool = False
     skip_secrets: bool = False
+    boots: int = 0
     private_ip: str = ""
     container: str = ""
     created_at: str = field(default_factory=now_text)

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from deploy.emulator.access import Keyring
-from deploy.emulator.application import application
+from deploy.emulator.application import application, environment_of
 from deploy.emulator.children import Child
 from deploy.emulator.control import Running, Tenant, process_ticks
 from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute
@@ -25,6 +25,12 @@ from deploy.emulator.edge.proxy import Edge
 from deploy.emulator.edge.rules import parse_headers, parse_redirects
 from deploy.emulator.engine import Engine
 from deploy.emulator.errors import EmulatorError
+from deploy.emulator.faults.api import FaultsApi
+from deploy.emulator.faults.connections import Connections
+from deploy.emulator.faults.history import History
+from deploy.emulator.faults.machines import FaultyMachines
+from deploy.emulator.faults.requests import FaultyRequests
+from deploy.emulator.faults.rules import Rules
 from deploy.emulator.files import write_json
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
@@ -68,10 +74,23 @@ class Host:
         self._edge = Edge(Path(settings["caddy"]), directory)
         self._fleet = Fleet(self._store, self._engine, self._registry, f"127.0.0.1:{world.ports['registry']}")
         self._fleet.routes_changed = self.routes_changed
+        self._set_up_faults()
         self._names = NameServer(self._fleet.addresses)
         hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
         edge_url = f"http://127.0.0.1:{world.ports['edge']}"
         self._publisher = Publisher(self._store, edge_url, hosts, self.routes_changed)
+
+    def _set_up_faults(self) -> None:
+        self._rules = Rules()
+        self._history = History(self._store.world, self._rules)
+        self._store.saved = self._history.note
+        self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill)
+        self._fleet.started = self._faulty.started
+        self._fleet.watch.alter = self._faulty.finding
+
+    def _faults_changed(self) -> None:
+        self._history.note()
+        self._faulty.changed()
 
     def _claim_ports(self) -> None:
         hosts = [host for tenant in self._tenants for host in (tenant.app_host, tenant.project_host)]
@@ -144,6 +163,7 @@ class Host:
 
             stack.callback(self._engine.exits(tell))
             stack.push_async_callback(self._fleet.close)
+            stack.callback(self._faulty.close)
             await self._fleet.restore(RESTORE_SECONDS)
             watch = asyncio.create_task(_first_end(children))
             stack.callback(watch.cancel)
@@ -151,10 +171,21 @@ class Host:
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
-        fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants)
+        fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
         pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
-        app = application(self._store, self._keyring, fly, pages)
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed)
+        app = application(self._store, self._keyring, fly, pages, faults)
+        connections = Connections()
+        faulty = FaultyRequests(app, self._rules, connections, environment_of(self._store, self._keyring))
+        config = uvicorn.Config(
+            faulty,
+            http=connections.protocol(),
+            proxy_headers=False,  # a client is who holds the connection
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
         server = _Server(config)
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

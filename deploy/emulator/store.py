@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Private:
 
     jwt_key: str = field(default_factory=lambda: secrets.token_hex(32))
     engine_password: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    admin_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))  # opens `/emulator`
     values: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -42,6 +43,7 @@ class Store:
         self.directory = directory
         self.world = World()
         self.private = Private()
+        self.saved: Callable[[], None] = lambda: None  # called after every change of the world
         if raw := self._read("state.json"):
             self.world = World.load(raw)
         if raw := self._read("private.json"):
@@ -50,6 +52,7 @@ class Store:
     def save(self) -> None:
         """Write the world."""
         write_json(self.directory / "state.json", self.world.dump())
+        self.saved()
 
     def save_private(self) -> None:
         """Write keys and secrets' values."""

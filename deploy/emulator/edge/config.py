@@ -234,7 +234,8 @@ def registry_handler(api_port: int) -> Json:
                 }
             }
         },
-        "transport": {"protocol": "http", "keep_alive": {"idle_timeout": "2s"}},
+        # Asked once for each request: on a kept connection Caddy would ask again when the first gets no answer.
+        "transport": {"protocol": "http", "keep_alive": {"enabled": False}},
         "handle_response": [{"match": {"status_code": [2]}, "routes": [{"handle": [registry]}]}],
     }
 

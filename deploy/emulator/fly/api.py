@@ -13,6 +13,8 @@ from starlette.routing import Route
 from deploy.emulator.access import Keyring
 from deploy.emulator.control import Tenant
 from deploy.emulator.errors import FlyRefusal
+from deploy.emulator.faults.history import History
+from deploy.emulator.faults.requests import AS_OF
 from deploy.emulator.fly.wire import NONCE_HEADER, app_json, machine_json, ok, read_object, refused
 from deploy.emulator.machines import leases
 from deploy.emulator.machines.checks import CheckWrong, seconds
@@ -29,8 +31,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class FlyApi:
     """The API over one fleet. Every route first asks who speaks and whose app it is."""
 
-    def __init__(self, store: Store, fleet: Fleet, keyring: Keyring, tenants: list[Tenant]) -> None:
-        self.store, self.fleet, self._keyring = store, fleet, keyring
+    def __init__(self, store: Store, fleet: Fleet, keyring: Keyring, tenants: list[Tenant], history: History) -> None:
+        self.store, self.fleet, self._keyring, self._history = store, fleet, keyring, history
         self._owners = {tenant.app: tenant.environment for tenant in tenants}
 
     def routes(self) -> list[Route]:
@@ -143,7 +145,12 @@ class FlyApi:
     # machines
 
     async def list_machines(self, request: Request) -> Response:
-        machines, query = self.store.world.machines_of(self.app(request).name), request.query_params
+        app, query = self.app(request), request.query_params
+        if AS_OF in request.scope:
+            machines = self._history.machines_of(app.name, request.scope[AS_OF])
+        else:
+            machines = self.store.world.machines_of(app.name)
+            self._history.asked(app.name)
         if query.get("include_deleted") not in ("true", "1"):
             machines = [m for m in machines if m.state not in ("destroyed", "destroying")]
         if states := query.get("state"):

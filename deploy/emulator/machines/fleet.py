@@ -24,6 +24,7 @@ from deploy.emulator.edge.config import REFRESH_SECONDS
 from deploy.emulator.engine import Engine
 from deploy.emulator.errors import EngineFailed, FlyRefusal
 from deploy.emulator.machines import checks, container
+from deploy.emulator.machines.watch import Watch
 from deploy.emulator.model import SETTLED, App, Json, Machine, now_text, ulid
 from deploy.emulator.registry.server import Registry, parse_image
 from deploy.emulator.store import Store
@@ -40,7 +41,10 @@ Changed = Callable[[], Awaitable[None]]
 
 
 class Fleet:
-    """All machines. `registry_address` is where the engine pulls from; `routes_changed` is awaited for new ports."""
+    """All machines. `registry_address` is where the engine pulls from.
+
+    `routes_changed` is awaited for new ports, `started` called for each machine that has started.
+    """
 
     def __init__(self, store: Store, engine: Engine, registry: Registry, registry_address: str) -> None:
         self._store, self._engine, self._registry = store, engine, registry
@@ -48,10 +52,11 @@ class Fleet:
         self._machine_logs: Path = store.directory / "logs" / "machines"
         self._machine_logs.mkdir(parents=True, exist_ok=True)
         self._locks: dict[str, asyncio.Lock] = {}
-        self._probes: dict[str, list[asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pulse = asyncio.Event()
         self.routes_changed: Changed = _nothing
+        self.started: Callable[[Machine], None] = lambda machine: None
+        self.watch = Watch(self.save)
 
     # what is known
 
@@ -177,6 +182,10 @@ class Fleet:
             raise FlyRefusal(412, f"machine {machine.id} is {machine.state}, not started")
         await asyncio.to_thread(self._engine.signal, machine.container, signal)
 
+    async def kill(self, machine: Machine) -> None:
+        """End its container as a crash would."""
+        await _threaded(self._engine.signal, machine.container, "SIGKILL")
+
     # the emulator's own life
 
     async def restore(self, seconds: float) -> None:
@@ -198,10 +207,11 @@ class Fleet:
 
     async def close(self) -> None:
         """Stop working on machines; what runs is left to the caller to sweep."""
-        tasks = [*self._tasks, *(task for tasks in self._probes.values() for task in tasks)]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.watch.close()
         for machine in self._store.world.machines.values():
             if machine.state == "started":
                 await self._keep_output(machine)
@@ -243,13 +253,17 @@ class Fleet:
     async def _boot(self, machine: Machine) -> None:
         machine.private_ip = await _threaded(self._engine.start, machine.container)
         if machine.state in ("starting", "restarting"):  # not when it is being destroyed meanwhile
-            self._set(machine, "started", "start")
-            self._watch(machine)
+            self._run(machine)
 
     async def _resume(self, machine: Machine) -> None:
         machine.private_ip = await _threaded(self._engine.unpause, machine.container)
+        self._run(machine)
+
+    def _run(self, machine: Machine) -> None:
+        machine.boots += 1
         self._set(machine, "started", "start")
-        self._watch(machine)
+        self.watch.begin(machine)
+        self.started(machine)
 
     async def _halt(self, machine: Machine, signal: str, seconds: float) -> None:
         await self._leave(machine)
@@ -305,14 +319,14 @@ class Fleet:
             ended = await _threaded(self._engine.exit_of, name)
             if ended.code is None:
                 return
-            self._unwatch(machine)
+            self.watch.end(machine)
             await self._keep_output(machine)
             state = "stopped" if ended.code == 0 else "failed"
             self._set(machine, state, "exit", _exit_event(ended.code, ended.oom_killed, asked=False))
 
     async def _leave(self, machine: Machine) -> None:
         """Out of the edge: the state has changed already; what Caddy has cached must age."""
-        self._unwatch(machine)
+        self.watch.end(machine)
         if machine.private_ip:
             await asyncio.sleep(DRAIN_SECONDS)
         machine.private_ip = ""
@@ -320,33 +334,6 @@ class Fleet:
     async def _keep_output(self, machine: Machine) -> None:
         """Keep a container's last lines in logs/machines/ID.log: they tell why it ended."""
         await _threaded(self._engine.keep_output, machine.container, self._machine_logs / f"{machine.id}.log")
-
-    # checks
-
-    def _watch(self, machine: Machine) -> None:
-        self._unwatch(machine)
-        began = time.monotonic()
-        wanted = checks.configured(machine.config)
-        self._probes[machine.id] = [asyncio.create_task(self._check(machine, check, began)) for check in wanted]
-
-    def _unwatch(self, machine: Machine) -> None:
-        for task in self._probes.pop(machine.id, []):
-            task.cancel()
-        machine.checks = {}
-
-    async def _check(self, machine: Machine, check: checks.Check, began: float) -> None:
-        passed_once = False
-        while True:
-            finding = await checks.probe(check, machine.private_ip)
-            age = time.monotonic() - began
-            before = machine.checks.get(check.name, {}).get("status")
-            if told := checks.report(check, finding, age, passed_once):
-                machine.checks[check.name] = told
-                if told["status"] != before:
-                    log.info("machine %s: check %s is %s", machine.id, check.name, told["status"])
-                    self.save()
-            passed_once = passed_once or finding.passed
-            await asyncio.sleep(checks.pause(check, age, passed_once))
 
     # small things
 

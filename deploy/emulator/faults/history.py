@@ -1,0 +1,39 @@
+"""How machines were a while ago: what an eventually consistent list may still say. Kept only while a rule needs it."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import deque
+
+from deploy.emulator.faults.rules import Rules
+from deploy.emulator.model import Machine, World
+
+KEPT = 500
+
+
+class History:
+    """Snapshots of all machines, one at every change while a `stale_list` rule is not spent."""
+
+    def __init__(self, world: World, rules: Rules) -> None:
+        self._world, self._rules = world, rules
+        self._snapshots: deque[tuple[float, list[Machine]]] = deque(maxlen=KEPT)
+        self._last_asked: dict[str, float] = {}
+
+    def note(self) -> None:
+        """Remember the present, if anybody may want it back."""
+        if any(rule.kind == "stale_list" and not rule.spent for rule in self._rules):
+            self._snapshots.append((time.monotonic(), copy.deepcopy(list(self._world.machines.values()))))
+        else:
+            self._snapshots.clear()
+
+    def asked(self, app: str) -> None:
+        """The app's list is being answered truly."""
+        self._last_asked[app] = time.monotonic()
+
+    def machines_of(self, app: str, moment: float | None) -> list[Machine]:
+        """The app's machines at that moment, by default when its list was last asked for; the oldest known at most."""
+        moment = self._last_asked.get(app, 0.0) if moment is None else moment
+        known = list(self._snapshots) or [(0.0, list(self._world.machines.values()))]
+        before = [machines for at, machines in known if at <= moment]
+        return [machine for machine in (before[-1] if before else known[0][1]) if machine.app == app]

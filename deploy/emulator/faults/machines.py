@@ -1,0 +1,63 @@
+"""Faults of machines: one that dies some time after it has started, one whose checks alternate."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from deploy.emulator.faults.rules import Facts, Rules
+from deploy.emulator.machines.checks import Finding
+from deploy.emulator.model import Machine, World
+
+log = logging.getLogger("emulator.faults")
+
+Kill = Callable[[Machine], Awaitable[None]]
+
+
+class FaultyMachines:
+    """Does to machines what the rules say. `kill` ends a machine's container as a crash would."""
+
+    def __init__(self, world: World, rules: Rules, kill: Kill) -> None:
+        self._world, self._rules, self._kill = world, rules, kill
+        self._results: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def changed(self) -> None:
+        """Rules came: look at the machines that run already."""
+        for machine in list(self._world.machines.values()):
+            if machine.state == "started":
+                self.started(machine)
+
+    def started(self, machine: Machine) -> None:
+        """A machine has started: does it die of this?"""
+        for rule in self._rules.struck({"die"}, self._facts(machine)):
+            log.info("machine %s will die (fault %s)", machine.id, rule.id)
+            task = asyncio.create_task(self._die(machine, machine.boots, rule.seconds or 0.0))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def finding(self, machine: Machine, check: str, finding: Finding) -> Finding:
+        """What is reported instead of what a probe found."""
+        if not any(rule.kind == "flap" and rule.concerns(self._facts(machine)) for rule in self._rules):
+            return finding
+        self._results[f"{machine.id} {check}"] += 1
+        if self._results[f"{machine.id} {check}"] % 2 or not self._rules.struck({"flap"}, self._facts(machine)):
+            return finding
+        return replace(finding, passed=False, output="the emulator was told to let this check fail")
+
+    def close(self) -> None:
+        """Let nobody die any more."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _facts(self, machine: Machine) -> Facts:
+        app = self._world.apps.get(machine.app)
+        return Facts(app.environment if app else None, machine=f"{machine.id} {machine.name}")
+
+    async def _die(self, machine: Machine, boot: int, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if machine.state == "started" and machine.boots == boot:  # not a later life of it
+            await self._kill(machine)

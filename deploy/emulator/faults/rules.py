@@ -1,0 +1,137 @@
+"""Rules of faults: their shape, what they match, and when they strike. No request and no clock in here.
+
+    {"kind": "error_after", "status": 504, "match": {"method": "POST", "path": "/machines$"}, "skip": 1, "times": 2}
+
+For requests: `error_before` (answer `status`, nothing done), `error_after` (done, then answer `status`), `delay`
+(`seconds`, then as usual), `drop` and `drop_after` (the connection closed without an answer, before or after it was
+done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, as it was when it was last asked for).
+For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+ERRORS = frozenset({"error_before", "error_after"})
+REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list"}
+MACHINE_KINDS = frozenset({"die", "flap"})
+MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
+FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after"})
+
+
+class RuleWrong(ValueError):
+    """A rule that says nothing sensible; the message says what a right one has."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a rule is held against: a request, or a machine (`machine` is its id and name)."""
+
+    environment: str | None
+    method: str = ""
+    path: str = ""
+    machine: str = ""
+
+
+@dataclass
+class Rule:
+    """One rule and its count. `times` None strikes for ever."""
+
+    kind: str
+    match: dict[str, str]
+    times: int | None = 1
+    skip: int = 0
+    status: int = 503
+    seconds: float | None = None
+    retry_after: int | None = None
+    id: str = field(default_factory=lambda: secrets.token_hex(4))
+    seen: int = 0
+    hits: int = 0
+
+    def concerns(self, facts: Facts) -> bool:
+        """Whether it is about this request or machine, used up or not."""
+        return all(_agrees(key, wanted, facts) for key, wanted in self.match.items())
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has struck as often as it may."""
+        return self.times is not None and self.hits >= self.times
+
+    def strikes(self) -> bool:
+        """Count one match; whether this one is hit."""
+        self.seen += 1
+        if self.seen <= self.skip or self.spent:
+            return False
+        self.hits += 1
+        return True
+
+
+def _agrees(key: str, wanted: str, facts: Facts) -> bool:
+    if key == "method":
+        return facts.method.upper() == wanted.upper()
+    if key == "environment":
+        return facts.environment == wanted
+    return re.search(wanted, facts.path if key == "path" else facts.machine) is not None
+
+
+def parse(raw: Any) -> Rule:
+    """A rule from JSON. Raises RuleWrong."""
+    if not isinstance(raw, dict) or set(raw) - FIELDS:
+        raise RuleWrong(f"a rule is an object with the fields {', '.join(sorted(FIELDS))}")
+    kind, match = raw.get("kind"), raw.get("match", {})
+    if kind not in REQUEST_KINDS | MACHINE_KINDS:
+        raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(REQUEST_KINDS | MACHINE_KINDS))}")
+    known = MATCHES["machine" if kind in MACHINE_KINDS else "request"]
+    if not isinstance(match, dict) or set(match) - known or not all(isinstance(v, str) for v in match.values()):
+        raise RuleWrong(f"match of {kind} is an object of strings with the fields {', '.join(sorted(known))}")
+    for key in match.keys() & {"path", "machine"}:
+        try:
+            re.compile(match[key])
+        except re.error as error:
+            raise RuleWrong(f"match.{key} {match[key]!r} is no regular expression: {error}") from error
+    rule = Rule(**{**raw, "match": match})
+    _check_numbers(rule)
+    return rule
+
+
+def _check_numbers(rule: Rule) -> None:
+    for name, least in (("times", 1), ("skip", 0), ("status", 200), ("seconds", 0), ("retry_after", 0)):
+        value = getattr(rule, name)
+        optional = name in ("times", "seconds", "retry_after")
+        whole = isinstance(value, int) or (name == "seconds" and isinstance(value, float))
+        if (value is None and optional) or (whole and not isinstance(value, bool) and value >= least):
+            continue
+        raise RuleWrong(f"{name} {value!r} is not a number of at least {least}")
+    if rule.kind == "delay" and rule.seconds is None:
+        raise RuleWrong("delay needs seconds")
+
+
+class Rules:
+    """All rules, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._rules: list[Rule] = []
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self._rules)
+
+    def add(self, rules: Iterable[Rule]) -> None:
+        """Add rules behind those that are there."""
+        self._rules.extend(rules)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._rules.clear()
+
+    def struck(self, kinds: Iterable[str], facts: Facts) -> list[Rule]:
+        """Count this request or machine in every rule of these kinds that concerns it; those that strike now."""
+        wanted = frozenset(kinds)
+        return [rule for rule in self._rules if rule.kind in wanted and rule.concerns(facts) and rule.strikes()]
+
+    def shown(self) -> list[dict[str, Any]]:
+        """As JSON."""
+        return [asdict(rule) for rule in self._rules]
