@@ -18,6 +18,7 @@ from deploy.emulator.access import Keyring, basic_password
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
+from deploy.emulator.fly.rates import Limited
 from deploy.emulator.model import ulid
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.ticket import project_of
@@ -27,8 +28,10 @@ from deploy.emulator.store import Store
 log = logging.getLogger("emulator.api")
 
 
-def application(store: Store, keyring: Keyring, fly: FlyApi, pages: PagesApi, faults: FaultsApi) -> ASGIApp:
-    """Everything that the API port answers."""
+def application(
+    store: Store, keyring: Keyring, fly: FlyApi, pages: PagesApi, faults: FaultsApi, *, limited: bool
+) -> ASGIApp:
+    """Everything that the API port answers; `limited` by the provider's rates or not."""
     door = RegistryDoor(store, keyring)
     routes = [
         Mount("/v1", routes=[*fly.routes(), *Belongings(fly).routes()]),
@@ -36,7 +39,10 @@ def application(store: Store, keyring: Keyring, fly: FlyApi, pages: PagesApi, fa
         Mount("/emulator", routes=faults.routes()),
         Route("/registry-access", door.ask),
     ]
-    return Identified(Starlette(routes=routes, exception_handlers={HTTPException: _not_found, Exception: _broken}))
+    app: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _not_found, Exception: _broken})
+    if limited:
+        app = Limited(app, lambda authorization: keyring.fly(authorization) is not None)
+    return Identified(app)
 
 
 def environment_of(store: Store, keyring: Keyring) -> Callable[[Mapping[bytes, bytes]], str | None]:

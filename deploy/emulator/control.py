@@ -15,13 +15,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.files import write_json
 
 START_SECONDS = 90.0  # engine slow, images to pull again for every machine that is restored
 STOP_SECONDS = 30.0
+IDLE_SECONDS = 300.0  # "every few minutes", the provider says
 LOG_LINES = 15
 DEBIAN_PACKAGE = {"caddy": "caddy", "registry": "docker-registry"}
 
@@ -81,11 +82,15 @@ def start(
     caddy: Path,
     registry: Path,
     seccomp: Path | None,
+    rates: Literal["off", "documented"] = "off",
+    idle_seconds: float = IDLE_SECONDS,
 ) -> Running:
     """The emulator of `state`, started when it does not run; returns once it answers and has restored its machines.
 
     `tenants` may grow from one start to the next, never while running. `seccomp` is a profile for machines, by
-    default the engine's own. Raises EmulatorError with the last lines of its log.
+    default the engine's own. `rates` are the provider's limits on requests, `idle_seconds` the time after which
+    a machine that nobody asks may be stopped, if its configuration says so. Raises EmulatorError with the last lines
+    of its log.
     """
     state = state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -100,6 +105,8 @@ def start(
         "caddy": str(caddy.absolute()),
         "registry": str(registry.absolute()),
         "seccomp": None if seccomp is None else str(seccomp.absolute()),
+        "rates": rates,
+        "idle_seconds": idle_seconds,
     }
     with _one_at_a_time(state):
         if found := running(state):

@@ -60,6 +60,7 @@ class Host:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         settings = json.loads((directory / "settings.json").read_text())
+        self._limited = settings["rates"] == "documented"
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
         self._store = Store(directory)
         self._store.save_private()
@@ -174,7 +175,7 @@ class Host:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
         pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed)
-        app = application(self._store, self._keyring, fly, pages, faults)
+        app = application(self._store, self._keyring, fly, pages, faults, limited=self._limited)
         connections = Connections()
         faulty = FaultyRequests(app, self._rules, connections, environment_of(self._store, self._keyring))
         config = uvicorn.Config(

@@ -187,9 +187,9 @@ def asset_name(content: bytes, path: str) -> str:
 
 
 @contextlib.contextmanager
-def emulator(state: Path, docker_host: str, engine: docker.DockerClient) -> Iterator[Emulated]:
+def emulator(state: Path, docker_host: str, engine: docker.DockerClient, **settings: Any) -> Iterator[Emulated]:
     """An emulator, started and stopped; nothing of it stays in the engine."""
-    running = launch(state, docker_host)
+    running = launch(state, docker_host, **settings)
     try:
         yield Emulated(state, running, engine)
     finally:
@@ -201,7 +201,7 @@ def emulator(state: Path, docker_host: str, engine: docker.DockerClient) -> Iter
                         engine.images.remove(tag)
 
 
-def launch(state: Path, docker_host: str) -> Running:
+def launch(state: Path, docker_host: str, **settings: Any) -> Running:
     """Start the emulator of `state`."""
     caddy, registry = workstation.program("caddy"), workstation.program("docker-registry")
-    return start(state, TENANTS, docker_host=docker_host, caddy=caddy, registry=registry, seccomp=None)
+    return start(state, TENANTS, docker_host=docker_host, caddy=caddy, registry=registry, seccomp=None, **settings)
