@@ -138,7 +138,7 @@ def deployment_from(body: Any, place: str) -> DeploymentInfo:
             reason=body.get("reason", ""),
         )
     except (KeyError, TypeError, ValueError) as wrong:
-        raise _damaged(place, wrong) from None
+        raise damaged(place, wrong) from None
 
 
 def evidence_from(body: Any, place: str) -> Evidence:
@@ -154,7 +154,7 @@ def evidence_from(body: Any, place: str) -> Evidence:
             suites=tuple(Suite(s["name"], s["passed"], s["failed"], s["seconds"]) for s in body["suites"]),
         )
     except (KeyError, TypeError, ValueError) as wrong:
-        raise _damaged(place, wrong) from None
+        raise damaged(place, wrong) from None
 
 
 def lock_from(body: Any, place: str) -> Lock:
@@ -163,8 +163,9 @@ def lock_from(body: Any, place: str) -> Lock:
         since, expires = (datetime.fromisoformat(body[key]) for key in ("since", "expires"))
         return Lock(body["holder"], body["doing"], since, expires)
     except (KeyError, TypeError, ValueError) as wrong:
-        raise _damaged(place, wrong) from None
+        raise damaged(place, wrong) from None
 
 
-def _damaged(place: str, wrong: Exception) -> LedgerError:
+def damaged(place: str, wrong: Exception) -> LedgerError:
+    """The error for a file of the ledger that does not have its shape."""
     return LedgerError(f"{place} in the ledger is damaged ({wrong!r}); restore the file by a new commit on its branch")
