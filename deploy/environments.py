@@ -6,14 +6,18 @@ KEYS is the one place where a key is declared: its type, default and help. The d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.dotenv import read_bindings
+from deploy.durations import parse_duration
 from deploy.errors import ConfigurationError, UsageError
+from deploy.policy import Promotion, ReleasePolicy, Strategy
+from deploy.windows import parse_windows
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("local", "staging", "production")
@@ -38,6 +42,7 @@ class EnvironmentConfig:
     pages_project: str
     branch: str
     resource_limits: ResourceLimits
+    release: ReleasePolicy
 
     @property
     def service_url(self) -> str:
@@ -75,10 +80,23 @@ def _api_url(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) < 1:
-        raise ValueError("is not a whole number from 1 to 9999")
-    return int(text)
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,4}", text) or not low <= int(text) <= high:
+            raise ValueError(f"is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(words: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def parse(text: str) -> StrEnum:
+        try:
+            return words(text)
+        except ValueError:
+            raise ValueError(f"is none of {', '.join(words)}") from None
+
+    return parse
 
 
 def _seconds(text: str) -> float:
@@ -115,8 +133,17 @@ KEYS: tuple[Key, ...] = (
     Key("DEPLOYMENT_TARGET", _name, "the Fly app that runs the backend, or localhost"),
     Key("PAGES_PROJECT", _name, "the Cloudflare Pages project that serves the page", default="none"),
     Key("BRANCH", _branch, "the git branch this environment is deployed from", default="main"),
-    Key("NUM_RUNNERS", _count, "how many programs one machine runs at once"),
+    Key("NUM_RUNNERS", _whole(1, 9999), "how many programs one machine runs at once"),
     Key("TIMEOUT", _seconds, "wall clock of one program, in seconds", default="10"),
+    Key("PROMOTION", _one_of(Promotion), "automatic: the evidence answers the checklists; manual: people", "automatic"),
+    Key("APPROVALS", _whole(0, 99), "how many people must approve what is promoted to it", "0"),
+    Key("EVIDENCE_DAYS", _whole(1, 9999), "how many days evidence counts", "7"),
+    Key("BREAKER_THRESHOLD", _whole(1, 9999), "failed promotions in a row that open the breaker", "1"),
+    Key("BREAKER_COOLDOWN", parse_duration, "how long it stays open before it lets one canary through", "60m"),
+    Key("FREEZE_WINDOWS", parse_windows, "weekly times without promotions, or none", "none"),
+    Key("STRATEGY", _one_of(Strategy), "bluegreen, canary, rolling or immediate", "bluegreen"),
+    Key("ROLLBACK_WINDOW", parse_duration, "how long the release before can be returned to at once", "24h"),
+    Key("DRAIN", parse_duration, "how long a machine finishes its requests once it gets no new ones", "5s"),
 )
 
 
@@ -148,6 +175,21 @@ def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
         pages_project=values["PAGES_PROJECT"],
         branch=values["BRANCH"],
         resource_limits=ResourceLimits(values["NUM_RUNNERS"], values["TIMEOUT"]),
+        release=_policy(values),
+    )
+
+
+def _policy(values: Mapping[str, Any]) -> ReleasePolicy:
+    return ReleasePolicy(
+        promotion=values["PROMOTION"],
+        approvals=values["APPROVALS"],
+        evidence_days=values["EVIDENCE_DAYS"],
+        breaker_threshold=values["BREAKER_THRESHOLD"],
+        breaker_cooldown=values["BREAKER_COOLDOWN"],
+        freeze_windows=values["FREEZE_WINDOWS"],
+        strategy=values["STRATEGY"],
+        rollback_window=values["ROLLBACK_WINDOW"],
+        drain=values["DRAIN"],
     )
 
 
