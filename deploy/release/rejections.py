@@ -1,0 +1,30 @@
+"""Artifacts that failed in production: rejected by their commit, so that nothing promotes them again by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from deploy.ledger import DeploymentInfo, Snapshot
+from deploy.ledger.controls import Rejection, rejection_from
+from deploy.ledger.encoding import encode
+
+
+def _path(sha: str) -> str:
+    return f"rejected/{sha}.json"
+
+
+def rejection(production: Snapshot, sha: str) -> Rejection | None:
+    """Why a commit is rejected; None when it is not."""
+    body = production.read(_path(sha))
+    return rejection_from(body, _path(sha)) if body is not None else None
+
+
+def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -> dict[str, bytes | None]:
+    """What rejects the release of a deployment that failed."""
+    record = Rejection(failed.commit_sha, failed.image, failed.frontend, failed.id, reason, now, by)
+    return {_path(failed.commit_sha): encode(record.to_json())}
+
+
+def readmit_change(production: Snapshot, sha: str) -> dict[str, bytes | None]:
+    """What takes a rejection back, as when the commit was promoted again and held; nothing when there is none."""
+    return {_path(sha): None} if _path(sha) in production.files else {}
