@@ -18,16 +18,14 @@ from deploy.verification.traffic.wire import Client, Origin
 SEED = 1
 POLL_SECONDS = 0.2
 
+Action = Callable[[Visitor, bool], Coroutine[Any, Any, None]]
+
 
 @dataclass(frozen=True)
 class Part:
-    """An action, how often it comes in a round, and how many requests it makes.
+    """An action, how often it comes in a round, and how many requests it makes."""
 
-    A session that stays open (server-sent events, a WebSocket) is a part too, once the service has one: its action
-    lives as long as the session, and an end that the service did not announce is its loss.
-    """
-
-    act: Callable[[Visitor, bool], Coroutine[Any, Any, None]]
+    act: Action
     times: int
     requests: int = 1
 
@@ -38,6 +36,12 @@ ROUND = (
     Part(Visitor.languages, times=3),
     Part(Visitor.run, times=1),
 )
+
+# What lasts: one of each is under way nearly always, so that every change meets one. Never two: a machine runs few
+# programs at once. A session over server-sent events or a WebSocket belongs here as soon as the service has one; an end
+# that the service did not announce is then its loss.
+LASTING = (Visitor.long_run,)
+LASTING_PAUSE_SECONDS = 1.0
 
 
 def schedule(seed: int = SEED) -> Iterator[tuple[Part, bool]]:
@@ -64,6 +68,7 @@ async def generate(api: Origin, page: Origin, rate: float, tally: Tally, stop: a
     gap, begun = seconds_between(rate), time.monotonic()
     try:
         async with asyncio.TaskGroup() as group:
+            lasting = [group.create_task(_one_after_another(act, visitor)) for act in LASTING]
             for number, (part, fresh) in enumerate(schedule()):
                 due = begun + number * gap
                 await _pause(due - time.monotonic(), stop)
@@ -71,9 +76,17 @@ async def generate(api: Origin, page: Origin, rate: float, tally: Tally, stop: a
                     break
                 tally.lag(time.monotonic() - due)
                 group.create_task(part.act(visitor, fresh))
+            for task in lasting:  # what they would still see is not counted
+                task.cancel()
     finally:
         for client in clients:
             client.close()
+
+
+async def _one_after_another(act: Action, visitor: Visitor) -> None:
+    for fresh in itertools.cycle((True, False)):
+        await act(visitor, fresh)
+        await asyncio.sleep(LASTING_PAUSE_SECONDS)
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

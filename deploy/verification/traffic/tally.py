@@ -84,7 +84,7 @@ class Tally:
             "rate": round(sent / seconds, 1) if seconds else 0.0,
             "connections": dict(sorted(self._connections.items())),
             "superseded": self.superseded,
-            "before_first_release": self._before,
+            "before_armed": self._before,
             "armed": sorted(self.armed),
             "worst_lag_ms": round(self._lag_ms, 1),
             "done": done,

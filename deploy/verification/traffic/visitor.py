@@ -13,12 +13,13 @@ from dataclasses import replace
 from deploy.verification.traffic import checks
 from deploy.verification.traffic.checks import Asset
 from deploy.verification.traffic.tally import Sent, Tally
-from deploy.verification.traffic.wire import Answer, Client, NoAnswer, Request
+from deploy.verification.traffic.wire import TIMEOUT_SECONDS, Answer, Client, NoAnswer, Request
 
 Check = Callable[[Answer], str]
 
 API, PAGE = "api", "page"
 NOT_FOUND = 404
+LONG_SECONDS = 8.0  # shorter than the 10 s that a program may take, longer than any smoke suite
 
 
 class Visitor:
@@ -39,10 +40,17 @@ class Visitor:
 
     async def run(self, fresh: bool) -> None:
         """A real run, whose output nobody could have kept from before."""
+        await self._run("run", "", fresh)
+
+    async def long_run(self, fresh: bool) -> None:
+        """A run that is still going on when its machine gets no more requests: it must be finished all the same."""
+        await self._run("long run", f"sleep {LONG_SECONDS:g}; ", fresh, TIMEOUT_SECONDS + LONG_SECONDS)
+
+    async def _run(self, kind: str, first: str, fresh: bool, seconds: float = TIMEOUT_SECONDS) -> None:
         nonce = secrets.token_hex(8)
-        body = json.dumps({"language": "bash", "source": f"echo {nonce}"}).encode()
+        body = json.dumps({"language": "bash", "source": f"{first}echo {nonce}"}).encode()
         check = functools.partial(checks.run, stdout=f"{nonce}\n")
-        await self._ask(API, "run", Request("/api/v1/run", body), check, fresh)
+        await self._ask(API, kind, Request("/api/v1/run", body, seconds), check, fresh)
 
     async def visit(self, fresh: bool) -> None:
         """A page as a browser loads it: index.html, config.js, and one of the assets that this index.html names."""

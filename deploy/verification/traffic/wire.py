@@ -60,10 +60,11 @@ def origin_of(url: str) -> Origin:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. A body is JSON."""
+    """What is asked. A body is JSON. The whole answer must be there within `seconds`."""
 
     path: str
     body: bytes = b""
+    seconds: float = TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Answer:
 class Client:
     """Asks one origin. Belongs to one event loop."""
 
-    def __init__(self, origin: Origin, timeout: float = TIMEOUT_SECONDS) -> None:
-        self.origin, self.timeout = origin, timeout
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
         self._tls = ssl.create_default_context() if origin.tls else None
         self._kept: list[_Connection] = []
 
@@ -87,12 +88,12 @@ class Client:
         connection: _Connection | None = None
         keep = False
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(request.seconds):
                 connection = (None if fresh else self._take()) or await self._connect()
                 answer = await connection.ask(request)
             keep = not fresh and connection.reusable()
         except TimeoutError:
-            raise NoAnswer(f"no whole answer within {self.timeout:g} s") from None
+            raise NoAnswer(f"no whole answer within {request.seconds:g} s") from None
         except ConnectionRefusedError:
             raise NoAnswer("connection refused") from None
         except OSError as broken:

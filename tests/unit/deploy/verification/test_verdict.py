@@ -40,7 +40,7 @@ def sample(chance: random.Random, requests: int, error_rate: float, factor: floa
 @pytest.mark.parametrize("requests", [30, 200])
 def test_alike_releases_rarely_fail(requests: int) -> None:
     chance = random.Random(7)
-    verdicts = [judge(sample(chance, requests, 0.02), sample(chance, requests, 0.02), RULES) for _ in range(200)]
+    verdicts = [judge(sample(chance, requests, 0.02), sample(chance, requests, 0.02), RULES) for _ in range(100)]
     assert all(verdict.conclusive for verdict in verdicts)
     assert sum(not verdict.ok for verdict in verdicts) <= 2
 
