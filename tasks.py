@@ -19,6 +19,7 @@ from deploy import rehearsal as rehearsals
 from deploy import tasks as verbs
 from deploy.artifacts import build as build_artifact
 from deploy.artifacts import read_source
+from deploy.bench_tasks import BENCH
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT, load_environment
 from deploy.errors import DeployError, UsageError
@@ -167,4 +168,4 @@ def lock(context: Context, upgrade: bool = False) -> None:
         context.teller.say(f"requirements/{group}.txt")
 
 
-namespace = Collection(build, up, rehearse, doctor, lock, *verbs.VERBS, *control_tasks.VERBS)
+namespace = Collection(build, up, rehearse, doctor, lock, *verbs.VERBS, *control_tasks.VERBS, BENCH)

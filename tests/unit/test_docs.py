@@ -21,7 +21,7 @@ def listed(*command: str) -> str:
 
 @pytest.fixture(scope="module")
 def verbs() -> set[str]:
-    return set(re.findall(r"^  ([a-z]+) ", listed("deploy.cli", "--list"), re.MULTILINE))
+    return set(re.findall(r"^  ([a-z]+)(?:\.[a-z]+)? ", listed("deploy.cli", "--list"), re.MULTILINE))
 
 
 def test_every_verb_is_in_the_readme_and_every_verb_in_the_pages_exists(verbs: set[str]) -> None:

@@ -20,7 +20,7 @@ def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_every_verb_is_listed() -> None:
     done = invoke("--list")
     assert done.returncode == 0
-    assert all(f"  {verb} " in done.stdout for verb in VERBS)
+    assert all(f"  {verb} " in done.stdout for verb in (*VERBS, "bench.rollout"))
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -46,12 +46,20 @@ def test_every_verb_and_flag_has_help(verb: str) -> None:
         (["promote"], "--sha is missing"),
         (["rollback", "--env", "production"], "FLY_API_TOKEN_PRODUCTION"),
         (["status"], "FLY_API_TOKEN_STAGING"),
+        (["bench"], "No idea what 'bench' is"),
+        (["bench", "rollout", "--count", "0"], "--count must be 1 or more"),
+        (["bench", "rollout", "--nonsense"], "--nonsense"),
     ],
 )
 def test_wrong_use_exits_2_and_says_what_to_do(arguments: list[str], says: str) -> None:
     done = invoke(*arguments)
     assert (done.returncode, says in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_group_and_its_task_are_two_words_or_one_with_a_dot() -> None:
+    for arguments in (["--help", "bench", "rollout"], ["bench", "rollout", "--help"], ["--help", "bench.rollout"]):
+        assert "--count" in invoke(*arguments).stdout
 
 
 def test_no_colour_codes_when_piped() -> None:
