@@ -34,6 +34,8 @@ from deploy.emulator.faults.rules import Rules
 from deploy.emulator.files import write_json
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
+from deploy.emulator.machines.scaling import Idler
+from deploy.emulator.machines.waking import Waker
 from deploy.emulator.model import Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
@@ -76,7 +78,10 @@ class Host:
         self._fleet = Fleet(self._store, self._engine, self._registry, f"127.0.0.1:{world.ports['registry']}")
         self._fleet.routes_changed = self.routes_changed
         self._set_up_faults()
-        self._names = NameServer(self._fleet.addresses)
+        self._waker = Waker(world, self._fleet)
+        self._idler = Idler(world, self._fleet, settings["idle_seconds"], self._edge.under_way)
+        self._idler.also_at = self._waker.known
+        self._names = NameServer(self._addresses)
         hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
         edge_url = f"http://127.0.0.1:{world.ports['edge']}"
         self._publisher = Publisher(self._store, edge_url, hosts, self.routes_changed)
@@ -111,6 +116,12 @@ class Host:
             edge=f"http://127.0.0.1:{ports['edge']}",
             urls={host: f"http://localhost:{ports[host]}" for host in hosts},
         )
+
+    def _addresses(self, app: str, port: int, instance: str) -> list[str]:
+        """Where a request may go now; the name server asks this when there is one."""
+        self._idler.asked(app)
+        found = self._fleet.addresses(app, port, instance)
+        return found if found or instance else self._waker.addresses(app, port)
 
     async def routes_changed(self) -> None:
         """Tell the edge when its configuration is no longer what the world asks for."""
@@ -166,6 +177,9 @@ class Host:
             stack.push_async_callback(self._fleet.close)
             stack.callback(self._faulty.close)
             await self._fleet.restore(RESTORE_SECONDS)
+            stack.push_async_callback(self._waker.close)
+            idler = asyncio.create_task(self._idler.run())
+            stack.callback(idler.cancel)
             watch = asyncio.create_task(_first_end(children))
             stack.callback(watch.cancel)
             yield watch

@@ -52,15 +52,26 @@ class Edge:
             if wanted == self._posted:
                 return 0.0
             began = time.perf_counter()
-            transport = httpx.AsyncHTTPTransport(uds=ADMIN_SOCKET)
-            async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=30) as client:
-                answer = await client.post("http://localhost/load", json=wanted)
+            async with _admin() as client:
+                answer = await client.post("/load", json=wanted)
             if answer.status_code != 200:
                 raise ChildFailed(f"the edge refused its configuration: {answer.text}", log=self.child.log)
             self._posted = json.loads(json.dumps(wanted))
             seconds = time.perf_counter() - began
             log.info("edge reloaded in %.0f ms", seconds * 1000)
             return seconds
+
+    async def under_way(self) -> dict[str, int]:
+        """How many requests each machine (`address:port`) is serving now. Raises httpx.HTTPError."""
+        async with _admin() as client:
+            answer = await client.get("/reverse_proxy/upstreams")
+            found = answer.raise_for_status().json()
+        return {entry["address"]: entry["num_requests"] for entry in found}
+
+
+def _admin() -> httpx.AsyncClient:
+    transport = httpx.AsyncHTTPTransport(uds=ADMIN_SOCKET)
+    return httpx.AsyncClient(base_url="http://localhost", transport=transport, trust_env=False, timeout=30)
 
 
 def _connect(ports: Sequence[int]) -> None:

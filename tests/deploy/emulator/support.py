@@ -57,7 +57,7 @@ printf '{"machine":"%s","version":"%s","host":"%s","secret":"%s","greeting":"%s"
 """,
     "slow": """\
 #!/bin/sh
-sleep 0.2
+sleep "${QUERY_STRING:-0.2}"
 printf 'Content-Type: text/plain\\r\\n\\r\\n%s' "$FLY_MACHINE_ID"
 """,
     "healthz": "ok\n",
