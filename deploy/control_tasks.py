@@ -12,6 +12,7 @@ from invoke.context import Context
 from invoke.tasks import task
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from deploy.artifacts.source import resolve_sha
 from deploy.console import print_json, print_result
@@ -85,7 +86,7 @@ def _asked(console: Console, release: DeploymentInfo) -> tuple[str, ...]:
     """Ask a person each item; raises DeployError at the first that does not hold."""
     if not sys.stdin.isatty():
         raise UsageError(f"nobody can be asked here; give --yes all, or --yes with some of {', '.join(MANUAL)}")
-    console.print(f"{release.version}\nimage    {release.image}\nfrontend {release.frontend}")
+    console.print(Text(f"{release.version}\nimage    {release.image}\nfrontend {release.frontend}"))
     for item in ITEMS:
         if item.manual and not _holds(console, item):
             raise DeployError(
@@ -126,7 +127,7 @@ def _approval_table(state: dict[str, Any]) -> Table:
         table.add_column(column)
     for item in state["items"]:
         answered = ", ".join(item["answeredBy"]) if item["manual"] else "the ledger"
-        table.add_row(item["list"], item["name"], item["text"], answered or "nobody")
+        table.add_row(item["list"], item["name"], item["text"], Text(answered or "nobody"))
     return table
 
 
@@ -154,7 +155,7 @@ def breaker(
         context.teller.say("the breaker is closed")
     if json or not reset:
         state = _breaker_state(production.ledger.snapshot(), production.config.release, datetime.now(UTC))
-        print_json(state) if json else print_result(_breaker_lines(state))
+        print_json(state) if json else print_result(Text(_breaker_lines(state)))
 
 
 def _breaker_state(snapshot: Snapshot, policy: ReleasePolicy, now: datetime) -> dict[str, Any]:
@@ -270,7 +271,8 @@ def _freeze_table(state: dict[str, Any]) -> Table:
         table.add_column(column)
     for each in state["freezes"]:
         held = "frozen" if each["inForce"] else ""
-        table.add_row(each["id"], _read(each["from"]), _read(each["until"]), each["reason"], each["by"], held)
+        words = (each["id"], _read(each["from"]), _read(each["until"]), each["reason"], each["by"], held)
+        table.add_row(*map(Text, words))  # what people wrote is no markup
     for each in state["windows"]:
         table.add_row("", each["window"], "", "FREEZE_WINDOWS", "", "frozen" if each["inForce"] else "")
     return table

@@ -183,6 +183,13 @@ def test_a_freeze_is_set_shown_and_lifted(run: Run) -> None:
     assert run("freeze", lift=made["id"], json=True)[1]["frozen"] is False
 
 
+def test_what_people_write_is_shown_as_they_wrote_it(run: Run, root: Path) -> None:
+    run("freeze", until="2h", reason="fix [red] in [prod]")
+    assert all(word in run("freeze")[1] for word in ("[red]", "[prod]"))
+    run("breaker", reset=True, reason="mended [prod]")
+    assert "mended [prod]" in run("breaker")[1]
+
+
 def test_all_freezes_are_lifted_and_none_is_no_failure(run: Run) -> None:
     run("freeze", until="2h")
     run("freeze", from_="1d", until="1h", reason="fair")

@@ -43,6 +43,12 @@ def test_an_hour_that_comes_twice_ends_a_window_once() -> None:
     assert [now for now in minutes if window.end_of(now)] == [now for now in minutes if first <= now < last]
 
 
+def test_a_window_that_begins_in_an_hour_that_comes_twice_begins_at_once() -> None:
+    (window,) = parse_windows("Sun 02:30 - Sun 04:00 Europe/Berlin")
+    assert window.end_of(utc("2026-10-25T00:29")) is None
+    assert window.end_of(utc("2026-10-25T00:30")) == utc("2026-10-25T03:00")
+
+
 def test_an_edge_in_an_hour_that_does_not_come_takes_the_longer_stretch() -> None:
     (window,) = parse_windows("Sun 01:00 - Sun 02:30 Europe/Berlin")
     assert window.end_of(utc("2026-03-29T00:30")) == utc("2026-03-29T01:30")

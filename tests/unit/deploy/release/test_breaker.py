@@ -57,6 +57,11 @@ def test_half_open_demands_a_canary_whose_outcome_decides() -> None:
     assert (state_at(failed, POLICY, later), failed.opened_at) == (State.OPEN, later)
 
 
+def test_a_failed_canary_opens_it_anew_though_the_threshold_was_raised_meanwhile() -> None:
+    failed = after_failure(Breaker(1, NOW, "x", "me"), replace(POLICY, breaker_threshold=9), NOW, "y", "me")
+    assert state_at(failed, POLICY, NOW) is State.OPEN
+
+
 def test_closed_and_open_demand_no_strategy() -> None:
     assert required_strategy(State.CLOSED) is None
     assert required_strategy(State.OPEN) is None
