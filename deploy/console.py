@@ -43,27 +43,35 @@ class Teller:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self.steps: list[StepTime] = []
         self._open: list[str] = []
+        self._begun: list[float] = []
         self._status: Status | None = None
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """A named step; its end is told with its seconds, its failure marked, and the error goes on."""
-        depth = len(self._open)
-        self._open.append(name)
-        begun = time.monotonic()
+        self.begin(name)
         ok = False
-        self._show(name)
         try:
             yield
             ok = True
         finally:
-            seconds = time.monotonic() - begun
-            self._open.pop()
-            path = ": ".join([*self._open, name])
-            self.steps.append(StepTime(path, ok, seconds, depth))
-            mark = Text("✓ " if ok else "✗ ", style="green" if ok else "bold red")
-            self._line(Text.assemble("  " * depth, mark, name, (f"  {seconds:.1f} s", "dim")))
-            self._show(self._open[-1] if self._open else "")
+            self.end(ok=ok)
+
+    def begin(self, name: str) -> None:
+        """A step begins."""
+        self._open.append(name)
+        self._begun.append(time.monotonic())
+        self._show(name)
+
+    def end(self, *, ok: bool) -> None:
+        """The step that began last ends."""
+        name, seconds = self._open.pop(), time.monotonic() - self._begun.pop()
+        depth = len(self._open)
+        path = ": ".join([*self._open, name])
+        self.steps.append(StepTime(path, ok, seconds, depth))
+        mark = Text("✓ " if ok else "✗ ", style="green" if ok else "bold red")
+        self._line(Text.assemble("  " * depth, mark, name, (f"  {seconds:.1f} s", "dim")))
+        self._show(self._open[-1] if self._open else "")
 
     def note(self, text: str) -> None:
         """What happens within a step: beside the spinner on a terminal, a line of its own when piped."""

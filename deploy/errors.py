@@ -8,9 +8,13 @@ DeployError                     exit 1: the work failed
 ├── BuildFailed                 an image or a bundle could not be made; carries the log's path
 ├── NotProven                   a gate refused a promotion; carries each reason
 ├── RolloutFailed               a deployment failed and was taken back
-├── SuiteFailed                 a suite found something wrong
+│   └── Unfinished              a rollout stopped half-way; `resume` finishes it or takes it back
+├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
+│   └── SuiteFailed             a suite found something wrong
 └── LedgerError                 the ledger could not be read or written
-    └── LedgerMoved             somebody else wrote first: read again
+    ├── LedgerMoved             somebody else wrote first: read again
+    ├── LockHeld                another deployer works on this environment: who, since when, doing what
+    └── LockLost                the lock was taken away: this run must not act any more
 (platforms/errors.py grows its own branch, PlatformError, from DeployError.)
 """
 
@@ -71,7 +75,15 @@ class RolloutFailed(DeployError):
     """A deployment failed; the message says whether the previous release serves again."""
 
 
-class SuiteFailed(DeployError):
+class Unfinished(RolloutFailed):
+    """A rollout stopped half-way, and says nothing about the release; `invoke resume` goes on."""
+
+
+class ReleaseFault(DeployError):
+    """The release itself is at fault: it is taken back and rejected."""
+
+
+class SuiteFailed(ReleaseFault):
     """A suite found something wrong with an environment."""
 
 
@@ -81,3 +93,11 @@ class LedgerError(DeployError):
 
 class LedgerMoved(LedgerError):
     """Compare-and-swap lost: somebody else wrote to the ledger first."""
+
+
+class LockHeld(LedgerError):
+    """Another deployer works on this environment."""
+
+
+class LockLost(LedgerError):
+    """The lock is no longer ours: whatever comes next would be somebody else's to do."""

@@ -18,12 +18,24 @@ from deploy.artifacts.source import resolve_sha
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT
 from deploy.errors import DeployError, SuiteFailed, UsageError
+from deploy.policy import Strategy
 from deploy.release import verbs as release
 from deploy.status import environment_status
 from deploy.target import DEPLOYED, Target, cloud_target, deployable
 from deploy.verification import prove
 
 REHEARSAL = "speak to the platforms on this machine (invoke rehearse) instead of the cloud"
+STRATEGY = "bluegreen, canary, rolling or immediate (default: STRATEGY of .env.<name>)"
+
+
+def strategy_of(text: str) -> Strategy | None:
+    """The strategy of that name, None for none given."""
+    if not text:
+        return None
+    try:
+        return Strategy(text)
+    except ValueError:
+        raise UsageError(f"unknown strategy {text!r}; use one of {', '.join(Strategy)}") from None
 
 
 def logs_of(rehearsal: bool) -> Path:
@@ -68,11 +80,12 @@ def required(value: str | None, flag: str) -> str:
     help={
         "env": "staging or production",
         "sha": "commit to deploy, built here before (default: HEAD)",
+        "strategy": STRATEGY,
         "rehearsal": REHEARSAL,
     }
 )
 @told
-def deploy(context: Context, env: str = "", sha: str = "", rehearsal: bool = False) -> None:
+def deploy(context: Context, env: str = "", sha: str = "", strategy: str = "", rehearsal: bool = False) -> None:
     """Deploy a built artifact to staging; a failed deployment is taken back by itself."""
     name = deployable(required(env, "--env"))
     if name == "production":
@@ -80,7 +93,7 @@ def deploy(context: Context, env: str = "", sha: str = "", rehearsal: bool = Fal
     target = target_of(name, rehearsal)
     source = read_source(ROOT)
     label = resolve_sha(ROOT, sha) if sha else source.label
-    info = release.deploy(target, ROOT, label, context.teller, logs_of(rehearsal))
+    info = release.deploy(target, ROOT, label, context.teller, logs_of(rehearsal), strategy_of(strategy))
     context.teller.say(f"{name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
 
 
@@ -114,16 +127,33 @@ def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
         "sha": "commit to promote: proven in staging",
         "plan": "say what would happen and why not; change nothing",
         "json": "with --plan: print it as JSON",
+        "strategy": STRATEGY,
+        "hotfix": "pass a freeze; needs --reason, and is recorded",
+        "again": "promote what was rejected before; needs --reason, and is recorded",
+        "reason": "why a gate is passed",
         "rehearsal": REHEARSAL,
     }
 )
 @told
-def promote(context: Context, sha: str = "", plan: bool = False, json: bool = False, rehearsal: bool = False) -> None:
+def promote(
+    context: Context,
+    sha: str = "",
+    plan: bool = False,
+    json: bool = False,
+    strategy: str = "",
+    hotfix: bool = False,
+    again: bool = False,
+    reason: str = "",
+    rehearsal: bool = False,
+) -> None:
     """Bring what staging proved to production: the same digests, blue-green, smoke suite, back by itself on failure."""
     wanted = resolve_sha(ROOT, required(sha, "--sha"))
+    if (hotfix or again) and not reason:
+        raise UsageError('--hotfix and --again are recorded with a reason; add --reason "…"')
+    options = release.Options(strategy_of(strategy), reason if hotfix else "", reason if again else "")
     staging, production = (target_of(name, rehearsal) for name in DEPLOYED)
     if plan:
-        made = release.plan(staging, production, wanted)
+        made = release.plan(staging, production, wanted, options)
         if json:
             print_json(made.to_json())
         else:
@@ -131,7 +161,7 @@ def promote(context: Context, sha: str = "", plan: bool = False, json: bool = Fa
         if not made.allowed:
             raise Exit(code=1)
         return
-    info = release.promote(staging, production, wanted, context.teller, logs_of(rehearsal))
+    info = release.promote(staging, production, wanted, context.teller, logs_of(rehearsal), options)
     context.teller.say(
         f"production serves {info.version} at {production.config.api_url} and {production.config.frontend_url}"
     )
@@ -148,6 +178,7 @@ def _plan_table(plan: release.Plan) -> Table:
     if plan.release:
         table.add_row("image", "", plan.release.image)
         table.add_row("frontend", "", plan.release.frontend)
+    table.add_row("strategy", "", plan.strategy.value)
     table.add_row("replaces", "", plan.serving.version if plan.serving else "nothing")
     return table
 
@@ -166,6 +197,24 @@ def rollback(context: Context, env: str = "", to: str = "", rehearsal: bool = Fa
     sha = resolve_sha(ROOT, to) if to else None
     info = release.rollback(target, sha, context.teller, logs_of(rehearsal))
     context.teller.say(f"{target.name} serves {info.version} again")
+
+
+@task(help={"env": "staging or production", "rehearsal": REHEARSAL})
+@told
+def resume(context: Context, env: str = "", rehearsal: bool = False) -> None:
+    """Finish, or take back, a rollout that a killed or interrupted deployer left half-way."""
+    target = target_of(deployable(required(env, "--env")), rehearsal)
+    info = release.resume(target, context.teller, logs_of(rehearsal))
+    context.teller.say(f"{target.name} serves {info.version}" if info else f"{target.name}: nothing was left half-way")
+
+
+@task(help={"env": "staging or production", "rehearsal": REHEARSAL})
+@told
+def tidy(context: Context, env: str = "", rehearsal: bool = False) -> None:
+    """Remove the machines that were kept for the way back, once ROLLBACK_WINDOW is over."""
+    target = target_of(deployable(required(env, "--env")), rehearsal)
+    count = release.tidy(target, context.teller, logs_of(rehearsal))
+    context.teller.say(f"{target.name}: {count} machines removed")
 
 
 @task(help={"env": "only this environment", "json": "print as JSON", "rehearsal": REHEARSAL})
@@ -208,4 +257,4 @@ def history(context: Context, env: str = "", json: bool = False, rehearsal: bool
     print_result(table)
 
 
-VERBS = (deploy, verify, promote, rollback, status, history)
+VERBS = (deploy, verify, promote, rollback, resume, tidy, status, history)

@@ -23,7 +23,9 @@ class Status(StrEnum):
 class DeploymentInfo:
     """One event in an environment's life. `image` and `frontend` are digests; `reason` says why it failed or went back.
 
-    `id` names the deployment: its pending entry and its outcome share it.
+    `id` names the deployment: its pending entry and its outcome share it. A release is image, configuration, secrets
+    version and page: `config` is the digest of the machines' configuration, kept as `configs/<digest>.json`; `launch`
+    is the key that its machines carry. `spans` are the rollout's steps as (name, seconds), `notes` what was overridden.
     """
 
     id: str
@@ -36,6 +38,11 @@ class DeploymentInfo:
     image: str
     frontend: str
     reason: str = ""
+    config: str = ""
+    secrets_version: int = 0
+    launch: str = ""
+    spans: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""
@@ -50,6 +57,11 @@ class DeploymentInfo:
             "image": self.image,
             "frontend": self.frontend,
             "reason": self.reason,
+            "config": self.config,
+            "secretsVersion": self.secrets_version,
+            "launch": self.launch or self.id,
+            "spans": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in self.spans],
+            "notes": list(self.notes),
         }
 
 
@@ -103,25 +115,6 @@ class Evidence:
         }
 
 
-@dataclass(frozen=True)
-class Lock:
-    """Who works on an environment, since when, doing what; void after `expires`."""
-
-    holder: str
-    doing: str
-    since: datetime
-    expires: datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is written."""
-        return {
-            "holder": self.holder,
-            "doing": self.doing,
-            "since": self.since.astimezone(UTC).isoformat(timespec="milliseconds"),
-            "expires": self.expires.astimezone(UTC).isoformat(timespec="milliseconds"),
-        }
-
-
 def deployment_from(body: Any, place: str) -> DeploymentInfo:
     """A DeploymentInfo from its JSON; raises LedgerError naming the file when it is damaged."""
     try:
@@ -136,6 +129,11 @@ def deployment_from(body: Any, place: str) -> DeploymentInfo:
             image=body["image"],
             frontend=body["frontend"],
             reason=body.get("reason", ""),
+            config=body.get("config", ""),
+            secrets_version=int(body.get("secretsVersion", 0)),
+            launch=body.get("launch") or body["id"],
+            spans=tuple((span["name"], float(span["seconds"])) for span in body.get("spans", ())),
+            notes=tuple(body.get("notes", ())),
         )
     except (KeyError, TypeError, ValueError) as wrong:
         raise damaged(place, wrong) from None
@@ -153,15 +151,6 @@ def evidence_from(body: Any, place: str) -> Evidence:
             by=body["by"],
             suites=tuple(Suite(s["name"], s["passed"], s["failed"], s["seconds"]) for s in body["suites"]),
         )
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise damaged(place, wrong) from None
-
-
-def lock_from(body: Any, place: str) -> Lock:
-    """A Lock from its JSON; raises LedgerError naming the file when it is damaged."""
-    try:
-        since, expires = (datetime.fromisoformat(body[key]) for key in ("since", "expires"))
-        return Lock(body["holder"], body["doing"], since, expires)
     except (KeyError, TypeError, ValueError) as wrong:
         raise damaged(place, wrong) from None
 

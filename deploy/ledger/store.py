@@ -9,29 +9,26 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import random
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import LedgerError, LedgerMoved
-from deploy.ledger.records import (
-    DeploymentInfo,
-    Evidence,
-    Lock,
-    Status,
-    deployment_from,
-    evidence_from,
-    lock_from,
-)
+from deploy.ledger import intent, lock
+from deploy.ledger.encoding import encode
+from deploy.ledger.intent import Intent
+from deploy.ledger.lock import Lock
+from deploy.ledger.records import DeploymentInfo, Evidence, Status, deployment_from, evidence_from
 
 NOTHING = "0" * 40
 ATTEMPTS = 20
-LOCK_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -68,10 +65,25 @@ class Snapshot:
         return evidence_from(body, path) if body is not None else None
 
     def lock(self) -> Lock | None:
-        """The lock, when it is held and has not expired."""
-        body = self.read("lock.json")
-        lock = lock_from(body, "lock.json") if body is not None else None
-        return lock if lock and lock.expires > datetime.now(UTC) else None
+        """The lock, when it is held and has not expired by this machine's clock."""
+        body = self.read(lock.PLACE)
+        held = lock.lock_from(body) if body is not None else None
+        return held if held and held.expires > datetime.now(UTC) else None
+
+    def intent(self) -> Intent | None:
+        """The rollout under way, or left half-way by a deployer that was killed."""
+        body = self.read(intent.PLACE)
+        return intent.intent_from(body) if body is not None else None
+
+    def secrets_version(self) -> int:
+        """The platform's version of the app's secrets as they were last set here; 0 when they never were."""
+        body = self.read("secrets.json")
+        return int(body["version"]) if body is not None else 0
+
+    def config(self, digest: str) -> dict[str, Any] | None:
+        """A release's machine configuration."""
+        body = self.read(f"configs/{digest}.json")
+        return dict(body) if body is not None else None
 
 
 def who() -> str:
@@ -91,8 +103,7 @@ class Ledger:
     def __init__(self, repository: Path, environment: str, remote: str | None) -> None:
         self.repository, self.environment, self.remote = repository, environment, remote
         self.branch = f"refs/heads/deployments/{environment}"
-        # Where the remote's branch is kept here; a local ledger is its own branch.
-        self._ref = f"refs/ledger/{environment}" if remote else self.branch
+        self._one_writer = threading.RLock()  # a lock is renewed in the background while its holder writes
 
     def snapshot(self) -> Snapshot:
         """Read the ledger as it is now."""
@@ -114,7 +125,7 @@ class Ledger:
             if any((event.id, event.status) == (info.id, info.status) for event in events):
                 return {}
             path = f"events/{len(events) + 1:06d}-{info.commit_sha[:12]}-{info.status}.json"
-            return {path: _json(info.to_json())}
+            return {path: encode(info.to_json())}
 
         self.write(f"{info.status}: {info.version}", change)
 
@@ -122,47 +133,23 @@ class Ledger:
         """Keep what was proven of a commit; a newer run replaces the older one's file, whose commit remains."""
         path = f"evidence/{evidence.commit_sha}.json"
         word = "passed" if evidence.ok else "failed"
-        self.write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: _json(evidence.to_json())})
-
-    @contextmanager
-    def locked(self, doing: str) -> Iterator[None]:
-        """Hold the environment's lock; raises LedgerError saying who holds it, since when, doing what."""
-        now = datetime.now(UTC)
-        mine = Lock(f"{who()} pid {os.getpid()}", doing, now, now + timedelta(seconds=LOCK_SECONDS))
-
-        def take(snapshot: Snapshot) -> dict[str, bytes | None]:
-            held = snapshot.lock()
-            if held and held.holder != mine.holder:
-                since = held.since.astimezone().isoformat(timespec="seconds")
-                raise LedgerError(
-                    f"{self.environment} is locked by {held.holder} since {since} ({held.doing}) until "
-                    f"{held.expires.astimezone().isoformat(timespec='seconds')}; wait for it, then run this again"
-                )
-            return {"lock.json": _json(mine.to_json())}
-
-        self.write(f"lock: {doing}", take)
-        try:
-            yield
-        finally:
-
-            def release(snapshot: Snapshot) -> dict[str, bytes | None]:
-                held = snapshot.lock()
-                return {"lock.json": None} if held and held.holder == mine.holder else {}
-
-            self.write(f"unlock: {doing}", release)
+        self.write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: encode(evidence.to_json())})
 
     def write(self, message: str, change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
         """Apply `change` (path → new contents, None to remove) to the newest snapshot; again when another was first."""
-        for _ in range(ATTEMPTS):
-            snapshot = self.snapshot()
-            changes = change(snapshot)
-            if not changes:
-                return
-            try:
-                self._swap(snapshot.commit, self._commit(snapshot, changes, message))
-            except LedgerMoved:
-                continue
-            return
+        for attempt in range(ATTEMPTS):
+            with self._one_writer:
+                snapshot = self.snapshot()
+                changes = change(snapshot)
+                if not changes:
+                    return
+                try:
+                    self._swap(snapshot.commit, self._commit(snapshot, changes, message))
+                except LedgerMoved:
+                    pass
+                else:
+                    return
+            time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two do not meet again
         raise LedgerMoved(f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again")
 
     def _commit(self, snapshot: Snapshot, changes: Mapping[str, bytes | None], message: str) -> str:
@@ -188,25 +175,31 @@ class Ledger:
         return self._git("mktree", data="".join(f"{line}\n" for line in lines).encode())
 
     def _fetch(self) -> str:
-        if self.remote:
-            done = self._run("fetch", "--quiet", "--no-tags", self.remote, f"+{self.branch}:{self._ref}")
-            if done.returncode:
-                if b"couldn't find remote ref" not in done.stderr:
-                    said = done.stderr.decode(errors="replace").strip()
-                    raise LedgerError(
-                        f"the ledger's remote {self.remote} cannot be read: {said}; check it with `git fetch`"
-                    )
-                self._run("update-ref", "-d", self._ref)
-                return ""
-        done = self._run("rev-parse", "--verify", "--quiet", self._ref)
-        return done.stdout.decode().strip()
+        """The branch's commit, its objects made to be here; "" when there is none. No local ref moves: two processes
+        of one clone may read at once.
+        """
+        if not self.remote:
+            return self._run("rev-parse", "--verify", "--quiet", self.branch).stdout.decode().strip()
+        listed = self._run("ls-remote", "--quiet", self.remote, self.branch)
+        if listed.returncode:
+            raise self._unreadable(listed)
+        commit = listed.stdout.decode().partition("\t")[0].strip()
+        if commit and self._run("cat-file", "-e", f"{commit}^{{tree}}").returncode:
+            fetched = self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, self.branch)
+            if fetched.returncode:
+                raise self._unreadable(fetched)
+        return commit
+
+    def _unreadable(self, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
+        said = done.stderr.decode(errors="replace").strip()
+        return LedgerError(f"the ledger's remote {self.remote} cannot be read: {said}; check it with `git ls-remote`")
 
     def _swap(self, old: str, new: str) -> None:
         if self.remote:
             lease = f"--force-with-lease={self.branch}:{old}"
             done = self._run("push", "--quiet", "--no-verify", lease, self.remote, f"{new}:{self.branch}")
         else:
-            done = self._run("update-ref", self._ref, new, old or NOTHING)
+            done = self._run("update-ref", self.branch, new, old or NOTHING)
         if done.returncode:
             said = done.stderr.decode(errors="replace")
             if any(
@@ -253,8 +246,16 @@ class Ledger:
         return subprocess.run(command, input=data, capture_output=True, env=environment, check=False)
 
 
-def _json(body: Any) -> bytes:
-    return (json.dumps(body, indent=2, sort_keys=True) + "\n").encode()
+def appended(snapshot: Snapshot, *infos: DeploymentInfo) -> dict[str, bytes | None]:
+    """The changes that append these events; those which are there already are left out."""
+    events = snapshot.events()
+    known = {(event.id, event.status) for event in events}
+    changes: dict[str, bytes | None] = {}
+    for info in infos:
+        if (info.id, info.status) not in known:
+            number = len(events) + len(changes) + 1
+            changes[f"events/{number:06d}-{info.commit_sha[:12]}-{info.status}.json"] = encode(info.to_json())
+    return changes
 
 
 def outcome(info: DeploymentInfo, status: Status, reason: str = "") -> DeploymentInfo:

@@ -21,10 +21,15 @@ class PlatformError(DeployError):
 
     suggestion = "look at the platform's status page, then run the command again"
 
-    def __init__(self, asked: str, status: int, detail: str, request_id: str = "") -> None:
+    def __init__(self, asked: str, status: int, detail: str, request_id: str = "", code: str = "") -> None:
         trace = f", request {request_id}" if request_id else ""
-        self.asked, self.status, self.detail, self.request_id = asked, status, detail, request_id
+        self.asked, self.status, self.detail, self.request_id, self.code = asked, status, detail, request_id, code
         super().__init__(f"{asked}: {detail} (status {status}{trace}); {self.suggestion}")
+
+    @property
+    def exhausted(self) -> bool:
+        """The platform has no room or the account no quota: no fault of what was to be created."""
+        return self.code in {"insufficient_capacity", "quota_exceeded"} or self.status == 402
 
 
 class Unreachable(PlatformError):

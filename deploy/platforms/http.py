@@ -144,7 +144,16 @@ class Sender:
         """The error that this answer stands for."""
         kind = BY_STATUS.get(response.status_code, PlatformError)
         request_id = response.headers.get(self._request_id_header, "")
-        return kind(asked, response.status_code, _detail(response), request_id)
+        return kind(asked, response.status_code, _detail(response), request_id, _code(response))
+
+
+def _code(response: httpx.Response) -> str:
+    """The platform's own word for the error (`status` beside `error`), "" for none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    return str(body["status"]) if isinstance(body, dict) and isinstance(body.get("status"), str) else ""
 
 
 def _detail(response: httpx.Response) -> str:

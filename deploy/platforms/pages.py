@@ -33,6 +33,8 @@ class PagesDeployment:
     url: str
     environment: str
     commit_sha: str
+    message: str
+    succeeded: bool
 
 
 def asset_hash(name: str, content: bytes) -> str:
@@ -93,6 +95,24 @@ class PagesClient:
         asked = f"list deployments of {self.project}"
         response = self._sender.send("GET", f"{self._path}/deployments", params={"env": environment}, asked=asked)
         return [_deployment(item) for item in self._result(response, asked)]
+
+    def current(self) -> PagesDeployment | None:
+        """What the project's own address serves now; None before the first publication."""
+        asked = f"look at {self.project}"
+        project = self._result(self._sender.send("GET", self._path, asked=asked), asked)
+        item = project.get("canonical_deployment")
+        return _deployment(item) if item else None
+
+    def rollback(self, deployment: PagesDeployment) -> bool:
+        """Serve an earlier deployment again; False when the platform will not, and it must be published anew."""
+        asked = f"go back to deployment {deployment.id} of {self.project}"
+        path = f"{self._path}/deployments/{deployment.id}/rollback"
+        refusals = frozenset({400, 404, 405, 409})
+        answer = self._sender.send("POST", path, asked=asked, idempotent=True, accept=refusals)
+        if answer.status_code in refusals:
+            return False
+        current = self.current()
+        return current is not None and current.message == deployment.message
 
     def _upload(self, assets: Mapping[str, bytes], hashes: Mapping[str, str]) -> None:
         asked = f"upload files to {self.project}"
@@ -171,6 +191,12 @@ def _buckets(files: Mapping[str, tuple[str, bytes]]) -> list[list[dict[str, Any]
 
 def _deployment(item: Any) -> PagesDeployment:
     metadata = (item.get("deployment_trigger") or {}).get("metadata") or {}
+    stage = item.get("latest_stage") or {}
     return PagesDeployment(
-        item["id"], item.get("url", ""), item.get("environment", ""), metadata.get("commit_hash", "")
+        id=item["id"],
+        url=item.get("url", ""),
+        environment=item.get("environment", ""),
+        commit_sha=metadata.get("commit_hash", ""),
+        message=metadata.get("commit_message", ""),
+        succeeded=(stage.get("name"), stage.get("status")) == ("deploy", "success"),
     )

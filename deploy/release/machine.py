@@ -1,39 +1,56 @@
-"""What a machine of a release looks like: fly.toml, the environment's settings, the image by digest, and its labels."""
+"""What a machine of a release looks like: fly.toml and the environment's settings; the image by digest; its labels."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from typing import Any
 
 from deploy.environments import EnvironmentConfig
 from deploy.ledger import DeploymentInfo
-from deploy.platforms.fly import Machine
 from deploy.platforms.fly.toml import FlyConfig
 
-ENVIRONMENT, DEPLOYMENT = "codecanvas_environment", "codecanvas_deployment"
+ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC = (
+    "codecanvas_environment",
+    "codecanvas_launch",
+    "codecanvas_number",
+    "codecanvas_traffic",
+)
 
 
-def machine_config(config: EnvironmentConfig, fly: FlyConfig, deployment: DeploymentInfo, image: str) -> dict[str, Any]:
-    """The machine's configuration; `image` names it by digest. Every machine carries its environment's label."""
+def release_config(config: EnvironmentConfig, fly: FlyConfig) -> dict[str, Any]:
+    """The configuration of a release's machines, less image and labels: what a rollback brings back."""
     machine = copy.deepcopy(fly.machine)
-    machine["image"] = image
+    machine["region"] = fly.region
     machine["env"] |= {
         "RUNNER_ENVIRONMENT": config.name,
-        "RUNNER_IMAGE_DIGEST": deployment.image,
         "NUM_RUNNERS": str(config.resource_limits.num_runners),
         "RUN_TIMEOUT": f"{config.resource_limits.timeout:g}",
-    }
-    machine["metadata"] = {
-        "fly_platform_version": "v2",
-        "fly_process_group": "app",
-        ENVIRONMENT: config.name,
-        DEPLOYMENT: deployment.id,
-        "codecanvas_sha": deployment.commit_sha,
-        "codecanvas_image": deployment.image,
     }
     return machine
 
 
-def belongs(machine: Machine, deployment_id: str) -> bool:
-    """Whether a machine was created by this deployment."""
-    return machine.metadata.get(DEPLOYMENT) == deployment_id
+def config_digest(config: dict[str, Any]) -> str:
+    """A name for a configuration: 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def labelled(
+    config: dict[str, Any], environment: str, release: DeploymentInfo, number: int, image: str
+) -> dict[str, Any]:
+    """A machine's whole configuration. Every machine carries its environment's label and the key of its launch."""
+    machine = copy.deepcopy(config)
+    machine["image"] = image
+    machine["env"] = machine.get("env", {}) | {"RUNNER_IMAGE_DIGEST": release.image}
+    machine["metadata"] = {
+        "fly_platform_version": "v2",
+        "fly_process_group": "app",
+        ENVIRONMENT: environment,
+        LAUNCH: release.launch,
+        NUMBER: str(number),
+        TRAFFIC: "off",
+        "codecanvas_sha": release.commit_sha,
+        "codecanvas_image": release.image,
+    }
+    return machine

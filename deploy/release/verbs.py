@@ -1,9 +1,9 @@
-"""Deploy, promote and roll back: each takes the lock, records its intent, rolls out, and records the outcome."""
+"""Deploy, promote, roll back, resume, tidy: each works at a desk (the lock held) and first settles what was left."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,31 @@ from typing import Any
 from deploy.artifacts.build import layouts, load_manifest
 from deploy.artifacts.oci import Layout
 from deploy.console import Teller
-from deploy.errors import DeployError, NotProven, RolloutFailed, UsageError
-from deploy.ledger import DeploymentInfo, Status
-from deploy.ledger.store import outcome, who
+from deploy.environments import ROOT
+from deploy.errors import NotProven, RolloutFailed, UsageError
+from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
+from deploy.ledger.store import who
+from deploy.platforms.fly.toml import read_fly_toml
 from deploy.platforms.registry import MANIFEST, copy_image
-from deploy.release.gates import Gate, gates, staged
-from deploy.release.rollout import Rollout
+from deploy.policy import Strategy
+from deploy.release.ancestry import ancestry, in_history
+from deploy.release.breaker import read_breaker, required_strategy, state_at
+from deploy.release.desk import Desk, at_work
+from deploy.release.gates import Gate, Situation, passes, promotion_gates, staged
+from deploy.release.machine import config_digest, release_config
 from deploy.target import Target
+from deploy.verification import run_smoke
 
 ORGANIZATION = "personal"  # of an app that has to be created
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a promotion is made: the reasons given for passing a gate, and a strategy other than the settings'."""
+
+    strategy: Strategy | None = None
+    hotfix_reason: str = ""
+    again_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,7 +45,9 @@ class Plan:
     sha: str
     release: DeploymentInfo | None
     serving: DeploymentInfo | None
+    strategy: Strategy
     gates: tuple[Gate, ...]
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def allowed(self) -> bool:
@@ -44,97 +62,194 @@ class Plan:
             "version": self.release.version if self.release else None,
             "image": self.release.image if self.release else None,
             "frontend": self.release.frontend if self.release else None,
+            "strategy": self.strategy.value,
             "replaces": self.serving.to_json() if self.serving else None,
             "gates": [gate.to_json() for gate in self.gates],
+            "overrides": list(self.notes),
         }
 
 
-def plan(staging: Target, production: Target, sha: str) -> Plan:
+def plan(staging: Target, production: Target, sha: str, options: Options | None = None) -> Plan:
     """What promoting `sha` would do."""
-    snapshot = staging.ledger.snapshot()
-    flag = " --rehearsal" if staging.rehearsal else ""
-    serving = production.ledger.snapshot().current()
-    return Plan(sha, staged(snapshot, sha), serving, tuple(gates(snapshot, sha, flag)))
+    options = options or Options()
+    ledger, now = production.ledger.snapshot(), datetime.now(UTC)
+    situation = Situation(
+        staging=staging.ledger.snapshot(),
+        production=ledger,
+        sha=sha,
+        config=production.config,
+        now=now,
+        ancestry=in_history(ROOT, sha) if production.rehearsal else ancestry(ROOT, sha, production.config.branch),
+        flag=" --rehearsal" if staging.rehearsal else "",
+        hotfix_reason=options.hotfix_reason,
+        again_reason=options.again_reason,
+    )
+    policy = production.config.release
+    required = required_strategy(state_at(read_breaker(ledger), policy, now))
+    return Plan(
+        sha=sha,
+        release=staged(situation.staging, sha),
+        serving=ledger.current(),
+        strategy=required or options.strategy or policy.strategy,
+        gates=promotion_gates(situation),
+        notes=passes(situation),
+    )
 
 
-def deploy(target: Target, root: Path, label: str, teller: Teller, logs: Path) -> DeploymentInfo:
+def deploy(
+    target: Target, root: Path, label: str, teller: Teller, logs: Path, strategy: Strategy | None = None
+) -> DeploymentInfo:
     """Deploy an artifact that was built here; raises RolloutFailed when it was taken back."""
     target.require_tokens()
     manifest = load_manifest(root, label)
     backend, frontend = layouts(root, label)
-    info = _pending(target, manifest.sha, manifest.version, manifest.image, manifest.frontend)
-    with target.ledger.locked(f"deploy {manifest.version}"):
+    with at_work(target, f"deploy {manifest.version}", teller, logs) as desk:
         _ensure_app(target, teller)
+        _settle(desk)
         with teller.step("push the images"):
             _push(target, backend, label)
             _push(target, frontend, f"frontend-{label}")
-        return _roll_out(target, info, teller, logs)
+        config = _config(target)
+        info = _pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
+        return desk.roll_out(_intent(desk, "deploy", info, strategy or target.config.release.strategy), config)
 
 
-def promote(staging: Target, production: Target, sha: str, teller: Teller, logs: Path) -> DeploymentInfo:
+def promote(
+    staging: Target, production: Target, sha: str, teller: Teller, logs: Path, options: Options | None = None
+) -> DeploymentInfo:
     """Bring to production what staging proved, by digest; raises NotProven, or RolloutFailed when it was taken back."""
-    for target in (staging, production):
-        target.require_tokens()
-    with production.ledger.locked(f"promote {sha[:12]}"):
-        wanted = plan(staging, production, sha)
+    staging.require_tokens()
+    with at_work(production, f"promote {sha[:12]}", teller, logs) as desk:
+        _ensure_app(production, teller)
+        left = _settle(desk)
+        if left is not None and (left.commit_sha, left.status) == (sha, Status.DEPLOYED):
+            return left
+        wanted = plan(staging, production, sha, options)
         release = wanted.release
         if not wanted.allowed or release is None:
             closed = [gate for gate in wanted.gates if not gate.ok]
             lines = "".join(f"\n  {gate.name}: {gate.reason}\n    run: {gate.action}" for gate in closed)
             raise NotProven(f"{sha[:12]} is not promoted:{lines}", [gate.reason for gate in closed])
-        info = _pending(production, sha, release.version, release.image, release.frontend)
-        _ensure_app(production, teller)
         with teller.step("copy the images"), staging.registry() as source, production.registry() as own:
             copy_image(source, own, release.image, sha)
             copy_image(source, own, release.frontend, f"frontend-{sha}")
-        return _roll_out(production, info, teller, logs)
+        config = _config(production)
+        info = _pending(desk, sha, release.version, release.image, release.frontend, config)
+        return desk.roll_out(_intent(desk, "promote", info, wanted.strategy, wanted.notes), config)
 
 
-def rollback(target: Target, sha: str | None, teller: Teller, logs: Path) -> DeploymentInfo:
-    """Back to the release before, or to that of `sha`: image, configuration and page."""
-    target.require_tokens()
-    with target.ledger.locked(f"roll back to {sha[:12] if sha else 'the release before'}"):
-        snapshot = target.ledger.snapshot()
+def rollback(target: Target, sha: str | None, teller: Teller, logs: Path, *, suite: bool = True) -> DeploymentInfo:
+    """Back to the release before, or to that of `sha`: image, configuration, secrets version and page.
+
+    The smoke suite runs afterwards, when `suite`: what it finds is told, and changes nothing any more.
+    """
+    with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", teller, logs) as desk:
+        _settle(desk)
+        snapshot = desk.snapshot()
+        back = _earlier(target, snapshot, sha)
+        config = snapshot.config(back.config)
+        if config is None:
+            raise UsageError(
+                f"the configuration of {back.version} is not in the ledger; restore configs/{back.config}.json there"
+            )
+        info = _pending(desk, back.commit_sha, back.version, back.image, back.frontend, config, back)
+        done = desk.roll_out(_intent(desk, "rollback", info, Strategy.IMMEDIATE), config)
+    if suite:
+        with teller.step("smoke suite"):
+            run_smoke(target.name, rehearsal=target.rehearsal, logs=logs)
+    return done
+
+
+def resume(target: Target, teller: Teller, logs: Path) -> DeploymentInfo | None:
+    """Finish, or take back, a rollout that was left half-way; None when there is none."""
+    with at_work(target, "resume", teller, logs) as desk:
+        return desk.settle()
+
+
+def tidy(target: Target, teller: Teller, logs: Path) -> int:
+    """Remove the machines kept for the way back once the rollback window is over; how many."""
+    with at_work(target, "tidy", teller, logs) as desk:
+        snapshot = desk.snapshot()
         serving = snapshot.current()
-        if serving is None:
-            raise UsageError(f"{target.name} has no release yet; deploy one first")
-        gone = {event.id for event in snapshot.events() if event.status is Status.ROLLED_BACK}
-        earlier = [
-            event
-            for event in snapshot.events()
-            if event.status is Status.DEPLOYED
-            and event.commit_sha != serving.commit_sha
-            and event.commit_sha.startswith(sha or "")
-            and (sha or event.id not in gone)
-        ]
-        if not earlier:
-            wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
-            raise UsageError(f"{target.name} has {wanted}; see `invoke history --env {target.name}`")
-        back = earlier[-1]
-        info = _pending(target, back.commit_sha, back.version, back.image, back.frontend)
-        restored = _roll_out(target, info, teller, logs)
-        target.ledger.record(outcome(serving, Status.ROLLED_BACK, f"rolled back to {back.version}"))
-        return restored
+        if serving is None or snapshot.intent() is not None:
+            return 0
+        if datetime.now(UTC) - serving.deployed_at < target.config.release.rollback_window:
+            return 0
+        kept = [m for m in desk.platform.machines() if m.launch != serving.launch and m.asleep and not m.traffic]
+        for machine in kept:
+            with teller.step(f"remove {machine.id}"):
+                desk.platform.destroy(machine.id)
+        return len(kept)
 
 
-def _pending(target: Target, sha: str, version: str, image: str, frontend: str) -> DeploymentInfo:
+def _settle(desk: Desk) -> DeploymentInfo | None:
+    """What was left half-way comes first, whatever becomes of it."""
+    try:
+        return desk.settle()
+    except RolloutFailed as failed:
+        if desk.snapshot().intent() is not None:
+            raise
+        desk.teller.say(str(failed))
+        return None
+
+
+def _earlier(target: Target, snapshot: Snapshot, sha: str | None) -> DeploymentInfo:
+    """The release to go back to; raises UsageError when there is none."""
+    serving = snapshot.current()
+    if serving is None:
+        raise UsageError(f"{target.name} has no release yet; deploy one first")
+    gone = {event.id for event in snapshot.events() if event.status is Status.ROLLED_BACK}
+    earlier = [
+        event
+        for event in snapshot.events()
+        if event.status is Status.DEPLOYED
+        and event.commit_sha != serving.commit_sha
+        and event.commit_sha.startswith(sha or "")
+        and (sha or event.id not in gone)
+    ]
+    if not earlier:
+        wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
+        raise UsageError(f"{target.name} has {wanted}; see `invoke history --env {target.name}`")
+    return earlier[-1]
+
+
+def _config(target: Target) -> dict[str, Any]:
+    return release_config(target.config, read_fly_toml(target.config.fly_toml))
+
+
+def _pending(
+    desk: Desk,
+    sha: str,
+    version: str,
+    image: str,
+    frontend: str,
+    config: dict[str, Any],
+    again: DeploymentInfo | None = None,
+) -> DeploymentInfo:
+    """A deployment that is about to begin; `again` is the release it brings back, with that one's machines."""
     now = datetime.now(UTC)
     id_ = f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
-    return DeploymentInfo(id_, target.name, version, sha, now, who(), Status.PENDING, image, frontend)
+    return DeploymentInfo(
+        id=id_,
+        environment=desk.target.name,
+        version=version,
+        commit_sha=sha,
+        deployed_at=now,
+        deployed_by=who(),
+        status=Status.PENDING,
+        image=image,
+        frontend=frontend,
+        config=config_digest(config),
+        secrets_version=again.secrets_version if again else desk.snapshot().secrets_version(),
+        launch=again.launch if again else id_,
+    )
 
 
-def _roll_out(target: Target, info: DeploymentInfo, teller: Teller, logs: Path) -> DeploymentInfo:
-    previous = target.ledger.snapshot().current()
-    target.ledger.record(info)
-    try:
-        Rollout(target, info, previous, teller, logs).run()
-    except DeployError as failed:
-        status = Status.ROLLED_BACK if isinstance(failed, RolloutFailed) and previous else Status.FAILED
-        target.ledger.record(outcome(info, status, str(failed)[:2000]))
-        raise
-    done = outcome(info, Status.DEPLOYED)
-    target.ledger.record(done)
-    return done
+def _intent(desk: Desk, verb: str, info: DeploymentInfo, strategy: Strategy, notes: tuple[str, ...] = ()) -> Intent:
+    """What the rollout means to do: as many machines as serve now, and at least as many as fly.toml asks for."""
+    serving = sum(machine.traffic and machine.state == "started" for machine in desk.platform.machines())
+    count = max(read_fly_toml(desk.target.config.fly_toml).min_machines, serving)
+    return Intent(verb, info, desk.snapshot().current(), strategy, count, notes=notes)
 
 
 def _ensure_app(target: Target, teller: Teller) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.platforms.errors import Malformed, NotFound, TimedOut
+from deploy.platforms.errors import Malformed, NotFound, PlatformError, TimedOut
 from deploy.platforms.http import Sender, json_of
 
 GONE = frozenset({"destroyed", "destroying", "replaced"})
@@ -38,6 +39,16 @@ class Machine:
     checks: tuple[Check, ...]
     cordoned: bool
     config: dict[str, Any] = field(repr=False, default_factory=dict)
+
+    @property
+    def gone(self) -> bool:
+        """It is no more, or about to be."""
+        return self.state in GONE
+
+    @property
+    def serving(self) -> bool:
+        """In traffic, as its metadata says."""
+        return self.metadata.get("codecanvas_traffic") == "on"
 
     @property
     def healthy(self) -> bool:
@@ -84,17 +95,27 @@ class MachineClient:
         answer = json_of(self._sender.send("GET", self._base, params=params, asked=asked), asked)
         if not isinstance(answer, list):
             raise Malformed(asked, 200, "the answer is not a list")
-        return [machine for machine in map(parse_machine, answer) if machine.state not in GONE]
+        return [machine for machine in map(parse_machine, answer) if not machine.gone]
 
     def get(self, machine_id: str) -> Machine:
         """One machine."""
         asked = f"look at machine {machine_id}"
         return parse_machine(json_of(self._sender.send("GET", f"{self._base}/{machine_id}", asked=asked), asked))
 
-    def create(self, name: str, region: str, config: dict[str, Any], *, register: bool = True) -> Machine:
+    def create(
+        self,
+        name: str,
+        region: str,
+        config: dict[str, Any],
+        *,
+        register: bool = True,
+        min_secrets_version: int | None = None,
+    ) -> Machine:
         """Create and launch a machine; with `register` False the proxy sends it no requests until it is uncordoned."""
         asked = f"create machine {name} of {self._app}"
         body = {"name": name, "region": region, "config": config, "skip_service_registration": not register}
+        if min_secrets_version is not None:
+            body["min_secrets_version"] = min_secrets_version
         return parse_machine(json_of(self._sender.send("POST", self._base, json=body, asked=asked), asked))
 
     def wait(self, machine: Machine, state: str, timeout: float = 60) -> None:
@@ -161,7 +182,9 @@ class MachineClient:
         finally:
             if held := self._nonces.pop(machine_id, None):
                 headers = {"fly-machine-lease-nonce": held}
-                self._sender.send("DELETE", path, headers=headers, asked=asked, accept=frozenset({404, 409}))
+                # Best effort: what was done is done, and a lease that cannot be given back ends by itself.
+                with contextlib.suppress(PlatformError):
+                    self._sender.send("DELETE", path, headers=headers, asked=asked, accept=frozenset({404, 409}))
 
     def _nonce(self, machine_id: str) -> dict[str, str]:
         nonce = self._nonces.get(machine_id)

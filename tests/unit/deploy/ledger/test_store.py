@@ -3,7 +3,7 @@
 import subprocess
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -109,31 +109,6 @@ def test_evidence_is_tied_to_digests(tmp_path: Path, remote: Path) -> None:
 @pytest.mark.parametrize("suites", [(), (Suite("s", 0, 0, 0),), (Suite("s", 3, 1, 0),)])
 def test_no_suite_no_test_and_a_failure_prove_nothing(suites: tuple[Suite, ...]) -> None:
     assert not Evidence("staging", SHA, "i", "f", datetime.now(UTC), "me", suites).ok
-
-
-def test_a_second_deployer_hears_who_holds_the_lock(
-    tmp_path: Path, remote: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one, other = clone(tmp_path, remote, "one"), clone(tmp_path, remote, "other")
-    with one.locked("promote 1.2.3"):
-        monkeypatch.setenv("GITHUB_ACTOR", "somebody-else")
-        with pytest.raises(LedgerError, match=r"locked by .* \(promote 1\.2\.3\)"), other.locked("promote 4"):
-            pytest.fail("two held the lock")
-        monkeypatch.delenv("GITHUB_ACTOR")
-    assert other.snapshot().lock() is None
-
-
-def test_an_expired_lock_holds_nobody_up(tmp_path: Path, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = clone(tmp_path, remote, "one"), clone(tmp_path, remote, "other")
-    monkeypatch.setattr("deploy.ledger.store.LOCK_SECONDS", -1)
-    with one.locked("promote"):
-        monkeypatch.setattr("deploy.ledger.store.LOCK_SECONDS", 60)
-        monkeypatch.setenv("GITHUB_ACTOR", "somebody-else")
-        with other.locked("promote"):
-            lock = other.snapshot().lock()
-            assert lock is not None
-            assert lock.expires - lock.since == timedelta(seconds=60)
-        monkeypatch.delenv("GITHUB_ACTOR")
 
 
 def test_a_damaged_entry_is_named(tmp_path: Path) -> None:

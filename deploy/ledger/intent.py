@@ -1,0 +1,89 @@
+"""What a rollout means to do, written before its first step: whoever finds it finishes it or takes it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from deploy.errors import LedgerError
+from deploy.ledger.records import DeploymentInfo, damaged, deployment_from
+from deploy.policy import Strategy
+
+PLACE = "intent.json"
+
+
+class Direction(StrEnum):
+    """Towards the release wanted, or back to the one before."""
+
+    FORWARD = "forward"
+    BACK = "back"
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A rollout under way. `marks` are facts that no look at the platform shows, such as a passed smoke suite.
+
+    `blame` says, once it turned back, whether the release itself was at fault.
+    """
+
+    verb: str
+    wanted: DeploymentInfo
+    previous: DeploymentInfo | None
+    strategy: Strategy
+    count: int
+    direction: Direction = Direction.FORWARD
+    reason: str = ""
+    blame: bool = False
+    marks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The deployment it brings about."""
+        return self.wanted.id
+
+    def marked(self, mark: str) -> Intent:
+        """The same, with one more fact."""
+        return self if mark in self.marks else replace(self, marks=(*self.marks, mark))
+
+    def turned(self, reason: str, *, blame: bool) -> Intent:
+        """The same, on its way back."""
+        return replace(self, direction=Direction.BACK, reason=reason[:2000], blame=blame)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "verb": self.verb,
+            "wanted": self.wanted.to_json(),
+            "previous": self.previous.to_json() if self.previous else None,
+            "strategy": self.strategy.value,
+            "count": self.count,
+            "direction": self.direction.value,
+            "reason": self.reason,
+            "blame": self.blame,
+            "marks": list(self.marks),
+            "notes": list(self.notes),
+        }
+
+
+def intent_from(body: Any) -> Intent:
+    """An Intent from its JSON; raises LedgerError when it is damaged."""
+    try:
+        previous = body["previous"]
+        return Intent(
+            verb=body["verb"],
+            wanted=deployment_from(body["wanted"], PLACE),
+            previous=deployment_from(previous, PLACE) if previous else None,
+            strategy=Strategy(body["strategy"]),
+            count=int(body["count"]),
+            direction=Direction(body["direction"]),
+            reason=body["reason"],
+            blame=bool(body["blame"]),
+            marks=tuple(body["marks"]),
+            notes=tuple(body["notes"]),
+        )
+    except LedgerError:
+        raise
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise damaged(PLACE, wrong) from None

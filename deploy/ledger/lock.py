@@ -1,0 +1,265 @@
+"""The environment's lock: a lease in the ledger, renewed while its holder works.
+
+Theory of operation. The lock is `lock.json` on the environment's branch, so taking it is one compare-and-swap with
+everything else there, and a write of a holder who has lost it is refused in that same swap (`guard`). A holder renews
+every RENEW_SECONDS. Clocks of two machines need not agree: a lock is void when its holder is known to have ended (same
+machine, same boot, no such process), or when its file has not changed while *we* watched it for WATCH_SECONDS by our
+own monotonic clock, after it had expired by the wall clock or while it claims a time that no honest clock would. So a
+killed deployer blocks nobody longer than LOCK_SECONDS + WATCH_SECONDS, and a clock an hour wrong steals nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from deploy.errors import LedgerError, LockHeld, LockLost
+from deploy.ledger.encoding import encode
+from deploy.ledger.records import damaged
+
+PLACE = "lock.json"
+LOCK_SECONDS, RENEW_SECONDS, WATCH_SECONDS, POLL_SECONDS = 20.0, 5.0, 8.0, 0.5
+STALE_MARGIN = 3.0  # seconds before the end of its own lease in which a holder no longer acts without renewing
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who works on an environment, since when, doing what. `token` is the holder's own; `process` names it here."""
+
+    holder: str
+    doing: str
+    since: datetime
+    expires: datetime
+    token: str = ""
+    process: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "holder": self.holder,
+            "doing": self.doing,
+            "since": self.since.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "expires": self.expires.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "token": self.token,
+            "process": self.process,
+        }
+
+    def told(self) -> str:
+        """For a person: who, since when, doing what."""
+        since = self.since.astimezone().isoformat(timespec="seconds")
+        return f"{self.holder} since {since} ({self.doing})"
+
+
+def lock_from(body: Any) -> Lock:
+    """A Lock from its JSON; raises LedgerError when it is damaged."""
+    try:
+        since, expires = (datetime.fromisoformat(body[key]) for key in ("since", "expires"))
+        return Lock(body["holder"], body["doing"], since, expires, body.get("token", ""), body.get("process", ""))
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise damaged(PLACE, wrong) from None
+
+
+class Readable(Protocol):
+    """As much of a snapshot as the lock needs."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]: ...
+
+    def read(self, path: str) -> Any:
+        """A file's JSON, None when there is none."""
+
+
+class Writable(Protocol):
+    """As much of a ledger as the lock needs."""
+
+    environment: str
+
+    def snapshot(self) -> Any:
+        """The ledger as it is now."""
+
+    def write(self, message: str, change: Callable[[Any], dict[str, bytes | None]]) -> None:
+        """Apply a change compare-and-swap."""
+
+
+class Clock(Protocol):
+    """The time, as the wall shows it and as it passes."""
+
+    def now(self) -> datetime:
+        """Wall-clock time."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Wall-clock time, UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+
+def this_process() -> str:
+    """A name of this process that no other has had: boot, pid namespace, pid and start."""
+    return _process_name(os.getpid())
+
+
+def _process_name(pid: int) -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        space = Path("/proc/self/ns/pid").readlink()
+        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if started[0] in "ZX" else f"{boot} {space} {pid} {started[19]}"
+
+
+def known_dead(process: str) -> bool:
+    """Whether the process so named ran on this machine, in this boot, and is no more."""
+    mine = this_process().split()
+    theirs = process.split()
+    if len(mine) != 4 or len(theirs) != 4 or mine[:2] != theirs[:2]:
+        return False
+    return _process_name(int(theirs[2])) != process
+
+
+class Holding:
+    """One deployer's hold on the lock of one environment. `keep` renews it when due; `guard` belongs in every write."""
+
+    def __init__(self, ledger: Writable, holder: str, doing: str, clock: Clock, process: str | None = None) -> None:
+        self._ledger, self._clock = ledger, clock
+        now = clock.now()
+        self._lock = Lock(holder, doing, now, now, secrets.token_hex(8), this_process() if process is None else process)
+        self._renewed = float("-inf")
+        self._busy = threading.Lock()
+        self._ended = threading.Event()
+
+    def take(self) -> None:
+        """Take the lock, or raise LockHeld saying who has it. Waits only for what may be a dead holder's."""
+        seen: bytes | None = None
+        since = self._clock.monotonic()
+        while True:
+            snapshot = self._ledger.snapshot()
+            file = snapshot.files.get(PLACE)
+            held = lock_from(snapshot.read(PLACE)) if file is not None else None
+            if file != seen:
+                if seen is not None and held is not None:
+                    raise self._refusal(held)  # it was renewed while we watched: its holder lives
+                seen, since = file, self._clock.monotonic()
+            watched = self._clock.monotonic() - since
+            if held is None or known_dead(held.process) or watched >= WATCH_SECONDS:
+                if self._swap_from(file):
+                    return
+                continue
+            if 0 < (held.expires - self._clock.now()).total_seconds() <= LOCK_SECONDS:
+                raise self._refusal(held)
+            self._clock.sleep(POLL_SECONDS)
+
+    def keep(self) -> None:
+        """Renew when it is time; raise LockLost when another has it, or when it could not be renewed in time."""
+        with self._busy:
+            age = self._clock.monotonic() - self._renewed
+            if age < RENEW_SECONDS:
+                return
+            try:
+                self._write(f"renew lock: {self._lock.doing}", self.guard)
+            except LockLost:
+                raise
+            except LedgerError as failed:
+                if age > LOCK_SECONDS - STALE_MARGIN:
+                    raise LockLost(f"the lock of {self._ledger.environment} could not be renewed: {failed}") from failed
+
+    def guard(self, snapshot: Readable) -> None:
+        """Raise LockLost unless this snapshot's lock is ours: what the same swap writes is then its holder's word."""
+        body = snapshot.read(PLACE)
+        held = lock_from(body) if body is not None else None
+        if held is None or held.token != self._lock.token:
+            by = f"is held by {held.told()}" if held else "was taken away"
+            raise LockLost(
+                f"the lock of {self._ledger.environment} {by}; this run stops here. "
+                f"See `invoke status --env {self._ledger.environment}`, then `invoke resume`"
+            )
+
+    def release(self) -> None:
+        """Give it back; nothing when it is no longer ours."""
+        self._ended.set()
+
+        def change(snapshot: Readable) -> dict[str, bytes | None]:
+            body = snapshot.read(PLACE)
+            mine = body is not None and lock_from(body).token == self._lock.token
+            return {PLACE: None} if mine else {}
+
+        with self._busy:
+            self._ledger.write(f"unlock: {self._lock.doing}", change)
+
+    @contextlib.contextmanager
+    def renewing(self) -> Iterator[None]:
+        """Renew in the background while a long step works; a loss is told by the next `keep` or write."""
+
+        def work() -> None:
+            while not self._ended.wait(1.0):
+                with contextlib.suppress(LedgerError):
+                    self.keep()
+
+        thread = threading.Thread(target=work, name="lock", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def _swap_from(self, file: bytes | None) -> bool:
+        """Write our lock over exactly what was seen; False when somebody changed it meanwhile."""
+
+        def check(snapshot: Readable) -> None:
+            there = snapshot.files.get(PLACE)
+            ours = there is not None and lock_from(snapshot.read(PLACE)).token == self._lock.token
+            if there != file and not ours:
+                raise _Moved
+
+        try:
+            self._write(f"lock: {self._lock.doing}", check)
+        except _Moved:
+            return False
+        return True
+
+    def _write(self, message: str, check: Callable[[Readable], None]) -> None:
+        begun = self._clock.monotonic()
+        renewed = replace(self._lock, expires=self._clock.now() + timedelta(seconds=LOCK_SECONDS))
+
+        def change(snapshot: Readable) -> dict[str, bytes | None]:
+            check(snapshot)
+            return {PLACE: encode(renewed.to_json())}
+
+        self._ledger.write(message, change)
+        self._lock, self._renewed = renewed, begun
+
+    def _refusal(self, held: Lock) -> LockHeld:
+        return LockHeld(
+            f"{self._ledger.environment} is locked by {held.told()}; wait for it, watch it with "
+            f"`invoke status`, then run this again. A holder that was killed blocks for {LOCK_SECONDS:.0f} s at most"
+        )
+
+
+class _Moved(Exception):
+    """The lock changed between looking and writing."""

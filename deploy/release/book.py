@@ -1,0 +1,96 @@
+"""The engine's writes to the ledger: each one compare-and-swap, by the lock's holder only, and safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from deploy.errors import LedgerError
+from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
+from deploy.ledger import intent as intents
+from deploy.ledger.encoding import encode
+from deploy.ledger.lock import Writable
+from deploy.ledger.store import appended, outcome
+
+Changes = dict[str, bytes | None]
+Consequences = Callable[[Snapshot, Intent], Changes]
+
+
+def no_consequences(snapshot: Snapshot, intent: Intent) -> Changes:
+    """An outcome that changes nothing else."""
+    return {}
+
+
+class Book:
+    """One environment's ledger in the hands of the lock's holder.
+
+    `consequences` yields what else the same commit must hold when a rollout ends: the breaker, a rejection.
+    """
+
+    def __init__(self, ledger: Writable, holding: Holding, consequences: Consequences = no_consequences) -> None:
+        self.ledger, self.holding, self._consequences = ledger, holding, consequences
+
+    def snapshot(self) -> Snapshot:
+        """The ledger as it is now."""
+        found: Snapshot = self.ledger.snapshot()
+        return found
+
+    def begin(self, intent: Intent, config: dict[str, Any]) -> None:
+        """Write the intent, the pending event and the configuration, in one commit, before anything is done."""
+
+        def change(snapshot: Snapshot) -> Changes:
+            self.holding.guard(snapshot)
+            there = snapshot.intent()
+            if there is not None and there.id == intent.id:
+                return {}
+            if there is not None:
+                raise LedgerError(
+                    f"{self.ledger.environment}: the rollout of {there.wanted.version} is not finished; "
+                    f"run: invoke resume --env {self.ledger.environment}"
+                )
+            kept = {f"configs/{intent.wanted.config}.json": encode(config)}
+            return {intents.PLACE: encode(intent.to_json()), **kept, **appended(snapshot, intent.wanted)}
+
+        self.ledger.write(f"{intent.verb} {intent.wanted.version}: begun", change)
+
+    def keep(self, intent: Intent, why: str) -> None:
+        """Write how the intent has changed."""
+
+        def change(snapshot: Snapshot) -> Changes:
+            self._still(snapshot, intent)
+            return {intents.PLACE: encode(intent.to_json())}
+
+        self.ledger.write(f"{intent.verb} {intent.wanted.version}: {why}", change)
+
+    def finish(self, intent: Intent, spans: tuple[tuple[str, float], ...]) -> DeploymentInfo:
+        """Record the outcome and take the intent away, in one commit. Finished already: the outcome recorded then."""
+        forward = intent.direction is Direction.FORWARD
+        back = Status.ROLLED_BACK if intent.previous else Status.FAILED
+        status = Status.DEPLOYED if forward else back
+        done = replace(outcome(intent.wanted, status, intent.reason), spans=spans, notes=intent.notes)
+        ended = [done]
+        if forward and intent.verb == "rollback" and intent.previous:
+            ended.append(outcome(intent.previous, Status.ROLLED_BACK, f"rolled back to {intent.wanted.version}"))
+
+        def change(snapshot: Snapshot) -> Changes:
+            if snapshot.intent() is None and any((e.id, e.status) == (done.id, status) for e in snapshot.events()):
+                return {}
+            self._still(snapshot, intent)
+            return {
+                intents.PLACE: None,
+                **appended(snapshot, *ended),
+                **self._consequences(snapshot, intent),
+            }
+
+        self.ledger.write(f"{intent.verb} {intent.wanted.version}: {status}", change)
+        return done
+
+    def _still(self, snapshot: Snapshot, intent: Intent) -> None:
+        self.holding.guard(snapshot)
+        there = snapshot.intent()
+        if there is None or there.id != intent.id:
+            raise LedgerError(
+                f"{self.ledger.environment}: somebody else finished the rollout of {intent.wanted.version}; "
+                f"see: invoke history --env {self.ledger.environment}"
+            )

@@ -1,0 +1,35 @@
+"""What a release is asked beside the platform's own checks: the canary's verdict and the smoke suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploy.errors import ReleaseFault
+from deploy.ledger import Intent
+from deploy.policy import Strategy
+from deploy.target import Target
+from deploy.verification import run_smoke
+from deploy.verification.canary import judge_canary
+
+REQUESTS = {Strategy.BLUEGREEN: 40, Strategy.CANARY: 200}
+
+
+class RealChecks:
+    """Both, against an environment as its users reach it."""
+
+    def __init__(self, target: Target, logs: Path) -> None:
+        self._target, self._logs = target, logs
+
+    def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        """The verdict's words; raises ReleaseFault when it is against the release, or when there was too little."""
+        requests = REQUESTS[intent.strategy]
+        verdict = judge_canary(self._target.config.api_url, green, blue, requests)
+        if not verdict.ok:
+            kind = "the canary's verdict" if verdict.conclusive else "no verdict on the canary, too little data"
+            raise ReleaseFault(f"{kind}: {verdict.reason}")
+        return f"canary {verdict.reason}"
+
+    def smoke(self, intent: Intent) -> str:
+        """How many checks passed; raises SuiteFailed with its log."""
+        suite = run_smoke(self._target.name, rehearsal=self._target.rehearsal, logs=self._logs)
+        return f"smoke suite: {suite.passed} checks passed"

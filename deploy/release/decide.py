@@ -1,0 +1,169 @@
+"""The decision: from an intent and a look at the world, the one next step. Pure; the same for every way a run began.
+
+Read aloud, forward: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
+into traffic and judge it beside the old ones; let all in; withdraw every other; publish the page; run the smoke suite;
+drain, then stop and keep the machines of the release before, remove those of others; record the outcome. Back is the
+same towards the release before, without judge and suite, and what was being released is removed instead of kept.
+"""
+
+from __future__ import annotations
+
+from deploy.ledger import DeploymentInfo, Direction, Intent
+from deploy.policy import Strategy
+from deploy.release.steps import (
+    Admit,
+    AwaitHealthy,
+    Create,
+    Destroy,
+    Drain,
+    Finish,
+    Judge,
+    Publish,
+    Smoke,
+    Start,
+    Step,
+    Stop,
+    TurnBack,
+    Withdraw,
+)
+from deploy.release.world import Seen, World
+
+JUDGED, SMOKED = "judged", "smoke suite passed"
+ATTEMPTS = 3  # at starting one machine, or at filling one place, before it is called broken
+JUDGING = frozenset({Strategy.BLUEGREEN, Strategy.CANARY})
+DESTROYED = frozenset({"destroyed", "destroying", "replaced"})
+
+
+def decide(intent: Intent, world: World) -> Step:
+    """The next step."""
+    forward = intent.direction is Direction.FORWARD
+    release = intent.wanted if forward else intent.previous
+    if release is None:
+        return _leave_nothing(world)
+    ours, surplus = _places(world.of(release.launch), intent.count)
+    others = [machine for machine in world.machines if machine.launch != release.launch] + surplus
+    if broken := _broken(intent, release, ours, world, forward):
+        return broken
+    if forward and intent.strategy is Strategy.ROLLING and (step := _roll(intent, ours, others, world)):
+        return step
+    return (
+        _fill(intent.count, ours, world)
+        or _ready(ours)
+        or (_judged(intent, ours, others) if forward else None)
+        or _switch(ours, others)
+        or (Publish(release.frontend) if world.page != release.frontend else None)
+        or (Smoke() if forward and intent.verb != "rollback" and SMOKED not in intent.marks else None)
+        or _retire(others, intent, world, forward)
+        or Finish()
+    )
+
+
+def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
+    """One machine for each number up to `count`, and those that are too many."""
+    ours: dict[int, Seen] = {}
+    surplus: list[Seen] = []
+    for machine in machines:
+        if machine.number in ours or not 1 <= machine.number <= count:
+            surplus.append(machine)
+        else:
+            ours[machine.number] = machine
+    return list(ours.values()), surplus
+
+
+def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World, forward: bool) -> Step | None:
+    """What to do about a machine of the release that will not serve: forward it is the release's fault."""
+    for machine in ours:
+        if machine.digest and machine.digest != release.image:
+            why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
+        elif machine.failed:
+            why = f"machine {machine.id} is {machine.state}"
+        elif machine.asleep and world.starts.get(machine.id, 0) >= ATTEMPTS:
+            why = f"machine {machine.id} is {machine.state} again after {ATTEMPTS} starts"
+        elif machine.asleep and forward and intent.verb != "rollback" and machine.id not in world.starts:
+            why = f"machine {machine.id} ended by itself ({machine.state})"
+        else:
+            continue
+        # A kept machine that will not come back is made anew; one just made for this release speaks against it.
+        if (forward and intent.verb != "rollback") or world.creations.get(machine.number, 0) >= ATTEMPTS:
+            return TurnBack(why)
+        return Destroy(machine.id)
+    return None
+
+
+def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
+    there = {machine.number for machine in ours}
+    for number in range(1, count + 1):
+        if number not in there:
+            if world.creations.get(number, 0) >= ATTEMPTS:
+                return TurnBack(f"machine {number} was gone again after {ATTEMPTS} creations")
+            return Create(number)
+    for machine in ours:
+        if machine.asleep:
+            return Start(machine.id)
+    return None
+
+
+def _ready(ours: list[Seen]) -> Step | None:
+    waiting = tuple(machine.id for machine in ours if not machine.healthy or not machine.digest)
+    return AwaitHealthy(waiting) if waiting else None
+
+
+def _judged(intent: Intent, ours: list[Seen], others: list[Seen]) -> Step | None:
+    blue = tuple(machine.id for machine in others if machine.traffic and machine.healthy)
+    if intent.strategy not in JUDGING or intent.verb == "rollback" or JUDGED in intent.marks or not blue:
+        return None
+    first = ours[0]
+    return Judge(first.id, blue) if first.traffic else Admit(first.id)
+
+
+def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
+    for machine in ours:
+        if not machine.traffic:
+            return Admit(machine.id)
+    heirs = tuple(machine.id for machine in ours)
+    for machine in others:
+        if machine.traffic:
+            return Withdraw(machine.id, heirs)
+    return None
+
+
+def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
+    """Machine by machine: one in, one out; None when every place is filled and in traffic."""
+    serving = [machine for machine in ours if machine.traffic]
+    old = [machine for machine in others if machine.traffic]
+    if len(serving) >= intent.count:
+        return None
+    if old and len(serving) + len(old) > intent.count:
+        return Withdraw(old[0].id, tuple(machine.id for machine in serving))
+    if step := _fill(len(serving) + 1, ours, world):
+        return step
+    place = next(machine for machine in ours if not machine.traffic)
+    return _ready([place]) or Admit(place.id)
+
+
+def _retire(others: list[Seen], intent: Intent, world: World, forward: bool) -> Step | None:
+    """What is out of traffic: drained, then kept asleep if it is the way back, else removed."""
+    kept = intent.previous.launch if forward and intent.previous else ""
+    left = [machine for machine in others if machine.state not in DESTROYED]
+    if not forward:  # the way back from the release that serves again stays as it was
+        left = [machine for machine in left if machine.launch == intent.wanted.launch or not machine.asleep]
+    awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
+    if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):
+        return Drain(undrained)
+    for machine in left:
+        if machine.launch != kept or machine.failed:
+            return Destroy(machine.id)
+        if machine.id in awake:
+            return Stop(machine.id)
+    return None
+
+
+def _leave_nothing(world: World) -> Step:
+    """Nothing served before: what was tried is taken away."""
+    there = [machine for machine in world.machines if machine.state not in DESTROYED]
+    for machine in there:
+        if machine.traffic:
+            return Withdraw(machine.id, ())
+    for machine in there:
+        return Destroy(machine.id)
+    return Finish()

@@ -1,0 +1,134 @@
+"""An environment in the hands of one deployer: the lock held, the clients open, an engine for each rollout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from deploy.console import Teller
+from deploy.errors import LedgerError, RolloutFailed
+from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
+from deploy.ledger.lock import SystemClock
+from deploy.ledger.store import who
+from deploy.release.book import Book
+from deploy.release.checks import RealChecks
+from deploy.release.consequences import consequences_for
+from deploy.release.engine import Engine, Pace
+from deploy.release.events import Bus
+from deploy.release.listeners import kept_in, logged_to, told_to
+from deploy.release.platform import CloudPlatform
+from deploy.target import Target
+
+
+@dataclass
+class Desk:
+    """What a verb works with while it holds the lock."""
+
+    target: Target
+    teller: Teller
+    logs: Path
+    book: Book
+    platform: CloudPlatform
+    bus: Bus
+
+    def snapshot(self) -> Snapshot:
+        """The ledger as it is now."""
+        return self.book.snapshot()
+
+    def settle(self) -> DeploymentInfo | None:
+        """Finish, or take back, what a deployer left half-way; None when there is nothing."""
+        left = self.snapshot().intent()
+        if left is None:
+            return None
+        self.teller.say(
+            f"{left.verb} of {left.wanted.version} was left half-way "
+            f"({'going back' if left.direction is Direction.BACK else 'going forward'}); going on with it"
+        )
+        return self._run(left)
+
+    def roll_out(self, intent: Intent, config: dict[str, Any]) -> DeploymentInfo:
+        """Begin a rollout and carry it out; raises RolloutFailed when it was taken back."""
+        self.platform.machines()  # refuses another environment's machines before anything is begun
+        self.book.begin(intent, config)
+        for note in intent.notes:
+            self.bus.emit("override", self.target.name, intent.id, note=note)
+        self.bus.emit("rollout.begun", self.target.name, intent.id, verb=intent.verb, version=intent.wanted.version)
+        return self._run(intent)
+
+    def _run(self, intent: Intent) -> DeploymentInfo:
+        policy = self.target.config.release
+        with interruptible() as interrupted:
+            engine = Engine(
+                intent,
+                self.snapshot().config(intent.wanted.config) or {},
+                platform=self.platform,
+                book=self.book,
+                checks=RealChecks(self.target, self.logs),
+                clock=SystemClock(),
+                bus=self.bus,
+                pace=Pace(drain=policy.drain.total_seconds()),
+                interrupted=interrupted.is_set,
+                configs=lambda digest: self.snapshot().config(digest),
+            )
+            done = engine.run()
+        if done.status is not Status.DEPLOYED:
+            raise RolloutFailed(told(intent, done), log=engine.log)
+        return done
+
+
+def told(intent: Intent, done: DeploymentInfo) -> str:
+    """What failed, and what serves now."""
+    now = f"{intent.previous.version} serves" if intent.previous else "nothing served before, and nothing serves now"
+    return f"{done.environment}: {done.version} was not released: {done.reason}. {now[0].upper()}{now[1:]}"
+
+
+@contextlib.contextmanager
+def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[Desk]:
+    """Take the environment's lock and open its clients; raises LockHeld saying who works on it."""
+    target.require_tokens()
+    holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
+    holding.take()
+    with contextlib.ExitStack() as stack:
+        stack.callback(_give_back, holding)
+        stack.enter_context(holding.renewing())
+        fly, pages = stack.enter_context(target.fly()), stack.enter_context(target.pages())
+        registry = stack.enter_context(target.registry())
+        file = stack.enter_context(kept_in(logs))
+        bus = Bus(told_to(teller), logged_to(file))
+        book = Book(target.ledger, holding, consequences_for(target))
+        yield Desk(target, teller, logs, book, CloudPlatform(target, fly, pages, registry), bus)
+
+
+def _give_back(holding: Holding) -> None:
+    """A lock that cannot be given back ends by itself; what went wrong before matters more."""
+    with contextlib.suppress(LedgerError):
+        holding.release()
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """An event that the first SIGINT or SIGTERM sets: the rollout turns back. The second one ends the process."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

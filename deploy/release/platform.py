@@ -1,0 +1,189 @@
+"""An environment's platform as the engine uses it: a dozen calls, each safe to repeat.
+
+On the real platform a machine says neither that it is cordoned nor why it was made, so both are written into its
+metadata: the launch key and number when it is created, traffic after each change of it. A change that was interrupted
+between the two is simply made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from deploy.artifacts.frontend import site_files
+from deploy.artifacts.oci import files_of_layers
+from deploy.errors import DeployError, ReleaseFault
+from deploy.ledger import DeploymentInfo
+from deploy.platforms.errors import Conflict, NotFound, PlatformError
+from deploy.platforms.fly import FlyClient, Machine
+from deploy.platforms.pages import PagesClient
+from deploy.platforms.registry import RegistryClient
+from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC, labelled
+from deploy.release.world import Seen
+from deploy.target import Target
+
+LEASE_SECONDS = 10
+OFF, ON = "off", "on"
+
+
+class Platform(Protocol):
+    """What the engine asks of a platform. Every call may raise PlatformError; repeating one does no harm."""
+
+    def machines(self) -> list[Seen]:
+        """All machines of the environment."""
+
+    def look(self, machine: str) -> Seen | None:
+        """One machine, None when it is gone."""
+
+    def create(self, release: DeploymentInfo, config: dict[str, Any], number: int) -> str:
+        """Create and launch the machine of this number, out of traffic; its id."""
+
+    def start(self, machine: str) -> None:
+        """Start it."""
+
+    def admit(self, machine: str) -> None:
+        """Let the edge use it."""
+
+    def withdraw(self, machine: str) -> None:
+        """Let the edge use it no more."""
+
+    def stop(self, machine: str) -> None:
+        """Stop it; it can be started again."""
+
+    def destroy(self, machine: str) -> None:
+        """Remove it; gone already is fine."""
+
+    def page(self) -> str:
+        """Digest of the page that is published, "" for none."""
+
+    def publish(self, release: DeploymentInfo) -> None:
+        """Publish the release's page."""
+
+
+class CloudPlatform:
+    """Fly Machines and Cloudflare Pages through their clients; the cloud's or a rehearsal's."""
+
+    def __init__(self, target: Target, fly: FlyClient, pages: PagesClient, registry: RegistryClient) -> None:
+        self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
+        self._unchecked = True
+
+    def machines(self) -> list[Seen]:
+        """All machines; raises DeployError when one belongs to another environment or to nobody."""
+        found = self._fly.machines.list()
+        for machine in found:
+            self._refuse_foreign(machine)
+        return [seen(machine) for machine in found]
+
+    def look(self, machine: str) -> Seen | None:
+        """One machine."""
+        try:
+            found = self._fly.machines.get(machine)
+        except NotFound:
+            return None
+        return None if found.gone else seen(found)
+
+    def create(self, release: DeploymentInfo, config: dict[str, Any], number: int) -> str:
+        """The machine; one of that name which is there already is it: an earlier call was answered by an error."""
+        name = f"{self._target.name}-{release.launch}-{number}"
+        image = self._registry.reference(release.image)
+        body = labelled(config, self._target.name, release, number, image)
+        region = str(config.get("region") or "")
+        body.pop("region", None)
+        try:
+            made = self._fly.machines.create(
+                name, region, body, register=False, min_secrets_version=release.secrets_version or None
+            )
+        except Conflict as taken:
+            there = [m for m in self._fly.machines.list() if m.name == name]
+            if not there:
+                raise
+            if there[0].metadata.get(LAUNCH) != release.launch:
+                raise DeployError(f"machine {name} exists but is not of this release; remove {there[0].id}") from taken
+            return there[0].id
+        except PlatformError as refused:
+            if refused.status in (400, 404, 422) and not refused.exhausted:
+                raise ReleaseFault(f"the platform does not take the machine: {refused.detail}") from refused
+            raise
+        return made.id
+
+    def start(self, machine: str) -> None:
+        """Start it."""
+        with self._held(machine, "start"):
+            self._fly.machines.start(machine)
+
+    def admit(self, machine: str) -> None:
+        """Uncordon it, then note so."""
+        with self._held(machine, "send requests to it"):
+            self._fly.machines.uncordon(machine)
+            self._fly.machines.set_metadata(machine, TRAFFIC, ON)
+
+    def withdraw(self, machine: str) -> None:
+        """Cordon it, then note so."""
+        with self._held(machine, "send it no requests"):
+            self._fly.machines.cordon(machine)
+            self._fly.machines.set_metadata(machine, TRAFFIC, OFF)
+
+    def stop(self, machine: str) -> None:
+        """Stop it."""
+        with self._held(machine, "stop"):
+            self._fly.machines.stop(machine)
+
+    def destroy(self, machine: str) -> None:
+        """Destroy it."""
+        with contextlib.suppress(NotFound), self._held(machine, "destroy"):
+            self._fly.machines.destroy(machine)
+
+    def page(self) -> str:
+        """The digest that our own publications carry in their message."""
+        current = self._pages.current()
+        return digest_of(current.message) if current else ""
+
+    def publish(self, release: DeploymentInfo) -> None:
+        """An earlier publication of the same page is brought back where there is one; else its files are published."""
+        for earlier in self._pages.deployments():
+            if digest_of(earlier.message) == release.frontend and earlier.succeeded and self._pages.rollback(earlier):
+                return
+        files = site_files(read_page(self._registry, release.frontend), self._target.name, self._target.config.api_url)
+        # Pages calls the project's main branch its production: each environment is a project of its own.
+        message = f"codecanvas {release.version} {release.frontend}"
+        self._pages.publish(files, branch="main", sha=release.commit_sha, message=message)
+
+    @contextlib.contextmanager
+    def _held(self, machine: str, doing: str) -> Iterator[None]:
+        with self._fly.machines.leased(machine, f"codecanvas: {doing}", LEASE_SECONDS):
+            yield
+
+    def _refuse_foreign(self, machine: Machine) -> None:
+        owner = machine.metadata.get(ENVIRONMENT)
+        if owner != self._target.name:
+            raise DeployError(
+                f"machine {machine.id} of app {self._fly.app} is labelled for {owner or 'nothing'}, not "
+                f"{self._target.name}; nothing was changed. Look at the app, then remove or label that machine"
+            )
+
+
+def seen(machine: Machine) -> Seen:
+    """A machine as the engine sees it."""
+    number = machine.metadata.get(NUMBER, "")
+    return Seen(
+        id=machine.id,
+        launch=machine.metadata.get(LAUNCH, ""),
+        number=int(number) if number.isdecimal() else 0,
+        state=machine.state,
+        healthy=machine.healthy,
+        digest=machine.digest,
+        traffic=machine.metadata.get(TRAFFIC) == ON,
+    )
+
+
+def digest_of(message: str) -> str:
+    """The page's digest at the end of a publication's message."""
+    last = message.rpartition(" ")[2]
+    return last if last.startswith("sha256:") else ""
+
+
+def read_page(registry: RegistryClient, digest: str) -> dict[str, bytes]:
+    """The files of a frontend image in a repository."""
+    _, manifest, _ = registry.manifest(digest)
+    return files_of_layers([b"".join(registry.blob(layer["digest"])) for layer in manifest["layers"]])

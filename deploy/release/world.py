@@ -1,0 +1,55 @@
+"""What a look at the platform shows, as values: the only thing that a decision is made from, beside the intent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+RUNNING = frozenset({"created", "starting", "started", "restarting", "updating", "replacing"})
+ASLEEP = frozenset({"stopped", "suspended", "stopping", "suspending"})
+FAILED = frozenset({"failed", "launch_failed"})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A machine. `launch` and `number` are the key with which it was created; `traffic` whether the edge may use it."""
+
+    id: str
+    launch: str
+    number: int
+    state: str
+    healthy: bool
+    digest: str
+    traffic: bool
+
+    @property
+    def asleep(self) -> bool:
+        """Stopped on purpose or by itself; it can be started."""
+        return self.state in ASLEEP
+
+    @property
+    def failed(self) -> bool:
+        """It will not come up by itself."""
+        return self.state in FAILED
+
+
+@dataclass(frozen=True)
+class World:
+    """An environment as seen. `page` is the digest of the page that is published; "" for none or another's.
+
+    The rest is what this run did itself and no look can show: machines that have had time to finish their requests
+    since they were withdrawn, and how often each was started or each place filled.
+    """
+
+    machines: tuple[Seen, ...]
+    page: str
+    drained: frozenset[str] = frozenset()
+    starts: Mapping[str, int] = field(default_factory=dict)
+    creations: Mapping[int, int] = field(default_factory=dict)
+
+    def of(self, launch: str) -> list[Seen]:
+        """The machines of one launch, by number, the healthiest of a number first."""
+        return sorted(
+            (machine for machine in self.machines if machine.launch == launch),
+            key=lambda machine: (machine.number, not machine.traffic, not machine.healthy, machine.id),
+        )

@@ -1,0 +1,34 @@
+"""Asks a new machine and old ones the same real run, in turn, through the edge; the verdict is `verdict.py`'s."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import httpx
+
+from deploy.verification.verdict import Rules, Verdict, judge, measure
+
+PROGRAM = {"language": "bash", "source": "echo canary"}
+FORCED = "fly-force-instance-id"
+
+
+def judge_canary(api_url: str, green: str, blue: Sequence[str], requests: int, rules: Rules | None = None) -> Verdict:
+    """The verdict on machine `green` beside `blue`, over `requests` requests to each side at the same time.
+
+    Both must be in traffic: the edge sends a request that names a machine to that machine, or refuses it.
+    """
+    headers = {"connection": "close"}  # each request finds its machine anew, as a first one does
+    with httpx.Client(timeout=20, headers=headers) as client:
+
+        def send(machine: str) -> tuple[bool, float]:
+            begun = time.perf_counter()
+            try:
+                answer = client.post(f"{api_url}run", json=PROGRAM, headers={FORCED: machine})
+                well = answer.status_code == 429 or (answer.is_success and answer.json()["stdout"] == "canary\n")
+            except (httpx.HTTPError, ValueError, KeyError):
+                well = False
+            return well, (time.perf_counter() - begun) * 1000
+
+        old, new = measure(send, list(blue), [green], requests)
+    return judge(old, new, rules)
