@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -42,11 +41,13 @@ class Witness:
         return settled([(at - self._begun, url, seen) for at, url, seen in self._seen], self._urls, sha)
 
     def _watch(self) -> None:
-        while not self._over.is_set():
-            for url in self._urls:
-                if sha := _release(url):
-                    self._seen.append((time.monotonic(), url, sha))
-            self._over.wait(PAUSE_SECONDS)
+        new_connections = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(limits=new_connections, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            while not self._over.is_set():
+                for url in self._urls:
+                    if sha := _release(client, url):
+                        self._seen.append((time.monotonic(), url, sha))
+                self._over.wait(PAUSE_SECONDS)
 
 
 def settled(seen: list[tuple[float, str, str]], urls: tuple[str, ...], sha: str) -> float | None:
@@ -63,11 +64,11 @@ def settled(seen: list[tuple[float, str, str]], urls: tuple[str, ...], sha: str)
     return max(times)
 
 
-def _release(url: str) -> str:
+def _release(client: httpx.Client, url: str) -> str:
     """The commit that answers; "" when none does, which is for others to count."""
     try:
-        answer = httpx.get(url, timeout=TIMEOUT_SECONDS, trust_env=False)
+        answer = client.get(url)
     except httpx.TransportError:
         return ""
     found = _SHA.search(answer.text) if answer.is_success else None
-    return json.loads(f'"{found[1]}"') if found else ""
+    return found[1] if found else ""

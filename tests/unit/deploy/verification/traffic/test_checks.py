@@ -7,7 +7,7 @@ import pytest
 from deploy.verification.traffic import checks
 from deploy.verification.traffic.wire import Answer
 
-from .conftest import page_of
+from ..conftest import page_of
 
 INDEX = page_of("a")["/"]
 SCRIPT = page_of("a")["/assets/main.a.js"]

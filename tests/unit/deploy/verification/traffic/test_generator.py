@@ -15,7 +15,7 @@ from deploy.verification.traffic.tally import Tally
 from deploy.verification.traffic.visitor import Visitor
 from deploy.verification.traffic.wire import Client, origin_of
 
-from .conftest import Answer, Little, page_of
+from ..conftest import Answer, Little, page_of
 
 
 def visits(little: Little, count: int = 1) -> dict[str, Any]:

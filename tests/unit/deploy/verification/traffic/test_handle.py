@@ -14,7 +14,7 @@ from deploy.environments import ROOT
 from deploy.errors import DeployError
 from deploy.verification.traffic import Traffic, TrafficReport
 
-from .conftest import Little
+from ..conftest import Little
 
 
 def start(little: Little, out: Path) -> Traffic:

@@ -12,7 +12,7 @@ import pytest
 from deploy.errors import UsageError
 from deploy.verification.traffic.wire import Answer, Client, NoAnswer, Request, origin_of
 
-from .conftest import Little
+from ..conftest import Little
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

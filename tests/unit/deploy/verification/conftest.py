@@ -32,7 +32,7 @@ class Little:
     """The server; `page` is what it serves, `before` may answer instead, once it returns something."""
 
     def __init__(self) -> None:
-        self.page = page_of("a")
+        self.page, self.sha = page_of("a"), "a"
         self.before: Callable[[str], Answer | None] = lambda path: None
         self.asked: list[str] = []
         self.connections: set[Any] = set()
@@ -72,7 +72,7 @@ class Little:
         if path == "/healthz":
             return 200, b'{"status":"ok"}'
         if path == "/version":
-            return 200, b'{"sha":"a"}'
+            return 200, json.dumps({"sha": self.sha}).encode()
         if path == "/api/v1/languages":
             return 200, b'{"languages":["bash","c"]}'
         if path == "/api/v1/run":
