@@ -19,6 +19,7 @@ from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.fly.rates import Limited
+from deploy.emulator.fly.volumes import Volumes
 from deploy.emulator.model import ulid
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.ticket import project_of
@@ -34,7 +35,7 @@ def application(
     """Everything that the API port answers; `limited` by the provider's rates or not."""
     door = RegistryDoor(store, keyring)
     routes = [
-        Mount("/v1", routes=[*fly.routes(), *Belongings(fly).routes()]),
+        Mount("/v1", routes=[*fly.routes(), *Belongings(fly).routes(), *Volumes(fly).routes()]),
         Mount("/client/v4", routes=pages.routes()),
         Mount("/emulator", routes=faults.routes()),
         Route("/registry-access", door.ask),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import socket
 import tarfile
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
+from docker.utils.socket import frames_iter
 
 from deploy.emulator.errors import EngineFailed
 
@@ -25,7 +27,10 @@ LOG_TAIL = 2000
 
 @dataclass(frozen=True)
 class Container:
-    """What a machine's container is made of. Memory in MiB; `files` are path → content, put there before it starts."""
+    """What a machine's container is made of. Memory in MiB.
+
+    `files` are path → content, put there before it starts; `binds` are directories of this machine → paths in it.
+    """
 
     name: str
     image: str
@@ -39,6 +44,7 @@ class Container:
     entrypoint: Sequence[str] | None = None
     command: Sequence[str] | None = None
     hostname: str = ""
+    binds: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -104,6 +110,7 @@ class Engine:
             nano_cpus=int(min(wanted.cpus, self._cpus) * 1e9),
             init=False,
             network_mode=wanted.network,
+            binds={source: {"bind": target, "mode": "rw"} for source, target in wanted.binds.items()},
             security_opt=None if self._seccomp is None else [f"seccomp={self._seccomp}"],
         )
         # `--security-opt systempaths=unconfined` in the API's own words: a machine stands for a virtual machine that
@@ -176,11 +183,16 @@ class Engine:
         with contextlib.suppress(APIError, requests.RequestException):
             path.write_bytes(bytes(self._api.logs(name, tail=LOG_TAIL, timestamps=True)))
 
-    def run(self, name: str, command: Sequence[str]) -> tuple[int, bytes, bytes]:
-        """Run a command in it: exit code, standard output and error."""
+    def run(self, name: str, command: Sequence[str], given: bytes = b"") -> tuple[int, bytes, bytes]:
+        """Run a command in it with `given` as its standard input: exit code, standard output and error."""
         with _told(f"container {name}"):
-            made = self._api.exec_create(name, list(command))
-            out, err = self._api.exec_start(made["Id"], demux=True)
+            made = self._api.exec_create(name, list(command), stdin=bool(given))
+            out: bytes | None
+            err: bytes | None
+            if given:
+                out, err = _converse(self._api.exec_start(made["Id"], socket=True), given)
+            else:
+                out, err = self._api.exec_start(made["Id"], demux=True)
             return int(self._api.exec_inspect(made["Id"])["ExitCode"]), out or b"", err or b""
 
     def exits(self, tell: Callable[[str], None]) -> Callable[[], None]:
@@ -234,6 +246,21 @@ def _told(what: str) -> Iterator[None]:
     except (APIError, requests.RequestException) as error:
         told: Any = getattr(error, "explanation", None) or error
         raise EngineFailed(f"{what}: {told}") from error
+
+
+def _converse(stream: Any, given: bytes) -> tuple[bytes, bytes]:
+    """Send all input and its end, then read both outputs. (A command that first talks much would block; few do.)"""
+    connection = getattr(stream, "_sock", stream)  # the SDK gives a reader around the socket
+    try:
+        connection.sendall(given)
+        connection.shutdown(socket.SHUT_WR)
+        outputs = {1: b"", 2: b""}
+        for number, chunk in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call]
+            outputs[number] += chunk
+        return outputs[1], outputs[2]
+    finally:
+        connection.close()
+        stream.close()
 
 
 def _archive(files: dict[str, bytes]) -> bytes:

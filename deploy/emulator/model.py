@@ -41,7 +41,8 @@ class Machine:
     """A machine: what was asked for, what it is, and its container.
 
     `registered` and `cordoned` decide with `state` and `checks` whether the edge may send requests. `version`s
-    are the instance ids with their configurations, oldest first; `boots` counts how often it has started.
+    are the instance ids with their configurations, oldest first; `boots` counts how often it has started, `crashes`
+    how often it was started again by itself since somebody last started it.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Machine:
     cordoned: bool = False
     skip_secrets: bool = False
     boots: int = 0
+    crashes: int = 0
     private_ip: str = ""
     container: str = ""
     created_at: str = field(default_factory=now_text)
@@ -85,6 +87,20 @@ class Machine:
             if any("http" in (port.get("handlers") or []) for port in service.get("ports") or []):
                 return int(service["internal_port"])
         return int(services[0]["internal_port"]) if services else None
+
+
+@dataclass
+class Volume:
+    """A volume; what is in it lies in `volumes/ID` of the state directory."""
+
+    id: str
+    app: str
+    name: str
+    region: str
+    size_gb: int
+    encrypted: bool
+    attached_machine_id: str | None = None
+    created_at: str = field(default_factory=now_text)
 
 
 @dataclass
@@ -145,6 +161,7 @@ class World:
     ports: dict[str, int] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
     machines: dict[str, Machine] = field(default_factory=dict)
+    volumes: dict[str, Volume] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
 
     @classmethod
@@ -155,6 +172,7 @@ class World:
             ports=raw["ports"],
             apps={key: App(**value) for key, value in raw["apps"].items()},
             machines={key: Machine.load(value) for key, value in raw["machines"].items()},
+            volumes={key: Volume(**value) for key, value in raw.get("volumes", {}).items()},
             projects={key: Project.load(value) for key, value in raw["projects"].items()},
         )
 

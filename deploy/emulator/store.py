@@ -1,11 +1,12 @@
 """The state directory: one JSON file of what is remembered, two of what is secret, and a place for each kind of data.
 
 settings.json   what `start` was given
-state.json      the world: apps, machines, projects, deployments, ports
+state.json      the world: apps, machines, volumes, projects, deployments, ports
 private.json    values of app secrets and the emulator's own keys (0600)
 tokens.json     the tenants' tokens (0600)
 emulator.json   where the running emulator answers; absent when it was stopped
-pages/          assets and deployments      registry/   blobs and manifests      logs/
+pages/          assets and deployments      registry/   blobs and manifests
+volumes/        what machines keep          logs/
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class Store:
     def save_private(self) -> None:
         """Write keys and secrets' values."""
         write_json(self.directory / "private.json", vars(self.private))
+
+    def volume(self, identifier: str) -> Path:
+        """The directory of a volume."""
+        return self.directory / "volumes" / identifier
 
     def tokens(self, tenants: Iterable[Tenant]) -> dict[str, dict[str, str]]:
         """Each environment's tokens by name, made at random for environments that have none yet."""

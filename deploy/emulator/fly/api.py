@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 
@@ -15,7 +17,7 @@ from deploy.emulator.control import Tenant
 from deploy.emulator.errors import FlyRefusal
 from deploy.emulator.faults.history import History
 from deploy.emulator.faults.requests import AS_OF
-from deploy.emulator.fly.wire import NONCE_HEADER, app_json, machine_json, ok, read_object, refused
+from deploy.emulator.fly.wire import NONCE_HEADER, app_json, machine_json, ok, paged, read_object, refused
 from deploy.emulator.machines import leases
 from deploy.emulator.machines.checks import CheckWrong, seconds
 from deploy.emulator.machines.fleet import Fleet
@@ -132,6 +134,9 @@ class FlyApi:
         await self.fleet.until(lambda: all(m.state == "destroyed" for m in machines), MAX_WAIT_SECONDS)
         for machine in machines:
             self.store.world.machines.pop(machine.id, None)
+        for volume in [v for v in self.store.world.volumes.values() if v.app == app.name]:
+            del self.store.world.volumes[volume.id]
+            await asyncio.to_thread(shutil.rmtree, self.store.volume(volume.id), ignore_errors=True)
         self.store.world.apps.pop(app.name, None)
         if self.store.private.values.pop(app.name, None) is not None:
             self.store.save_private()
@@ -140,7 +145,8 @@ class FlyApi:
 
     def _app_json(self, app: App) -> Json:
         machines = [m for m in self.store.world.machines_of(app.name) if m.state != "destroyed"]
-        return app_json(app, len(machines))
+        volumes = [v for v in self.store.world.volumes.values() if v.app == app.name]
+        return app_json(app, len(machines), len(volumes))
 
     # machines
 
@@ -160,8 +166,9 @@ class FlyApi:
         for key, value in query.multi_items():
             if key.startswith("metadata."):
                 machines = [m for m in machines if m.metadata.get(key.removeprefix("metadata.")) == value]
+        page, headers = paged(machines, query.get("cursor"), query.get("limit"))
         summary = query.get("summary") in ("true", "1")
-        return JSONResponse([machine_json(machine, summary=summary) for machine in machines])
+        return JSONResponse([machine_json(machine, summary=summary) for machine in page], headers=headers)
 
     async def create_machine(self, request: Request) -> Response:
         app, body = self.app(request), await read_object(request)
@@ -240,22 +247,27 @@ class FlyApi:
         if not await self.fleet.until(lambda: _reached(machine, wanted, version), limit):
             words = ",".join(sorted(wanted))
             raise FlyRefusal(408, f"deadline exceeded: machine {machine.id} is {machine.state}, not {words}")
-        return ok()
+        reached = {"state": machine.state, "version": machine.instance_id, "event_id": machine.events[0]["id"]}
+        return JSONResponse({"ok": True, **reached})
 
     async def execute(self, request: Request) -> Response:
         machine, body = self.mutable(request), await read_object(request)
         command = body.get("command") or (["/bin/sh", "-c", body["cmd"]] if isinstance(body.get("cmd"), str) else None)
         if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
             raise FlyRefusal(400, "command is required: a list of words")
-        if body.get("stdin"):
-            raise FlyRefusal(400, "stdin: the emulator gives commands none; leave it out")
+        given = body.get("stdin") or ""
+        if not isinstance(given, str):
+            raise FlyRefusal(400, "stdin is not a string")
         patience = float(_whole(body, "timeout") or MAX_WAIT_SECONDS)
-        code, out, err = await self.fleet.run(machine, command, patience)
+        code, out, err = await self.fleet.run(machine, command, given.encode(), patience)
         text = {"stdout": out.decode(errors="replace"), "stderr": err.decode(errors="replace")}
         return JSONResponse({"exit_code": code, "exit_signal": 0, **text})
 
     async def events(self, request: Request) -> Response:
-        return JSONResponse(self.machine(request).events)
+        machine, limit = self.machine(request), request.query_params.get("limit", "20")
+        if not limit.isdecimal():
+            raise FlyRefusal(400, f"limit {limit!r} is not a number")
+        return JSONResponse(machine.events[: int(limit)])
 
     async def versions(self, request: Request) -> Response:
         return JSONResponse(self.machine(request).versions)

@@ -40,6 +40,7 @@ class Belongings:
             ("DELETE", machine + "/metadata/{key}", self.delete_key),
             ("GET", "/apps/{app}/secrets", self.list_secrets),
             ("POST", "/apps/{app}/secrets", self.set_secrets),
+            ("GET", "/apps/{app}/secrets/{name}", self.get_secret),
             ("POST", "/apps/{app}/secrets/{name}", self.set_secret),
             ("DELETE", "/apps/{app}/secrets/{name}", self.delete_secret),
         ]
@@ -128,6 +129,12 @@ class Belongings:
         if not isinstance(values, dict):
             raise FlyRefusal(400, "values is not an object of names and values")
         return JSONResponse(self._write(app, values))
+
+    async def get_secret(self, request: Request) -> Response:
+        app, name = self._api.app(request), request.path_params["name"]
+        if name not in app.secrets:
+            raise FlyRefusal(404, f"no secret {name}", "not_found")
+        return JSONResponse({"name": name, **app.secrets[name]})
 
     async def set_secret(self, request: Request) -> Response:
         app, body = self._api.app(request), await read_object(request)

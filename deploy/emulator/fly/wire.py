@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from typing import Any
@@ -16,6 +17,7 @@ from deploy.emulator.model import App, Lease, Machine
 Json = dict[str, Any]
 
 MAX_BODY = 2 << 20
+CURSOR_HEADER = "fly-next-cursor"
 NONCE_HEADER = "fly-machine-lease-nonce"
 _NOT_IN_SUMMARY = ("config", "checks", "events", "host_status", "nonce")
 
@@ -58,7 +60,24 @@ def machine_json(machine: Machine, *, nonce: bool = False, summary: bool = False
     return {key: value for key, value in shown.items() if not (summary and key in _NOT_IN_SUMMARY)}
 
 
-def app_json(app: App, machines: int) -> Json:
+def paged(machines: list[Machine], cursor: str | None, limit: str | None) -> tuple[list[Machine], dict[str, str]]:
+    """A page of the list and the header that leads to the next one; all of it without `limit`. Raises FlyRefusal."""
+    if limit is not None and not (limit.isdecimal() and int(limit)):
+        raise FlyRefusal(400, f"limit {limit!r} is not a positive number")
+    if cursor:
+        try:
+            created, identifier = base64.b64decode(cursor, b"-_", validate=True).decode().split()
+        except ValueError as error:
+            raise FlyRefusal(400, "cursor is not one that a list was answered with") from error
+        machines = [machine for machine in machines if (machine.created_at, machine.id) > (created, identifier)]
+    if limit is None or len(machines) <= int(limit):
+        return machines, {}
+    machines = sorted(machines, key=lambda machine: (machine.created_at, machine.id))[: int(limit)]
+    last = base64.urlsafe_b64encode(f"{machines[-1].created_at} {machines[-1].id}".encode()).decode()
+    return machines, {CURSOR_HEADER: last}
+
+
+def app_json(app: App, machines: int, volumes: int) -> Json:
     """An app."""
     return {
         "id": app.id,
@@ -66,7 +85,7 @@ def app_json(app: App, machines: int) -> Json:
         "network": app.network,
         "status": "deployed" if machines else "pending",
         "machine_count": machines,
-        "volume_count": 0,
+        "volume_count": volumes,
         "organization": {"name": app.org_slug, "slug": app.org_slug},
     }
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from deploy.emulator.engine import Container, Engine
 from deploy.emulator.errors import FlyRefusal
-from deploy.emulator.machines.checks import CheckWrong, configured, seconds
+from deploy.emulator.machines.checks import configured, seconds
+from deploy.emulator.machines.restarts import restart_of
 from deploy.emulator.model import App, Machine
 from deploy.emulator.registry.server import ImageName, parse_image
 
 DEFAULT_MEMORY_MB = 256
 STOP_SIGNALS = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM"})
-NOT_HERE = ("mounts", "containers", "schedule", "standbys", "statics", "cache_drive")
+NOT_HERE = ("containers", "schedule", "standbys", "statics", "cache_drive")
 
 
 def stop_config(config: Mapping[str, Any]) -> tuple[str, float]:
@@ -37,10 +39,14 @@ def validate(config: Any) -> ImageName:
     try:
         configured(config)
         signal, _ = stop_config(config)
-    except (CheckWrong, KeyError, TypeError, AttributeError) as error:
+        restart_of(config)
+        mounts = [(mount["volume"], mount["path"]) for mount in config.get("mounts") or []]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FlyRefusal(400, f"config: {error}") from error
     if signal not in STOP_SIGNALS:
         raise FlyRefusal(400, f"stop_config.signal {signal!r} is none of {', '.join(sorted(STOP_SIGNALS))}")
+    if len(mounts) > 1 or not all(isinstance(path, str) and path.startswith("/") for _, path in mounts):
+        raise FlyRefusal(400, "config.mounts: one volume a machine, at an absolute path")
     guest = config.get("guest") or {}
     for key in ("cpus", "memory_mb"):
         value = guest.get(key, 1)
@@ -49,8 +55,18 @@ def validate(config: Any) -> ImageName:
     return image
 
 
-def describe(machine: Machine, app: App, values: Mapping[str, str], engine: Engine, registry: str) -> Container:
-    """The container for `machine`; `values` are the app's secrets, `registry` the address the engine pulls from."""
+def describe(
+    machine: Machine,
+    app: App,
+    values: Mapping[str, str],
+    engine: Engine,
+    registry: str,
+    place: Callable[[str], Path],
+) -> Container:
+    """The container for `machine`.
+
+    `values` are the app's secrets, `registry` the address the engine pulls from, `place` tells a volume's directory.
+    """
     config = machine.config
     guest, init = config.get("guest") or {}, config.get("init") or {}
     memory = int(guest.get("memory_mb") or DEFAULT_MEMORY_MB)
@@ -69,6 +85,7 @@ def describe(machine: Machine, app: App, values: Mapping[str, str], engine: Engi
         entrypoint=entrypoint,
         command=command,
         hostname=machine.id,
+        binds={str(place(mount["volume"])): mount["path"] for mount in config.get("mounts") or []},
         files={entry["guest_path"]: _content(entry, values) for entry in config.get("files") or []},
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import functools
 import logging
 import secrets
 import time
@@ -21,9 +22,10 @@ from typing import Any, TypeVar
 from docker.errors import NotFound
 
 from deploy.emulator.edge.config import REFRESH_SECONDS
-from deploy.emulator.engine import Engine
+from deploy.emulator.engine import Engine, Exit
 from deploy.emulator.errors import EngineFailed, FlyRefusal
-from deploy.emulator.machines import checks, container
+from deploy.emulator.machines import checks, container, restarts
+from deploy.emulator.machines.admission import Admission
 from deploy.emulator.machines.watch import Watch
 from deploy.emulator.model import SETTLED, App, Json, Machine, now_text, ulid
 from deploy.emulator.registry.server import Registry, parse_image
@@ -49,6 +51,7 @@ class Fleet:
     def __init__(self, store: Store, engine: Engine, registry: Registry, registry_address: str) -> None:
         self._store, self._engine, self._registry = store, engine, registry
         self._registry_address = registry_address
+        self._admission = Admission(store, registry)
         self._machine_logs: Path = store.directory / "logs" / "machines"
         self._machine_logs.mkdir(parents=True, exist_ok=True)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -78,8 +81,8 @@ class Fleet:
 
     async def create(self, app: App, body: Json) -> Machine:
         """A new machine from a request's body, launched unless `skip_launch`. Raises FlyRefusal."""
-        image = self._image(app, body)
-        self._secrets_version(app, body)
+        image = await self._admission.image(app, body)
+        self._admission.secrets(app, body)
         machine = Machine(
             id=secrets.token_hex(7),
             app=app.name,
@@ -91,8 +94,8 @@ class Fleet:
             registered=not body.get("skip_service_registration"),
             skip_secrets=bool(body.get("skip_secrets")),
         )
-        if any(m.name == machine.name and m.state != "destroyed" for m in self._store.world.machines_of(app.name)):
-            raise FlyRefusal(409, f"a machine named {machine.name} exists already; choose another name", "unknown")
+        self._admission.name(app, machine.name)
+        self._admission.volumes(app, machine, machine.config)
         machine.versions.append({"version": machine.instance_id, "user_config": copy.deepcopy(machine.config)})
         self._store.world.machines[machine.id] = machine
         self._event(machine, "launch", "created", "user")
@@ -107,9 +110,11 @@ class Fleet:
             raise FlyRefusal(
                 409, f"current_version {wanted} is not the machine's version {machine.instance_id}; get it again"
             )
-        image = self._image(app, body)
-        self._secrets_version(app, body)
+        image = await self._admission.image(app, body)
+        self._admission.secrets(app, body)
         self._settled(machine)
+        self._admission.volumes(app, machine, body["config"])
+        machine.crashes = 0
         machine.config, machine.image, machine.instance_id = body["config"], image, ulid()
         machine.skip_secrets = bool(body.get("skip_secrets"))
         if body.get("skip_service_registration"):
@@ -125,6 +130,7 @@ class Fleet:
         if previous == "started":
             return previous
         self._settled(machine)
+        machine.crashes = 0
         self._begin(machine, "starting", self._resume(machine) if previous == "suspended" else self._launch(machine))
         return previous
 
@@ -132,7 +138,8 @@ class Fleet:
         """Stop a running machine: out of the edge first, then the signal, then its time to end."""
         if machine.state in ("stopped", "created", "failed"):
             return
-        self._settled(machine)
+        if machine.state != "restarting":  # one that crashes again and again can be stopped between two lives
+            self._settled(machine)
         usual, patience = container.stop_config(machine.config)
         chosen = signal or usual
         if chosen not in container.STOP_SIGNALS:
@@ -167,12 +174,13 @@ class Fleet:
             raise FlyRefusal(412, f"machine {machine.id} is {machine.state}, not stopped; stop it, or add ?force=true")
         self._begin(machine, "destroying", self._remove(machine))
 
-    async def run(self, machine: Machine, command: list[str], seconds: float) -> tuple[int, bytes, bytes]:
-        """Run a command in a started machine. Raises FlyRefusal 408 when it takes longer."""
+    async def run(self, machine: Machine, command: list[str], given: bytes, seconds: float) -> tuple[int, bytes, bytes]:
+        """Run a command, `given` its input, in a started machine. Raises FlyRefusal 408 when it takes longer."""
         if machine.state != "started":
             raise FlyRefusal(412, f"machine {machine.id} is {machine.state}, not started")
         try:
-            return await asyncio.wait_for(asyncio.to_thread(self._engine.run, machine.container, command), seconds)
+            work = asyncio.to_thread(self._engine.run, machine.container, command, given)
+            return await asyncio.wait_for(work, seconds)
         except TimeoutError as error:
             raise FlyRefusal(408, f"the command took longer than {seconds:g} s") from error
 
@@ -246,7 +254,8 @@ class Fleet:
         machine.container = f"cc-{self._store.world.instance}-{machine.id}-{machine.instance_id[-6:].lower()}"
         app = self._store.world.apps[machine.app]
         values = self._store.private.values.get(app.name, {})
-        wanted = await _threaded(container.describe, machine, app, values, self._engine, self._registry_address)
+        describe = functools.partial(container.describe, place=self._store.volume)
+        wanted = await _threaded(describe, machine, app, values, self._engine, self._registry_address)
         await _threaded(self._engine.create, wanted)
         await self._boot(machine)
 
@@ -271,7 +280,7 @@ class Fleet:
         await self._keep_output(machine)
         if machine.state == "stopping":
             ended = await _threaded(self._engine.exit_of, machine.container)
-            self._set(machine, "stopped", "exit", _exit_event(ended.code, ended.oom_killed, asked=True))
+            self._set(machine, "stopped", "exit", _exit_event(ended, asked=True))
 
     async def _again(self, machine: Machine) -> None:
         await self._leave(machine)
@@ -306,6 +315,9 @@ class Fleet:
             await self._keep_output(machine)
             await _threaded(self._engine.remove, machine.container)
         machine.lease = None
+        for volume in self._store.world.volumes.values():
+            if volume.attached_machine_id == machine.id:
+                volume.attached_machine_id = None
         self._set(machine, "destroyed", "destroy")
         gone = [m.id for m in self._store.world.machines_of(machine.app) if m.state == "destroyed"]
         for old in gone[:-DESTROYED_KEPT]:
@@ -321,8 +333,22 @@ class Fleet:
                 return
             self.watch.end(machine)
             await self._keep_output(machine)
-            state = "stopped" if ended.code == 0 else "failed"
-            self._set(machine, state, "exit", _exit_event(ended.code, ended.oom_killed, asked=False))
+            machine.private_ip = ""
+            if restarts.again(machine.config, ended.code, machine.crashes):
+                await self._revive(machine, ended)
+                return
+            self._set(machine, "stopped", "exit", _exit_event(ended, asked=False))
+            if machine.config.get("auto_destroy"):
+                self._begin(machine, "destroying", self._remove(machine))
+
+    async def _revive(self, machine: Machine, ended: Exit) -> None:
+        """Start it again as its restart policy says, after a pause that grows."""
+        told = {**_exit_event(ended, asked=False, restarting=True), "restart_count": machine.crashes}
+        self._set(machine, "restarting", "exit", told)
+        await self.until(lambda: machine.state != "restarting", restarts.pause(machine.crashes))
+        if machine.state == "restarting":
+            machine.crashes += 1
+            await self._boot(machine)
 
     async def _leave(self, machine: Machine) -> None:
         """Out of the edge: the state has changed already; what Caddy has cached must age."""
@@ -383,19 +409,6 @@ class Fleet:
         if machine.state not in SETTLED - {"destroyed"}:
             raise FlyRefusal(412, f"machine {machine.id} is {machine.state}; wait until that is over")
 
-    def _image(self, app: App, body: Json) -> Json:
-        image = container.validate(body.get("config"))
-        if image.repository != app.name:
-            raise FlyRefusal(
-                403, f"app {app.name} may not run the image of {image.repository}; push it to its own repository"
-            )
-        digest, tag = image.digest, image.tag
-        return {"registry": "registry.fly.io", "repository": app.name, "tag": tag, "digest": digest, "labels": {}}
-
-    def _secrets_version(self, app: App, body: Json) -> None:
-        if (body.get("min_secrets_version") or 0) > app.secrets_version:
-            raise FlyRefusal(400, f"min_secrets_version is beyond the app's secrets version {app.secrets_version}")
-
     async def _know_port(self, app: App, machine: Machine) -> None:
         port = machine.internal_port
         if port and port not in app.ports:
@@ -414,8 +427,9 @@ def routable(machine: Machine) -> bool:
     return machine.registered and not machine.cordoned and bool(machine.private_ip) and healthy(machine)
 
 
-def _exit_event(code: int | None, oom_killed: bool, asked: bool) -> Json:
-    return {"exit_event": {"exit_code": code, "oom_killed": oom_killed, "requested_stop": asked}}
+def _exit_event(ended: Exit, asked: bool, restarting: bool = False) -> Json:
+    words = {"exit_code": ended.code, "oom_killed": ended.oom_killed, "requested_stop": asked}
+    return {"exit_event": words | {"restarting": restarting, "exited_at": now_text()}}
 
 
 async def _threaded(work: Callable[..., T], *arguments: object) -> T:
