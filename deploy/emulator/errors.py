@@ -46,7 +46,7 @@ class Refusal(Exception):
 
 
 class FlyRefusal(Refusal):
-    """A refusal of the Machines API; `code` is its status word (`unknown`, `name_taken`, …)."""
+    """A refusal of the Machines API; `code` is its status word (`unknown`, or `name_taken`)."""
 
     def __init__(self, status: int, message: str, code: str = "unknown") -> None:
         super().__init__(status, message)

@@ -70,24 +70,24 @@ class FlyApi:
         """The environment whose token this is. Raises FlyRefusal 401."""
         environment = self._keyring.fly(request.headers.get("authorization", ""))
         if environment is None:
-            raise FlyRefusal(401, "unauthorized: the token is missing or unknown", "unauthorized")
+            raise FlyRefusal(401, "unauthorized: the token is missing or unknown")
         return environment
 
     def app(self, request: Request) -> App:
         """The app of the path. Raises FlyRefusal 401, 403 for another tenant's, 404."""
         speaker, name = self.speaker(request), request.path_params["app"]
         if self._owners.get(name, speaker) != speaker:
-            raise FlyRefusal(403, f"this token may not act on app {name}", "forbidden")
+            raise FlyRefusal(403, f"this token may not act on app {name}")
         if found := self.store.world.apps.get(name):
             return found
-        raise FlyRefusal(404, f"app {name} not found; create it first", "not_found")
+        raise FlyRefusal(404, f"app {name} not found; create it first")
 
     def machine(self, request: Request) -> Machine:
         """The machine of the path. Raises FlyRefusal as `app` does."""
         app = self.app(request)
         found = self.store.world.machines.get(request.path_params["machine"])
         if found is None or found.app != app.name:
-            raise FlyRefusal(404, f"machine {request.path_params['machine']} not found in app {app.name}", "not_found")
+            raise FlyRefusal(404, f"machine {request.path_params['machine']} not found in app {app.name}")
         return found
 
     def mutable(self, request: Request) -> Machine:
@@ -95,7 +95,7 @@ class FlyApi:
         machine = self.machine(request)
         leases.permit(machine, request.headers.get(NONCE_HEADER, ""), time.time())
         if machine.state == "destroyed":
-            raise FlyRefusal(404, f"machine {machine.id} is destroyed", "not_found")
+            raise FlyRefusal(404, f"machine {machine.id} is destroyed")
         return machine
 
     # apps
@@ -117,7 +117,7 @@ class FlyApi:
         if name in self.store.world.apps:
             raise FlyRefusal(422, f"app name {name} is taken", "name_taken")
         if self._owners.get(name) != speaker:
-            raise FlyRefusal(403, f"this token may not create app {name}", "forbidden")
+            raise FlyRefusal(403, f"this token may not create app {name}")
         app = App(name, speaker, body["org_slug"], body.get("network") or "default")
         self.store.world.apps[name] = app
         self.fleet.save()
@@ -239,7 +239,7 @@ class FlyApi:
         if "stopped" in wanted and not version:
             raise FlyRefusal(400, "waiting for stopped needs instance_id: of which version?")
         if version and version not in (known["version"] for known in machine.versions):
-            raise FlyRefusal(404, f"machine {machine.id} never had version {version}", "not_found")
+            raise FlyRefusal(404, f"machine {machine.id} never had version {version}")
         try:
             limit = min(max(float(query.get("timeout") or MAX_WAIT_SECONDS), 0.0), MAX_WAIT_SECONDS)
         except ValueError as error:

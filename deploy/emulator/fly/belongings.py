@@ -52,7 +52,7 @@ class Belongings:
         machine = self._api.machine(request)
         lease = leases.current(machine, time.time())
         if lease is None:
-            raise FlyRefusal(404, f"machine {machine.id} has no lease", "not_found")
+            raise FlyRefusal(404, f"machine {machine.id} has no lease")
         shown = lease_json(lease, machine)
         shown["data"]["nonce"] = ""  # only its holder knows it
         return JSONResponse(shown)
@@ -92,13 +92,13 @@ class Belongings:
         if version and version != machine.instance_id:
             raise FlyRefusal(412, f"machine_version {version} is not the machine's version {machine.instance_id}")
         merged = (machine.metadata if keep else {}) | given
-        machine.config["metadata"] = {key: value for key, value in merged.items() if value is not None}
+        machine.config["metadata"] = {key: value for key, value in merged.items() if value}
         return self._changed(machine)
 
     async def get_key(self, request: Request) -> Response:
         key, metadata = request.path_params["key"], self._api.machine(request).metadata
         if key not in metadata:
-            raise FlyRefusal(404, f"no metadata {key}", "not_found")
+            raise FlyRefusal(404, f"no metadata {key}")
         return JSONResponse({"value": metadata[key]})
 
     async def set_key(self, request: Request) -> Response:
@@ -133,7 +133,7 @@ class Belongings:
     async def get_secret(self, request: Request) -> Response:
         app, name = self._api.app(request), request.path_params["name"]
         if name not in app.secrets:
-            raise FlyRefusal(404, f"no secret {name}", "not_found")
+            raise FlyRefusal(404, f"no secret {name}")
         return JSONResponse({"name": name, **app.secrets[name]})
 
     async def set_secret(self, request: Request) -> Response:
@@ -146,7 +146,7 @@ class Belongings:
     async def delete_secret(self, request: Request) -> Response:
         app, name = self._api.app(request), request.path_params["name"]
         if name not in app.secrets:
-            raise FlyRefusal(404, f"no secret {name}", "not_found")
+            raise FlyRefusal(404, f"no secret {name}")
         version = self._write(app, {name: None})["version"]
         return JSONResponse({"version": version, "Version": version})
 

@@ -77,7 +77,7 @@ class Limited:
             await self._app(scope, receive, send)
             return
         name = action.name if action else ""
-        body = {"error": f"rate limit exceeded: {name}; wait, then send it again", "status": "rate_limited"}
+        body = {"error": f"rate limit exceeded: {name}; wait, then send it again", "status": "unknown"}
         headers = [(b"content-type", b"application/json"), (b"retry-after", str(math.ceil(wait)).encode())]
         await send({"type": "http.response.start", "status": 429, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})

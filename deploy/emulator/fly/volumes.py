@@ -80,7 +80,7 @@ class Volumes:
         app = self._api.app(request)
         found = self._api.store.world.volumes.get(request.path_params["volume"])
         if found is None or found.app != app.name:
-            raise FlyRefusal(404, f"volume {request.path_params['volume']} not found in app {app.name}", "not_found")
+            raise FlyRefusal(404, f"volume {request.path_params['volume']} not found in app {app.name}")
         return found
 
     def _place(self, volume: Volume) -> Path:
