@@ -1,0 +1,95 @@
+"""The provider's own client publishes to the emulator of its API: what holds for it holds for ours."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.deploy.emulator.support import Emulated
+
+PLACE = Path(__file__).with_name("wrangler")
+BIN = Path(sys.executable).parent
+HOST = "staging-frontend.pages.dev"
+
+
+def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of this environment's Node.js, with nothing of the caller's tokens."""
+    usual = {key: value for key, value in os.environ.items() if "TOKEN" not in key and "CLOUDFLARE" not in key}
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command, env={**usual, "PATH": path, **environment}, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def wrangler() -> list[str]:
+    """The client's command, its packages installed as locked (once; git ignores them)."""
+    lock = hashlib.sha256((PLACE / "package-lock.json").read_bytes()).hexdigest()
+    stamp = PLACE / "node_modules" / ".lock-digest"
+    with FileLock(Path(tempfile.gettempdir()) / "codecanvas-wrangler.lock"):
+        if not stamp.exists() or stamp.read_text() != lock:
+            done = run([str(BIN / "npm"), "--prefix", str(PLACE), "ci", "--ignore-scripts"])
+            assert done.returncode == 0, f"npm ci in {PLACE} failed; is the package registry reachable?\n{done.stderr}"
+            stamp.write_text(lock)
+    return [str(BIN / "node"), str(PLACE / "node_modules" / "wrangler" / "bin" / "wrangler.js")]
+
+
+def publish(wrangler: list[str], emulated: Emulated, site: Path, token: str = "") -> subprocess.CompletedProcess[str]:
+    """Publish a directory to staging's project."""
+    tokens = emulated.tokens["staging"]
+    command = [*wrangler, "pages", "deploy", str(site), "--project-name", "staging-frontend", "--branch", "main"]
+    return run(
+        [*command, "--commit-dirty=true", "--commit-hash", "a" * 40],
+        CLOUDFLARE_API_BASE_URL=emulated.running.cloudflare_api,
+        CLOUDFLARE_API_TOKEN=token or tokens["CLOUDFLARE_API_TOKEN"],
+        CLOUDFLARE_ACCOUNT_ID=tokens["CLOUDFLARE_ACCOUNT_ID"],
+        WRANGLER_SEND_METRICS="false",
+        WRANGLER_HIDE_BANNER="true",
+        CI="1",
+        HOME=str(site.parent),
+        XDG_CONFIG_HOME=str(site.parent / "config"),
+    )
+
+
+def test_wrangler_publishes_to_the_emulator(wrangler: list[str], emulated: Emulated, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (site / "assets").mkdir(parents=True)
+    (site / "index.html").write_text("<p>by wrangler</p>")
+    (site / "assets" / "app.js").write_text("// by wrangler\n")
+    (site / "assets" / "ünïcode.txt").write_text("ü")
+    (site / "_headers").write_text("/assets/*\n  X-By: wrangler\n")
+    (site / "_redirects").write_text("/old /assets/app.js 301\n")
+    done = publish(wrangler, emulated, site)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert emulated.edge(HOST, "/").text == "<p>by wrangler</p>"
+    script = emulated.edge(HOST, "/assets/app.js")
+    assert (script.text, script.headers["x-by"]) == ("// by wrangler\n", "wrangler")
+    assert emulated.edge(HOST, "/assets/%C3%BCn%C3%AFcode.txt").text == "ü"
+    assert emulated.edge(HOST, "/old").headers["location"] == "/assets/app.js"
+    with emulated.pages("staging") as pages:
+        project = emulated.account("staging", "staging-frontend")
+        deployment = pages.get(f"{project}/deployments").json()["result"][0]
+    assert deployment["deployment_trigger"]["metadata"]["commit_hash"] == "a" * 40
+    assert deployment["environment"] == "production"
+
+    (site / "index.html").write_text("<p>again</p>")
+    again = publish(wrangler, emulated, site)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Uploaded 1 files" in again.stdout  # what is there already is not sent again
+    assert emulated.edge(HOST, "/").text == "<p>again</p>"
+
+
+def test_wrangler_is_refused_with_a_wrong_token(wrangler: list[str], emulated: Emulated, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("x")
+    refused = publish(wrangler, emulated, site, token="wrong")
+    assert refused.returncode != 0
+    assert "Authentication error" in refused.stdout + refused.stderr
