@@ -220,6 +220,8 @@ def test_freezing_wrongly(run: Run, root: Path, options: dict[str, Any], says: s
 def test_a_freeze_lasts_from_its_beginning() -> None:
     made = new_freeze("2026-03-02T08:00Z", "3d", "fair", "me", NOW)
     assert (made.start, made.until) == (datetime(2026, 3, 2, 8, tzinfo=UTC), datetime(2026, 3, 5, 8, tzinfo=UTC))
+    with pytest.raises(UsageError, match="not after now"):
+        new_freeze("2026-02-01T08:00Z", "2026-02-02T08:00Z", "", "me", NOW)
     with pytest.raises(UsageError, match="not after its beginning"):
         new_freeze("2026-03-02T08:00Z", "2026-03-02T07:00Z", "", "me", NOW)
 

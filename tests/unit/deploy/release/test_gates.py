@@ -215,6 +215,12 @@ def test_without_evidence_no_checklist_is_complete(evidence: Evidence | None, re
     }
 
 
+def test_evidence_filed_under_a_commit_that_it_does_not_name_proves_nothing() -> None:
+    other = json.dumps(replace(FRESH, commit_sha="b" * 40).to_json()).encode()
+    staging = Snapshot("c" * 40, {**snapshot(INFO).files, f"evidence/{SHA}.json": other})
+    assert "no suite has run" in refused(staging=staging)["evidence"].reason
+
+
 def test_evidence_counts_to_the_end_of_its_days() -> None:
     assert refused(staging=snapshot(INFO, evidence=replace(FRESH, at=NOW - timedelta(days=7)))) == {}
 
@@ -266,6 +272,10 @@ def test_a_hotfix_passes_a_freeze_loudly_and_is_noted() -> None:
     assert passes(replace(PROVEN, **frozen)) == (
         "freeze passed with --hotfix (data loss), frozen for: incident (by bob)",
     )
+
+
+def test_without_a_reason_nothing_is_passed() -> None:
+    assert passes(replace(PROVEN, production=production(APPROVED, FROZEN, REJECTED))) == ()
 
 
 def test_a_hotfix_passes_nothing_but_the_freeze() -> None:
