@@ -13,8 +13,9 @@ from docker.errors import ImageNotFound
 from filelock import FileLock
 
 from deploy import workstation
+from deploy.emulator.faults import FaultClient
 from deploy.workstation.base_image import ensure_base
-from tests.deploy.emulator.support import CONTEXT, IMAGE, Emulated, context, emulator, machine_config
+from tests.deploy.emulator.support import CONTEXT, IMAGE, TENANTS, Emulated, context, emulator, machine_config
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +44,22 @@ def image(engine: docker.DockerClient) -> str:
     return IMAGE
 
 
-@pytest.fixture(scope="module")
-def emulated(
+@pytest.fixture(scope="session")
+def shared(
     docker_host: str, engine: docker.DockerClient, image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Emulated]:
-    """One emulator for a module's tests."""
+    """One emulator for all tests that need none of their own."""
     with emulator(tmp_path_factory.mktemp("emulator"), docker_host, engine) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def emulated(shared: Emulated) -> Iterator[Emulated]:
+    """The shared emulator, without machines or faults of the module before."""
+    yield shared
+    FaultClient(shared.state).clear()
+    for tenant in TENANTS:
+        shared.clear(tenant.environment)
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,23 @@ def test_requests_go_to_all_healthy_machines_and_to_no_other(
     assert until(lambda: seen() == {machines["staging"]})
 
 
+def test_a_request_that_names_a_machine_goes_to_it_or_nowhere(
+    emulated: Emulated, machines: dict[str, str], staging: dict[str, Any]
+) -> None:
+    second = emulated.serving("staging", staging)["id"]
+
+    def named(machine: str) -> httpx.Response:
+        return emulated.edge(STAGING, "/cgi-bin/who", headers={"Fly-Force-Instance-Id": machine})
+
+    for machine in (machines["staging"], second):
+        assert until(lambda machine=machine: named(machine).status_code == 200)  # type: ignore[misc]
+        assert {named(machine).json()["machine"] for _ in range(4)} == {machine}
+    assert named(machines["production"]).status_code == 503
+    with emulated.fly("staging") as fly:
+        fly.delete(f"/apps/runner-staging/machines/{second}?force=true")
+    assert until(lambda: named(second).status_code == 503)
+
+
 def test_no_request_is_lost_while_machines_are_replaced(
     emulated: Emulated, machines: dict[str, str], staging: dict[str, Any]
 ) -> None:

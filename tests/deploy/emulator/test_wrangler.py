@@ -19,13 +19,12 @@ BIN = Path(sys.executable).parent
 HOST = "staging-frontend.pages.dev"
 
 
-def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program of this environment's Node.js, with nothing of the caller's tokens."""
+def run(command: list[str], place: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of this environment's Node.js in a directory, with nothing of the caller's tokens."""
     usual = {key: value for key, value in os.environ.items() if "TOKEN" not in key and "CLOUDFLARE" not in key}
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        command, env={**usual, "PATH": path, **environment}, capture_output=True, text=True, timeout=240, check=False
-    )
+    every = {**usual, "PATH": path, **environment}
+    return subprocess.run(command, cwd=place, env=every, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +34,7 @@ def wrangler() -> list[str]:
     stamp = PLACE / "node_modules" / ".lock-digest"
     with FileLock(Path(tempfile.gettempdir()) / "codecanvas-wrangler.lock"):
         if not stamp.exists() or stamp.read_text() != lock:
-            done = run([str(BIN / "npm"), "--prefix", str(PLACE), "ci", "--ignore-scripts"])
+            done = run([str(BIN / "npm"), "ci", "--ignore-scripts"], PLACE)
             assert done.returncode == 0, f"npm ci in {PLACE} failed; is the package registry reachable?\n{done.stderr}"
             stamp.write_text(lock)
     return [str(BIN / "node"), str(PLACE / "node_modules" / "wrangler" / "bin" / "wrangler.js")]
@@ -47,6 +46,7 @@ def publish(wrangler: list[str], emulated: Emulated, site: Path, token: str = ""
     command = [*wrangler, "pages", "deploy", str(site), "--project-name", "staging-frontend", "--branch", "main"]
     return run(
         [*command, "--commit-dirty=true", "--commit-hash", "a" * 40],
+        site.parent,
         CLOUDFLARE_API_BASE_URL=emulated.running.cloudflare_api,
         CLOUDFLARE_API_TOKEN=token or tokens["CLOUDFLARE_API_TOKEN"],
         CLOUDFLARE_ACCOUNT_ID=tokens["CLOUDFLARE_ACCOUNT_ID"],
