@@ -186,7 +186,7 @@ def _restart(reader: _Reader, tables: Any) -> dict[str, Any]:
     if policy not in ("no", "never", "always", "on-failure", "on-fail"):
         raise reader.refuse("policy", f"unknown policy {policy!r}; use always, on-failure or never")
     return {
-        "policy": {"on-failure": "on-fail", "never": "no"}.get(policy, policy),
+        "policy": {"on-fail": "on-failure", "never": "no"}.get(policy, policy),
         "max_retries": reader.get(restart, "retries", int, 3),
     }
 

@@ -21,6 +21,7 @@ import pytest
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.fly.volumes import Volumes
+from deploy.platforms.fly.toml import read_fly_toml
 from tests.deploy.emulator.support import Emulated, until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,8 +56,12 @@ class Description:
             assert body["status"] == "success"
             body = body["data"]
         if schema:
-            whole = {**schema, "components": self._components}
-            jsonschema.validate(body, whole, cls=jsonschema.Draft4Validator)
+            self.agree(body, schema)
+
+    def agree(self, value: Any, schema: dict[str, Any]) -> None:
+        """Assert that the value is what the schema, which may refer to components, describes."""
+        whole = {**schema, "components": self._components}
+        jsonschema.validate(value, whole, cls=jsonschema.Draft4Validator)
 
 
 def _set(value: Any) -> Any:
@@ -179,6 +184,12 @@ def test_volumes(call: Caller) -> None:
     call("DELETE", f"{APP}/volumes/{{volume_id}}")
     call("GET", f"{APP}/volumes/{{volume_id}}", 404)
     call("POST", f"{APP}/volumes", 400, json={"name": "?"})
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_what_fly_toml_becomes_is_a_machine_configuration(description: Description, environment: str) -> None:
+    config = read_fly_toml(ROOT / "deploy" / f"fly.{environment}.toml").machine
+    description.agree(config, {"$ref": "#/components/schemas/fly.MachineConfig"})
 
 
 def test_leaving(call: Caller) -> None:
