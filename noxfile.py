@@ -79,7 +79,17 @@ def frontend(session: nox.Session) -> None:
 def deploy(session: nox.Session) -> None:
     """The pipeline against the emulator: a real Docker engine, registry, edge and git remote."""
     session.run("python", "-m", "deploy.workstation", "engine", "base", "caddy", "docker-registry", silent=True)
+    session.run("python", "-m", "pytest", "tests/simulation", "-n", "2", "-q")
     session.run("python", "-m", "pytest", "tests/deploy", "-q", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def simulate(session: nox.Session) -> None:
+    """The release engine in 10,000 random schedules of faults, kills, clocks and rival deployers; about ten minutes."""
+    env = {"CODECANVAS_SCHEDULES": "10000"}
+    session.run(
+        "python", "-m", "pytest", "tests/simulation", "-n", "2", "-o", "timeout=3600", *session.posargs, env=env
+    )
 
 
 @nox.session(venv_backend="none")

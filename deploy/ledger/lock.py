@@ -110,8 +110,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since some moment."""
-        return time.monotonic()
+        """Seconds since some moment, those in which the machine was suspended included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Sleep."""
@@ -155,23 +155,22 @@ class Holding:
 
     def take(self) -> None:
         """Take the lock, or raise LockHeld saying who has it. Waits only for what may be a dead holder's."""
-        seen: bytes | None = None
+        watched: bytes | None = None
         since = self._clock.monotonic()
         while True:
             snapshot = self._ledger.snapshot()
             file = snapshot.files.get(PLACE)
             held = lock_from(snapshot.read(PLACE)) if file is not None else None
-            if file != seen:
-                if seen is not None and held is not None:
-                    raise self._refusal(held)  # it was renewed while we watched: its holder lives
-                seen, since = file, self._clock.monotonic()
-            watched = self._clock.monotonic() - since
-            if held is None or known_dead(held.process) or watched >= WATCH_SECONDS:
+            patient = watched is not None and self._clock.monotonic() - since >= WATCH_SECONDS
+            if held is None or known_dead(held.process) or (file == watched and patient):
                 if self._swap_from(file):
                     return
                 continue
-            if 0 < (held.expires - self._clock.now()).total_seconds() <= LOCK_SECONDS:
-                raise self._refusal(held)
+            if file != watched:
+                in_force = 0 < (held.expires - self._clock.now()).total_seconds() <= LOCK_SECONDS
+                if in_force or watched is not None:  # or renewed while we watched: its holder lives
+                    raise self._refusal(held)
+                watched, since = file, self._clock.monotonic()
             self._clock.sleep(POLL_SECONDS)
 
     def keep(self) -> None:
@@ -187,6 +186,17 @@ class Holding:
             except LedgerError as failed:
                 if age > LOCK_SECONDS - STALE_MARGIN:
                     raise LockLost(f"the lock of {self._ledger.environment} could not be renewed: {failed}") from failed
+
+    def fresh(self) -> None:
+        """Raise LockLost when the lease may have ended, without asking anybody: called before each change elsewhere.
+
+        Whoever was frozen (a laptop's lid, a paused process) and wakes up finds out here, and changes nothing more.
+        """
+        if self._clock.monotonic() - self._renewed > LOCK_SECONDS - STALE_MARGIN:
+            raise LockLost(
+                f"the lock of {self._ledger.environment} was not renewed for {LOCK_SECONDS - STALE_MARGIN:.0f} s: this "
+                f"process stood still. See `invoke status`, then `invoke resume --env {self._ledger.environment}`"
+            )
 
     def guard(self, snapshot: Readable) -> None:
         """Raise LockLost unless this snapshot's lock is ours: what the same swap writes is then its holder's word."""

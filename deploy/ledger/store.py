@@ -200,7 +200,7 @@ class Ledger:
             done = self._run("push", "--quiet", "--no-verify", lease, self.remote, f"{new}:{self.branch}")
         else:
             done = self._run("update-ref", self.branch, new, old or NOTHING)
-        if done.returncode:
+        if done.returncode and not self._arrived(new):
             said = done.stderr.decode(errors="replace")
             if any(
                 word in said
@@ -210,6 +210,13 @@ class Ledger:
             raise LedgerError(
                 f"the ledger could not be written: {said.strip()}; check that you may push to {self.branch}"
             )
+
+    def _arrived(self, new: str) -> bool:
+        """Whether a push that was answered by an error has taken effect all the same."""
+        if not self.remote:
+            return False
+        listed = self._run("ls-remote", "--quiet", self.remote, self.branch)
+        return listed.returncode == 0 and listed.stdout.decode().partition("\t")[0].strip() == new
 
     def _cat(self, objects: list[str]) -> dict[str, bytes]:
         output = self._run("cat-file", "--batch", data="".join(f"{o}\n" for o in objects).encode()).stdout

@@ -18,6 +18,7 @@ from deploy.platforms.errors import BY_STATUS, Malformed, PlatformError, Unreach
 from deploy.secrets import Secret
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+READING = frozenset({"GET", "HEAD"})
 PASSING = frozenset({502, 503, 504})
 
 
@@ -54,6 +55,8 @@ class Sender:
         self._request_id_header = request_id_header
         self._patience = patience
         timeout = httpx.Timeout(30, read=75)  # the longest documented wait is 60 s
+        self.guard: Callable[[], None] = lambda: None
+        """Called before each request that may change something; raises when its sender may not act any more."""
         self._client = httpx.Client(timeout=timeout, transport=transport, follow_redirects=False)
 
     def close(self) -> None:
@@ -84,6 +87,8 @@ class Sender:
         clean = {key: value for key, value in (params or {}).items() if value is not None}
 
         def once() -> httpx.Response:
+            if method not in READING:
+                self.guard()
             sent = dict(headers or {})
             if value := self._authorize():
                 sent.setdefault("Authorization", value)

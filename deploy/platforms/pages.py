@@ -59,11 +59,11 @@ class PagesClient:
         self.project = project
         self._path = f"/accounts/{account.reveal()}/pages/projects/{project}"
         header = "cf-ray"
-        self._sender = Sender(base_url, bearer(token), request_id_header=header, patience=patience, transport=transport)
+        self.sender = Sender(base_url, bearer(token), request_id_header=header, patience=patience, transport=transport)
 
     def close(self) -> None:
         """Close the connections."""
-        self._sender.close()
+        self.sender.close()
 
     def publish(
         self, files: Mapping[str, bytes], *, branch: str, sha: str, message: str, timeout: float = 120
@@ -87,19 +87,19 @@ class PagesClient:
         ]
         form += [(name, (name, content)) for name, content in files.items() if name in SPECIAL]
         asked = f"publish {len(files)} files to {self.project}"
-        created = self._result(self._sender.send("POST", f"{self._path}/deployments", asked=asked, files=form), asked)
+        created = self._result(self.sender.send("POST", f"{self._path}/deployments", asked=asked, files=form), asked)
         return self._settled(created["id"], timeout)
 
     def deployments(self, environment: str = "production") -> list[PagesDeployment]:
         """The project's deployments, newest first."""
         asked = f"list deployments of {self.project}"
-        response = self._sender.send("GET", f"{self._path}/deployments", params={"env": environment}, asked=asked)
+        response = self.sender.send("GET", f"{self._path}/deployments", params={"env": environment}, asked=asked)
         return [_deployment(item) for item in self._result(response, asked)]
 
     def current(self) -> PagesDeployment | None:
         """What the project's own address serves now; None before the first publication."""
         asked = f"look at {self.project}"
-        project = self._result(self._sender.send("GET", self._path, asked=asked), asked)
+        project = self._result(self.sender.send("GET", self._path, asked=asked), asked)
         item = project.get("canonical_deployment")
         return _deployment(item) if item else None
 
@@ -108,7 +108,7 @@ class PagesClient:
         asked = f"go back to deployment {deployment.id} of {self.project}"
         path = f"{self._path}/deployments/{deployment.id}/rollback"
         refusals = frozenset({400, 404, 405, 409})
-        answer = self._sender.send("POST", path, asked=asked, idempotent=True, accept=refusals)
+        answer = self.sender.send("POST", path, asked=asked, idempotent=True, accept=refusals)
         if answer.status_code in refusals:
             return False
         current = self.current()
@@ -121,7 +121,7 @@ class PagesClient:
         wanted = sorted(set(hashes.values()))
         missing = set(
             self._result(
-                self._sender.send(
+                self.sender.send(
                     "POST",
                     "/pages/assets/check-missing",
                     json={"hashes": wanted},
@@ -135,13 +135,13 @@ class PagesClient:
         by_hash = {digest: name for name, digest in hashes.items() if digest in missing}
 
         def send(bucket: list[dict[str, Any]]) -> None:  # an asset is named by its contents: sending twice does no harm
-            self._sender.send(
+            self.sender.send(
                 "POST", "/pages/assets/upload", json=bucket, headers=headers, asked=asked, idempotent=True
             )
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(send, _buckets({digest: (name, assets[name]) for digest, name in by_hash.items()})))
-        self._sender.send(
+        self.sender.send(
             "POST",
             "/pages/assets/upsert-hashes",
             json={"hashes": wanted},
@@ -152,14 +152,14 @@ class PagesClient:
 
     def _upload_token(self) -> str:
         asked = f"begin an upload to {self.project}"
-        result = self._result(self._sender.send("GET", f"{self._path}/upload-token", asked=asked), asked)
+        result = self._result(self.sender.send("GET", f"{self._path}/upload-token", asked=asked), asked)
         return str(result["jwt"])
 
     def _settled(self, deployment: str, timeout: float) -> PagesDeployment:
         asked = f"see deployment {deployment} of {self.project} served"
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            item = self._result(self._sender.send("GET", f"{self._path}/deployments/{deployment}", asked=asked), asked)
+            item = self._result(self.sender.send("GET", f"{self._path}/deployments/{deployment}", asked=asked), asked)
             stage = item.get("latest_stage") or {}
             if stage.get("status") == "failure":
                 raise PlatformError(asked, 200, f"stage {stage.get('name')} failed")

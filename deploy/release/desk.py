@@ -100,6 +100,7 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[
         stack.enter_context(holding.renewing())
         fly, pages = stack.enter_context(target.fly()), stack.enter_context(target.pages())
         registry = stack.enter_context(target.registry())
+        fly.sender.guard = pages.sender.guard = holding.fresh
         file = stack.enter_context(kept_in(logs))
         bus = Bus(told_to(teller), logged_to(file))
         book = Book(target.ledger, holding, consequences_for(target))

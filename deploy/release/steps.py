@@ -111,7 +111,7 @@ class Drain(Step):
 
     @property
     def text(self) -> str:
-        return f"drain {_many(self.machines)}"
+        return f"let {_many(self.machines, self.machines[0], 'machines')} finish"
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def rollback(target: Target, sha: str | None, teller: Teller, logs: Path, *, sui
     with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", teller, logs) as desk:
         _settle(desk)
         snapshot = desk.snapshot()
-        back = _earlier(target, snapshot, sha)
+        back = earlier(target.name, snapshot, sha)
         config = snapshot.config(back.config)
         if config is None:
             raise UsageError(
@@ -193,11 +193,11 @@ def _settle(desk: Desk) -> DeploymentInfo | None:
         return None
 
 
-def _earlier(target: Target, snapshot: Snapshot, sha: str | None) -> DeploymentInfo:
+def earlier(environment: str, snapshot: Snapshot, sha: str | None) -> DeploymentInfo:
     """The release to go back to; raises UsageError when there is none."""
     serving = snapshot.current()
     if serving is None:
-        raise UsageError(f"{target.name} has no release yet; deploy one first")
+        raise UsageError(f"{environment} has no release yet; deploy one first")
     gone = {event.id for event in snapshot.events() if event.status is Status.ROLLED_BACK}
     earlier = [
         event
@@ -209,7 +209,7 @@ def _earlier(target: Target, snapshot: Snapshot, sha: str | None) -> DeploymentI
     ]
     if not earlier:
         wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
-        raise UsageError(f"{target.name} has {wanted}; see `invoke history --env {target.name}`")
+        raise UsageError(f"{environment} has {wanted}; see `invoke history --env {environment}`")
     return earlier[-1]
 
 

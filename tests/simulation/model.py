@@ -1,0 +1,296 @@
+"""A model of what the engine works on: platform, ledger and time, with faults that can be armed. A simulation, no more.
+
+Every call to the platform or the ledger passes a few *strike points*: before it takes effect, in its middle where the
+real one has a middle, and after. At each of them an armed fault may strike: an error, or the death of the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from deploy.errors import LedgerError, ReleaseFault
+from deploy.ledger import DeploymentInfo, Intent, Snapshot
+from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, Unreachable
+from deploy.release.world import Seen
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BOOT_SECONDS = 2.0
+
+
+class Killed(BaseException):
+    """SIGKILL: the caller is no more, whatever it was doing."""
+
+
+class Timeline:
+    """The one time that passes for all; `asleep` is what others do meanwhile."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+        self.asleep: Callable[[], None] = lambda: None
+        self._nested = False
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += seconds
+        if not self._nested:
+            self._nested = True
+            try:
+                self.asleep()
+            finally:
+                self._nested = False
+
+
+class SkewedClock:
+    """One deployer's clock: the wall's hands may be wrong, and jump; what passes, passes for all."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self.skew = 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self._timeline.passed + self.skew)
+
+    def monotonic(self) -> float:
+        return self._timeline.passed
+
+    def sleep(self, seconds: float) -> None:
+        self._timeline.sleep(seconds)
+
+
+@dataclass(eq=False)
+class Fault:
+    """Strikes at the `countdown`-th strike point from now, of the deployer `victim` (None: of whoever comes)."""
+
+    kind: str
+    countdown: int
+    victim: int | None
+
+
+@dataclass
+class Chaos:
+    """The armed faults. `actor` is the deployer at work; `stall` is what happens while it stands still for long."""
+
+    armed: list[Fault] = field(default_factory=list)
+    actor: int = -1
+    stall: Callable[[], None] = lambda: None
+
+    def strike(self, place: str, kinds: frozenset[str]) -> None:
+        """A strike point: raise what is due here; a fault of another kind waits for a place that has it."""
+        for fault in list(self.armed):
+            if fault not in self.armed or fault.victim not in (None, self.actor):
+                continue
+            fault.countdown -= 1
+            if fault.countdown <= 0 and fault.kind in kinds | {"kill"}:
+                self.armed.remove(fault)
+                if fault.kind != "stall":
+                    raise _error(fault.kind, place)
+                self.stall()
+
+    def stale(self) -> bool:
+        """Whether the next list is an old one."""
+        for fault in self.armed:
+            if fault.kind == "stale" and fault.victim in (None, self.actor):
+                self.armed.remove(fault)
+                return True
+        return False
+
+
+PLATFORM_FAULTS = frozenset({"unreachable", "rate", "server", "conflict"})
+LEDGER_FAULTS = frozenset({"ledger"})
+STALLS = frozenset({"stall"})
+FAULTS = ("kill", "stall", "unreachable", "rate", "server", "conflict", "ledger", "stale")
+
+
+def _error(kind: str, place: str) -> BaseException:
+    errors: dict[str, BaseException] = {
+        "kill": Killed(place),
+        "unreachable": Unreachable(place, 0, "no answer"),
+        "rate": RateLimited(place, 429, "slower"),
+        "server": PlatformError(place, 502, "bad gateway"),
+        "conflict": Conflict(place, 409, "leased"),
+        "ledger": LedgerError(f"{place}: the remote is gone"),
+    }
+    return errors[kind]
+
+
+class ModelLedger:
+    """The ledger: compare-and-swap is a matter of course here, a lost answer is not."""
+
+    environment = "production"
+
+    def __init__(self, chaos: Chaos) -> None:
+        self.files: dict[str, bytes] = {}
+        self.written: list[str] = []
+        self._chaos = chaos
+
+    def snapshot(self) -> Snapshot:
+        self._chaos.strike("read the ledger", LEDGER_FAULTS | STALLS)
+        return Snapshot(str(len(self.written)), dict(self.files))
+
+    def write(self, message: str, change: Callable[[Any], dict[str, bytes | None]]) -> None:
+        self._chaos.strike("write the ledger", LEDGER_FAULTS | STALLS)
+        changes = change(Snapshot(str(len(self.written)), dict(self.files)))
+        for path, content in changes.items():
+            if path.startswith("events/") and path in self.files:
+                raise AssertionError(f"{path} was written twice: the ledger is append-only")
+            if content is None:
+                self.files.pop(path, None)
+            else:
+                self.files[path] = content
+        if changes:
+            self.written.append(message)
+        self._chaos.strike("written to the ledger", LEDGER_FAULTS)
+
+
+@dataclass
+class ModelMachine:
+    """A machine. `traffic` is the truth, `noted` what its metadata says."""
+
+    id: str
+    launch: str
+    number: int
+    digest: str
+    behaviour: str
+    state: str = "started"
+    since: float = 0.0
+    traffic: bool = False
+    noted: bool = False
+
+
+class ModelPlatform:
+    """Machines and page. A release behaves as its version says: good, unhealthy, crash, wrong-digest."""
+
+    def __init__(self, timeline: Timeline, chaos: Chaos) -> None:
+        self.all: dict[str, ModelMachine] = {}
+        self.published = ""
+        self.spontaneous = 0
+        self.guard: Callable[[], None] = lambda: None
+        """As the real client's: whoever stood still changes nothing. A request under way is not frozen here."""
+        self._timeline, self._chaos = timeline, chaos
+        self._old: list[Seen] = []
+        self._made = 0
+
+    # what the engine calls
+
+    def machines(self) -> list[Seen]:
+        self._chaos.strike("list machines", PLATFORM_FAULTS | STALLS)
+        if self._chaos.stale():
+            return self._old
+        self._old = [self._seen(machine) for machine in self.all.values()]
+        return list(self._old)
+
+    def look(self, machine: str) -> Seen | None:
+        self._chaos.strike("look at a machine", PLATFORM_FAULTS | STALLS)
+        found = self.all.get(machine)
+        return self._seen(found) if found else None
+
+    def create(self, release: DeploymentInfo, config: dict[str, Any], number: int) -> str:
+        self._chaos.strike("create a machine", PLATFORM_FAULTS | STALLS)
+        self.guard()
+        for machine in self.all.values():
+            if (machine.launch, machine.number) == (release.launch, number):
+                return machine.id
+        self._made += 1
+        behaviour = release.version.partition("+")[0]
+        digest = "sha256:other" if behaviour == "wrong-digest" else release.image
+        made = ModelMachine(f"m{self._made}", release.launch, number, digest, behaviour, since=self._timeline.passed)
+        self.all[made.id] = made
+        self._chaos.strike("created a machine", PLATFORM_FAULTS)
+        return made.id
+
+    def start(self, machine: str) -> None:
+        def work(found: ModelMachine) -> None:
+            if found.state == "stopped":
+                found.state, found.since = "started", self._timeline.passed
+
+        self._change("start", machine, work)
+
+    def admit(self, machine: str) -> None:
+        self._change("uncordon", machine, lambda found: setattr(found, "traffic", True))
+        self._change("note traffic of", machine, lambda found: setattr(found, "noted", True))
+
+    def withdraw(self, machine: str) -> None:
+        self._change("cordon", machine, lambda found: setattr(found, "traffic", False))
+        self._change("note no traffic of", machine, lambda found: setattr(found, "noted", False))
+
+    def stop(self, machine: str) -> None:
+        self._change("stop", machine, lambda found: setattr(found, "state", "stopped"))
+
+    def destroy(self, machine: str) -> None:
+        self._chaos.strike("destroy a machine", PLATFORM_FAULTS | STALLS)
+        self.guard()
+        self.all.pop(machine, None)
+        self._chaos.strike("destroyed a machine", PLATFORM_FAULTS)
+
+    def page(self) -> str:
+        self._chaos.strike("look at the page", PLATFORM_FAULTS | STALLS)
+        return self.published
+
+    def publish(self, release: DeploymentInfo) -> None:
+        self._chaos.strike("publish", PLATFORM_FAULTS | STALLS)
+        self.guard()
+        self.published = release.frontend
+        self._chaos.strike("published", PLATFORM_FAULTS)
+
+    # what the world does
+
+    def die(self, which: int) -> None:
+        """A machine ends by itself."""
+        running = [machine for machine in self.all.values() if machine.state == "started"]
+        if running:
+            running[which % len(running)].state = "failed"
+            self.spontaneous += 1
+
+    def serving(self) -> list[ModelMachine]:
+        """Machines that answer requests now."""
+        return [machine for machine in self.all.values() if machine.traffic and self._healthy(machine)]
+
+    def _healthy(self, machine: ModelMachine) -> bool:
+        up = machine.state == "started" and machine.behaviour not in ("unhealthy", "crash")
+        return up and self._timeline.passed - machine.since >= BOOT_SECONDS
+
+    def _seen(self, machine: ModelMachine) -> Seen:
+        if machine.behaviour == "crash" and self._timeline.passed - machine.since >= 1:
+            machine.state = "failed"
+        return Seen(
+            id=machine.id,
+            launch=machine.launch,
+            number=machine.number,
+            state=machine.state,
+            healthy=self._healthy(machine),
+            digest=machine.digest,
+            traffic=machine.noted,
+        )
+
+    def _change(self, verb: str, machine: str, work: Callable[[ModelMachine], None]) -> None:
+        self._chaos.strike(f"{verb} a machine", PLATFORM_FAULTS | STALLS)
+        self.guard()
+        found = self.all.get(machine)
+        if found is None:
+            raise NotFound(f"{verb} machine {machine}", 404, "no such machine")
+        work(found)
+        self._chaos.strike(f"{verb} a machine: done", PLATFORM_FAULTS)
+
+
+class ModelChecks:
+    """A verdict and a suite that find what the release's version says."""
+
+    def __init__(self, timeline: Timeline, chaos: Chaos) -> None:
+        self._timeline, self._chaos = timeline, chaos
+
+    def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        self._ask(intent, "bad-canary")
+        return "as good as before"
+
+    def smoke(self, intent: Intent) -> str:
+        self._ask(intent, "bad-smoke")
+        return "passed"
+
+    def _ask(self, intent: Intent, bad: str) -> None:
+        self._chaos.strike("ask", STALLS)
+        self._timeline.sleep(3)
+        if intent.wanted.version.startswith(bad):
+            raise ReleaseFault(f"{bad}: found what it was made to find")
+        self._chaos.strike("answered", STALLS)

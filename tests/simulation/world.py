@@ -1,0 +1,180 @@
+"""A simulation: what can be done in it, and the invariants."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from deploy.ledger import Snapshot, Status
+from deploy.ledger.lock import PLACE
+from deploy.policy import Strategy
+from tests.simulation.deployer import COUNT, Deployer, Scene
+from tests.simulation.model import Fault
+
+
+class Simulation:
+    """Two deployers, one production."""
+
+    def __init__(self) -> None:
+        self.scene = Scene()
+        self.deployers = [Deployer(number, self.scene) for number in range(2)]
+        self.scene.timeline.asleep = self._others_renew
+        self.scene.chaos.stall = self._stall
+        self.schedule: list[list[Any]] = []
+        self.deaths = 0
+        self.reached = 0
+        """The most machines that ever served at once, while none has died by itself."""
+
+    @classmethod
+    def run(cls, schedule: Sequence[Sequence[Any]]) -> Simulation:
+        """Do all of a schedule, with every check."""
+        simulation = cls()
+        for action in schedule:
+            simulation.do(*action)
+            simulation.check_always()
+        simulation.settle()
+        simulation.check_settled()
+        return simulation
+
+    def do(self, name: str, *arguments: Any) -> None:
+        """One action."""
+        self.schedule.append([name, *arguments])
+        getattr(self, f"_{name}")(*arguments)
+
+    def _promote(self, who: int, behaviour: str, strategy: str) -> None:
+        deployer = self.deployers[who]
+        if deployer.idle:
+            release = self.scene.release(behaviour, deployer.clock.now())
+            deployer.begin("promote", release, Strategy(strategy))
+
+    def _rollback(self, who: int) -> None:
+        if self.deployers[who].idle:
+            self.deployers[who].begin("rollback", None)
+
+    def _resume(self, who: int) -> None:
+        if self.deployers[who].idle:
+            self.deployers[who].begin("resume", None)
+
+    def _turn(self, who: int, turns: int) -> None:
+        for _ in range(turns):
+            self.deployers[who].turn()
+            self.check_always()
+
+    def _arm(self, kind: str, countdown: int, who: int | None) -> None:
+        if len(self.scene.chaos.armed) < 6:
+            self.scene.chaos.armed.append(Fault(kind, countdown, who))
+
+    def _wait(self, seconds: float) -> None:
+        for _ in range(int(seconds)):
+            self.scene.timeline.sleep(1)
+
+    def _skew(self, who: int, seconds: float) -> None:
+        self.deployers[who].clock.skew = seconds
+
+    def _die(self, which: int) -> None:
+        if self.deaths < 2:
+            self.deaths += 1
+            self.scene.platform.die(which)
+
+    def _interrupt(self, who: int) -> None:
+        self.deployers[who].interrupted = not self.deployers[who].idle
+
+    def _pause(self, who: int, paused: bool) -> None:
+        self.deployers[who].paused = paused
+
+    def _others_renew(self) -> None:
+        for deployer in self.deployers:
+            deployer.renew()
+
+    def _stall(self) -> None:
+        """Whoever works now is frozen for longer than its lock holds, while the other goes on with what it finds."""
+        frozen = self.deployers[self.scene.chaos.actor % len(self.deployers)]
+        before, frozen.paused = frozen.paused, True
+        self._wait(45)
+        for other in self.deployers[:2]:
+            if other is not frozen and other.idle:
+                other.begin("resume", None)
+                for _ in range(60):
+                    other.turn()
+        frozen.paused = before
+
+    # what must hold
+
+    def snapshot(self) -> Snapshot:
+        """The ledger, past all faults."""
+        return Snapshot("c", dict(self.scene.ledger.files))
+
+    def check_always(self) -> None:
+        """At every moment: capacity, proven digests, an append-only ledger."""
+        platform = self.scene.platform
+        serving = platform.serving()
+        if self.snapshot().current() is not None:
+            self.reached = max(self.reached, min(COUNT, len(serving)))
+        assert len(serving) >= self.reached - platform.spontaneous, "capacity was lowered by a deployer"
+        for machine in platform.all.values():
+            if machine.traffic:
+                assert machine.digest != "sha256:other", "a machine with another digest was let into traffic"
+                assert machine.behaviour != "crash", "a machine that never came up was let into traffic"
+        for pages in Counter(self._outcomes()).values():
+            assert pages == 1, "an outcome was recorded twice"
+
+    def _outcomes(self) -> list[tuple[str, str]]:
+        return [(event.id, event.status.value) for event in self.snapshot().events()]
+
+    def settle(self) -> None:
+        """No more faults: all deployers die, time passes, and one more runs resume."""
+        chaos = self.scene.chaos
+        chaos.armed.clear()
+        for deployer in self.deployers:
+            deployer._vanish()
+        before = self.scene.timeline.passed
+        last = Deployer(9, self.scene)
+        self.deployers.append(last)
+        while not self._takes(last):
+            self.scene.timeline.sleep(1)
+            assert self.scene.timeline.passed - before <= 30, f"blocked for longer than 30 s: {last.said[-1:]}"
+        for _ in range(300):
+            if last.idle:
+                break
+            last.turn()
+        assert last.idle, "it never came to an end"
+        assert not last.said or "locked by" in last.said[-1], last.said[-1]
+
+    def _takes(self, deployer: Deployer) -> bool:
+        """Whether it can take the lock now."""
+        deployer.begin("resume", None)
+        return not deployer.idle
+
+    def check_settled(self) -> None:
+        """Afterwards: one whole release serves, as the ledger says, and nothing is left of others."""
+        snapshot, platform = self.snapshot(), self.scene.platform
+        assert snapshot.intent() is None
+        assert PLACE not in self.scene.ledger.files, "the lock was not given back"
+        events = snapshot.events()
+        pending = {event.id for event in events if event.status is Status.PENDING}
+        ended = {event.id for event in events if event.status is not Status.PENDING}
+        assert pending == ended, "a deployment has no outcome"
+        current = snapshot.current()
+        traffic = [machine for machine in platform.all.values() if machine.traffic]
+        if current is None:
+            assert not platform.all, "machines of a release that never was"
+            return
+        behaviour = current.version.partition("+")[0]
+        assert behaviour == "good" or behaviour == "bad-canary", f"a {behaviour} release serves"
+        alive = {machine.id: machine for machine in traffic}
+        assert {machine.launch for machine in alive.values()} <= {current.launch}, "two releases serve"
+        assert all(machine.noted == machine.traffic for machine in platform.all.values())
+        numbers = [machine.number for machine in alive.values()]
+        assert len(numbers) == len(set(numbers)), "two machines in one place"
+        assert platform.published == current.frontend, "the page is another release's"
+        if not platform.spontaneous:
+            assert len(platform.serving()) >= COUNT, "fewer machines than there should be"
+        launches = {event.launch for event in events}
+        for machine in platform.all.values():
+            assert machine.launch in launches, "an orphan"
+            if machine.id not in alive and not platform.spontaneous:
+                assert machine.state == "stopped", f"{machine.id} of another release still runs"
+        if not platform.spontaneous:
+            good = [version for version in self.scene.blamed if version.startswith("good")]
+            assert not good, f"blamed for what was not its fault: {good}"
