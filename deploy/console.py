@@ -143,4 +143,7 @@ def print_json(body: Any) -> None:
 
 def print_result(renderable: Any) -> None:
     """A result for people, on standard output."""
-    Console(highlight=False, soft_wrap=True).print(renderable)
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 200  # a file or pipe has no edge to break lines at
+    console.print(renderable)

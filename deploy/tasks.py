@@ -11,6 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 from rich.table import Table
+from rich.text import Text
 
 from deploy import rehearsal as rehearsals
 from deploy.artifacts import read_source
@@ -174,7 +175,7 @@ def _plan_table(plan: release.Plan) -> Table:
     for column in ("gate", "", "reason", "what to run"):
         table.add_column(column)
     for gate in plan.gates:
-        table.add_row(gate.name, "open" if gate.ok else "closed", gate.reason, gate.action)
+        table.add_row(gate.name, "open" if gate.ok else "closed", Text(gate.reason), Text(gate.action))
     if plan.release:
         table.add_row("image", "", plan.release.image)
         table.add_row("frontend", "", plan.release.frontend)
@@ -253,7 +254,8 @@ def history(context: Context, env: str = "", json: bool = False, rehearsal: bool
         table.add_column(column)
     for event in events:
         when = f"{event.deployed_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, event.status, event.version, event.image[7:19], event.deployed_by, event.reason[:80])
+        by, reason = Text(event.deployed_by), Text(event.reason[:80])
+        table.add_row(when, event.status, event.version, event.image[7:19], by, reason)
     print_result(table)
 
 

@@ -205,27 +205,6 @@ def _rejected(situation: Situation) -> Gate:
     return Gate("rejected", False, reason, f"mend it in a new commit; or, when the cause lay elsewhere: {again}")
 
 
-def gates(staging: Snapshot, sha: str, flag: str = "") -> list[Gate]:
-    """The gates of promoting `sha`, from staging's ledger alone. `flag` is added to the commands named in actions."""
-    short = sha[:12]
-    deployment = staged(staging, sha)
-    if deployment is None:
-        failed = [
-            e for e in staging.events() if e.commit_sha == sha and e.status in (Status.FAILED, Status.ROLLED_BACK)
-        ]
-        why = f"its deployment to staging failed: {failed[-1].reason}" if failed else "it was never deployed to staging"
-        action = f"invoke build --env staging && invoke deploy --env staging{flag} (with {short} checked out)"
-        return [
-            Gate("staged", False, f"{short}: {why}", action),
-            Gate("evidence", False, f"{short} is unproven", action),
-        ]
-    return [
-        Gate("staged", True, f"staging served {deployment.version}"),
-        _evidence(staging, deployment, flag),
-        _clean(deployment),
-    ]
-
-
 def _evidence(staging: Snapshot, deployment: DeploymentInfo, flag: str) -> Gate:
     sha = deployment.commit_sha
     action = f"invoke verify --env staging{flag} (while staging serves {sha[:12]})"
