@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,8 +34,11 @@ from deploy.release.approvals import approve
 from deploy.release.gates import staged
 from deploy.target import DEPLOYED, Target
 from deploy.tasks import logs_of, required, told
+from deploy.verification.traffic import Traffic
 from deploy.workstation import docker_host
 from deploy.workstation.packages import NEEDS, SERVERS, missing
+
+RATE = 200  # requests a second while a rehearsal promotes
 
 
 @task(help={"env": "environment the build is for: local, staging or production", "json": "print the manifest as JSON"})
@@ -127,8 +132,24 @@ def _rehearse(teller: Teller, report: dict[str, object]) -> None:
         verbs.verify_release(staging, teller)
     with teller.step("approve"):
         _permit(staging, production, source.sha)
-    with teller.step("promote to production"):
-        release.promote(staging, production, source.sha, teller, logs, release.Options(again_reason="rehearsed again"))
+    again = release.Options(again_reason="rehearsed again")
+    with _counted(production, teller, logs, report), teller.step("promote to production"):
+        release.promote(staging, production, source.sha, teller, logs, again)
+
+
+@contextmanager
+def _counted(production: Target, teller: Teller, logs: Path, report: dict[str, object]) -> Iterator[None]:
+    """Send production requests meanwhile, and count those that are lost; before a first release, from its first answer."""
+    config = production.config
+    with Traffic.start(config.api_url, config.frontend_url, RATE, logs / "rehearse-traffic.json") as traffic:
+        try:
+            yield
+        finally:
+            counted = traffic.stop()
+            report["requests"] = counted.to_json()
+            teller.say(f"{counted.sent} requests meanwhile, {counted.lost} lost")
+            for loss in counted.losses[:5]:
+                teller.say(f"  lost: {loss}")
 
 
 def _permit(staging: Target, production: Target, sha: str) -> None:

@@ -86,11 +86,12 @@ class Stage:
 
     def promote(self) -> None:
         """Bring the newer release to production."""
-        release.promote(self.staging, self.production, self.newer, self.teller, self.logs)
+        again = release.Options(again_reason="measuring rollouts")  # what was rolled back is rejected otherwise
+        release.promote(self.staging, self.production, self.newer, self.teller, self.logs, again)
 
     def rollback(self) -> None:
         """Go back to the older one."""
-        release.rollback(self.production, self.older, self.teller, self.logs)
+        release.rollback(self.production, self.older, self.teller, self.logs, suite=False)
 
 
 def bench_rollout(count: int, rate: float, teller: Teller, logs: Path) -> Measured:

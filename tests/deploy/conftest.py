@@ -92,3 +92,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield project
     finally:
         project.invoke("rehearse", "--down")
+
+
+@pytest.fixture(scope="session")
+def first(project: Project) -> str:
+    """A commit that was rehearsed: staging and production have served it."""
+    sha = project.git("rev-parse", "HEAD")
+    project.invoke("rehearse")
+    return sha
+
+
+@pytest.fixture(scope="session")
+def second(project: Project, first: str) -> str:
+    """Another, after it."""
+    sha = project.commit("Say more", ("README.md", "# codecanvas", "# codecanvas."))
+    project.invoke("rehearse")
+    return sha

@@ -10,7 +10,6 @@ import time
 from typing import Any
 
 import httpx
-import pytest
 
 HEAD = "from __future__ import annotations\n"
 FAILS_IN_PRODUCTION = """import os
@@ -44,22 +43,6 @@ def serves(state: dict[str, Any], environment: str, sha: str) -> bool:
     )
 
 
-@pytest.fixture(scope="module")
-def first(project: Any) -> str:
-    """A rehearsed commit."""
-    sha = str(project.git("rev-parse", "HEAD"))
-    project.invoke("rehearse")
-    return sha
-
-
-@pytest.fixture(scope="module")
-def second(project: Any, first: str) -> str:
-    """Another, after it."""
-    sha = str(project.commit("Say more", ("README.md", "# codecanvas", "# codecanvas.")))
-    project.invoke("rehearse")
-    return sha
-
-
 def test_a_commit_reaches_production_with_the_bytes_that_staging_proved(project: Any, first: str) -> None:
     state, report = project.status(), project.report()
     assert serves(state, "staging", first)
@@ -76,7 +59,8 @@ def test_the_report_names_steps_and_addresses(project: Any, first: str) -> None:
     report = project.report()
     assert (report["ok"], report["sha"]) == (True, first)
     assert [step["name"] for step in report["steps"]] == [
-        "start the platforms", "build", "deploy to staging", "integration suite on staging", "promote to production",
+        "start the platforms", "build", "deploy to staging", "integration suite on staging", "approve",
+        "promote to production",
     ]  # fmt: skip
     assert all(step["ok"] and step["seconds"] >= 0 for step in report["steps"])
     assert set(report["urls"]) == {"staging", "production"}
@@ -114,10 +98,10 @@ def test_an_unproven_commit_is_refused_and_says_what_to_run(project: Any, second
     assert "was never deployed to staging" in refused.stderr
     assert "invoke build --env staging && invoke deploy --env staging --rehearsal" in refused.stderr
     plan = json.loads(project.invoke("promote", "--sha", unproven, "--plan", "--json", "--rehearsal", code=1).stdout)
-    assert (plan["allowed"], {gate["name"]: gate["ok"] for gate in plan["gates"]}) == (
-        False,
-        {"staged": False, "evidence": False},
-    )
+    closed = {gate["name"] for gate in plan["gates"] if not gate["ok"]}
+    assert not plan["allowed"]
+    assert {"staged", "evidence", "approvals"} <= closed
+    assert not {"breaker", "freeze", "ancestor", "rejected"} & closed
     allowed = json.loads(project.invoke("promote", "--sha", second, "--plan", "--json", "--rehearsal").stdout)
     assert allowed["allowed"]
     assert serves(project.status(), "production", second)
@@ -171,11 +155,37 @@ def test_a_release_that_fails_in_production_alone_is_taken_back_by_itself(projec
     failed = project.invoke("rehearse", code=1)
     assert "production" in failed.stderr
     assert not project.report()["ok"]
-    assert [step["ok"] for step in project.report()["steps"]] == [True, True, True, True, False]
+    assert [step["ok"] for step in project.report()["steps"]] == [True, True, True, True, True, False]
     state = project.status()
     assert serves(state, "staging", sha)
     assert serves(state, "production", second)
-    assert state["production"]["lock"] is None
+    assert (state["production"]["lock"], state["production"]["rollout"]) == (None, None)
+
+
+def test_after_that_the_breaker_is_open_and_the_release_rejected(project: Any, second: str) -> None:
+    failed = json.loads(project.invoke("history", "--env", "production", "--rehearsal", "--json").stdout)[0]
+    arguments = ("promote", "--sha", failed["commitSha"], "--plan", "--json", "--rehearsal")
+    gates = {gate["name"]: gate for gate in json.loads(project.invoke(*arguments, code=1).stdout)["gates"]}
+    assert (gates["breaker"]["ok"], gates["rejected"]["ok"]) == (False, False)
+    assert "invoke breaker --reset" in gates["breaker"]["action"]
+    assert "smoke" in gates["rejected"]["reason"]
+    assert "is not promoted" in project.invoke("promote", "--sha", second, "--rehearsal", code=1).stderr
+    project.invoke("breaker", "--reset", "--reason", "the cause is known", "--rehearsal")
+    gates = {gate["name"]: gate for gate in json.loads(project.invoke(*arguments, code=1).stdout)["gates"]}
+    assert (gates["breaker"]["ok"], gates["rejected"]["ok"]) == (True, False)
+
+
+def test_a_freeze_stops_a_promotion_and_a_hotfix_passes_it_loudly(project: Any, first: str, second: str) -> None:
+    project.invoke("freeze", "--until", "2h", "--reason", "a launch", "--rehearsal")
+    refused = project.invoke("promote", "--sha", second, "--rehearsal", code=1)
+    assert "a launch" in refused.stderr
+    assert "--reason" in project.invoke("promote", "--sha", second, "--hotfix", "--rehearsal", code=2).stderr
+    project.invoke("promote", "--sha", second, "--hotfix", "--reason", "an outage", "--rehearsal")
+    newest = json.loads(project.invoke("history", "--env", "production", "--rehearsal", "--json").stdout)[0]
+    assert (newest["commitSha"], newest["status"]) == (second, "deployed")
+    assert "hotfix (an outage)" in " ".join(newest["notes"])
+    assert serves(project.status(), "production", second)
+    project.invoke("freeze", "--lift", "all", "--rehearsal")
 
 
 def test_the_platforms_stop_and_come_back_serving(project: Any, second: str) -> None:
