@@ -139,7 +139,7 @@ def _rehearse(teller: Teller, report: dict[str, object]) -> None:
 
 @contextmanager
 def _counted(production: Target, teller: Teller, logs: Path, report: dict[str, object]) -> Iterator[None]:
-    """Send production requests meanwhile, and count those that are lost; before a first release, from its first answer."""
+    """Send production requests meanwhile and count the lost; before a first release, from its first answer on."""
     config = production.config
     with Traffic.start(config.api_url, config.frontend_url, RATE, logs / "rehearse-traffic.json") as traffic:
         try:

@@ -41,6 +41,8 @@ class Teller:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.json_steps = False
+        """Whether a rollout's steps are told as lines of JSON: for machines that read a pipe."""
         self.steps: list[StepTime] = []
         self._open: list[str] = []
         self._begun: list[float] = []

@@ -65,6 +65,13 @@ def told(verb: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
+def rolling_out(context: Context) -> Teller:
+    """The Teller of a verb that rolls out: on a terminal it tells people of the steps, in a pipe machines."""
+    teller: Teller = context.teller
+    teller.json_steps = not teller.console.is_terminal
+    return teller
+
+
 def target_of(env: str, rehearsal: bool) -> Target:
     """The environment named on the command line."""
     return rehearsals.rehearsal_target(env) if rehearsal else cloud_target(env)
@@ -94,7 +101,7 @@ def deploy(context: Context, env: str = "", sha: str = "", strategy: str = "", r
     target = target_of(name, rehearsal)
     source = read_source(ROOT)
     label = resolve_sha(ROOT, sha) if sha else source.label
-    info = release.deploy(target, ROOT, label, context.teller, logs_of(rehearsal), strategy_of(strategy))
+    info = release.deploy(target, ROOT, label, rolling_out(context), logs_of(rehearsal), strategy_of(strategy))
     context.teller.say(f"{name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
 
 
@@ -162,7 +169,7 @@ def promote(
         if not made.allowed:
             raise Exit(code=1)
         return
-    info = release.promote(staging, production, wanted, context.teller, logs_of(rehearsal), options)
+    info = release.promote(staging, production, wanted, rolling_out(context), logs_of(rehearsal), options)
     context.teller.say(
         f"production serves {info.version} at {production.config.api_url} and {production.config.frontend_url}"
     )
@@ -196,7 +203,7 @@ def rollback(context: Context, env: str = "", to: str = "", rehearsal: bool = Fa
     """Go back to an earlier release: image, configuration and page together."""
     target = target_of(deployable(required(env, "--env")), rehearsal)
     sha = resolve_sha(ROOT, to) if to else None
-    info = release.rollback(target, sha, context.teller, logs_of(rehearsal))
+    info = release.rollback(target, sha, rolling_out(context), logs_of(rehearsal))
     context.teller.say(f"{target.name} serves {info.version} again")
 
 
@@ -205,7 +212,7 @@ def rollback(context: Context, env: str = "", to: str = "", rehearsal: bool = Fa
 def resume(context: Context, env: str = "", rehearsal: bool = False) -> None:
     """Finish, or take back, a rollout that a killed or interrupted deployer left half-way."""
     target = target_of(deployable(required(env, "--env")), rehearsal)
-    info = release.resume(target, context.teller, logs_of(rehearsal))
+    info = release.resume(target, rolling_out(context), logs_of(rehearsal))
     context.teller.say(f"{target.name} serves {info.version}" if info else f"{target.name}: nothing was left half-way")
 
 
@@ -214,7 +221,7 @@ def resume(context: Context, env: str = "", rehearsal: bool = False) -> None:
 def tidy(context: Context, env: str = "", rehearsal: bool = False) -> None:
     """Remove the machines that were kept for the way back, once ROLLBACK_WINDOW is over."""
     target = target_of(deployable(required(env, "--env")), rehearsal)
-    count = release.tidy(target, context.teller, logs_of(rehearsal))
+    count = release.tidy(target, rolling_out(context), logs_of(rehearsal))
     context.teller.say(f"{target.name}: {count} machines removed")
 
 

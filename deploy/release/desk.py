@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[
         registry = stack.enter_context(target.registry())
         fly.sender.guard = pages.sender.guard = holding.fresh
         file = stack.enter_context(kept_in(logs))
-        bus = Bus(told_to(teller), logged_to(file))
+        bus = Bus(logged_to(sys.stderr) if teller.json_steps else told_to(teller), logged_to(file))
         book = Book(target.ledger, holding, consequences_for(target))
         yield Desk(target, teller, logs, book, CloudPlatform(target, fly, pages, registry), bus)
 

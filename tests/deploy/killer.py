@@ -51,7 +51,7 @@ def main() -> None:
             boundaries.cross(f"written: {message}")
 
     events.Bus.emit = crossing_emit  # type: ignore[method-assign]
-    store.Ledger.write = crossing_write  # type: ignore[method-assign]
+    store.Ledger.write = crossing_write  # type: ignore[method-assign,assignment]
     sys.argv = ["invoke", *sys.argv[3:]]
     cli.main()
 
