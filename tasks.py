@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -26,17 +27,23 @@ from deploy.bench_tasks import BENCH
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT, load_environment
 from deploy.errors import DeployError, UsageError
+from deploy.lazy import lazy
 from deploy.ledger.store import who
-from deploy.local import serving
 from deploy.release import breaker
-from deploy.release import verbs as release
 from deploy.release.approvals import approve
 from deploy.release.gates import staged
 from deploy.target import DEPLOYED, Target
 from deploy.tasks import logs_of, required, told
-from deploy.verification.traffic import Traffic
 from deploy.workstation import docker_host
 from deploy.workstation.packages import NEEDS, SERVERS, missing
+
+if TYPE_CHECKING:
+    from deploy import local
+    from deploy.release import verbs as release
+    from deploy.verification import traffic
+else:
+    local, release = lazy("deploy.local"), lazy("deploy.release.verbs")
+    traffic = lazy("deploy.verification.traffic")
 
 RATE = 200  # requests a second while a rehearsal promotes
 
@@ -68,7 +75,7 @@ def build(context: Context, env: str = "", json: bool = False) -> None:
 def up(context: Context, port: int = 0) -> None:
     """Serve the page and the API on this machine, without Docker, until interrupted."""
     teller: Teller = context.teller
-    with serving(teller.note, port or None) as config:
+    with local.serving(teller.note, port or None) as config:
         teller.say(f"page and API at {config.frontend_url}  (stop with Ctrl+C)")
         try:
             while True:
@@ -141,11 +148,11 @@ def _rehearse(teller: Teller, report: dict[str, object]) -> None:
 def _counted(production: Target, teller: Teller, logs: Path, report: dict[str, object]) -> Iterator[None]:
     """Send production requests meanwhile and count the lost; before a first release, from its first answer on."""
     config = production.config
-    with Traffic.start(config.api_url, config.frontend_url, RATE, logs / "rehearse-traffic.json") as traffic:
+    with traffic.Traffic.start(config.api_url, config.frontend_url, RATE, logs / "rehearse-traffic.json") as sending:
         try:
             yield
         finally:
-            counted = traffic.stop()
+            counted = sending.stop()
             report["requests"] = counted.to_json()
             teller.say(f"{counted.sent} requests meanwhile, {counted.lost} lost")
             for loss in counted.losses[:5]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 from rich.table import Table
 
-from deploy.bench import Measured, bench_rollout
 from deploy.console import Teller, print_json, print_result
+from deploy.lazy import lazy
 from deploy.tasks import logs_of, told
+
+if TYPE_CHECKING:
+    from deploy import bench
+else:
+    bench = lazy("deploy.bench")
 
 
 @task(
@@ -24,7 +31,7 @@ from deploy.tasks import logs_of, told
 def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = False) -> None:
     """Promote and roll back under load in the rehearsal; requests lost, and seconds until all traffic had moved."""
     teller: Teller = context.teller
-    measured = bench_rollout(count, rate, teller, logs_of(rehearsal=True))
+    measured = bench.bench_rollout(count, rate, teller, logs_of(rehearsal=True))
     teller.close()
     if json:
         print_json(measured.to_json())
@@ -34,7 +41,7 @@ def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = Fal
         raise Exit(code=1)
 
 
-def _table(measured: Measured) -> Table:
+def _table(measured: bench.Measured) -> Table:
     table = Table(box=None)
     for column in ("", "times", "traffic moved, median", "longest", "verb, median", "longest"):
         table.add_column(column, justify="right" if column else "left")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -19,11 +19,16 @@ from deploy.artifacts.source import resolve_sha
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT
 from deploy.errors import DeployError, SuiteFailed, UsageError
+from deploy.lazy import lazy
 from deploy.policy import Strategy
-from deploy.release import verbs as release
 from deploy.status import environment_status
 from deploy.target import DEPLOYED, Target, cloud_target, deployable
-from deploy.verification import prove
+
+if TYPE_CHECKING:
+    from deploy import verification
+    from deploy.release import verbs as release
+else:
+    release, verification = lazy("deploy.release.verbs"), lazy("deploy.verification")
 
 REHEARSAL = "speak to the platforms on this machine (invoke rehearse) instead of the cloud"
 STRATEGY = "bluegreen, canary, rolling or immediate (default: STRATEGY of .env.<name>)"
@@ -120,7 +125,9 @@ def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
     serving = target.ledger.snapshot().current()
     if serving is None:
         raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}")
-    evidence, log = prove(serving, rehearsal=target.rehearsal, logs=logs_of(target.rehearsal), tell=teller.note)
+    evidence, log = verification.prove(
+        serving, rehearsal=target.rehearsal, logs=logs_of(target.rehearsal), tell=teller.note
+    )
     target.ledger.prove(evidence)
     if not evidence.ok:
         failed = ", ".join(f"{s.name}: {s.failed} failed" for s in evidence.suites if not s.ok)

@@ -135,9 +135,7 @@ class PagesClient:
         by_hash = {digest: name for name, digest in hashes.items() if digest in missing}
 
         def send(bucket: list[dict[str, Any]]) -> None:  # an asset is named by its contents: sending twice does no harm
-            self.sender.send(
-                "POST", "/pages/assets/upload", json=bucket, headers=headers, asked=asked, idempotent=True
-            )
+            self.sender.send("POST", "/pages/assets/upload", json=bucket, headers=headers, asked=asked, idempotent=True)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(send, _buckets({digest: (name, assets[name]) for digest, name in by_hash.items()})))

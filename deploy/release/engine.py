@@ -182,8 +182,8 @@ class Engine:
             case steps.Create(number):
                 self._create(number)
             case steps.Start(machine):
-                memory.starts[machine] = memory.starts.get(machine, 0) + 1
                 platform.start(machine)
+                memory.starts[machine] = memory.starts.get(machine, 0) + 1
             case steps.AwaitHealthy(machines):
                 self._await_healthy(machines)
             case steps.Admit(machine):
@@ -231,8 +231,8 @@ class Engine:
                 f"the configuration {release.config or '(none)'} of {release.version} is not in the ledger; restore "
                 f"configs/{release.config}.json by a new commit on its branch"
             )
-        self._memory.creations[number] = self._memory.creations.get(number, 0) + 1
         made = self._platform.create(release, config, number)
+        self._memory.creations[number] = self._memory.creations.get(number, 0) + 1
         self._memory.made.add(made)
         self._memory.gone.discard(made)
 

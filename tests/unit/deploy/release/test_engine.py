@@ -1,0 +1,231 @@
+"""The engine in single situations, over the simulation's model: which failure means what, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deploy.errors import LedgerError, RolloutFailed, Unfinished
+from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
+from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unauthorized, Unreachable
+from deploy.policy import Strategy
+from deploy.release.book import Book
+from deploy.release.engine import SWITCHED, Engine
+from deploy.release.events import Bus, Event
+from tests.simulation.deployer import PACE, Scene
+from tests.simulation.model import SkewedClock
+
+
+class Stage:
+    """Production, a deployer who holds its lock, and a way to bring releases to it."""
+
+    def __init__(self) -> None:
+        self.scene = Scene()
+        self.clock = SkewedClock(self.scene.timeline)
+        holding = Holding(self.scene.ledger, "a test", "promote", self.clock, process="")
+        holding.take()
+        self.book = Book(self.scene.ledger, holding)
+        self.events: list[Event] = []
+
+    def engine(self, behaviour: str = "good", strategy: Strategy = Strategy.BLUEGREEN, verb: str = "promote") -> Engine:
+        release = self.scene.release(behaviour, self.clock.now())
+        intent = Intent(verb, release, self.snapshot().current(), strategy, 2)
+        self.book.begin(intent, {})
+        return self.engine_for(intent)
+
+    def engine_for(self, intent: Intent) -> Engine:
+        return Engine(
+            intent,
+            {},
+            platform=self.scene.platform,
+            book=self.book,
+            checks=self.scene.checks,
+            clock=self.clock,
+            bus=Bus(self.events.append),
+            pace=PACE,
+            configs=lambda _: {},
+        )
+
+    def snapshot(self) -> Snapshot:
+        return self.book.snapshot()
+
+    def serves(self, version: str) -> bool:
+        current = self.snapshot().current()
+        launches = {machine.launch for machine in self.scene.platform.serving()}
+        return current is not None and current.version == version and launches == {current.launch}
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """Production with one release in traffic."""
+    stage = Stage()
+    assert stage.engine().run().status is Status.DEPLOYED
+    stage.events.clear()
+    return stage
+
+
+def failing(stage: Stage, call: str, error: PlatformError, times: int = 10**6) -> None:
+    """Let a call to the platform fail from now on."""
+    real: Callable[..., Any] = getattr(stage.scene.platform, call)
+    left = times
+
+    def fail(*arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise error
+        return real(*arguments)
+
+    setattr(stage.scene.platform, call, fail)
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_every_strategy_ends_with_the_new_release_alone_and_the_old_one_kept(stage: Stage, strategy: Strategy) -> None:
+    done = stage.engine(strategy=strategy).run()
+    assert done.status is Status.DEPLOYED
+    assert stage.serves("good+2")
+    kept = [machine for machine in stage.scene.platform.all.values() if not machine.traffic]
+    assert [(machine.launch, machine.state) for machine in kept] == [("d1", "stopped")] * 2
+    judged = [event for event in stage.events if "judge" in str(event.fields.get("step"))]
+    assert bool(judged) == (strategy in (Strategy.BLUEGREEN, Strategy.CANARY))
+
+
+@pytest.mark.parametrize("behaviour", ["unhealthy", "crash", "wrong-digest", "bad-smoke", "bad-canary"])
+def test_a_bad_release_is_taken_back_blamed_and_told_of(stage: Stage, behaviour: str) -> None:
+    engine = stage.engine(behaviour)
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, True)
+    assert done.reason
+    assert stage.serves("good+1")
+    assert {machine.launch for machine in stage.scene.platform.all.values()} == {"d1"}
+    assert [event.name for event in stage.events if event.name == "escalation"] == ["escalation"]
+
+
+@pytest.mark.parametrize("error", [Unreachable("x", 0, "no answer"), RateLimited("x", 429, "slower")])
+@pytest.mark.parametrize("call", ["machines", "create", "admit", "withdraw", "publish", "stop"])
+def test_a_platform_that_fails_for_a_while_delays_a_release_and_blames_nobody(
+    stage: Stage, call: str, error: PlatformError
+) -> None:
+    engine = stage.engine()
+    failing(stage, call, error, times=5)
+    assert engine.run().status is Status.DEPLOYED
+    assert stage.serves("good+2")
+    assert "platform.unavailable" in {event.name for event in stage.events}
+
+
+def test_a_platform_that_stays_away_ends_the_run_not_the_release(stage: Stage) -> None:
+    engine = stage.engine()
+    failing(stage, "create", Unreachable("create a machine", 0, "no answer"))
+    before = stage.scene.timeline.passed
+    with pytest.raises(Unfinished, match=r"says nothing about the release.*invoke resume"):
+        engine.run()
+    assert PACE.budget <= stage.scene.timeline.passed - before < PACE.budget + 60
+    left = stage.snapshot().intent()
+    assert left is not None
+    assert (left.direction, left.blame) == (Direction.FORWARD, False)
+    assert [event.status for event in stage.snapshot().events()][-1] is Status.PENDING
+
+
+@pytest.mark.parametrize("error", [Unauthorized("x", 401, "expired"), Forbidden("x", 403, "not yours")])
+def test_a_refused_token_ends_the_run_at_once(stage: Stage, error: PlatformError) -> None:
+    engine = stage.engine()
+    failing(stage, "create", error)
+    before = stage.scene.timeline.passed
+    with pytest.raises(Unfinished, match="invoke resume"):
+        engine.run()
+    assert stage.scene.timeline.passed == before
+    assert isinstance(Unfinished("x"), RolloutFailed)
+
+
+@pytest.mark.parametrize("code", ["insufficient_capacity", "quota_exceeded"])
+def test_a_platform_without_room_turns_the_release_back_unblamed(stage: Stage, code: str) -> None:
+    engine = stage.engine()
+    failing(stage, "create", PlatformError("create a machine", 422, "no room", "req1", code))
+    assert engine.run().status is Status.ROLLED_BACK
+    assert not engine.intent.blame
+    assert stage.serves("good+1")
+
+
+def test_traffic_is_not_moved_to_a_machine_that_failed_meanwhile(stage: Stage) -> None:
+    engine = stage.engine(strategy=Strategy.IMMEDIATE)
+    withdraw = stage.scene.platform.withdraw
+    look = stage.scene.platform.look
+
+    def dies_unseen(machine: str) -> Any:
+        seen = look(machine)
+        if any(m.traffic and m.launch == "d2" for m in stage.scene.platform.all.values()):
+            stage.scene.platform.all[machine].state = "failed"
+            return look(machine)
+        return seen
+
+    stage.scene.platform.look = dies_unseen  # type: ignore[method-assign]
+    withdrawn: list[str] = []
+
+    def noted(machine: str) -> None:
+        withdrawn.append(machine)
+        withdraw(machine)
+
+    stage.scene.platform.withdraw = noted  # type: ignore[method-assign]
+    while not engine.intent.reason:
+        engine.advance()
+    assert "was to take over" in engine.intent.reason or "failed" in engine.intent.reason
+    assert withdrawn == []
+
+
+def test_rolling_never_has_fewer_in_traffic_than_before(stage: Stage) -> None:
+    engine = stage.engine(strategy=Strategy.ROLLING)
+    counts = set()
+    while engine.advance() is None:
+        counts.add(len(stage.scene.platform.serving()))
+    assert min(counts) >= 2
+    assert max(counts) <= 3
+
+
+def test_what_a_killed_run_had_settled_is_not_asked_again(stage: Stage) -> None:
+    engine = stage.engine()
+    while not engine.intent.marks:
+        engine.advance()
+    left = stage.snapshot().intent()
+    assert left is not None
+    assert left.marks == engine.intent.marks
+    stage.events.clear()
+    assert stage.engine_for(left).run().status is Status.DEPLOYED
+    assert not [event for event in stage.events if "judge" in str(event.fields.get("step"))]
+
+
+def test_a_release_that_was_finished_is_not_finished_again(stage: Stage) -> None:
+    engine = stage.engine()
+    done = engine.run()
+    count = len(stage.snapshot().events())
+    assert stage.book.finish(engine.intent, ()).status is done.status
+    assert len(stage.snapshot().events()) == count
+
+
+def test_a_second_rollout_is_not_begun_over_one_left_half_way(stage: Stage) -> None:
+    stage.engine()
+    with pytest.raises(LedgerError, match="is not finished; run: invoke resume"):
+        stage.engine()
+
+
+def test_the_outcome_tells_each_step_and_when_all_traffic_had_moved(stage: Stage) -> None:
+    done: DeploymentInfo = stage.engine().run()
+    names = [name for name, _ in done.spans]
+    assert names[-1] == SWITCHED
+    assert {"create machine 1", "smoke suite", "publish the page"} <= set(names)
+    assert all(seconds >= 0 for _, seconds in done.spans)
+
+
+def test_a_kept_release_comes_back_without_a_new_machine(stage: Stage) -> None:
+    stage.engine().run()
+    machines = set(stage.scene.platform.all)
+    first = stage.snapshot().events()[1]
+    again = DeploymentInfo(**{**vars(first), "id": "back", "status": Status.PENDING})
+    intent = Intent("rollback", again, stage.snapshot().current(), Strategy.IMMEDIATE, 2)
+    stage.book.begin(intent, {})
+    assert stage.engine_for(intent).run().status is Status.DEPLOYED
+    assert set(stage.scene.platform.all) == machines
+    assert stage.serves("good+1")
+    newest = stage.snapshot().events()[-1]
+    assert (newest.version, newest.status) == ("good+2", Status.ROLLED_BACK)
