@@ -50,7 +50,7 @@ def main() -> None:
         if counts:
             boundaries.cross(f"written: {message}")
 
-    events.Bus.emit = crossing_emit  # type: ignore[method-assign]
+    events.Bus.emit = crossing_emit  # type: ignore[method-assign,assignment]
     store.Ledger.write = crossing_write  # type: ignore[method-assign,assignment]
     sys.argv = ["invoke", *sys.argv[3:]]
     cli.main()

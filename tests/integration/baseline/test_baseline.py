@@ -1,7 +1,8 @@
-"""How long a hello takes in each language, as a ratio to Python's in the same minute.
+"""How long a hello takes in each language, as a ratio to Python's in the same seconds.
 
-Times differ from machine to machine; ratios hardly do. The bounds are about four times what was seen on two cores,
-so that they speak up for a compile cache that was lost or a sandbox that became slow, and not for a busy neighbour.
+Times differ from machine to machine; ratios of the quickest of several, asked in turn, hardly do. The bounds are about
+four times what was seen on two cores, so that they speak up for a compile cache that was lost or a sandbox that became
+slow, and not for a busy neighbour.
 Seen: bash 0.7, c 2.8, c++ 17, go 8, nodejs 5, rust 7. All figures are recorded for comparison from release to release.
 """
 
@@ -34,14 +35,18 @@ def _milliseconds(run: Any, language: str) -> float:
 
 
 def test_hello_takes_no_longer_than_it_should(run: Any, service: httpx.Client, baselines: Path) -> None:
-    medians: dict[str, float] = {}
-    for language in sorted(HELLO):
+    for language in HELLO:
         _milliseconds(run, language)  # the first run reads the toolchain from disk
-        medians[language] = statistics.median(_milliseconds(run, language) for _ in range(ROUNDS))
-    ratios = {language: median / medians["python3"] for language, median in medians.items()}
+    times: dict[str, list[float]] = {language: [] for language in HELLO}
+    for _ in range(ROUNDS):  # in turn: whatever else the machine does meets all of them
+        for language, seen in times.items():
+            seen.append(_milliseconds(run, language))
+    quickest = {language: min(seen) for language, seen in times.items()}
+    ratios = {language: least / quickest["python3"] for language, least in quickest.items()}
     record = {
         "release": service.get("/version").raise_for_status().json(),
-        "median_ms": {language: round(median, 2) for language, median in medians.items()},
+        "least_ms": {language: round(least, 2) for language, least in quickest.items()},
+        "median_ms": {language: round(statistics.median(seen), 2) for language, seen in times.items()},
         "ratio_to_python3": {language: round(ratio, 2) for language, ratio in ratios.items()},
         "most": MOST,
     }
