@@ -103,6 +103,7 @@ class Ledger:
     def __init__(self, repository: Path, environment: str, remote: str | None) -> None:
         self.repository, self.environment, self.remote = repository, environment, remote
         self.branch = f"refs/heads/deployments/{environment}"
+        self._seen = f"refs/ledger-seen/{environment}"
         self._one_writer = threading.RLock()  # a lock is renewed in the background while its holder writes
 
     def snapshot(self) -> Snapshot:
@@ -143,11 +144,13 @@ class Ledger:
                 changes = change(snapshot)
                 if not changes:
                     return
+                commit = self._commit(snapshot, changes, message)
                 try:
-                    self._swap(snapshot.commit, self._commit(snapshot, changes, message))
+                    self._swap(snapshot.commit, commit)
                 except LedgerMoved:
                     pass
                 else:
+                    self._remember(commit)
                     return
             time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two do not meet again
         raise LedgerMoved(f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again")
@@ -180,6 +183,8 @@ class Ledger:
         """
         if not self.remote:
             return self._run("rev-parse", "--verify", "--quiet", self.branch).stdout.decode().strip()
+        # What was seen is read first: whoever writes meanwhile only adds to it.
+        seen = self._run("rev-parse", "--verify", "--quiet", self._seen).stdout.decode().strip()
         listed = self._run("ls-remote", "--quiet", self.remote, self.branch)
         if listed.returncode:
             raise self._unreadable(listed)
@@ -188,7 +193,25 @@ class Ledger:
             fetched = self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, self.branch)
             if fetched.returncode:
                 raise self._unreadable(fetched)
+        if seen != commit:
+            self._refuse_rewritten(seen, commit)
         return commit
+
+    def _refuse_rewritten(self, seen: str, commit: str) -> None:
+        """Raise LedgerError when the remote's branch no longer holds what was read from it before: it only ever grows."""
+        if seen and (not commit or self._run("merge-base", "--is-ancestor", seen, commit).returncode):
+            raise LedgerError(
+                f"{self.branch} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. "
+                f"Restore it (git -C {self.repository} push {self.remote} +{seen[:12]}:{self.branch}), or accept what is there: "
+                f"git -C {self.repository} update-ref -d {self._seen}"
+            )
+        if commit:
+            self._remember(commit)
+
+    def _remember(self, commit: str) -> None:
+        """Note what was last seen of the remote; it may fail while another process of this clone does the same."""
+        if self.remote:
+            self._run("update-ref", self._seen, commit)
 
     def _unreadable(self, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
         said = done.stderr.decode(errors="replace").strip()

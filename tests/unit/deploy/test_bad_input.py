@@ -1,0 +1,197 @@
+"""What goes wrong around a verb: each has a clear error that says what to do next, and nothing is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.artifacts.source import resolve_sha
+from deploy.errors import LedgerError, UsageError
+from deploy.ledger import DeploymentInfo, Ledger, Status
+from deploy.platforms.errors import Unauthorized
+from deploy.platforms.fly import FlyClient
+from deploy.secrets import Secret
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def git(place: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@codecanvas.invalid"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=place, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    place = tmp_path / "repository"
+    place.mkdir()
+    git(place, "init", "--quiet", "--initial-branch=main")
+    git(place, "commit", "--quiet", "--allow-empty", "-m", "one")
+    return place
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    place = tmp_path / "remote.git"
+    place.mkdir()
+    git(place, "init", "--quiet", "--bare")
+    return place
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, remote: Path) -> Ledger:
+    place = tmp_path / "ledger.git"
+    place.mkdir()
+    git(place, "init", "--quiet", "--bare")
+    return Ledger(place, "production", str(remote))
+
+
+def info(id_: str) -> DeploymentInfo:
+    now = datetime.now(UTC)
+    return DeploymentInfo(id_, "production", "1", "a" * 40, now, "me", Status.PENDING, "sha256:i", "sha256:f")
+
+
+def test_a_short_sha_is_the_commit_it_begins(repository: Path) -> None:
+    whole = git(repository, "rev-parse", "HEAD")
+    assert resolve_sha(repository, whole[:8]) == whole
+
+
+def test_an_unknown_sha_is_said(repository: Path) -> None:
+    with pytest.raises(UsageError, match=r"'feedfeed' names no single commit.*git log"):
+        resolve_sha(repository, "feedfeed")
+
+
+def test_an_ambiguous_sha_is_said(repository: Path) -> None:
+    tree = git(repository, "rev-parse", "HEAD^{tree}")
+    seen: dict[str, bytes] = {}
+    for number in range(100_000):  # until two commits begin with the same four digits
+        commit = f"tree {tree}\nauthor t <t> 0 +0000\ncommitter t <t> 0 +0000\n\n{number}\n".encode()
+        sha = hashlib.sha1(b"commit %d\0" % len(commit) + commit).hexdigest()
+        if sha[:4] in seen:
+            break
+        seen[sha[:4]] = commit
+    for twin in (commit, seen[sha[:4]]):
+        write = ["git", "hash-object", "-t", "commit", "-w", "--stdin"]
+        subprocess.run(write, cwd=repository, input=twin, capture_output=True, check=True)
+    with pytest.raises(UsageError, match="names no single commit"):
+        resolve_sha(repository, sha[:4])
+
+
+def test_no_ledger_is_an_empty_one(ledger: Ledger) -> None:
+    snapshot = ledger.snapshot()
+    assert (snapshot.current(), snapshot.events(), snapshot.lock(), snapshot.intent()) == (None, [], None, None)
+
+
+def test_a_rewritten_ledger_is_refused_until_a_person_accepts_it(ledger: Ledger, remote: Path) -> None:
+    ledger.record(info("1"))
+    first = git(remote, "rev-parse", "deployments/production")
+    ledger.record(info("2"))
+    git(remote, "update-ref", "refs/heads/deployments/production", first)
+    with pytest.raises(LedgerError, match=r"was rewritten.*git push .*update-ref -d"):
+        ledger.snapshot()
+    with pytest.raises(LedgerError, match="was rewritten"):
+        ledger.record(info("3"))
+    assert git(remote, "rev-parse", "deployments/production") == first
+    git(ledger.repository, "update-ref", "-d", "refs/ledger-seen/production")
+    assert [event.id for event in ledger.snapshot().events()] == ["1"]
+
+
+def test_a_ledger_that_vanished_is_refused(ledger: Ledger, remote: Path) -> None:
+    ledger.record(info("1"))
+    git(remote, "update-ref", "-d", "refs/heads/deployments/production")
+    with pytest.raises(LedgerError, match="was rewritten"):
+        ledger.snapshot()
+
+
+def test_a_remote_that_goes_away_loses_nothing(ledger: Ledger, remote: Path) -> None:
+    ledger.record(info("1"))
+    remote.rename(remote.with_name("elsewhere"))
+    with pytest.raises(LedgerError, match=r"(?s)cannot be read.*git ls-remote"):
+        ledger.record(info("2"))
+    remote.with_name("elsewhere").rename(remote)
+    assert [event.id for event in ledger.snapshot().events()] == ["1"]
+
+
+def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ledger._run
+
+    def lost(*arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        done = real(*arguments, data=data)
+        if arguments[0] == "push":
+            return subprocess.CompletedProcess(done.args, 128, b"", b"fatal: the remote end hung up unexpectedly")
+        return done
+
+    monkeypatch.setattr(ledger, "_run", lost)
+    ledger.record(info("1"))
+    assert [event.id for event in ledger.snapshot().events()] == ["1"]
+
+
+FULL = """
+import sys, pathlib
+from tests.unit.deploy.test_bad_input import info
+from deploy.errors import LedgerError
+from deploy.ledger import Ledger
+place = pathlib.Path(sys.argv[1])
+pathlib.Path(place / "filler").write_bytes(bytes(60000))
+try:
+    for number in range(200):
+        Ledger(place, "production", sys.argv[2]).record(info(str(number)))
+except LedgerError as failed:
+    print(failed)
+"""
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, remote: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "200000", "--tmpfs", str(place), "--chdir", str(ROOT)]
+    script = f"git init --quiet --bare {place} && {sys.executable} -c '{FULL}' {place} {remote}"
+    done = subprocess.run([*sandbox, "sh", "-c", script], capture_output=True, text=True, check=True, env=os.environ)
+    assert "No space left on device" in done.stdout
+    assert "git fsck" in done.stdout
+    events = Ledger(_fresh(tmp_path), "production", str(remote)).snapshot().events()
+    assert [event.id for event in events] == [str(number) for number in range(len(events))]
+
+
+def _fresh(tmp_path: Path) -> Path:
+    place = tmp_path / "fresh.git"
+    place.mkdir()
+    git(place, "init", "--quiet", "--bare")
+    return place
+
+
+def test_an_expired_token_is_told_apart_and_never_shown() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={"error": "token expired"}, headers={"fly-request-id": "01ABC"})
+
+    client = FlyClient("http://fly", "runner", Secret("top-secret"), transport=httpx.MockTransport(answer))
+    with pytest.raises(Unauthorized, match=r"token expired.*01ABC.*create a new token") as failed:
+        client.machines.list()
+    assert "top-secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda: ("status", "--env", "nowhere"),
+        lambda: ("deploy", "--env", "local"),
+        lambda: ("rollback", "--env", "prod"),
+        lambda: ("resume", "--env", ""),
+        lambda: ("promote", "--sha", "HEAD", "--strategy", "bold"),
+        lambda: ("promote", "--sha", "feedfeed"),
+    ],
+)
+def test_wrong_words_exit_2_and_name_the_right_ones(verb: Callable[[], tuple[str, ...]]) -> None:
+    command = [sys.executable, "-m", "deploy.cli", *verb()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "error:" in done.stderr
+    assert "Traceback" not in done.stderr
