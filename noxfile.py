@@ -92,6 +92,14 @@ def simulate(session: nox.Session) -> None:
     )
 
 
+@nox.session(venv_backend="none", default=False)
+def kill(session: nox.Session) -> None:
+    """A deployer killed at every boundary of a promotion and of a rollback, on a real rehearsal; half an hour."""
+    session.run("python", "-m", "deploy.workstation", "engine", "base", "caddy", "docker-registry", silent=True)
+    env = {"CODECANVAS_KILLS": "all"}
+    session.run("python", "-m", "pytest", "tests/deploy/test_survival.py", "-q", "-s", *session.posargs, env=env)
+
+
 @nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
     """Suites against an environment: the local one, started here, or `-- --env staging --rehearsal`."""

@@ -20,7 +20,7 @@ from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT
 from deploy.errors import DeployError, SuiteFailed, UsageError
 from deploy.lazy import lazy
-from deploy.policy import Strategy
+from deploy.policy import Promotion, Strategy
 from deploy.status import environment_status
 from deploy.target import DEPLOYED, Target, cloud_target, deployable
 
@@ -144,6 +144,7 @@ def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
         "json": "with --plan: print it as JSON",
         "strategy": STRATEGY,
         "hotfix": "pass a freeze; needs --reason, and is recorded",
+        "automatic": "as the pipeline asks: does nothing where PROMOTION=manual leaves it to people",
         "again": "promote what was rejected before; needs --reason, and is recorded",
         "reason": "why a gate is passed",
         "rehearsal": REHEARSAL,
@@ -158,6 +159,7 @@ def promote(
     strategy: str = "",
     hotfix: bool = False,
     again: bool = False,
+    automatic: bool = False,
     reason: str = "",
     rehearsal: bool = False,
 ) -> None:
@@ -167,6 +169,11 @@ def promote(
         raise UsageError('--hotfix and --again are recorded with a reason; add --reason "…"')
     options = release.Options(strategy_of(strategy), reason if hotfix else "", reason if again else "")
     staging, production = (target_of(name, rehearsal) for name in DEPLOYED)
+    if automatic and (hotfix or again):
+        raise UsageError("--automatic passes no gate: leave --hotfix and --again to a person")
+    if automatic and production.config.release.promotion is not Promotion.AUTOMATIC:
+        context.teller.say(f"left to people (PROMOTION=manual): invoke promote --sha {wanted[:12]}")
+        return
     if plan:
         made = release.plan(staging, production, wanted, options)
         if json:

@@ -51,6 +51,7 @@ class Service:
     """A slot outside the queue, for warming compile caches."""
     _ready: tuple[float, bool] = (float("-inf"), False)
     _lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    _refreshing: asyncio.Task[bool] | None = None
 
     async def in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
         """Run `work` to its end, even where the caller gives up: until then its slot is in use.
@@ -71,14 +72,28 @@ class Service:
     async def stop(self) -> None:
         """Take no new runs, finish those in hand within SHUTDOWN_SECONDS, and end the rest."""
         self.queue.close()
+        if self._refreshing is not None:
+            await asyncio.wait([self._refreshing])
         if not await self.queue.drain(SHUTDOWN_SECONDS):
             _log.error("runs were still going on after %g s; they are ended", SHUTDOWN_SECONDS)
         self.executor.abort()
 
     async def ready(self) -> bool:
-        """Whether a program runs, tried at most every few seconds; False while shutting down."""
+        """Whether a program runs, tried every few seconds; False while shutting down.
+
+        The first time it is tried at once; later the last answer is given while it is tried again behind it: a busy
+        machine is slow to run a program, and must not be taken for one that cannot.
+        """
         if self.queue.closed or not self.languages:
             return False
+        checked, answer = self._ready
+        if checked == float("-inf"):
+            return await self._refresh()
+        if time.monotonic() - checked > _READY_SECONDS and not self._lock.locked():
+            self._refreshing = asyncio.create_task(self._refresh())
+        return answer
+
+    async def _refresh(self) -> bool:
         async with self._lock:
             checked, answer = self._ready
             if time.monotonic() - checked > _READY_SECONDS:

@@ -182,6 +182,7 @@ class Engine:
             case steps.Create(number):
                 self._create(number)
             case steps.Start(machine):
+                self._await_asleep(machine)
                 platform.start(machine)
                 memory.starts[machine] = memory.starts.get(machine, 0) + 1
             case steps.AwaitHealthy(machines):
@@ -252,6 +253,15 @@ class Engine:
                 return
             if asked > deadline:  # by a look that began after it: one who stood still does not blame the release
                 raise ReleaseFault(_unhealthy(looks, self._pace.health))
+            self._book.holding.keep()
+            self._clock.sleep(self._pace.poll)
+
+    def _await_asleep(self, machine: str) -> None:
+        """A machine that is just being stopped cannot be started yet."""
+        deadline = self._clock.monotonic() + self._pace.health
+        while (seen := self._platform.look(machine)) and seen.state in ("stopping", "suspending"):
+            if self._clock.monotonic() > deadline:
+                return
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
 

@@ -168,7 +168,7 @@ def test_after_that_the_breaker_is_open_and_the_release_rejected(project: Any, s
     gates = {gate["name"]: gate for gate in json.loads(project.invoke(*arguments, code=1).stdout)["gates"]}
     assert (gates["breaker"]["ok"], gates["rejected"]["ok"]) == (False, False)
     assert "invoke breaker --reset" in gates["breaker"]["action"]
-    assert "smoke" in gates["rejected"]["reason"]
+    assert "canary" in gates["rejected"]["reason"]
     assert "is not promoted" in project.invoke("promote", "--sha", second, "--rehearsal", code=1).stderr
     project.invoke("breaker", "--reset", "--reason", "the cause is known", "--rehearsal")
     gates = {gate["name"]: gate for gate in json.loads(project.invoke(*arguments, code=1).stdout)["gates"]}
