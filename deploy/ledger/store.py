@@ -198,11 +198,11 @@ class Ledger:
         return commit
 
     def _refuse_rewritten(self, seen: str, commit: str) -> None:
-        """Raise LedgerError when the remote's branch no longer holds what was read from it before: it only ever grows."""
+        """Raise LedgerError when the remote's branch no longer holds what was seen of it: it only ever grows."""
         if seen and (not commit or self._run("merge-base", "--is-ancestor", seen, commit).returncode):
             raise LedgerError(
-                f"{self.branch} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. "
-                f"Restore it (git -C {self.repository} push {self.remote} +{seen[:12]}:{self.branch}), or accept what is there: "
+                f"{self.branch} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. Restore it "
+                f"(git -C {self.repository} push {self.remote} +{seen[:12]}:{self.branch}), or accept what there is: "
                 f"git -C {self.repository} update-ref -d {self._seen}"
             )
         if commit:

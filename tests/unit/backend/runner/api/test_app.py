@@ -53,6 +53,35 @@ def test_health_version_and_status(served: Served) -> None:
     served(case, NUM_RUNNERS="3", RUNNER_QUEUE_LIMIT="5", RUNNER_VERSION="1.2.3", RUNNER_SHA="abc")
 
 
+def test_a_slow_try_does_not_make_a_ready_service_unready(served: Served) -> None:
+    async def case(client: httpx.AsyncClient, service: Service) -> None:
+        assert (await client.get("/readyz")).status_code == 200
+        hello, slow = service._try_hello, asyncio.Event()
+
+        async def waits() -> bool:
+            await slow.wait()
+            return await hello()
+
+        service._try_hello = waits  # type: ignore[method-assign]
+        service._ready = service._ready[0] - 60, True
+        answer = await asyncio.wait_for(client.get("/readyz"), 5)
+        assert answer.status_code == 200
+        slow.set()
+
+    served(case)
+
+
+def test_a_service_whose_last_try_failed_is_not_ready(served: Served) -> None:
+    async def case(client: httpx.AsyncClient, service: Service) -> None:
+        async def fails() -> bool:
+            return False
+
+        service._try_hello = fails  # type: ignore[method-assign]
+        assert (await client.get("/readyz")).status_code == 503
+
+    served(case)
+
+
 def test_a_full_queue_is_429_with_retry_after(served: Served) -> None:
     async def case(client: httpx.AsyncClient, service: Service) -> None:
         body = {"language": "bash", "source": "sleep 0.5; echo served"}
