@@ -201,8 +201,8 @@ class Ledger:
         """Raise LedgerError when the remote's branch no longer holds what was seen of it: it only ever grows."""
         if seen and (not commit or self._run("merge-base", "--is-ancestor", seen, commit).returncode):
             raise LedgerError(
-                f"{self.branch} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. Restore it "
-                f"(git -C {self.repository} push {self.remote} +{seen[:12]}:{self.branch}), or accept what there is: "
+                f"{self.branch} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. Restore "
+                f"it (git -C {self.repository} push {self.remote} +{seen[:12]}:{self.branch}), or accept it: "
                 f"git -C {self.repository} update-ref -d {self._seen}"
             )
         if commit:
