@@ -1,0 +1,182 @@
+"""The engine's platform over the clients at the wire: what is found, what is refused, what is the release's fault."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.environments import load_environment
+from deploy.errors import DeployError, ReleaseFault
+from deploy.ledger import DeploymentInfo, Ledger, Status
+from deploy.platforms.errors import PlatformError
+from deploy.platforms.fly import FlyClient
+from deploy.platforms.http import Patience
+from deploy.platforms.pages import PagesClient
+from deploy.platforms.registry import RegistryClient
+from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC
+from deploy.release.platform import CloudPlatform
+from deploy.secrets import Secret, Tokens
+from deploy.target import Addresses, Target
+
+IMAGE, PAGE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+RELEASE = DeploymentInfo(
+    "d1", "production", "0.1.0+aaaa", "a" * 40, datetime.now(UTC), "me", Status.PENDING, IMAGE, PAGE, launch="d1"
+)
+HASTE = Patience(attempts=1)
+
+
+class Wire:
+    """Answers requests by method and the end of the path; remembers what was sent."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Callable[[httpx.Request], httpx.Response]] = {}
+        self.sent: list[tuple[str, str, Any]] = []
+
+    def on(self, method: str, end: str, status: int, body: Any) -> None:
+        self.answers[method, end] = lambda _: httpx.Response(status, json=body)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content) if request.content[:1] == b"{" else None
+        self.sent.append((request.method, request.url.path, body))
+        for (method, end), answer in self.answers.items():
+            if request.method == method and request.url.path.endswith(end):
+                return answer(request)
+        return httpx.Response(200, json={"status": "success", "data": {"nonce": "n"}})
+
+
+def machine(**labels: str) -> dict[str, Any]:
+    metadata = {ENVIRONMENT: "production", LAUNCH: "d1", NUMBER: "1", TRAFFIC: "on", **labels}
+    checks = [{"name": "c", "status": "passing"}]
+    image = {"digest": IMAGE}
+    return {
+        "id": "m1", "name": "production-d1-1", "state": "started", "config": {"metadata": metadata},
+        "checks": checks, "image_ref": image,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def platform(wire: Wire, tmp_path: Any) -> CloudPlatform:
+    transport, secret = httpx.MockTransport(wire), Secret("t")
+    fly = FlyClient("http://fly", "runner", secret, patience=HASTE, transport=transport)
+    pages = PagesClient("http://cf", secret, "site", secret, patience=HASTE, transport=transport)
+    registry = RegistryClient("localhost", "runner", secret, patience=HASTE, transport=transport)
+    addresses = Addresses("http://fly", "http://cf", "localhost")
+    config = load_environment("production")
+    target = Target(config, addresses, Tokens("production", {}), Ledger(tmp_path, "production", None), rehearsal=False)
+    return CloudPlatform(target, fly, pages, registry)
+
+
+def test_a_machine_is_seen_with_the_key_it_was_made_with(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("GET", "/machines", 200, [machine()])
+    (seen,) = platform.machines()
+    assert (seen.launch, seen.number, seen.traffic, seen.healthy, seen.digest) == ("d1", 1, True, True, IMAGE)
+
+
+@pytest.mark.parametrize("label", ["staging", ""])
+def test_a_machine_of_another_environment_stops_everything(wire: Wire, platform: CloudPlatform, label: str) -> None:
+    wire.on("GET", "/machines", 200, [machine(**{ENVIRONMENT: label})])
+    with pytest.raises(
+        DeployError, match=r"machine m1 of app runner is labelled for (staging|nothing), not production"
+    ):
+        platform.machines()
+
+
+def test_a_machine_is_made_out_of_traffic_with_its_labels_and_its_digest(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 200, machine())
+    assert platform.create(RELEASE, {"region": "fra", "env": {"A": "b"}}, 1) == "m1"
+    _, _, body = wire.sent[-1]
+    assert (body["name"], body["region"], body["skip_service_registration"]) == ("production-d1-1", "fra", True)
+    config = body["config"]
+    assert config["image"] == f"localhost/runner@{IMAGE}"
+    assert config["env"] == {"A": "b", "RUNNER_IMAGE_DIGEST": IMAGE}
+    assert {ENVIRONMENT: "production", LAUNCH: "d1", NUMBER: "1", TRAFFIC: "off"}.items() <= config["metadata"].items()
+    assert "min_secrets_version" not in body
+
+
+def test_a_release_asks_for_the_secrets_it_was_made_with(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 200, machine())
+    platform.create(replace(RELEASE, secrets_version=7), {}, 1)
+    assert wire.sent[-1][2]["min_secrets_version"] == 7
+
+
+def test_a_machine_that_was_made_already_is_found_by_its_name(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 409, {"error": "unique machine name violation"})
+    wire.on("GET", "/machines", 200, [machine()])
+    assert platform.create(RELEASE, {}, 1) == "m1"
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_machine_that_the_platform_does_not_take_is_the_releases_fault(
+    wire: Wire, platform: CloudPlatform, status: int
+) -> None:
+    wire.on("POST", "/machines", status, {"error": "no such image"})
+    with pytest.raises(ReleaseFault, match="no such image"):
+        platform.create(RELEASE, {}, 1)
+
+
+def test_no_room_is_not_the_releases_fault(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 422, {"error": "no room in fra", "status": "insufficient_capacity"})
+    with pytest.raises(PlatformError, match="no room in fra") as failed:
+        platform.create(RELEASE, {}, 1)
+    assert failed.value.exhausted
+
+
+def test_traffic_is_changed_under_the_machines_lease_and_noted(wire: Wire, platform: CloudPlatform) -> None:
+    platform.withdraw("m1")
+    done = [(method, path.rpartition("m1")[2]) for method, path, _ in wire.sent]
+    assert done == [
+        ("POST", "/lease"),
+        ("POST", "/cordon"),
+        ("POST", f"/metadata/{TRAFFIC}"),
+        ("DELETE", "/lease"),
+    ]
+    assert wire.sent[2][2] == {"value": "off"}
+
+
+def published(message: str, status: str = "success") -> dict[str, Any]:
+    stage = {"name": "deploy", "status": status}
+    return {"id": "p1", "latest_stage": stage, "deployment_trigger": {"metadata": {"commit_message": message}}}
+
+
+def test_the_page_is_known_by_the_digest_in_its_message(wire: Wire, platform: CloudPlatform) -> None:
+    project: dict[str, Any] = {"canonical_deployment": published(f"codecanvas 0.1.0 {PAGE}")}
+    wire.on("GET", "/site", 200, {"success": True, "result": project})
+    assert platform.page() == PAGE
+    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": published("by hand")}})
+    assert platform.page() == ""
+    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": None}})
+    assert platform.page() == ""
+
+
+def test_a_page_that_was_published_before_is_brought_back_at_once(wire: Wire, platform: CloudPlatform) -> None:
+    earlier = published(f"codecanvas 0.1.0 {PAGE}")
+    wire.on("GET", "/deployments", 200, {"success": True, "result": [published("other"), earlier]})
+    wire.on("POST", "/p1/rollback", 200, {"success": True, "result": earlier})
+    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": earlier}})
+    platform.publish(RELEASE)
+    assert [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"] == ["rollback"]
+
+
+def test_where_going_back_is_refused_the_page_is_published_anew(
+    wire: Wire, platform: CloudPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = published(f"codecanvas 0.1.0 {PAGE}")
+    wire.on("GET", "/deployments", 200, {"success": True, "result": [earlier]})
+    wire.on("POST", "/p1/rollback", 400, {"success": False, "errors": [{"message": "not a production deployment"}]})
+    monkeypatch.setattr("deploy.release.platform.read_page", lambda *_: {})
+    monkeypatch.setattr("deploy.release.platform.site_files", lambda *_: {"index.html": b"x"})
+    sent: list[str] = []
+    monkeypatch.setattr(PagesClient, "publish", lambda self, files, **more: sent.append(more["message"]))
+    platform.publish(RELEASE)
+    assert sent == [f"codecanvas 0.1.0+aaaa {PAGE}"]
