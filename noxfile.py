@@ -80,7 +80,9 @@ def deploy(session: nox.Session) -> None:
     """The pipeline against the emulator: a real Docker engine, registry, edge and git remote."""
     session.run("python", "-m", "deploy.workstation", "engine", "base", "caddy", "docker-registry", silent=True)
     session.run("python", "-m", "pytest", "tests/simulation", "-n", "2", "-q")
-    session.run("python", "-m", "pytest", "tests/deploy", "-q", *session.posargs)
+    emulator = "tests/deploy/emulator"
+    session.run("python", "-m", "pytest", emulator, "-n", "2", "--dist", "loadfile", "-q")
+    session.run("python", "-m", "pytest", "tests/deploy", f"--ignore={emulator}", "-q", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False)

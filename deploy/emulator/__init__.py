@@ -1,9 +1,10 @@
 """Fly Machines and Cloudflare Pages on this machine, over a real Docker engine, registry and edge proxy.
 
 Theory of operation. `start` detaches one host process (`python -m deploy.emulator serve`), which answers both
-APIs on loopback and supervises two children: a registry (on a unix socket, so that nobody reaches it but through
-the edge) and Caddy. Caddy is the edge: it routes by host name to machines, serves Pages deployments as files, and
-stands in front of the registry, asking the host process who may do what. A machine is a container; the host
+APIs on loopback and supervises three children: a registry (on a unix socket, so that nobody reaches it but through
+the edge) and two Caddys. One is the edge: it routes by host name to machines and stands in front of the registry,
+asking the host process who may do what. The other serves Pages deployments as files: publishing one may reload it,
+which must not touch a request that the edge is passing on. A machine is a container; the host
 process runs its checks and answers, as a name server, which machines may take requests just now. So a machine
 that comes or goes changes an answer and not Caddy's configuration, and no connection is closed for it.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 
@@ -27,6 +28,7 @@ from deploy.emulator.registry.access import ENGINE, decide
 from deploy.emulator.store import Store
 
 log = logging.getLogger("emulator.api")
+_ACCOUNT = re.compile(r"/accounts/[^/]+")  # it stands beside the tokens where people keep them: not for logs
 
 
 def application(
@@ -108,7 +110,12 @@ class Identified:
                 if scope["method"] not in ("GET", "HEAD"):
                     spent = (time.perf_counter() - began) * 1000
                     log.info(
-                        "%s %s %s %.0f ms %s", scope["method"], scope["path"], message["status"], spent, identifier
+                        "%s %s %s %.0f ms %s",
+                        scope["method"],
+                        _ACCOUNT.sub("/accounts/…", scope["path"]),
+                        message["status"],
+                        spent,
+                        identifier,
                     )
             await send(message)
 

@@ -19,7 +19,7 @@ from deploy.emulator.access import Keyring
 from deploy.emulator.application import application, environment_of
 from deploy.emulator.children import Child
 from deploy.emulator.control import Running, Tenant, process_ticks
-from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute
+from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config, sites_config
 from deploy.emulator.edge.names import NameServer
 from deploy.emulator.edge.proxy import Edge
 from deploy.emulator.edge.rules import parse_headers, parse_redirects
@@ -74,7 +74,8 @@ class Host:
         profile = Path(settings["seccomp"]).read_text() if settings["seccomp"] else None
         self._engine = Engine(settings["docker_host"], world.instance, profile)
         self._registry = Registry(Path(settings["registry"]), directory)
-        self._edge = Edge(Path(settings["caddy"]), directory)
+        self._edge = Edge("edge", Path(settings["caddy"]), directory, edge_config)
+        self._sites = Edge("sites", Path(settings["caddy"]), directory, sites_config)
         self._fleet = Fleet(self._store, self._engine, self._registry, f"127.0.0.1:{world.ports['registry']}")
         self._fleet.routes_changed = self.routes_changed
         self._set_up_faults()
@@ -125,6 +126,7 @@ class Host:
 
     async def routes_changed(self) -> None:
         """Tell the edge when its configuration is no longer what the world asks for."""
+        await self._sites.apply(self._layout())
         await self._edge.apply(self._layout())
 
     def _layout(self) -> Layout:
@@ -164,10 +166,11 @@ class Host:
             await self._names.open()
             stack.callback(self._names.close)
             await stack.enter_async_context(self._serving())
-            children = (self._registry.child, self._edge.child)
+            children = (self._registry.child, self._sites.child, self._edge.child)
             for child in children:
                 stack.push_async_callback(child.stop)
             await self._registry.start()
+            await self._sites.start(self._layout())
             await self._edge.start(self._layout())
 
             def tell(name: str) -> None:  # called in the thread that follows the engine's events

@@ -1,7 +1,8 @@
 """Caddy's whole configuration as a value made of values; nothing here talks to Caddy.
 
 Three kinds of server: the edge (all hosts on one port), one port for each tenant's host (because its name resolves
-nowhere on a plain machine), and the registry's front.
+nowhere on a plain machine), and the registry's front. Pages' hosts are another process's: a reload ends the requests
+that a Caddy passes on at that moment, and publishing a page must not end a program that somebody runs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ Json = dict[str, Any]
 REFRESH_SECONDS = 0.05  # how long Caddy may hold on to the last list of machines
 RETRIES = 3
 FORCED = "Fly-Force-Instance-Id"
-ADMIN_SOCKET = "edge.sock"
 REGISTRY_SOCKET = "registry.sock"
 
 # What Pages sends with every file unless `_headers` says otherwise.
@@ -77,19 +77,42 @@ class Layout:
 
 
 def edge_config(layout: Layout) -> Json:
-    """The configuration that `POST /load` takes."""
-    hosts = [(route.host, route.own_port, app_handler(route, layout.names)) for route in layout.apps]
-    hosts += [(route.host, route.own_port, site_handler(route)) for route in layout.sites]
-    by_host = [{"match": [{"host": [host]}], "handle": [handler], "terminal": True} for host, _, handler in hosts]
+    """The edge's configuration, as `POST /load` takes it. What it depends on changes with a new app or port alone."""
+    apps = [(route.host, app_handler(route, layout.names)) for route in layout.apps]
+    sites = [(route.host, _passed_on(route.own_port)) for route in layout.sites if route.own_port]
+    by_host = [{"match": [{"host": [host]}], "handle": [handler], "terminal": True} for host, handler in apps + sites]
     unknown = {"handle": [_text(404, "no such host here")]}
     servers = {"edge": _server(layout.edge_port, [*by_host, unknown])}
-    servers |= {host: _server(port, [{"handle": [handler]}]) for host, port, handler in hosts if port}
+    servers |= {
+        route.host: _server(route.own_port, [{"handle": [app_handler(route, layout.names)]}])
+        for route in layout.apps
+        if route.own_port
+    }
     servers["registry"] = _server(layout.registry_port, [{"handle": [registry_handler(layout.api_port)]}])
+    return _whole("edge", servers)
+
+
+def sites_config(layout: Layout) -> Json:
+    """The configuration of what serves Pages deployments; it changes with their `_headers` and `_redirects`."""
+    servers = {
+        route.host: _server(route.own_port, [{"handle": [site_handler(route)]}])
+        for route in layout.sites
+        if route.own_port
+    }
+    return _whole("sites", servers)
+
+
+def _whole(name: str, servers: Json) -> Json:
     return {
-        "admin": {"listen": f"unix/{ADMIN_SOCKET}", "origins": ["localhost"], "config": {"persist": False}},
-        "storage": {"module": "file_system", "root": "edge"},
+        "admin": {"listen": f"unix/{name}.sock", "origins": ["localhost"], "config": {"persist": False}},
+        "storage": {"module": "file_system", "root": name},
         "apps": {"http": {"servers": servers, "grace_period": "20s"}},
     }
+
+
+def _passed_on(port: int) -> Json:
+    transport = {"protocol": "http", "keep_alive": {"enabled": False}}
+    return {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{port}"}], "transport": transport}
 
 
 def app_handler(route: AppRoute, names: str) -> Json:
