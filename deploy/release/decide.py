@@ -2,7 +2,7 @@
 
 Read aloud, forward: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
 into traffic and judge it beside the old ones; let all in; withdraw every other; publish the page; run the smoke suite;
-drain, then stop and keep the machines of the release before, remove those of others; record the outcome. Back is the
+drain, then put the machines of the release before to sleep, remove those of others; record the outcome. Back is the
 same towards the release before, without judge and suite, and what was being released is removed instead of kept.
 """
 
@@ -19,10 +19,10 @@ from deploy.release.steps import (
     Finish,
     Judge,
     Publish,
+    Rest,
     Smoke,
     Start,
     Step,
-    Stop,
     TurnBack,
     Withdraw,
 )
@@ -154,7 +154,7 @@ def _retire(others: list[Seen], intent: Intent, world: World, forward: bool) -> 
         if machine.launch != kept or machine.failed:
             return Destroy(machine.id)
         if machine.id in awake:
-            return Stop(machine.id)
+            return Rest(machine.id)
     return None
 
 

@@ -61,7 +61,7 @@ class Pace:
     """How long things may take, in seconds; `budget`: how long the platform may be out of reach until a run stops."""
 
     health: float = 120
-    poll: float = 0.1
+    poll: float = 0.05
     drain: float = 5
     budget: float = 120
     first_pause: float = 0.5
@@ -204,8 +204,8 @@ class Engine:
                 self._mark(SMOKED, self._checks.smoke(self.intent))
             case steps.Drain(machines):
                 self._drain(machines)
-            case steps.Stop(machine):
-                platform.stop(machine)
+            case steps.Rest(machine):
+                platform.rest(machine)
             case steps.Destroy(machine):
                 platform.destroy(machine)
                 memory.gone.add(machine)

@@ -48,8 +48,8 @@ class Platform(Protocol):
     def withdraw(self, machine: str) -> None:
         """Let the edge use it no more."""
 
-    def stop(self, machine: str) -> None:
-        """Stop it; it can be started again."""
+    def rest(self, machine: str) -> None:
+        """Put it to sleep; it can be started again."""
 
     def destroy(self, machine: str) -> None:
         """Remove it; gone already is fine."""
@@ -124,10 +124,11 @@ class CloudPlatform:
             self._fly.machines.cordon(machine)
             self._fly.machines.set_metadata(machine, TRAFFIC, OFF)
 
-    def stop(self, machine: str) -> None:
-        """Stop it."""
-        with self._held(machine, "stop"):
-            self._fly.machines.stop(machine)
+    def rest(self, machine: str) -> None:
+        """Suspend it, so that it serves again within a moment; stop it where that cannot be."""
+        with self._held(machine, "put to sleep"):
+            if not self._fly.machines.suspend(machine):
+                self._fly.machines.stop(machine)
 
     def destroy(self, machine: str) -> None:
         """Destroy it."""

@@ -115,14 +115,14 @@ class Drain(Step):
 
 
 @dataclass(frozen=True)
-class Stop(Step):
-    """Stop a drained machine and keep it for the way back."""
+class Rest(Step):
+    """Put a drained machine to sleep and keep it for the way back."""
 
     machine: str
 
     @property
     def text(self) -> str:
-        return f"stop and keep {self.machine}"
+        return f"put {self.machine} to sleep"
 
 
 @dataclass(frozen=True)

@@ -215,8 +215,8 @@ class ModelPlatform:
         self._change("cordon", machine, lambda found: setattr(found, "traffic", False))
         self._change("note no traffic of", machine, lambda found: setattr(found, "noted", False))
 
-    def stop(self, machine: str) -> None:
-        self._change("stop", machine, lambda found: setattr(found, "state", "stopped"))
+    def rest(self, machine: str) -> None:
+        self._change("rest", machine, lambda found: setattr(found, "state", "stopped"))
 
     def destroy(self, machine: str) -> None:
         self._chaos.strike("destroy a machine", PLATFORM_FAULTS | STALLS)

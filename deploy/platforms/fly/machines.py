@@ -137,8 +137,17 @@ class MachineClient:
         """Ask the machine to stop; its own kill signal and timeout apply."""
         self._act(machine_id, "stop")
 
+    def suspend(self, machine_id: str) -> bool:
+        """Freeze the machine, memory and all; False when the platform will not (too much memory, not running)."""
+        path, asked = f"{self._base}/{machine_id}/suspend", f"suspend machine {machine_id}"
+        refusals = frozenset({400, 412, 422})
+        answer = self._sender.send(
+            "POST", path, headers=self._nonce(machine_id), asked=asked, idempotent=True, accept=refusals
+        )
+        return answer.is_success
+
     def start(self, machine_id: str) -> None:
-        """Start a stopped machine."""
+        """Start a stopped or suspended machine."""
         self._act(machine_id, "start")
 
     def cordon(self, machine_id: str) -> None:

@@ -104,7 +104,7 @@ def test_a_bad_release_is_taken_back_blamed_and_told_of(stage: Stage, behaviour:
 
 
 @pytest.mark.parametrize("error", [Unreachable("x", 0, "no answer"), RateLimited("x", 429, "slower")])
-@pytest.mark.parametrize("call", ["machines", "create", "admit", "withdraw", "publish", "stop"])
+@pytest.mark.parametrize("call", ["machines", "create", "admit", "withdraw", "publish", "rest"])
 def test_a_platform_that_fails_for_a_while_delays_a_release_and_blames_nobody(
     stage: Stage, call: str, error: PlatformError
 ) -> None:

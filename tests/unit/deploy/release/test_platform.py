@@ -180,3 +180,13 @@ def test_where_going_back_is_refused_the_page_is_published_anew(
     monkeypatch.setattr(PagesClient, "publish", lambda self, files, **more: sent.append(more["message"]))
     platform.publish(RELEASE)
     assert sent == [f"codecanvas 0.1.0+aaaa {PAGE}"]
+
+
+@pytest.mark.parametrize(("status", "verbs"), [(200, ["suspend"]), (412, ["suspend", "stop"])])
+def test_a_machine_is_suspended_or_else_stopped(
+    wire: Wire, platform: CloudPlatform, status: int, verbs: list[str]
+) -> None:
+    wire.on("POST", "/suspend", status, {"error": "memory is above 2 GB"})
+    platform.rest("m1")
+    done = [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"]
+    assert [verb for verb in done if verb != "lease"] == verbs
