@@ -8,6 +8,7 @@ between the two is simply made again.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -25,6 +26,13 @@ from deploy.target import Target
 
 LEASE_SECONDS = 10
 OFF, ON = "off", "on"
+# Out of traffic a machine cannot be reached through the edge: what it is working on is asked from within.
+METRICS = [
+    "python3",
+    "-c",
+    "import os, urllib.request as u;"
+    "print(u.urlopen(f'http://localhost:{os.environ.get(\"RUNNER_PORT\", 10100)}/metrics', timeout=5).read().decode())",
+]
 
 
 class Platform(Protocol):
@@ -125,10 +133,19 @@ class CloudPlatform:
             self._fly.machines.set_metadata(machine, TRAFFIC, OFF)
 
     def rest(self, machine: str) -> None:
-        """Suspend it, so that it serves again within a moment; stop it where that cannot be."""
+        """Suspend it, so that it serves again within a moment; stop it where that cannot be.
+
+        A suspended machine freezes what it is working on, and a stopped one finishes it first: so it is suspended only
+        when it says that it has nothing to do.
+        """
         with self._held(machine, "put to sleep"):
-            if not self._fly.machines.suspend(machine):
+            if not (self._idle(machine) and self._fly.machines.suspend(machine)):
                 self._fly.machines.stop(machine)
+
+    def _idle(self, machine: str) -> bool:
+        metrics = self._fly.machines.execute(machine, METRICS) or ""
+        working = dict(re.findall(r"^codecanvas_(runs_in_flight|queue_depth) ([0-9.]+)$", metrics, re.MULTILINE))
+        return len(working) == 2 and all(float(count) == 0 for count in working.values())
 
     def destroy(self, machine: str) -> None:
         """Destroy it."""

@@ -137,6 +137,17 @@ class MachineClient:
         """Ask the machine to stop; its own kill signal and timeout apply."""
         self._act(machine_id, "stop")
 
+    def execute(self, machine_id: str, command: list[str], timeout: int = 10) -> str | None:
+        """Standard output of a command run in the machine; None when it could not be run or failed."""
+        path, asked = f"{self._base}/{machine_id}/exec", f"run {command[0]} in machine {machine_id}"
+        body = {"command": command, "timeout": timeout}
+        refusals = frozenset({400, 404, 408, 412, 422})
+        answer = self._sender.send(
+            "POST", path, json=body, headers=self._nonce(machine_id), asked=asked, idempotent=True, accept=refusals
+        )
+        told = json_of(answer, asked) if answer.is_success else {}
+        return str(told.get("stdout", "")) if told.get("exit_code") == 0 else None
+
     def suspend(self, machine_id: str) -> bool:
         """Freeze the machine, memory and all; False when the platform will not (too much memory, not running)."""
         path, asked = f"{self._base}/{machine_id}/suspend", f"suspend machine {machine_id}"

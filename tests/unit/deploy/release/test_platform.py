@@ -182,10 +182,23 @@ def test_where_going_back_is_refused_the_page_is_published_anew(
     assert sent == [f"codecanvas 0.1.0+aaaa {PAGE}"]
 
 
-@pytest.mark.parametrize(("status", "verbs"), [(200, ["suspend"]), (412, ["suspend", "stop"])])
-def test_a_machine_is_suspended_or_else_stopped(
-    wire: Wire, platform: CloudPlatform, status: int, verbs: list[str]
+IDLE = "codecanvas_runs_in_flight 0.0\ncodecanvas_queue_depth 0.0\n"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "metrics", "status", "verbs"),
+    [
+        (0, IDLE, 200, ["exec", "suspend"]),
+        (0, IDLE, 412, ["exec", "suspend", "stop"]),
+        (0, IDLE.replace("flight 0", "flight 1"), 200, ["exec", "stop"]),
+        (0, "", 200, ["exec", "stop"]),
+        (127, IDLE, 200, ["exec", "stop"]),
+    ],
+)
+def test_a_machine_is_suspended_when_it_has_nothing_to_do_and_else_stopped(
+    wire: Wire, platform: CloudPlatform, exit_code: int, metrics: str, status: int, verbs: list[str]
 ) -> None:
+    wire.on("POST", "/exec", 200, {"exit_code": exit_code, "stdout": metrics, "stderr": ""})
     wire.on("POST", "/suspend", status, {"error": "memory is above 2 GB"})
     platform.rest("m1")
     done = [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"]
