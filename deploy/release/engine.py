@@ -89,6 +89,8 @@ class _Memory:
     waiting: dict[tuple[str, ...], float] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    page: str | None = None
+    """As last looked at: under the lock it changes by this run alone, which looks again after each change."""
 
 
 class Engine:
@@ -156,9 +158,11 @@ class Engine:
                 listed[id_] = found
             else:
                 self._memory.made.discard(id_)
-        machines = tuple(machine for machine in listed.values() if machine.id not in self._memory.gone)
         memory = self._memory
-        return World(machines, self._platform.page(), frozenset(memory.drained), memory.starts, memory.creations)
+        machines = tuple(machine for machine in listed.values() if machine.id not in memory.gone)
+        if memory.page is None:
+            memory.page = self._platform.page()
+        return World(machines, memory.page, frozenset(memory.drained), memory.starts, memory.creations)
 
     # one step
 
@@ -198,6 +202,7 @@ class Engine:
                 memory.withdrawn[machine] = self._clock.monotonic()
                 self._spans.append((SWITCHED, self._clock.monotonic() - self._begun))
             case steps.Publish(_):
+                memory.page = None
                 platform.publish(self._release())
                 self._spans.append((SWITCHED, self._clock.monotonic() - self._begun))
             case steps.Smoke():

@@ -27,12 +27,12 @@ from deploy.target import Target
 LEASE_SECONDS = 10
 OFF, ON = "off", "on"
 # Out of traffic a machine cannot be reached through the edge: what it is working on is asked from within.
-METRICS = [
-    "python3",
-    "-c",
-    "import os, urllib.request as u;"
-    "print(u.urlopen(f'http://localhost:{os.environ.get(\"RUNNER_PORT\", 10100)}/metrics', timeout=5).read().decode())",
-]
+_ASK = """
+import os, urllib.request
+port = os.environ.get("RUNNER_PORT", "10100")
+print(urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=5).read().decode())
+"""
+METRICS = ("python3", "-c", _ASK)
 
 
 class Platform(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,10 +137,10 @@ class MachineClient:
         """Ask the machine to stop; its own kill signal and timeout apply."""
         self._act(machine_id, "stop")
 
-    def execute(self, machine_id: str, command: list[str], timeout: int = 10) -> str | None:
+    def execute(self, machine_id: str, command: Sequence[str], timeout: int = 10) -> str | None:
         """Standard output of a command run in the machine; None when it could not be run or failed."""
         path, asked = f"{self._base}/{machine_id}/exec", f"run {command[0]} in machine {machine_id}"
-        body = {"command": command, "timeout": timeout}
+        body = {"command": [*command], "timeout": timeout}
         refusals = frozenset({400, 404, 408, 412, 422})
         answer = self._sender.send(
             "POST", path, json=body, headers=self._nonce(machine_id), asked=asked, idempotent=True, accept=refusals
