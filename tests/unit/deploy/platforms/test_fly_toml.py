@@ -31,7 +31,7 @@ def test_http_service_stands_for_both_ports_with_its_checks() -> None:
     service = read_fly_toml(ROOT / "deploy/fly.production.toml").machine["services"][0]
     assert [(port["port"], port["handlers"]) for port in service["ports"]] == [(80, ["http"]), (443, ["http", "tls"])]
     assert service["checks"][0] == {
-        "type": "http", "method": "GET", "path": "/readyz", "grace_period": "10s", "interval": "2s", "timeout": "2s",
+        "type": "http", "method": "GET", "path": "/readyz", "grace_period": "10s", "interval": "2s", "timeout": "5s",
     }  # fmt: skip
 
 
