@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 
@@ -15,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deploy.emulator.access import Keyring, basic_password
+from deploy.emulator.access import Keyring, basic_password, logged
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
@@ -28,7 +27,6 @@ from deploy.emulator.registry.access import ENGINE, decide
 from deploy.emulator.store import Store
 
 log = logging.getLogger("emulator.api")
-_ACCOUNT = re.compile(r"/accounts/[^/]+")  # it stands beside the tokens where people keep them: not for logs
 
 
 def application(
@@ -112,7 +110,7 @@ class Identified:
                     log.info(
                         "%s %s %s %.0f ms %s",
                         scope["method"],
-                        _ACCOUNT.sub("/accounts/…", scope["path"]),
+                        logged(scope["path"]),
                         message["status"],
                         spent,
                         identifier,
@@ -130,7 +128,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 async def _broken(request: Request, error: Exception) -> Response:
     """The emulator's own fault: the log says more."""
-    log.error("%s %s broke", request.method, request.url.path, exc_info=error)
+    log.error("%s %s broke", request.method, logged(request.url.path), exc_info=error)
     return _shaped(request, 500, "the emulator broke on this request; see its log", 10001)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deploy.emulator.access import logged
 from deploy.emulator.faults.connections import Connections
 from deploy.emulator.faults.rules import REQUEST_KINDS, Facts, Rule, Rules
 
@@ -43,7 +44,7 @@ class FaultyRequests:
         rule = None
         facts = self._facts(scope)
         for struck in self._rules.struck(REQUEST_KINDS, facts):
-            log.info("%s %s: %s (fault %s)", facts.method, facts.path, struck.kind, struck.id)
+            log.info("%s %s: %s (fault %s)", facts.method, logged(facts.path), struck.kind, struck.id)
             if struck.kind == "delay":
                 await asyncio.sleep(struck.seconds or 0)
             elif struck.kind == "stale_list":

@@ -165,6 +165,7 @@ def test_machines(call: Caller, emulated: Emulated, staging: dict[str, Any]) -> 
         call("POST", f"{MACHINE}/{verb}")
         call("GET", f"{MACHINE}/wait", params={"state": state})
     call("POST", f"{MACHINE}/start")
+    call("GET", f"{MACHINE}/wait", params={"state": "started"})
     call("POST", f"{MACHINE}/stop", json={"signal": "SIGTERM"})
     call("GET", f"{MACHINE}/wait", params={"state": "settled"})
     call("POST", MACHINE, 400, json={"config": {}})
