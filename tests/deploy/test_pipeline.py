@@ -10,7 +10,9 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 
+pytestmark = pytest.mark.timeout(1800)  # the first rehearsal of a machine builds everything
 HEAD = "from __future__ import annotations\n"
 FAILS_IN_PRODUCTION = """import os
 if os.environ.get("RUNNER_ENVIRONMENT") == "production":

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.timeout(1800)  # it may have to rehearse first
 SMALL = ("--count", "1", "--rate", "60", "--json")
 
 
