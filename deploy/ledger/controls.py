@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from deploy.ledger.records import damaged
+from deploy.ledger.encoding import reading, written
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Breaker:
         return {
             "state": "open" if self.opened_at else "closed",
             "failures": self.failures,
-            "openedAt": _written(self.opened_at) if self.opened_at else None,
+            "openedAt": written(self.opened_at) if self.opened_at else None,
             "reason": self.reason,
             "by": self.by,
         }
@@ -57,7 +55,7 @@ class Rejection:
             "frontend": self.frontend,
             "deployment": self.deployment,
             "reason": self.reason,
-            "at": _written(self.at),
+            "at": written(self.at),
             "by": self.by,
         }
 
@@ -76,8 +74,8 @@ class Freeze:
         """As it is written."""
         return {
             "id": self.id,
-            "from": _written(self.start),
-            "until": _written(self.until),
+            "from": written(self.start),
+            "until": written(self.until),
             "reason": self.reason,
             "by": self.by,
         }
@@ -113,7 +111,7 @@ class Approval:
             "image": self.image,
             "frontend": self.frontend,
             "by": self.by,
-            "at": _written(self.at),
+            "at": written(self.at),
             "items": list(self.items),
             "note": self.note,
         }
@@ -126,7 +124,7 @@ def person(who: str) -> str:
 
 def breaker_from(body: Any, place: str) -> Breaker:
     """A Breaker from its JSON; raises LedgerError naming the file when it is damaged."""
-    with _reading(place):
+    with reading(place):
         opened = body["openedAt"]
         found = Breaker(int(body["failures"]), _when(opened) if opened else None, body["reason"], body["by"])
         if body["state"] != found.to_json()["state"]:
@@ -136,7 +134,7 @@ def breaker_from(body: Any, place: str) -> Breaker:
 
 def rejection_from(body: Any, place: str) -> Rejection:
     """A Rejection from its JSON; raises LedgerError naming the file when it is damaged."""
-    with _reading(place):
+    with reading(place):
         return Rejection(
             commit_sha=body["commitSha"],
             image=body["image"],
@@ -150,13 +148,13 @@ def rejection_from(body: Any, place: str) -> Rejection:
 
 def freeze_from(body: Any, place: str) -> Freeze:
     """A Freeze from its JSON; raises LedgerError naming the file when it is damaged."""
-    with _reading(place):
+    with reading(place):
         return Freeze(body["id"], _when(body["from"]), _when(body["until"]), body["reason"], body["by"])
 
 
 def approval_from(body: Any, place: str) -> Approval:
     """An Approval from its JSON; raises LedgerError naming the file when it is damaged."""
-    with _reading(place):
+    with reading(place):
         return Approval(
             commit_sha=body["commitSha"],
             image=body["image"],
@@ -166,18 +164,6 @@ def approval_from(body: Any, place: str) -> Approval:
             items=tuple(body["items"]),
             note=body["note"],
         )
-
-
-@contextmanager
-def _reading(place: str) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise damaged(place, wrong) from None
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _when(text: str) -> datetime:

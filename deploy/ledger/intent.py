@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from deploy.errors import LedgerError
-from deploy.ledger.records import DeploymentInfo, damaged, deployment_from
+from deploy.ledger.encoding import reading
+from deploy.ledger.records import DeploymentInfo, deployment_from
 from deploy.policy import Strategy
 
 PLACE = "intent.json"
@@ -69,7 +69,7 @@ class Intent:
 
 def intent_from(body: Any) -> Intent:
     """An Intent from its JSON; raises LedgerError when it is damaged."""
-    try:
+    with reading(PLACE):
         previous = body["previous"]
         return Intent(
             verb=body["verb"],
@@ -83,7 +83,3 @@ def intent_from(body: Any) -> Intent:
             marks=tuple(body["marks"]),
             notes=tuple(body["notes"]),
         )
-    except LedgerError:
-        raise
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise damaged(PLACE, wrong) from None

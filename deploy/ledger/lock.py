@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.errors import LedgerError, LockHeld, LockLost
-from deploy.ledger.encoding import encode
-from deploy.ledger.records import damaged
+from deploy.ledger.encoding import encode, reading, written
 
 PLACE = "lock.json"
 LOCK_SECONDS, RENEW_SECONDS, WATCH_SECONDS, POLL_SECONDS = 20.0, 5.0, 8.0, 0.5
@@ -46,8 +45,8 @@ class Lock:
         return {
             "holder": self.holder,
             "doing": self.doing,
-            "since": self.since.astimezone(UTC).isoformat(timespec="milliseconds"),
-            "expires": self.expires.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "since": written(self.since),
+            "expires": written(self.expires),
             "token": self.token,
             "process": self.process,
         }
@@ -60,11 +59,9 @@ class Lock:
 
 def lock_from(body: Any) -> Lock:
     """A Lock from its JSON; raises LedgerError when it is damaged."""
-    try:
+    with reading(PLACE):
         since, expires = (datetime.fromisoformat(body[key]) for key in ("since", "expires"))
         return Lock(body["holder"], body["doing"], since, expires, body.get("token", ""), body.get("process", ""))
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise damaged(PLACE, wrong) from None
 
 
 class Readable(Protocol):
@@ -75,6 +72,12 @@ class Readable(Protocol):
 
     def read(self, path: str) -> Any:
         """A file's JSON, None when there is none."""
+
+
+def held_in(snapshot: Readable) -> Lock | None:
+    """The lock as the ledger has it, expired or not; None when nobody holds it."""
+    body = snapshot.read(PLACE)
+    return lock_from(body) if body is not None else None
 
 
 class Writable(Protocol):
@@ -159,8 +162,7 @@ class Holding:
         since = self._clock.monotonic()
         while True:
             snapshot = self._ledger.snapshot()
-            file = snapshot.files.get(PLACE)
-            held = lock_from(snapshot.read(PLACE)) if file is not None else None
+            file, held = snapshot.files.get(PLACE), held_in(snapshot)
             patient = watched is not None and self._clock.monotonic() - since >= WATCH_SECONDS
             if held is None or known_dead(held.process) or (file == watched and patient):
                 if self._swap_from(file):
@@ -200,9 +202,8 @@ class Holding:
 
     def guard(self, snapshot: Readable) -> None:
         """Raise LockLost unless this snapshot's lock is ours: what the same swap writes is then its holder's word."""
-        body = snapshot.read(PLACE)
-        held = lock_from(body) if body is not None else None
-        if held is None or held.token != self._lock.token:
+        if not self._ours(snapshot):
+            held = held_in(snapshot)
             by = f"is held by {held.told()}" if held else "was taken away"
             raise LockLost(
                 f"the lock of {self._ledger.environment} {by}; this run stops here. "
@@ -214,9 +215,7 @@ class Holding:
         self._ended.set()
 
         def change(snapshot: Readable) -> dict[str, bytes | None]:
-            body = snapshot.read(PLACE)
-            mine = body is not None and lock_from(body).token == self._lock.token
-            return {PLACE: None} if mine else {}
+            return {PLACE: None} if self._ours(snapshot) else {}
 
         with self._busy:
             self._ledger.write(f"unlock: {self._lock.doing}", change)
@@ -238,13 +237,15 @@ class Holding:
             self._ended.set()
             thread.join()
 
+    def _ours(self, snapshot: Readable) -> bool:
+        held = held_in(snapshot)
+        return held is not None and held.token == self._lock.token
+
     def _swap_from(self, file: bytes | None) -> bool:
         """Write our lock over exactly what was seen; False when somebody changed it meanwhile."""
 
         def check(snapshot: Readable) -> None:
-            there = snapshot.files.get(PLACE)
-            ours = there is not None and lock_from(snapshot.read(PLACE)).token == self._lock.token
-            if there != file and not ours:
+            if snapshot.files.get(PLACE) != file and not self._ours(snapshot):
                 raise _Moved
 
         try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from deploy.errors import LedgerError
+from deploy.ledger.encoding import reading, written
 
 
 class Status(StrEnum):
@@ -51,7 +51,7 @@ class DeploymentInfo:
             "environment": self.environment,
             "version": self.version,
             "commitSha": self.commit_sha,
-            "deployedAt": self.deployed_at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "deployedAt": written(self.deployed_at),
             "deployedBy": self.deployed_by,
             "status": self.status.value,
             "image": self.image,
@@ -108,7 +108,7 @@ class Evidence:
             "commitSha": self.commit_sha,
             "image": self.image,
             "frontend": self.frontend,
-            "at": self.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "at": written(self.at),
             "by": self.by,
             "ok": self.ok,
             "suites": [suite.to_json() for suite in self.suites],
@@ -117,7 +117,7 @@ class Evidence:
 
 def deployment_from(body: Any, place: str) -> DeploymentInfo:
     """A DeploymentInfo from its JSON; raises LedgerError naming the file when it is damaged."""
-    try:
+    with reading(place):
         return DeploymentInfo(
             id=body["id"],
             environment=body["environment"],
@@ -135,13 +135,11 @@ def deployment_from(body: Any, place: str) -> DeploymentInfo:
             spans=tuple((span["name"], float(span["seconds"])) for span in body.get("spans", ())),
             notes=tuple(body.get("notes", ())),
         )
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise damaged(place, wrong) from None
 
 
 def evidence_from(body: Any, place: str) -> Evidence:
     """Evidence from its JSON; raises LedgerError naming the file when it is damaged."""
-    try:
+    with reading(place):
         return Evidence(
             environment=body["environment"],
             commit_sha=body["commitSha"],
@@ -151,10 +149,3 @@ def evidence_from(body: Any, place: str) -> Evidence:
             by=body["by"],
             suites=tuple(Suite(s["name"], s["passed"], s["failed"], s["seconds"]) for s in body["suites"]),
         )
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise damaged(place, wrong) from None
-
-
-def damaged(place: str, wrong: Exception) -> LedgerError:
-    """The error for a file of the ledger that does not have its shape."""
-    return LedgerError(f"{place} in the ledger is damaged ({wrong!r}); restore the file by a new commit on its branch")

@@ -66,8 +66,7 @@ class Snapshot:
 
     def lock(self) -> Lock | None:
         """The lock, when it is held and has not expired by this machine's clock."""
-        body = self.read(lock.PLACE)
-        held = lock.lock_from(body) if body is not None else None
+        held = lock.held_in(self)
         return held if held and held.expires > datetime.now(UTC) else None
 
     def intent(self) -> Intent | None:
@@ -120,15 +119,7 @@ class Ledger:
 
     def record(self, info: DeploymentInfo) -> None:
         """Append an event; recording the same outcome of the same deployment twice changes nothing."""
-
-        def change(snapshot: Snapshot) -> dict[str, bytes | None]:
-            events = snapshot.events()
-            if any((event.id, event.status) == (info.id, info.status) for event in events):
-                return {}
-            path = f"events/{len(events) + 1:06d}-{info.commit_sha[:12]}-{info.status}.json"
-            return {path: encode(info.to_json())}
-
-        self.write(f"{info.status}: {info.version}", change)
+        self.write(f"{info.status}: {info.version}", lambda snapshot: appended(snapshot, info))
 
     def prove(self, evidence: Evidence) -> None:
         """Keep what was proven of a commit; a newer run replaces the older one's file, whose commit remains."""
@@ -185,14 +176,9 @@ class Ledger:
             return self._run("rev-parse", "--verify", "--quiet", self.branch).stdout.decode().strip()
         # What was seen is read first: whoever writes meanwhile only adds to it.
         seen = self._run("rev-parse", "--verify", "--quiet", self._seen).stdout.decode().strip()
-        listed = self._run("ls-remote", "--quiet", self.remote, self.branch)
-        if listed.returncode:
-            raise self._unreadable(listed)
-        commit = listed.stdout.decode().partition("\t")[0].strip()
+        commit = self._remote("ls-remote", "--quiet", self.remote, self.branch).partition("\t")[0]
         if commit and self._run("cat-file", "-e", f"{commit}^{{tree}}").returncode:
-            fetched = self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, self.branch)
-            if fetched.returncode:
-                raise self._unreadable(fetched)
+            self._remote("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, self.branch)
         if seen != commit:
             self._refuse_rewritten(seen, commit)
         return commit
@@ -213,9 +199,15 @@ class Ledger:
         if self.remote:
             self._run("update-ref", self._seen, commit)
 
-    def _unreadable(self, done: subprocess.CompletedProcess[bytes]) -> LedgerError:
-        said = done.stderr.decode(errors="replace").strip()
-        return LedgerError(f"the ledger's remote {self.remote} cannot be read: {said}; check it with `git ls-remote`")
+    def _remote(self, *arguments: str) -> str:
+        """Output of a git command that reads the remote; raises LedgerError with git's words."""
+        done = self._run(*arguments)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise LedgerError(
+                f"the ledger's remote {self.remote} cannot be read: {said}; check it with `git ls-remote`"
+            )
+        return done.stdout.decode().strip()
 
     def _swap(self, old: str, new: str) -> None:
         if self.remote:
