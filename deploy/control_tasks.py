@@ -74,7 +74,7 @@ def _served(staging: Target, sha: str) -> DeploymentInfo:
     release = staged(staging.ledger.snapshot(), sha)
     if release is None:
         reason = f"{sha[:12]} was never served by staging, so there is nothing to approve"
-        flag = _flag(staging)
+        flag = staging.flag
         commands = (
             f"invoke build --env staging && invoke deploy --env staging{flag} && invoke verify --env staging{flag}"
         )
@@ -161,7 +161,7 @@ def breaker(
 def _breaker_state(snapshot: Snapshot, policy: ReleasePolicy, now: datetime) -> dict[str, Any]:
     record = breakers.read_breaker(snapshot)
     state = breakers.state_at(record, policy, now)
-    half_open = record.opened_at + policy.breaker_cooldown if record.opened_at else None
+    half_open = breakers.half_open_at(record, policy)
     return {
         **record.to_json(),
         "state": state.value,
@@ -214,7 +214,7 @@ def freeze(
         begins = f"from {write_moment(made.start)} " if made.start > now else ""
         word = f"frozen {begins}until {write_moment(made.until)}: {made.reason or 'no reason given'}"
         _write(production, word, lambda snapshot: freezes.freeze_change(snapshot, made, now))
-        context.teller.say(f"{word}; lift it: invoke freeze --lift {made.id}{_flag(production)}")
+        context.teller.say(f"{word}; lift it: invoke freeze --lift {made.id}{production.flag}")
     if lift:
         lifted = _lift(production, lift)
         context.teller.say(f"lifted {', '.join(lifted)}" if lifted else "nobody has set a freeze")
@@ -286,10 +286,6 @@ def _production(env: str, rehearsal: bool) -> Target:
     if env != "production":
         raise UsageError(f"{env!r} takes no promotions; use --env production")
     return target_of(env, rehearsal)
-
-
-def _flag(target: Target) -> str:
-    return " --rehearsal" if target.rehearsal else ""
 
 
 def _write(production: Target, message: str, change: Change) -> None:

@@ -6,8 +6,8 @@ KEYS is the one place where a key is declared: its type, default and help. The d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -175,21 +175,7 @@ def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
         pages_project=values["PAGES_PROJECT"],
         branch=values["BRANCH"],
         resource_limits=ResourceLimits(values["NUM_RUNNERS"], values["TIMEOUT"]),
-        release=_policy(values),
-    )
-
-
-def _policy(values: Mapping[str, Any]) -> ReleasePolicy:
-    return ReleasePolicy(
-        promotion=values["PROMOTION"],
-        approvals=values["APPROVALS"],
-        evidence_days=values["EVIDENCE_DAYS"],
-        breaker_threshold=values["BREAKER_THRESHOLD"],
-        breaker_cooldown=values["BREAKER_COOLDOWN"],
-        freeze_windows=values["FREEZE_WINDOWS"],
-        strategy=values["STRATEGY"],
-        rollback_window=values["ROLLBACK_WINDOW"],
-        drain=values["DRAIN"],
+        release=ReleasePolicy(**{each.name: values[each.name.upper()] for each in fields(ReleasePolicy)}),
     )
 
 

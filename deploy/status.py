@@ -6,6 +6,7 @@ from typing import Any
 
 from deploy.ledger import DeploymentInfo, Intent
 from deploy.platforms.fly import Machine
+from deploy.release.machine import in_traffic
 from deploy.target import Target
 
 
@@ -15,6 +16,7 @@ def environment_status(target: Target) -> dict[str, Any]:
     serving, lock, intent = snapshot.current(), snapshot.lock(), snapshot.intent()
     with target.fly() as fly:
         machines = fly.machines.list() if fly.app_exists() else []
+    used = [machine for machine in machines if in_traffic(machine)]
     digest = serving.image if serving else None
     return {
         "version": serving.version if serving else None,
@@ -23,11 +25,11 @@ def environment_status(target: Target) -> dict[str, Any]:
         "frontend": serving.frontend if serving else None,
         "deployedAt": serving.to_json()["deployedAt"] if serving else None,
         "deployedBy": serving.deployed_by if serving else None,
-        "agree": _agree(serving, [m for m in machines if m.serving]) and intent is None,
+        "agree": _agree(serving, used) and intent is None,
         "lock": {key: value for key, value in lock.to_json().items() if key != "token"} if lock else None,
         "rollout": _rollout(intent) if intent else None,
-        "machines": [_machine(machine) for machine in machines if machine.serving],
-        "kept": [_machine(machine) for machine in machines if not machine.serving],
+        "machines": [_machine(machine) for machine in used],
+        "kept": [_machine(machine) for machine in machines if machine not in used],
         "urls": {"api": target.config.api_url, "frontend": target.config.frontend_url},
     }
 

@@ -53,6 +53,11 @@ class Target:
         """The environment's name."""
         return self.config.name
 
+    @property
+    def flag(self) -> str:
+        """What a command that a message names must have at its end to act on this target."""
+        return " --rehearsal" if self.rehearsal else ""
+
     @contextmanager
     def fly(self) -> Iterator[FlyClient]:
         """A client of the environment's Fly app."""

@@ -43,6 +43,16 @@ class Intent:
         """The deployment it brings about."""
         return self.wanted.id
 
+    @property
+    def forward(self) -> bool:
+        """Whether it still moves towards the release wanted."""
+        return self.direction is Direction.FORWARD
+
+    @property
+    def towards(self) -> DeploymentInfo | None:
+        """The release that it moves towards just now; None on the way back to nothing."""
+        return self.wanted if self.forward else self.previous
+
     def marked(self, mark: str) -> Intent:
         """The same, with one more fact."""
         return self if mark in self.marks else replace(self, marks=(*self.marks, mark))

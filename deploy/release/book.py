@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from deploy.errors import LedgerError
-from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
+from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger import intent as intents
 from deploy.ledger.encoding import encode
 from deploy.ledger.lock import Writable
@@ -65,12 +65,11 @@ class Book:
 
     def finish(self, intent: Intent, spans: tuple[tuple[str, float], ...]) -> DeploymentInfo:
         """Record the outcome and take the intent away, in one commit. Finished already: the outcome recorded then."""
-        forward = intent.direction is Direction.FORWARD
         back = Status.ROLLED_BACK if intent.previous else Status.FAILED
-        status = Status.DEPLOYED if forward else back
+        status = Status.DEPLOYED if intent.forward else back
         done = replace(outcome(intent.wanted, status, intent.reason), spans=spans, notes=intent.notes)
         ended = [done]
-        if forward and intent.verb == "rollback" and intent.previous:
+        if intent.forward and intent.verb == "rollback" and intent.previous:
             ended.append(outcome(intent.previous, Status.ROLLED_BACK, f"rolled back to {intent.wanted.version}"))
 
         def change(snapshot: Snapshot) -> Changes:

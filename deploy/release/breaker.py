@@ -35,11 +35,17 @@ def read_breaker(production: Snapshot) -> Breaker:
     return breaker_from(body, PATH) if body is not None else Breaker()
 
 
+def half_open_at(record: Breaker, policy: ReleasePolicy) -> datetime | None:
+    """When the breaker lets one canary through; None while it is closed."""
+    return record.opened_at + policy.breaker_cooldown if record.opened_at else None
+
+
 def state_at(record: Breaker, policy: ReleasePolicy, now: datetime) -> State:
     """The breaker's state at a moment."""
-    if record.opened_at is None:
+    ends = half_open_at(record, policy)
+    if ends is None:
         return State.CLOSED
-    return State.OPEN if now < record.opened_at + policy.breaker_cooldown else State.HALF_OPEN
+    return State.OPEN if now < ends else State.HALF_OPEN
 
 
 def required_strategy(state: State) -> Strategy | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from deploy.ledger import Direction, Intent, Snapshot
+from deploy.ledger import Intent, Snapshot
 from deploy.ledger.store import who
 from deploy.release import breaker, rejections
 from deploy.release.book import Changes, Consequences, no_consequences
@@ -19,16 +19,15 @@ def consequences_for(target: Target) -> Consequences:
 
     def of(snapshot: Snapshot, intent: Intent) -> Changes:
         now = datetime.now(UTC)
-        forward = intent.direction is Direction.FORWARD
         if intent.verb == "rollback":
-            if not forward or intent.previous is None:
+            if not intent.forward or intent.previous is None:
                 return {}
             reason = f"rolled back to {intent.wanted.version}"
             return {
                 **rejections.readmit_change(snapshot, intent.wanted.commit_sha),
                 **rejections.reject_change(intent.previous, reason, now, who()),
             }
-        if forward:
+        if intent.forward:
             return {
                 **breaker.success_change(snapshot),
                 **rejections.readmit_change(snapshot, intent.wanted.commit_sha),

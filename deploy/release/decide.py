@@ -8,7 +8,7 @@ same towards the release before, without judge and suite, and what was being rel
 
 from __future__ import annotations
 
-from deploy.ledger import DeploymentInfo, Direction, Intent
+from deploy.ledger import DeploymentInfo, Intent
 from deploy.policy import Strategy
 from deploy.release.steps import (
     Admit,
@@ -31,13 +31,11 @@ from deploy.release.world import Seen, World
 JUDGED, SMOKED = "judged", "smoke suite passed"
 ATTEMPTS = 3  # at starting one machine, or at filling one place, before it is called broken
 JUDGING = frozenset({Strategy.BLUEGREEN, Strategy.CANARY})
-DESTROYED = frozenset({"destroyed", "destroying", "replaced"})
 
 
 def decide(intent: Intent, world: World) -> Step:
     """The next step."""
-    forward = intent.direction is Direction.FORWARD
-    release = intent.wanted if forward else intent.previous
+    forward, release = intent.forward, intent.towards
     if release is None:
         return _leave_nothing(world)
     ours, surplus = _places(world.of(release.launch), intent.count)
@@ -144,9 +142,9 @@ def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) ->
 def _retire(others: list[Seen], intent: Intent, world: World, forward: bool) -> Step | None:
     """What is out of traffic: drained, then kept asleep if it is the way back, else removed."""
     kept = intent.previous.launch if forward and intent.previous else ""
-    left = [machine for machine in others if machine.state not in DESTROYED]
+    left = others
     if not forward:  # the way back from the release that serves again stays as it was
-        left = [machine for machine in left if machine.launch == intent.wanted.launch or not machine.asleep]
+        left = [machine for machine in others if machine.launch == intent.wanted.launch or not machine.asleep]
     awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
     if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):
         return Drain(undrained)
@@ -160,10 +158,7 @@ def _retire(others: list[Seen], intent: Intent, world: World, forward: bool) -> 
 
 def _leave_nothing(world: World) -> Step:
     """Nothing served before: what was tried is taken away."""
-    there = [machine for machine in world.machines if machine.state not in DESTROYED]
-    for machine in there:
+    for machine in world.machines:
         if machine.traffic:
             return Withdraw(machine.id, ())
-    for machine in there:
-        return Destroy(machine.id)
-    return Finish()
+    return Destroy(world.machines[0].id) if world.machines else Finish()

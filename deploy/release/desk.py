@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -15,9 +16,13 @@ from typing import Any
 
 from deploy.console import Teller
 from deploy.errors import LedgerError, RolloutFailed
-from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
+from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger.lock import SystemClock
 from deploy.ledger.store import who
+from deploy.platforms.fly import FlyClient
+from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
+from deploy.platforms.registry import RegistryClient
+from deploy.policy import Strategy
 from deploy.release.book import Book
 from deploy.release.checks import RealChecks
 from deploy.release.consequences import consequences_for
@@ -36,8 +41,15 @@ class Desk:
     teller: Teller
     logs: Path
     book: Book
+    fly: FlyClient
+    registry: RegistryClient
     platform: CloudPlatform
     bus: Bus
+
+    @functools.cached_property
+    def toml(self) -> FlyConfig:
+        """The environment's fly.toml."""
+        return read_fly_toml(self.target.config.fly_toml)
 
     def snapshot(self) -> Snapshot:
         """The ledger as it is now."""
@@ -50,17 +62,30 @@ class Desk:
             return None
         self.teller.say(
             f"{left.verb} of {left.wanted.version} was left half-way "
-            f"({'going back' if left.direction is Direction.BACK else 'going forward'}); going on with it"
+            f"({'going forward' if left.forward else 'going back'}); going on with it"
         )
         return self._run(left)
 
-    def roll_out(self, intent: Intent, config: dict[str, Any]) -> DeploymentInfo:
-        """Begin a rollout and carry it out; raises RolloutFailed when it was taken back."""
-        self.platform.machines()  # refuses another environment's machines before anything is begun
+    def roll_out(
+        self,
+        verb: str,
+        wanted: DeploymentInfo,
+        config: dict[str, Any],
+        strategy: Strategy,
+        notes: tuple[str, ...] = (),
+    ) -> DeploymentInfo:
+        """Begin a rollout and carry it out; raises RolloutFailed when it was taken back.
+
+        With as many machines as serve now, and at least as many as fly.toml asks for. Another environment's machines
+        are refused before anything is begun.
+        """
+        serving = sum(machine.traffic and machine.state == "started" for machine in self.platform.machines())
+        count = max(self.toml.min_machines, serving)
+        intent = Intent(verb, wanted, self.snapshot().current(), strategy, count, notes=notes)
         self.book.begin(intent, config)
-        for note in intent.notes:
+        for note in notes:
             self.bus.emit("override", self.target.name, intent.id, note=note)
-        self.bus.emit("rollout.begun", self.target.name, intent.id, verb=intent.verb, version=intent.wanted.version)
+        self.bus.emit("rollout.begun", self.target.name, intent.id, verb=verb, version=wanted.version)
         return self._run(intent)
 
     def _run(self, intent: Intent) -> DeploymentInfo:
@@ -68,7 +93,6 @@ class Desk:
         with interruptible() as interrupted:
             engine = Engine(
                 intent,
-                self.snapshot().config(intent.wanted.config) or {},
                 platform=self.platform,
                 book=self.book,
                 checks=RealChecks(self.target, self.logs),
@@ -76,7 +100,7 @@ class Desk:
                 bus=self.bus,
                 pace=Pace(drain=policy.drain.total_seconds()),
                 interrupted=interrupted.is_set,
-                configs=lambda digest: self.snapshot().config(digest),
+                configs=self.snapshot().config,
             )
             done = engine.run()
         if done.status is not Status.DEPLOYED:
@@ -105,7 +129,8 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[
         file = stack.enter_context(kept_in(logs))
         bus = Bus(logged_to(sys.stderr) if teller.json_steps else told_to(teller), logged_to(file))
         book = Book(target.ledger, holding, consequences_for(target))
-        yield Desk(target, teller, logs, book, CloudPlatform(target, fly, pages, registry), bus)
+        platform = CloudPlatform(target, fly, pages, registry)
+        yield Desk(target, teller, logs, book, fly, registry, platform, bus)
 
 
 def _give_back(holding: Holding) -> None:

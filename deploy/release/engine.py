@@ -28,13 +28,14 @@ take over were seen healthy, and the page follows the machines.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.errors import DeployError, LedgerError, ReleaseFault, Unfinished
-from deploy.ledger import DeploymentInfo, Direction, Intent
+from deploy.ledger import DeploymentInfo, Intent
 from deploy.ledger.lock import Clock
 from deploy.platforms.errors import (
     Conflict,
@@ -84,8 +85,8 @@ class _Memory:
 
     drained: set[str] = field(default_factory=set)
     withdrawn: dict[str, float] = field(default_factory=dict)
-    starts: dict[str, int] = field(default_factory=dict)
-    creations: dict[int, int] = field(default_factory=dict)
+    starts: Counter[str] = field(default_factory=Counter)
+    creations: Counter[int] = field(default_factory=Counter)
     waiting: dict[tuple[str, ...], float] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -94,24 +95,26 @@ class _Memory:
 
 
 class Engine:
-    """Carries out one intent. `advance` is one turn of the loop; `run` turns until it is done."""
+    """Carries out one intent. `advance` is one turn of the loop; `run` turns until it is done.
+
+    `configs` yields the machine configuration of a digest, None when the ledger has lost it.
+    """
 
     def __init__(
         self,
         intent: Intent,
-        config: dict[str, Any],
         *,
         platform: Platform,
         book: Book,
         checks: Checks,
         clock: Clock,
         bus: Bus,
+        configs: Callable[[str], dict[str, Any] | None],
         pace: Pace = Pace(),
         interrupted: Callable[[], bool] = lambda: False,
-        configs: Callable[[str], dict[str, Any] | None] = lambda _: None,
     ) -> None:
         self.intent = intent
-        self._config, self._configs = config, configs
+        self._configs = configs
         self._platform, self._book, self._checks = platform, book, checks
         self._clock, self._bus, self._pace = clock, bus, pace
         self._interrupted = interrupted
@@ -138,7 +141,7 @@ class Engine:
         except (Unauthorized, Forbidden) as refused:
             raise self._stopped(refused) from refused
         except PlatformError as failed:
-            if failed.exhausted and self.intent.direction is Direction.FORWARD:
+            if failed.exhausted and self.intent.forward:
                 self._turn(str(failed), blame=False)
             else:
                 self._again(failed)
@@ -167,7 +170,7 @@ class Engine:
     # one step
 
     def _next(self) -> steps.Step:
-        if self._interrupted() and self.intent.direction is Direction.FORWARD:
+        if self._interrupted() and self.intent.forward:
             return steps.TurnBack("interrupted by the person who ran it", blame=False)
         return decide(self.intent, self.observe())
 
@@ -188,7 +191,7 @@ class Engine:
             case steps.Start(machine):
                 self._await_asleep(machine)
                 platform.start(machine)
-                memory.starts[machine] = memory.starts.get(machine, 0) + 1
+                memory.starts[machine] += 1
             case steps.AwaitHealthy(machines):
                 self._await_healthy(machines)
             case steps.Admit(machine):
@@ -200,11 +203,11 @@ class Engine:
                 self._confirm(heirs)
                 platform.withdraw(machine)
                 memory.withdrawn[machine] = self._clock.monotonic()
-                self._spans.append((SWITCHED, self._clock.monotonic() - self._begun))
+                self._moved()
             case steps.Publish(_):
                 memory.page = None
                 platform.publish(self._release())
-                self._spans.append((SWITCHED, self._clock.monotonic() - self._begun))
+                self._moved()
             case steps.Smoke():
                 self._mark(SMOKED, self._checks.smoke(self.intent))
             case steps.Drain(machines):
@@ -222,23 +225,24 @@ class Engine:
                 raise TypeError(f"no such step: {step!r}")
         return None
 
+    def _moved(self) -> None:
+        """Note when traffic, or the page, was moved: the last time counts."""
+        self._spans.append((SWITCHED, self._clock.monotonic() - self._begun))
+
     def _release(self) -> DeploymentInfo:
-        """The release that the intent moves towards just now."""
-        back = self.intent.direction is Direction.BACK
-        if back and self.intent.previous is not None:
-            return self.intent.previous
-        return self.intent.wanted
+        """The release that the steps concern; on the way back to nothing, the one that is taken away."""
+        return self.intent.towards or self.intent.wanted
 
     def _create(self, number: int) -> None:
         release = self._release()
-        config = self._config if release is self.intent.wanted else self._configs(release.config)
+        config = self._configs(release.config)
         if config is None:
             raise LedgerError(
                 f"the configuration {release.config or '(none)'} of {release.version} is not in the ledger; restore "
                 f"configs/{release.config}.json by a new commit on its branch"
             )
         made = self._platform.create(release, config, number)
-        self._memory.creations[number] = self._memory.creations.get(number, 0) + 1
+        self._memory.creations[number] += 1
         self._memory.made.add(made)
         self._memory.gone.discard(made)
 
@@ -295,7 +299,7 @@ class Engine:
         self.intent = marked
 
     def _turn(self, reason: str, *, blame: bool) -> None:
-        if self.intent.direction is Direction.BACK:
+        if not self.intent.forward:
             raise self._stopped(ReleaseFault(reason))
         turned = self.intent.turned(reason, blame=blame)
         self._book.keep(turned, "turns back")
@@ -310,7 +314,7 @@ class Engine:
         intent = self.intent
         fields = {"status": done.status.value, "reason": intent.reason, "version": done.version, "blame": intent.blame}
         self._bus.emit("rollout.ended", done.environment, done.id, **fields)
-        if intent.direction is Direction.BACK and done.environment == "production":
+        if not intent.forward and done.environment == "production":
             self._bus.emit("escalation", done.environment, done.id, **fields)
         return done
 
@@ -331,7 +335,7 @@ class Engine:
 
     def _stopped(self, failed: DeployError) -> Unfinished:
         wanted, environment = self.intent.wanted, self.intent.wanted.environment
-        doing = "taking back" if self.intent.direction is Direction.BACK else "the rollout of"
+        doing = "the rollout of" if self.intent.forward else "taking back"
         about = "" if isinstance(failed, ReleaseFault) else " It says nothing about the release, which is not rejected."
         self._bus.emit("rollout.stopped", environment, self.intent.id, problem=str(failed)[:500])
         return Unfinished(

@@ -26,11 +26,7 @@ class Bus:
     """Carries events to listeners, in order, in the thread that emits them."""
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = list(listeners)
-
-    def listen(self, listener: Listener) -> None:
-        """Tell `listener` of what happens from now on."""
-        self._listeners.append(listener)
+        self._listeners = listeners
 
     def emit(self, name: str, environment: str, deployment: str, **fields: Any) -> None:
         """Tell all listeners."""

@@ -11,7 +11,7 @@ from deploy.environments import EnvironmentConfig
 from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.policy import Promotion, ReleasePolicy
 from deploy.release.approvals import read_approvals
-from deploy.release.breaker import State, read_breaker, state_at
+from deploy.release.breaker import State, half_open_at, read_breaker, state_at
 from deploy.release.checklists import ITEMS, READINESS, VALIDATION
 from deploy.release.freezes import InForce, in_force
 from deploy.release.rejections import rejection
@@ -128,10 +128,10 @@ def _fresh_evidence(situation: Situation, deployment: DeploymentInfo) -> Gate:
 def _breaker(situation: Situation) -> Gate:
     record = read_breaker(situation.production)
     state = state_at(record, situation.policy, situation.now)
-    if record.opened_at is None:
+    ends = half_open_at(record, situation.policy)
+    if record.opened_at is None or ends is None:
         threshold = situation.policy.breaker_threshold
         return Gate("breaker", True, f"closed; {record.failures} failed in a row, {threshold} open it")
-    ends = record.opened_at + situation.policy.breaker_cooldown
     if state is State.HALF_OPEN:
         return Gate("breaker", True, f"half-open since {write_moment(ends)}: lets one promotion through, as a canary")
     reason = f"open since {write_moment(record.opened_at)}, {record.failures} failed in a row: {record.reason}"
@@ -219,7 +219,7 @@ def _evidence(staging: Snapshot, deployment: DeploymentInfo, flag: str) -> Gate:
         failed = ", ".join(f"{s.name}: {s.failed} failed" for s in evidence.suites if not s.ok)
         return Gate("evidence", False, f"{sha[:12]}: its suites failed in staging ({failed})", action)
     passed = sum(suite.passed for suite in evidence.suites)
-    return Gate("evidence", True, f"{passed} checks passed in staging on {evidence.at.astimezone():%Y-%m-%d %H:%M}")
+    return Gate("evidence", True, f"{passed} checks passed in staging on {write_moment(evidence.at)}")
 
 
 def _clean(deployment: DeploymentInfo) -> Gate:

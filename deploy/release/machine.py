@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.environments import EnvironmentConfig
 from deploy.ledger import DeploymentInfo
+from deploy.platforms.fly import Machine
 from deploy.platforms.fly.toml import FlyConfig
 
 ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC = (
@@ -17,6 +18,7 @@ ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC = (
     "codecanvas_number",
     "codecanvas_traffic",
 )
+OFF, ON = "off", "on"
 
 
 def release_config(config: EnvironmentConfig, fly: FlyConfig) -> dict[str, Any]:
@@ -49,8 +51,13 @@ def labelled(
         ENVIRONMENT: environment,
         LAUNCH: release.launch,
         NUMBER: str(number),
-        TRAFFIC: "off",
+        TRAFFIC: OFF,
         "codecanvas_sha": release.commit_sha,
         "codecanvas_image": release.image,
     }
     return machine
+
+
+def in_traffic(machine: Machine) -> bool:
+    """Whether the edge may use it, as its label says: the platform itself does not."""
+    return machine.metadata.get(TRAFFIC) == ON

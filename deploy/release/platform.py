@@ -20,12 +20,11 @@ from deploy.platforms.errors import Conflict, NotFound, PlatformError
 from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
-from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC, labelled
+from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, in_traffic, labelled
 from deploy.release.world import Seen
 from deploy.target import Target
 
 LEASE_SECONDS = 10
-OFF, ON = "off", "on"
 # Out of traffic a machine cannot be reached through the edge: what it is working on is asked from within.
 _ASK = """
 import os, urllib.request
@@ -74,7 +73,6 @@ class CloudPlatform:
 
     def __init__(self, target: Target, fly: FlyClient, pages: PagesClient, registry: RegistryClient) -> None:
         self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
-        self._unchecked = True
 
     def machines(self) -> list[Seen]:
         """All machines; raises DeployError when one belongs to another environment or to nobody."""
@@ -191,7 +189,7 @@ def seen(machine: Machine) -> Seen:
         state=machine.state,
         healthy=machine.healthy,
         digest=machine.digest,
-        traffic=machine.metadata.get(TRAFFIC) == ON,
+        traffic=in_traffic(machine),
     )
 
 

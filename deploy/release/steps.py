@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do. `text` names it for people and in the ledger's spans."""
+    """One thing to do. `text` names it for people and in the ledger's spans; `says` is its pattern, over the fields."""
+
+    says: ClassVar[str]
 
     @property
     def text(self) -> str:
         """For people."""
-        return type(self).__name__.lower()
+        return self.says.format(**vars(self))
 
 
 @dataclass(frozen=True)
 class Create(Step):
     """Create the machine of this number, out of traffic."""
 
+    says = "create machine {number}"
     number: int
-
-    @property
-    def text(self) -> str:
-        return f"create machine {self.number}"
 
 
 @dataclass(frozen=True)
 class Start(Step):
     """Start a machine that was kept."""
 
+    says = "start machine {machine}"
     machine: str
-
-    @property
-    def text(self) -> str:
-        return f"start machine {self.machine}"
 
 
 @dataclass(frozen=True)
@@ -45,18 +42,16 @@ class AwaitHealthy(Step):
 
     @property
     def text(self) -> str:
-        return f"wait until {_many(self.machines)} healthy"
+        """One by its name, more by their number."""
+        return f"wait until {_named(self.machines)} {'is' if len(self.machines) == 1 else 'are'} healthy"
 
 
 @dataclass(frozen=True)
 class Admit(Step):
     """Let the edge send requests to a machine."""
 
+    says = "send requests to {machine}"
     machine: str
-
-    @property
-    def text(self) -> str:
-        return f"send requests to {self.machine}"
 
 
 @dataclass(frozen=True)
@@ -68,39 +63,33 @@ class Judge(Step):
 
     @property
     def text(self) -> str:
-        return f"judge {self.green} beside {_many(self.blue, 'the old machine', 'old machines')}"
+        """The new one by its name."""
+        old = "the old machine" if len(self.blue) == 1 else f"{len(self.blue)} old machines"
+        return f"judge {self.green} beside {old}"
 
 
 @dataclass(frozen=True)
 class Withdraw(Step):
     """Send a machine no more requests. `heirs` take over, and are looked at again first."""
 
+    says = "send none to {machine}"
     machine: str
     heirs: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return f"send none to {self.machine}"
 
 
 @dataclass(frozen=True)
 class Publish(Step):
     """Publish the page of the release."""
 
+    says = "publish the page"
     frontend: str
-
-    @property
-    def text(self) -> str:
-        return "publish the page"
 
 
 @dataclass(frozen=True)
 class Smoke(Step):
     """Run the smoke suite."""
 
-    @property
-    def text(self) -> str:
-        return "smoke suite"
+    says = "smoke suite"
 
 
 @dataclass(frozen=True)
@@ -111,53 +100,41 @@ class Drain(Step):
 
     @property
     def text(self) -> str:
-        return f"let {_many(self.machines, self.machines[0], 'machines')} finish"
+        """One by its name, more by their number."""
+        return f"let {_named(self.machines)} finish"
 
 
 @dataclass(frozen=True)
 class Rest(Step):
     """Put a drained machine to sleep and keep it for the way back."""
 
+    says = "put {machine} to sleep"
     machine: str
-
-    @property
-    def text(self) -> str:
-        return f"put {self.machine} to sleep"
 
 
 @dataclass(frozen=True)
 class Destroy(Step):
     """Remove a machine for good."""
 
+    says = "remove {machine}"
     machine: str
-
-    @property
-    def text(self) -> str:
-        return f"remove {self.machine}"
 
 
 @dataclass(frozen=True)
 class TurnBack(Step):
     """Give the release up, and bring the one before back. `blame`: the release is at fault."""
 
+    says = "turn back"
     reason: str
     blame: bool = True
-
-    @property
-    def text(self) -> str:
-        return "turn back"
 
 
 @dataclass(frozen=True)
 class Finish(Step):
     """World and intent agree: record the outcome."""
 
-    @property
-    def text(self) -> str:
-        return "record the outcome"
+    says = "record the outcome"
 
 
-def _many(machines: tuple[str, ...], one: str = "", more: str = "machines are") -> str:
-    if len(machines) == 1:
-        return one or f"{machines[0]} is"
-    return f"{len(machines)} {more}"
+def _named(machines: tuple[str, ...]) -> str:
+    return machines[0] if len(machines) == 1 else f"{len(machines)} machines"

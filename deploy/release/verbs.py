@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ from deploy.artifacts.oci import Layout
 from deploy.console import Teller
 from deploy.environments import ROOT
 from deploy.errors import NotProven, RolloutFailed, UsageError
-from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
+from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.ledger.store import who
-from deploy.platforms.fly.toml import read_fly_toml
-from deploy.platforms.registry import MANIFEST, copy_image
+from deploy.platforms.registry import MANIFEST, RegistryClient, copy_image
 from deploy.policy import Strategy
 from deploy.release.ancestry import ancestry, in_history
 from deploy.release.breaker import read_breaker, required_strategy, state_at
@@ -47,7 +46,7 @@ class Plan:
     serving: DeploymentInfo | None
     strategy: Strategy
     gates: tuple[Gate, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -80,7 +79,7 @@ def plan(staging: Target, production: Target, sha: str, options: Options | None 
         config=production.config,
         now=now,
         ancestry=in_history(ROOT, sha) if production.rehearsal else ancestry(ROOT, sha, production.config.branch),
-        flag=" --rehearsal" if staging.rehearsal else "",
+        flag=staging.flag,
         hotfix_reason=options.hotfix_reason,
         again_reason=options.again_reason,
     )
@@ -104,14 +103,14 @@ def deploy(
     manifest = load_manifest(root, label)
     backend, frontend = layouts(root, label)
     with at_work(target, f"deploy {manifest.version}", teller, logs) as desk:
-        _ensure_app(target, teller)
+        _ensure_app(desk)
         _settle(desk)
         with teller.step("push the images"):
-            _push(target, backend, label)
-            _push(target, frontend, f"frontend-{label}")
-        config = _config(target)
+            _push(desk.registry, backend, label)
+            _push(desk.registry, frontend, f"frontend-{label}")
+        config = release_config(target.config, desk.toml)
         info = _pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
-        return desk.roll_out(_intent(desk, "deploy", info, strategy or target.config.release.strategy), config)
+        return desk.roll_out("deploy", info, config, strategy or target.config.release.strategy)
 
 
 def promote(
@@ -120,7 +119,7 @@ def promote(
     """Bring to production what staging proved, by digest; raises NotProven, or RolloutFailed when it was taken back."""
     staging.require_tokens()
     with at_work(production, f"promote {sha[:12]}", teller, logs) as desk:
-        _ensure_app(production, teller)
+        _ensure_app(desk)
         left = _settle(desk)
         if left is not None and (left.commit_sha, left.status) == (sha, Status.DEPLOYED):
             return left
@@ -130,12 +129,12 @@ def promote(
             closed = [gate for gate in wanted.gates if not gate.ok]
             lines = "".join(f"\n  {gate.name}: {gate.reason}\n    run: {gate.action}" for gate in closed)
             raise NotProven(f"{sha[:12]} is not promoted:{lines}", [gate.reason for gate in closed])
-        with teller.step("copy the images"), staging.registry() as source, production.registry() as own:
-            copy_image(source, own, release.image, sha)
-            copy_image(source, own, release.frontend, f"frontend-{sha}")
-        config = _config(production)
+        with teller.step("copy the images"), staging.registry() as source:
+            copy_image(source, desk.registry, release.image, sha)
+            copy_image(source, desk.registry, release.frontend, f"frontend-{sha}")
+        config = release_config(production.config, desk.toml)
         info = _pending(desk, sha, release.version, release.image, release.frontend, config)
-        return desk.roll_out(_intent(desk, "promote", info, wanted.strategy, wanted.notes), config)
+        return desk.roll_out("promote", info, config, wanted.strategy, wanted.notes)
 
 
 def rollback(target: Target, sha: str | None, teller: Teller, logs: Path, *, suite: bool = True) -> DeploymentInfo:
@@ -153,7 +152,7 @@ def rollback(target: Target, sha: str | None, teller: Teller, logs: Path, *, sui
                 f"the configuration of {back.version} is not in the ledger; restore configs/{back.config}.json there"
             )
         info = _pending(desk, back.commit_sha, back.version, back.image, back.frontend, config, back)
-        done = desk.roll_out(_intent(desk, "rollback", info, Strategy.IMMEDIATE), config)
+        done = desk.roll_out("rollback", info, config, Strategy.IMMEDIATE)
     if suite:
         with teller.step("smoke suite"):
             run_smoke(target.name, rehearsal=target.rehearsal, logs=logs)
@@ -198,10 +197,11 @@ def earlier(environment: str, snapshot: Snapshot, sha: str | None) -> Deployment
     serving = snapshot.current()
     if serving is None:
         raise UsageError(f"{environment} has no release yet; deploy one first")
-    gone = {event.id for event in snapshot.events() if event.status is Status.ROLLED_BACK}
+    events = snapshot.events()
+    gone = {event.id for event in events if event.status is Status.ROLLED_BACK}
     earlier = [
         event
-        for event in snapshot.events()
+        for event in events
         if event.status is Status.DEPLOYED
         and event.commit_sha != serving.commit_sha
         and event.commit_sha.startswith(sha or "")
@@ -211,10 +211,6 @@ def earlier(environment: str, snapshot: Snapshot, sha: str | None) -> Deployment
         wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
         raise UsageError(f"{environment} has {wanted}; see `invoke history --env {environment}`")
     return earlier[-1]
-
-
-def _config(target: Target) -> dict[str, Any]:
-    return release_config(target.config, read_fly_toml(target.config.fly_toml))
 
 
 def _pending(
@@ -245,26 +241,17 @@ def _pending(
     )
 
 
-def _intent(desk: Desk, verb: str, info: DeploymentInfo, strategy: Strategy, notes: tuple[str, ...] = ()) -> Intent:
-    """What the rollout means to do: as many machines as serve now, and at least as many as fly.toml asks for."""
-    serving = sum(machine.traffic and machine.state == "started" for machine in desk.platform.machines())
-    count = max(read_fly_toml(desk.target.config.fly_toml).min_machines, serving)
-    return Intent(verb, info, desk.snapshot().current(), strategy, count, notes=notes)
-
-
-def _ensure_app(target: Target, teller: Teller) -> None:
+def _ensure_app(desk: Desk) -> None:
     """Create the environment's app when there is none yet: its repository comes with it."""
-    with target.fly() as fly:
-        if not fly.app_exists():
-            app = target.config.deployment_target
-            with teller.step(f"create app {app}"):
-                fly.create_app(ORGANIZATION, network=app)
+    if not desk.fly.app_exists():
+        app = desk.target.config.deployment_target
+        with desk.teller.step(f"create app {app}"):
+            desk.fly.create_app(ORGANIZATION, network=app)
 
 
-def _push(target: Target, layout: Layout, tag: str) -> None:
-    with target.registry() as registry:
-        if registry.has_manifest(layout.digest):
-            return
-        for blob in layout.blobs():
-            registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
-        registry.push_manifest(layout.manifest, MANIFEST, tag)
+def _push(registry: RegistryClient, layout: Layout, tag: str) -> None:
+    if registry.has_manifest(layout.digest):
+        return
+    for blob in layout.blobs():
+        registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
+    registry.push_manifest(layout.manifest, MANIFEST, tag)

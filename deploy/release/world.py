@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-RUNNING = frozenset({"created", "starting", "started", "restarting", "updating", "replacing"})
 ASLEEP = frozenset({"stopped", "suspended", "stopping", "suspending"})
 FAILED = frozenset({"failed", "launch_failed"})
 

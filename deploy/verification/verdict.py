@@ -114,7 +114,7 @@ def compare(
 ) -> dict[str, float]:
     """A quantile of both, their ratio, and the bootstrap's lower bound of that ratio at `rules.alpha`."""
     old, new = sorted(blue), sorted(green)
-    before, after = _at(old, quantile), _at(new, quantile)
+    before, after = at_quantile(old, quantile), at_quantile(new, quantile)
     chance = random.Random(seed)  # noqa: S311 - a simulation
     ratios = sorted(
         _ratio(_resampled(old, quantile, chance), _resampled(new, quantile, chance)) for _ in range(rules.resamples)
@@ -127,7 +127,8 @@ def _rank(count: int, quantile: float) -> int:
     return max(1, math.ceil(quantile * count))
 
 
-def _at(ordered: Sequence[float], quantile: float) -> float:
+def at_quantile(ordered: Sequence[float], quantile: float) -> float:
+    """The nearest-rank quantile (0 to 1) of sorted values, of which there is at least one."""
     return ordered[_rank(len(ordered), quantile) - 1]
 
 

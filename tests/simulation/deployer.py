@@ -140,7 +140,6 @@ class Deployer:
     def _engine(self, intent: Intent, book: Book) -> Engine:
         return Engine(
             intent,
-            {},
             platform=self.scene.platform,
             book=book,
             checks=self.scene.checks,

@@ -46,11 +46,6 @@ class Machine:
         return self.state in GONE
 
     @property
-    def serving(self) -> bool:
-        """In traffic, as its metadata says."""
-        return self.metadata.get("codecanvas_traffic") == "on"
-
-    @property
     def healthy(self) -> bool:
         """At least one check reported, and all that reported pass. A fresh machine has none, and is not healthy."""
         return self.state == "started" and bool(self.checks) and all(c.status == "passing" for c in self.checks)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from deploy.verification.verdict import at_quantile
+
 LOSSES_KEPT = 50
 
 
@@ -97,4 +99,4 @@ class Tally:
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
     """The nearest-rank percentile of sorted values; 0 of none."""
-    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] if ordered else 0.0
+    return at_quantile(ordered, percent / 100) if ordered else 0.0

@@ -17,6 +17,8 @@ from deploy.release.events import Bus, Event
 from tests.simulation.deployer import PACE, Scene
 from tests.simulation.model import SkewedClock
 
+EMPTY: dict[str, Any] = {}
+
 
 class Stage:
     """Production, a deployer who holds its lock, and a way to bring releases to it."""
@@ -35,17 +37,16 @@ class Stage:
         self.book.begin(intent, {})
         return self.engine_for(intent)
 
-    def engine_for(self, intent: Intent) -> Engine:
+    def engine_for(self, intent: Intent, config: dict[str, Any] | None = EMPTY) -> Engine:
         return Engine(
             intent,
-            {},
             platform=self.scene.platform,
             book=self.book,
             checks=self.scene.checks,
             clock=self.clock,
             bus=Bus(self.events.append),
             pace=PACE,
-            configs=lambda _: {},
+            configs=lambda _: config,
         )
 
     def snapshot(self) -> Snapshot:
@@ -229,3 +230,14 @@ def test_a_kept_release_comes_back_without_a_new_machine(stage: Stage) -> None:
     assert stage.serves("good+1")
     newest = stage.snapshot().events()[-1]
     assert (newest.version, newest.status) == ("good+2", Status.ROLLED_BACK)
+
+
+def test_no_machine_is_made_from_a_configuration_that_the_ledger_lost(stage: Stage) -> None:
+    left = stage.engine().intent
+    machines = set(stage.scene.platform.all)
+    with pytest.raises(
+        LedgerError, match=r"the configuration c of good\+2 is not in the ledger; restore configs/c\.json"
+    ):
+        stage.engine_for(left, config=None).run()
+    assert set(stage.scene.platform.all) == machines
+    assert stage.snapshot().intent() is not None
