@@ -103,7 +103,7 @@ class Service:
 
     async def _try_hello(self) -> bool:
         language = self.languages.get("bash") or next(iter(self.languages.values()))
-        request = RunRequest(language=language, source=language.hello, limits=Limits(timeout=5))
+        request = RunRequest(language=language, source=language.hello.encode(), limits=Limits(timeout=5))
         outcome = await self.run(request, self.spare)
         return outcome.status is Status.OK and outcome.stdout == language.hello_output
 

@@ -30,14 +30,15 @@ def check(body: RunBody, service: Service) -> RunRequest:
     if language is None:
         supported = ", ".join(sorted(service.languages))
         raise InvalidRequest(f"language {body.language[:100]!r} is not supported; choose one of: {supported}")
-    check_files(body.files, language.source)
+    files = {name: text.encode() for name, text in body.files.items()}
+    check_files(files, language.source)
     check_arguments(tuple(body.args))
     return RunRequest(
         language=language,
-        source=body.source,
-        stdin=body.stdin,
+        source=body.source.encode(),
+        stdin=body.stdin.encode(),
         args=tuple(body.args),
-        files=body.files,
+        files=files,
         limits=run_limits(
             body.limits.model_dump() if body.limits else {}, language.limits, service.settings.run_timeout
         ),

@@ -50,9 +50,7 @@ class Executor:
 
     def _compile_and_run(self, slot: Slot, request: RunRequest) -> Outcome:
         language = request.language
-        files = {name: text.encode() for name, text in request.files.items()} | {
-            language.source: request.source.encode()
-        }
+        files = {**request.files, language.source: request.source}
         compiled: Verdict | None = None
         if language.compile is not None:
             step = Step(command=language.compile, limits=language.compile_limits, files=files, compiles=True)
@@ -60,7 +58,7 @@ class Executor:
             if compiled.ending is not Ending.EXITED or compiled.status != 0:
                 return describe(compiled, language.compile_limits, compiling=True)
         command = (*language.run, *request.args)
-        step = Step(command=command, limits=request.limits, files=files, stdin=request.stdin.encode())
+        step = Step(command=command, limits=request.limits, files=files, stdin=request.stdin)
         return describe(self._step(slot, language, "run", step), request.limits, compiled=compiled)
 
     def _step(self, slot: Slot, language: Language, phase: str, step: Step) -> Verdict:

@@ -21,11 +21,26 @@ class RunRequest:
     """What to run, complete: nothing in it needs a further look."""
 
     language: Language
-    source: str
-    stdin: str = ""
+    source: bytes
+    stdin: bytes = b""
     args: tuple[str, ...] = ()
-    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+    """Further files of the work directory, by relative name."""
+    options: tuple[str, ...] = ()
+    """Of the compiler, or of the interpreter where nothing is compiled; each allowed by `language.options`."""
     limits: Limits
+    interactive: bool = False
+    """Whether more of stdin may come while the program runs."""
+    terminal: tuple[int, int] | None = None
+    """Rows and columns of the terminal that the program gets; None for pipes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """One run of a batch: what differs from the request."""
+
+    stdin: bytes = b""
+    args: tuple[str, ...] | None = None
 
 
 def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout: float) -> Limits:
@@ -43,7 +58,7 @@ def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout
     return dataclasses.replace(chosen, **changes)
 
 
-def check_files(files: Mapping[str, str], source: str) -> None:
+def check_files(files: Mapping[str, bytes], source: str) -> None:
     """Raise InvalidRequest unless every name is a plain relative path that clashes with no other.
 
     `source` is the file that the language writes the program to.

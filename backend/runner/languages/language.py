@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from backend.runner.sandbox.limits import Limits
 
 PROGRAM = "/program/main"
-"""Where a compile step leaves its program, as the sandbox sees it."""
+"""Where a compile step leaves its program, as the sandbox sees it. Other files beneath /program are kept as well."""
+
+OPTIONS = "{options}"
+"""In `compile` or `run`: where the options that a request asked for go."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,14 @@ class Language:
     """One language. A module in this package that defines `LANGUAGE` adds it to the service."""
 
     name: str
+    title: str = ""
+    """What people call it: "C++", "JavaScript"."""
+    aliases: tuple[str, ...] = ()
+    """Other names that a request may give it, in lower case."""
+    packages: tuple[str, ...] = ()
+    """Debian packages that bring its toolchain; they make one layer of the image."""
+    core: bool = False
+    """Whether it is in the small image that a rehearsal builds."""
     version: tuple[str, ...]
     """Command whose first output line names the toolchain's version; it fails where there is none."""
     source: str
@@ -37,6 +49,22 @@ class Language:
     hello: str
     """A program that prints `hello_output`: what readiness, smoke tests and baselines run."""
     hello_output: str = "Hello, world!\n"
+    sample: str = ""
+    """An idiomatic program of some ten to thirty lines that shows the language, reads no input and prints
+    `sample_output`."""
+    sample_output: str = ""
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Compiler or interpreter options that a request may ask for, by regular expression that the whole option must
+    match, with what it does; they are inserted at OPTIONS in `compile`, or in `run` where nothing is compiled."""
+    calls: tuple[str, ...] = ()
+    """System calls that this language needs beyond the sandbox's allow-list."""
+    fork_server: bool = False
+    """Whether runs are forked from a template interpreter where the settings allow it."""
+    warm: tuple[str, ...] | None = None
+    """Command of a process that is started before it is needed, does its start-up work, reads a line of JSON
+    `{"argv": [...], "env": {...}}` from descriptor 3, then runs the program; used once. None where there is none."""
+    warm_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/codecanvas."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
     limits: Limits = dataclasses.field(default_factory=Limits)

@@ -33,7 +33,7 @@ def test_a_request_cannot_raise_the_services_timeout() -> None:
 @given(st.text(max_size=30))
 def test_an_accepted_name_stays_below_and_is_itself(name: str) -> None:
     try:
-        check_files({name: ""}, "main.py")
+        check_files({name: b""}, "main.py")
     except (InvalidRequest, UnicodeEncodeError):
         return
     assert not name.startswith("/")
@@ -44,13 +44,13 @@ def test_an_accepted_name_stays_below_and_is_itself(name: str) -> None:
 @pytest.mark.parametrize("names", [["main.py"], ["main.py/x"], ["a", "a/b"], ["a/b/c", "a/b"], ["../x"], ["."], [""]])
 def test_names_that_clash_or_climb_are_refused(names: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="files"):
-        check_files(dict.fromkeys(names, ""), "main.py")
+        check_files(dict.fromkeys(names, b""), "main.py")
 
 
 def test_numbers_of_files_and_arguments_are_bounded() -> None:
-    check_files({f"f{number}": "" for number in range(MOST_FILES)}, "main.py")
+    check_files({f"f{number}": b"" for number in range(MOST_FILES)}, "main.py")
     with pytest.raises(InvalidRequest, match="files: at most"):
-        check_files({f"f{number}": "" for number in range(MOST_FILES + 1)}, "main.py")
+        check_files({f"f{number}": b"" for number in range(MOST_FILES + 1)}, "main.py")
     check_arguments(("a",) * MOST_ARGUMENTS)
     with pytest.raises(InvalidRequest, match="args: at most"):
         check_arguments(("a",) * (MOST_ARGUMENTS + 1))
