@@ -105,7 +105,7 @@ class Service:
         language = self.languages.get("bash") or next(iter(self.languages.values()))
         request = RunRequest(language=language, source=language.hello.encode(), limits=Limits(timeout=5))
         outcome = await self.run(request, self.spare)
-        return outcome.status is Status.OK and outcome.stdout == language.hello_output
+        return outcome.status is Status.OK and outcome.stdout == language.hello_output.encode()
 
 
 @contextlib.asynccontextmanager

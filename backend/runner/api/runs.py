@@ -88,8 +88,8 @@ def _client(request: Request, header: str) -> str:
 
 def _answer(outcome: Outcome) -> RunAnswer:
     return RunAnswer(
-        stdout=outcome.stdout,
-        stderr=outcome.stderr,
+        stdout=outcome.stdout.decode("utf-8", "replace"),
+        stderr=outcome.stderr.decode("utf-8", "replace"),
         error=outcome.error,
         status=outcome.status,
         exit_code=outcome.exit_code,
