@@ -124,7 +124,13 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         layers.require(found, settings.environment)
         caches = _baked_caches(settings)
         executor = Executor(host, caches, observe)
-        queue = SlotQueue(slots, settings.queue_limit)
+        queue = SlotQueue(
+            slots,
+            settings.queue_limit,
+            patience=settings.queue_seconds,
+            most_wait=settings.queue_wait,
+            share=settings.queue_share,
+        )
         service = Service(settings, queue, {}, {}, found, executor, threads, spare, workshop)
         await _find_languages(service, [*slots, spare, workshop])
         warming = asyncio.create_task(_warm(service, caches, state))
