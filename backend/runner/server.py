@@ -8,10 +8,13 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from typing import cast
 
 import uvicorn
 
 from backend.runner.api.app import create_app
+from backend.runner.api.backend import Backend
+from backend.runner.api.body import MOST_BYTES
 from backend.runner.api.metrics import Metrics
 from backend.runner.errors import SettingsError
 from backend.runner.service import Service, make_service
@@ -82,7 +85,11 @@ async def _serve(settings: Settings, asked: asyncio.Event) -> None:
         async with make_service(settings, metrics.observe) as service:
             _log.info("languages: %s", ", ".join(service.languages))
             config = uvicorn.Config(
-                create_app(service, metrics),
+                create_app(cast("Backend", service), metrics),
+                http="httptools",
+                ws="websockets-sansio",
+                ws_max_size=MOST_BYTES,
+                ws_per_message_deflate=False,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

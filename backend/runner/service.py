@@ -105,7 +105,7 @@ class Service:
         language = self.languages.get("bash") or next(iter(self.languages.values()))
         request = RunRequest(language=language, source=language.hello.encode(), limits=Limits(timeout=5))
         outcome = await self.run(request, self.spare)
-        return outcome.status is Status.OK and outcome.stdout == language.hello_output
+        return outcome.status is Status.OK and outcome.stdout == language.hello_output.encode()
 
 
 @contextlib.asynccontextmanager
@@ -124,7 +124,13 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         layers.require(found, settings.environment)
         caches = _baked_caches(settings)
         executor = Executor(host, caches, observe)
-        queue = SlotQueue(slots, settings.queue_limit)
+        queue = SlotQueue(
+            slots,
+            settings.queue_limit,
+            patience=settings.queue_seconds,
+            most_wait=settings.queue_wait,
+            share=settings.queue_share,
+        )
         service = Service(settings, queue, {}, {}, found, executor, threads, spare, workshop)
         await _find_languages(service, [*slots, spare, workshop])
         warming = asyncio.create_task(_warm(service, caches, state))

@@ -31,12 +31,32 @@ INTERNAL_ERROR = "the service failed to run the program; try again"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class CompileReport:
+    """What came of a compile."""
+
+    status: Status
+    """OK, COMPILE_ERROR, or the limit that it met."""
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit_code: int | None = None
+    """Exit status of the compiler; None where it did not end by itself."""
+    time_ms: float = 0.0
+    """Wall-clock milliseconds."""
+    cpu_ms: float = 0.0
+    """Milliseconds of processor time."""
+    memory_kb: int = 0
+    cached: bool = False
+    """Whether an earlier compile of the same program served; the figures are then those of that compile."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The result of a run."""
 
     status: Status
-    stdout: str = ""
-    stderr: str = ""
+    stdout: bytes = b""
+    stderr: bytes = b""
+    """What the program wrote there, after what a successful compile said."""
     error: str = ""
     """A short sentence for people; empty when all went well."""
     exit_code: int | None = None
@@ -45,13 +65,13 @@ class Outcome:
     """Name of the signal that ended the program."""
     time_ms: float = 0.0
     """Wall-clock milliseconds of the run, or of the compile where it went no further."""
+    cpu_ms: float = 0.0
+    """Milliseconds of processor time of the same step."""
     memory_kb: int = 0
     truncated: bool = False
     """Whether output was cut at its limit."""
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+    compile: CompileReport | None = None
+    """The compile before the run; None where nothing is compiled, or it did not come to it."""
 
 
 def _status(verdict: Verdict, *, compiling: bool) -> Status:
@@ -88,14 +108,31 @@ def describe(verdict: Verdict, limits: Limits, *, compiled: Verdict | None = Non
     elif compiling and status is not Status.INTERNAL_ERROR:
         error = f"compilation {error}"
     messages = b"" if compiled is None else compiled.stdout + compiled.stderr
+    report = verdict if compiling else compiled
     return Outcome(
         status=status,
-        stdout="" if compiling else _text(verdict.stdout),
-        stderr=_text(verdict.stdout + verdict.stderr) if compiling else _text(messages + verdict.stderr),
+        stdout=b"" if compiling else verdict.stdout,
+        stderr=verdict.stdout + verdict.stderr if compiling else messages + verdict.stderr,
         error=error,
         exit_code=verdict.status,
         signal=verdict.signal_name,
-        time_ms=round(verdict.seconds * 1000, 3),
+        time_ms=_milliseconds(verdict),
         memory_kb=verdict.memory_kb,
         truncated=verdict.truncated,
+        compile=None if report is None else _report(report),
     )
+
+
+def _report(compiled: Verdict) -> CompileReport:
+    return CompileReport(
+        status=_status(compiled, compiling=True),
+        stdout=compiled.stdout,
+        stderr=compiled.stderr,
+        exit_code=compiled.status,
+        time_ms=_milliseconds(compiled),
+        memory_kb=compiled.memory_kb,
+    )
+
+
+def _milliseconds(verdict: Verdict) -> float:
+    return round(verdict.seconds * 1000, 3)

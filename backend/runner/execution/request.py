@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ MOST_FILES = 64
 LONGEST_NAME = 200
 LONGEST_PART = 100
 MOST_ARGUMENTS = 256
+MOST_OPTIONS = 32
+LONGEST_OPTION = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,11 +96,22 @@ def _check_name(name: str) -> None:
         raise InvalidRequest(f"files: {name[:LONGEST_NAME]!r} {reason}")
 
 
-def check_arguments(args: tuple[str, ...]) -> None:
-    """Raise InvalidRequest for more arguments than a program gets, or one with a NUL."""
+def check_arguments(args: tuple[str, ...], field: str = "args") -> None:
+    """Raise InvalidRequest, naming `field`, for more arguments than a program gets, or one with a NUL."""
     if len(args) > MOST_ARGUMENTS:
-        raise InvalidRequest(f"args: at most {MOST_ARGUMENTS}, not {len(args)}")
+        raise InvalidRequest(f"{field}: at most {MOST_ARGUMENTS}, not {len(args)}")
     if any("\0" in argument for argument in args):
-        raise InvalidRequest("args: an argument cannot contain a NUL")
+        raise InvalidRequest(f"{field}: an argument cannot contain a NUL")
     if any(len(argument.encode()) > 65536 for argument in args):
-        raise InvalidRequest("args: an argument is at most 65536 bytes")
+        raise InvalidRequest(f"{field}: an argument is at most 65536 bytes")
+
+
+def check_options(options: tuple[str, ...], language: Language) -> tuple[str, ...]:
+    """`options`, each of which `language` allows. Raises InvalidRequest naming the first that it does not."""
+    if len(options) > MOST_OPTIONS:
+        raise InvalidRequest(f"options: at most {MOST_OPTIONS}, not {len(options)}")
+    for option in options:
+        if len(option) > LONGEST_OPTION or not any(re.fullmatch(allowed, option) for allowed in language.options):
+            known = ", ".join(language.options) or "none"
+            raise InvalidRequest(f"options: {option[:100]!r} is none that {language.name} allows; it allows: {known}")
+    return options

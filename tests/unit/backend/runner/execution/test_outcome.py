@@ -35,9 +35,13 @@ def test_each_ending_has_its_words(
 
 def test_what_a_compiler_says_goes_to_stderr() -> None:
     failed = describe(_verdict(Ending.EXITED, 1), Limits(), compiling=True)
-    assert (failed.status, failed.stdout, failed.stderr) == (Status.COMPILE_ERROR, "", "outerr")
+    assert (failed.status, failed.stdout, failed.stderr) == (Status.COMPILE_ERROR, b"", b"outerr")
+    assert failed.compile is not None
+    assert (failed.compile.status, failed.compile.stdout, failed.compile.exit_code) == (failed.status, b"out", 1)
     warned = describe(_verdict(Ending.EXITED, 0), Limits(), compiled=_verdict(Ending.EXITED, 0))
-    assert (warned.status, warned.stdout, warned.stderr) == (Status.OK, "out", "outerrerr")
+    assert (warned.status, warned.stdout, warned.stderr) == (Status.OK, b"out", b"outerrerr")
+    assert warned.compile is not None
+    assert (warned.compile.status, warned.compile.stderr, warned.compile.time_ms) == (Status.OK, b"err", 12.5)
 
 
 def test_a_compile_past_a_limit_says_so() -> None:
