@@ -14,10 +14,10 @@ _HEADERS = ("iostream", "bits/stdc++.h", "vector", "string", "algorithm", "map",
 
 _FILL = f"""\
 set -e
-mkdir -p /cache/bits
+mkdir -p "$CPLUS_INCLUDE_PATH/bits"
 for header in {" ".join(_HEADERS)}; do
     echo "#include <$header>" > /tmp/header.h
-    g++ {" ".join(_STANDARD)} -x c++-header -o "/cache/$header.gch" /tmp/header.h
+    g++ {" ".join(_STANDARD)} -x c++-header -o "$CPLUS_INCLUDE_PATH/$header.gch" /tmp/header.h
 done
 """
 

@@ -149,10 +149,18 @@ class Keeper:
         self.send_soon(b"P", frames.whole(number))
         return await future
 
-    def warm(self, key: str, command: Sequence[str], variables: Environment, limits: Limits, calls: tuple[str, ...]) -> None:
+    def warm(
+        self, key: str, command: Sequence[str], variables: Environment, limits: Limits, calls: tuple[str, ...]
+    ) -> None:
         """Start a process that waits to be used by a step with this key; `on_warm` hears of it."""
         argv = frames.strings(word.encode() for word in command)
-        fields = (frames.block(key.encode()), frames.limits_field(limits), argv, _environment(variables), _filter(calls))
+        fields = (
+            frames.block(key.encode()),
+            frames.limits_field(limits),
+            argv,
+            _environment(variables),
+            _filter(calls),
+        )
         self.send_soon(b"W", *fields)
 
     def cool(self, key: str) -> None:

@@ -117,7 +117,7 @@ def program(machine: str = os.uname().machine, granted: tuple[str, ...] = ()) ->
     if processor is None:
         return None
     for name in granted:
-        if name not in X86_64 and name not in AARCH64 or name == "clone3":
+        if (name not in X86_64 and name not in AARCH64) or name == "clone3":
             raise ValueError(f"{name} cannot be granted to a language")
     return b"".join(
         (

@@ -214,7 +214,7 @@ bool make_cell(struct cell *cell)
 {
     int ends[2], fds[MOST_FDS], pidfd = -1;
     size_t count;
-    *cell = (struct cell){-1, -1, -1, -1, -1, -1};
+    *cell = NO_CELL;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return false;
     unsigned long flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_PIDFD | SIGCHLD;
@@ -235,7 +235,7 @@ bool make_cell(struct cell *cell)
         close(ends[0]);
         return false;
     }
-    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1};
+    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, 0};
     struct timeval patience = {DEATH_SECONDS, 0};
     (void)setsockopt(cell->control, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     int error = map_user(pid) && write(cell->control, "m", 1) == 1 ? answered(cell, 'M', fds, &count) : errno;
@@ -244,6 +244,10 @@ bool make_cell(struct cell *cell)
         errno = error;
         return false;
     }
+    char path[64];
+    struct stat found;
+    snprintf(path, sizeof path, "%d/ns/pid", pid);
+    cell->pid_namespace = fstatat(outer_proc, path, &found, 0) ? 0 : found.st_ino;
     cell->work = fds[0];
     cell->shared = fds[1];
     cell->proc = count == 3 ? fds[2] : -1;
@@ -306,5 +310,5 @@ void end_cell(struct cell *cell)
         if (fd >= 0)
             close(fd);
     }
-    *cell = (struct cell){-1, -1, -1, -1, -1, -1};
+    *cell = NO_CELL;
 }

@@ -50,7 +50,7 @@ void tell_failure(struct keeper *keeper, const char *message)
 bool take_spare(struct keeper *keeper, struct cell *cell)
 {
     *cell = keeper->spare;
-    keeper->spare = (struct cell){-1, -1, -1, -1, -1, -1};
+    keeper->spare = NO_CELL;
     return cell->init > 0 || make_cell(cell);
 }
 
@@ -221,7 +221,7 @@ static void start_warm(struct keeper *keeper, struct reader *in)
 
 const char *start_keeper(struct keeper *keeper, struct reader *setup, const int *fds, size_t count)
 {
-    keeper->spare = (struct cell){-1, -1, -1, -1, -1, -1};
+    keeper->spare = NO_CELL;
     keeper->memory_limit = count == 3 ? fds[0] : -1;
     keeper->memory_usage = count == 3 ? fds[1] : -1;
     keeper->memory_events = count == 3 ? fds[2] : -1;

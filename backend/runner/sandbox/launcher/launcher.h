@@ -138,7 +138,10 @@ struct cell {
     int proc;    /* directory: its own /proc; -1 where there is none */
     int work;    /* directory: its work directory */
     int shared;  /* directory: its /dev/shm */
+    uint64_t pid_namespace; /* inode number */
 };
+
+#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, 0})
 
 /* Make a cell. False with errno. Its init waits for orders. */
 bool make_cell(struct cell *cell);

@@ -385,7 +385,7 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
     struct request request;
     struct verdict verdict = {.ending = FAILED};
     struct run run = {.program = {.pid = 0, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .go = -1}};
-    run.program.cell = (struct cell){-1, -1, -1, -1, -1, -1};
+    run.program.cell = NO_CELL;
     if (!read_request(keeper, fields, &request)) {
         free_request(&request);
         return false;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -70,26 +71,41 @@ static uint64_t files(int directory, bool *full)
     return (uint64_t)(found.f_blocks - found.f_bfree) * (uint64_t)found.f_bsize;
 }
 
-static uint64_t memory_of(int proc, uint64_t (*of)(int, const char *), struct usage *usage)
+/* Whether a process of the directory `proc` is a program of the cell, and not its init. */
+static bool is_program(const struct cell *cell, const char *pid)
+{
+    char path[64];
+    struct stat found;
+    if (!isdigit((unsigned char)pid[0]))
+        return false;
+    if (cell->proc >= 0)
+        return strcmp(pid, "1") != 0;
+    /* Without a /proc of the cell's own, its processes are found among all by their PID namespace. */
+    snprintf(path, sizeof path, "%.16s/ns/pid", pid);
+    return strtol(pid, NULL, 10) != cell->init && fstatat(outer_proc, path, &found, 0) == 0 &&
+           found.st_ino == cell->pid_namespace;
+}
+
+static uint64_t memory_of(const struct cell *cell, uint64_t (*of)(int, const char *), struct usage *usage)
 {
     uint64_t sum = 0;
+    int proc = cell->proc >= 0 ? cell->proc : outer_proc;
     int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL)
+    if (directory == NULL) {
+        if (fd >= 0)
+            close(fd);
         return 0;
+    }
     for (struct dirent *entry; (entry = readdir(directory));) {
         uint64_t ticks, threads;
-        if (!isdigit((unsigned char)entry->d_name[0]))
+        if (!is_program(cell, entry->d_name))
             continue;
-        if (usage) {
-            if (!read_stat(proc, entry->d_name, &ticks, &threads))
-                continue;
+        if (usage && read_stat(proc, entry->d_name, &ticks, &threads)) {
             usage->cpu_ns += ticks * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-            if (strcmp(entry->d_name, "1") != 0)
-                usage->processes += threads;
+            usage->processes += threads;
         }
-        if (strcmp(entry->d_name, "1") != 0)
-            sum += of(proc, entry->d_name);
+        sum += of(proc, entry->d_name);
     }
     closedir(directory);
     return sum;
@@ -99,8 +115,8 @@ struct usage look(const struct cell *cell, uint64_t limit)
 {
     struct usage usage = {0};
     uint64_t kept = files(cell->work, &usage.disk_full) + files(cell->shared, NULL);
-    usage.memory = kept + (cell->proc < 0 ? 0 : memory_of(cell->proc, resident, &usage));
-    if (usage.memory > limit && cell->proc >= 0)
-        usage.memory = kept + memory_of(cell->proc, proportional, NULL);
+    usage.memory = kept + memory_of(cell, resident, &usage);
+    if (usage.memory > limit)
+        usage.memory = kept + memory_of(cell, proportional, NULL);
     return usage;
 }
