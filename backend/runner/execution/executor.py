@@ -242,7 +242,14 @@ class Executor:
         """Fill the language's compile cache from `slot`, which can write it; False where that failed."""
         if language.cache is None or language.compile is None:
             return False
-        limits = Limits(timeout=300, cpu_seconds=600, memory_kb=2 * 1024 * 1024, processes=256, disk_kb=256 * 1024)
+        limits = Limits(
+            timeout=300,
+            cpu_seconds=600,
+            memory_kb=2 * 1024 * 1024,
+            processes=256,
+            disk_kb=256 * 1024,
+            file_kb=256 * 1024,
+        )
         variables = dict(self._variables(language)) | {language.cache.variable: f"{CACHE_PLACE}/{language.name}"}
         step = Step(
             command=language.cache.fill or arguments(language.compile), limits=limits, compiles=True,
@@ -251,6 +258,8 @@ class Executor:
         verdict = await slot.run(step)
         if verdict.program is not None:
             Program(verdict.program, verdict).close()
+        if verdict.status != 0:
+            _log.warning("%s: %s %s", language.name, verdict.ending, verdict.stderr.decode("utf-8", "replace")[-500:])
         return verdict.ending is Ending.EXITED and verdict.status == 0
 
 

@@ -129,7 +129,7 @@ def _seccomp(facts: Mapping[str, str], *, has_proc: bool) -> Layer:
 
 
 def _work(facts: Mapping[str, str]) -> Layer:
-    kind, *numbers = facts.get("work", "none").split()
+    kind, *numbers = (facts.get("work") or "none").split()
     if kind != "tmpfs" or len(numbers) != 2:
         return Layer("bounded disk", State.MISSING, f"/work is {kind}")
     size = int(numbers[0]) * int(numbers[1]) // 1024

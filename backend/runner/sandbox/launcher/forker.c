@@ -144,7 +144,8 @@ void spawn_orders(int socket)
     struct order order;
     if (!serve_orders(socket, &order, NULL))
         _exit(0);
-    execvpe(order.argv[0], order.argv, order.envp);
+    environ = order.envp; /* whose PATH is searched */
+    execvp(order.argv[0], order.argv);
     program_failed(order.status, order.argv[0]);
 }
 
