@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from backend.runner.api.app import create_app
+from backend.runner.api.backend import Backend
 from backend.runner.api.metrics import Metrics
 from backend.runner.sandbox.command import Step
 from backend.runner.sandbox.host import Host
@@ -48,7 +49,7 @@ def shell(host: Host, slot: Slot) -> Callable[..., Verdict]:
 async def _served(variables: dict[str, str]) -> AsyncIterator[tuple[httpx.AsyncClient, Service]]:
     metrics = Metrics()
     async with make_service(Settings.read(variables), metrics.observe) as service:
-        transport = httpx.ASGITransport(create_app(service, metrics))
+        transport = httpx.ASGITransport(cast("Any", create_app(cast("Backend", service), metrics)))
         async with httpx.AsyncClient(transport=transport, base_url="http://runner", timeout=30) as client:
             yield client, service
 
