@@ -22,7 +22,7 @@ from backend.runner.errors import QueueFull, QueueTimeout, RequestError, Shuttin
 from backend.runner.sandbox.slots import Slot
 
 STANDING_SECONDS = 0.1
-STANDING_PLACES = 8
+STANDING_PLACES = 6
 LONGEST_RETRY = 60
 _WEIGHT = 0.1
 """Of the latest run in the mean of the seconds that runs take."""

@@ -99,6 +99,6 @@ class Language:
             file_kb=256 * 1024,
             disk_kb=256 * 1024,
             inodes=65536,
-        )  # fmt: skip
+        )
     )
     cache: Cache | None = None

@@ -149,7 +149,7 @@ def _session() -> dict[str, Any]:
             description="First message: SessionBody. Then, from the client: {type: stdin, data | base64}, {type: eof}, "
             "{type: signal, name}, {type: resize, rows, columns}, {type: stop}. From the service: "
             "{type: phase, phase}, {type: output, stream, data, encoding?}, {type: result, …ResultAnswer}, "
-                    "{type: error, …ErrorAnswer}. "
+            "{type: error, …ErrorAnswer}. "
             "Closed with 1000 after the result, 1003 for a binary frame, 1008 for a bad message, 1009 for one over "
             "1 MiB, 1011 where the service failed, 1013 with `retry_after` where it is busy.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -22,6 +23,8 @@ from backend.runner.service import Service, make_service
 from backend.runner.settings import Settings
 
 Result = TypeVar("Result")
+NOWHERE = Plan(host=Host(Path("/nowhere"), (), False), cgroups=None, caches=None)
+"""For slots that are handed out and never opened."""
 VARIABLES = (("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/work"), ("LANG", "C.UTF-8"))
 
 

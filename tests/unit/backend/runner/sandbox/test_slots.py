@@ -30,8 +30,8 @@ def test_a_compile_hands_its_program_to_the_run(place: Place) -> None:
 
 
 def test_only_files_are_kept_of_what_a_compile_leaves(place: Place) -> None:
-    line = """cd /program; mkdir -p a/b; echo 1 >a/b/c; echo 2 >.hidden; echo 3 >'x y'; mkfifo fifo; ln -s /etc/passwd link
-    ln a/b/c hard; chmod 000 .hidden; mkdir empty"""
+    line = """cd /program; mkdir -p a/b; echo 1 >a/b/c; echo 2 >.hidden; echo 3 >'x y'; mkfifo fifo
+    ln -s /etc/passwd link; ln a/b/c hard; chmod 000 .hidden; mkdir empty"""
     program = _compile(place, line)
     kept = frames.unpack(os.pread(program, 1 << 20, 0))
     os.close(program)
@@ -56,7 +56,8 @@ def test_a_slot_whose_launcher_is_lost_is_made_again(place: Place, shell: Callab
 def test_slots_have_uids_of_their_own_where_the_service_may_choose(place: Place, host: Host) -> None:
     async def uids() -> list[int]:
         async with make_slots(Plan(host=host, cgroups=None, caches=None), 2) as slots:
-            return [Path(f"/proc/{(await slot.open()).pid}").stat().st_uid for slot in slots]
+            keepers = [await slot.open() for slot in slots]
+            return [os.stat(f"/proc/{keeper.pid}").st_uid for keeper in keepers]  # noqa: PTH116
 
     found = place.do(uids())
     assert len(found) == 3
@@ -64,5 +65,5 @@ def test_slots_have_uids_of_their_own_where_the_service_may_choose(place: Place,
 
 
 def test_a_launcher_that_is_missing_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(SandboxError, match="launcher is missing. Build it: make"):
+    with pytest.raises(SandboxError, match=r"launcher is missing\. Build it: make"):
         Host.find(tmp_path)
