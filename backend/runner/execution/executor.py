@@ -182,7 +182,7 @@ class Executor:
         command = (*arguments(language.run, options), *request.args)
         forker, warm = SPAWNER, ""
         plain = request.terminal is None and not options
-        if plain and language.fork_server and "fork_server" in self._accelerations:
+        if plain and language.fork_server and "fork_server" in self._accelerations and _is_text(request.source):
             forker = slot.spares.take_template()
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
@@ -261,6 +261,14 @@ class Executor:
         if verdict.status != 0:
             _log.warning("%s: %s %s", language.name, verdict.ending, verdict.stderr.decode("utf-8", "replace")[-500:])
         return verdict.ending is Ending.EXITED and verdict.status == 0
+
+
+def _is_text(source: bytes) -> bool:
+    """Whether every interpreter reads `source` the same; what is odd about it is the interpreter's own to say."""
+    try:
+        return "\0" not in source.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _usual(request: RunRequest) -> bool:

@@ -47,6 +47,9 @@ enum { METH_VARARGS = 1 };
 extern PyObject *PyModuleDef_Init(struct PyModuleDef *);
 extern int PyArg_ParseTuple(PyObject *, const char *, ...);
 extern PyObject *PyObject_CallFunction(PyObject *, const char *, ...);
+extern PyObject *PyObject_CallMethod(PyObject *, const char *, const char *, ...);
+extern int PyObject_IsTrue(PyObject *);
+extern void PyErr_WriteUnraisable(PyObject *);
 extern PyObject *PyList_New(ssize_t), *PyUnicode_DecodeFSDefault(const char *), *PyEval_GetBuiltins(void);
 extern int PyList_SetItem(PyObject *, ssize_t, PyObject *);
 extern PyObject *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);
@@ -103,7 +106,42 @@ static int run_source(PyObject *source)
     return interrupted ? -1 : 1;
 }
 
-_Noreturn static void be_program(struct order *order, PyObject *begin, PyObject *finish)
+/* Flush a standard stream; false where its output could not be written, which is told of stdout. */
+static bool flush(const char *name, bool told)
+{
+    PyObject *stream = PySys_GetObject(name);
+    if (stream == NULL || stream == &_Py_NoneStruct)
+        return true;
+    PyObject *closed = PyObject_GetAttrString(stream, "closed");
+    if (closed && PyObject_IsTrue(closed) == 1)
+        return true;
+    PyErr_Clear();
+    if (PyObject_CallMethod(stream, "flush", NULL))
+        return true;
+    if (told)
+        PyErr_WriteUnraisable(stream);
+    else
+        PyErr_Clear();
+    return false;
+}
+
+static bool flush_both(bool told)
+{
+    bool first = flush("stdout", told);
+    return flush("stderr", false) && first;
+}
+
+static void call(PyObject *function)
+{
+    if (PyObject_CallFunction(function, NULL) == NULL)
+        PyErr_PrintEx(0);
+}
+
+struct steps {
+    PyObject *begin, *leave, *tidy;
+};
+
+_Noreturn static void be_program(struct order *order, const struct steps *steps)
 {
     close(order->status); /* the program starts here */
     ssize_t count = 0;
@@ -113,17 +151,18 @@ _Noreturn static void be_program(struct order *order, PyObject *begin, PyObject 
     for (ssize_t i = 0; arguments && i < count; i++)
         (void)PyList_SetItem(arguments, i, PyUnicode_DecodeFSDefault(order->argv[i]));
     free_order(order);
-    PyObject *source = PyObject_CallFunction(begin, "O", arguments);
+    PyObject *source = PyObject_CallFunction(steps->begin, "O", arguments);
     if (source == NULL) {
         PyErr_PrintEx(0);
         _exit(1);
     }
     PyThreadState_Swap(PyThreadState_New(PyInterpreterState_Get()));
     int status = run_source(source);
-    PyObject *flushed = PyObject_CallFunction(finish, NULL);
-    if (flushed == NULL)
-        PyErr_PrintEx(0);
-    else if (flushed == &_Py_NoneStruct && status >= 0)
+    call(steps->leave);
+    bool flushed = flush_both(true);
+    call(steps->tidy);
+    flushed = flush_both(flushed) && flushed;
+    if (!flushed && status >= 0)
         status = 120; /* what the interpreter says when its output could not be written */
     if (status < 0) {
         signal(SIGINT, SIG_DFL);
@@ -138,8 +177,8 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     (void)module;
     static struct order order;
     static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, PyOS_AfterFork_Child};
-    PyObject *begin, *finish;
-    if (!PyArg_ParseTuple(arguments, "OO", &begin, &finish))
+    struct steps steps;
+    if (!PyArg_ParseTuple(arguments, "OOO", &steps.begin, &steps.leave, &steps.tidy))
         return NULL;
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
@@ -147,7 +186,7 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     (void)fcntl(3, F_SETFD, FD_CLOEXEC);
     if (!send_frame(3, &ready, NULL, 0) || !serve_orders(3, &order, &hooks))
         _exit(0);
-    be_program(&order, begin, finish);
+    be_program(&order, &steps);
 }
 
 static struct PyMethodDef methods[] = {{"serve", serve, METH_VARARGS, NULL}, {0}};
