@@ -24,7 +24,7 @@ def parse(body: bytes, kind: type[Body]) -> Body:
 def decode(text: bytes, holding: str = "source and language") -> dict[str, Any]:
     """A JSON object. Raises InvalidRequest for anything else, and for a field that is there twice."""
     try:
-        document = json.loads(text.decode("utf-8"), object_pairs_hook=_object)
+        document = json.loads(text.decode("utf-8"), object_pairs_hook=_object, parse_float=_number)
     except UnicodeDecodeError as error:
         raise InvalidRequest("the body is not valid UTF-8") from error
     except (json.JSONDecodeError, RecursionError) as error:
@@ -66,6 +66,12 @@ def _check_names(document: dict[str, Any], kind: type[RunBody]) -> None:
     if issubclass(kind, BatchBody) and isinstance(cases, list):
         for number, case in enumerate(cases):
             check_fields(case, CaseBody, f"cases[{number}].")
+
+
+def _number(text: str) -> float | int:
+    """In JSON 5.0 is a whole number like 5."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
