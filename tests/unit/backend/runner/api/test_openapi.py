@@ -22,8 +22,7 @@ def document() -> dict[str, Any]:
 def _contents(node: Any) -> Iterator[dict[str, Any]]:
     """Every media type of the document."""
     if isinstance(node, dict):
-        for media in node.get("content", {}).values():
-            yield media
+        yield from node.get("content", {}).values()
         for child in node.values():
             yield from _contents(child)
 
