@@ -13,7 +13,6 @@ from typing import Any, cast
 import uvicorn
 
 from backend.runner.api.app import App, create_app
-from backend.runner.api.backend import Backend
 from backend.runner.api.body import MOST_BYTES
 from backend.runner.api.metrics import Metrics
 from backend.runner.errors import SettingsError
@@ -104,7 +103,7 @@ async def _serve(settings: Settings, asked: asyncio.Event) -> None:
             _log.info("languages: %s", ", ".join(service.languages))
             for listener in sockets:
                 _log.info("listening on %s port %d", *listener.getsockname()[:2])
-            server = _Server(configuration(create_app(cast("Backend", service), metrics)))
+            server = _Server(configuration(create_app(service, metrics)))
             ending = asyncio.create_task(server.end_when(asked, service))
             try:
                 await server.serve(sockets)

@@ -13,10 +13,25 @@ from backend.runner.errors import SettingsError
 ENVIRONMENTS = ("local", "staging", "production")
 
 
-def _environment(text: str) -> str:
-    if text not in ENVIRONMENTS:
-        raise ValueError(f"must be one of {', '.join(ENVIRONMENTS)}")
-    return text
+ACCELERATIONS = ("fork_server", "warm", "compile_cache")
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _accelerations(text: str) -> frozenset[str]:
+    if text in {"all", "off"}:
+        return frozenset(ACCELERATIONS if text == "all" else ())
+    chosen = frozenset(_words(text))
+    if not chosen or not chosen <= set(ACCELERATIONS):
+        raise ValueError(f"must be all, off, or some of {', '.join(ACCELERATIONS)}")
+    return chosen
 
 
 def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -122,7 +137,7 @@ def _setting(env: str, default: str, parse: Callable[[str], Any], help_text: str
 class Settings:
     """What may differ from one running service to another. Made by `Settings.read`, once."""
 
-    environment: str = _setting("RUNNER_ENVIRONMENT", "local", _environment, "local, staging or production")
+    environment: str = _setting("RUNNER_ENVIRONMENT", "local", _one_of(*ENVIRONMENTS), "local, staging or production")
     num_runners: int = _setting("NUM_RUNNERS", "2", _whole(1, 256), "programs that run at the same time")
     run_timeout: float = _setting("RUN_TIMEOUT", "10", _seconds(600), "seconds a program may run, and the ceiling")
     queue_limit: int = _setting("RUNNER_QUEUE_LIMIT", "64", _whole(1, 100_000), "runs that may wait for a runner")
@@ -149,6 +164,25 @@ class Settings:
     )
     cache: Path | None = _setting(  # noqa: RUF009
         "RUNNER_CACHE", "", _directory, "directory of warmed compile caches; empty to warm them at start"
+    )
+    launcher: Path | None = _setting(  # noqa: RUF009
+        "RUNNER_LAUNCHER", "", _directory, "directory of the launcher; empty for the installed one, or to build it"
+    )
+    warm: Path | None = _setting(  # noqa: RUF009
+        "RUNNER_WARM", "", _directory, "directory of what warm processes read; empty for none"
+    )
+    cgroups: str = _setting("RUNNER_CGROUPS", "auto", _one_of("auto", "off"), "auto, or off to do without them")
+    accelerations: frozenset[str] = _setting(
+        "RUNNER_ACCELERATIONS", "all", _accelerations, f"all, off, or some of {', '.join(ACCELERATIONS)}"
+    )
+    templates: int = _setting(
+        "RUNNER_TEMPLATES", "4", _whole(1, 32), "interpreters that each runner keeps ready to be forked"
+    )
+    warm_mb: int = _setting(
+        "RUNNER_WARM_MB", "256", _whole(0, 65536), "MiB that processes which wait to be used may take together"
+    )
+    compile_cache_mb: int = _setting(
+        "RUNNER_COMPILE_CACHE_MB", "64", _whole(1, 65536), "MiB of compiled programs that are kept"
     )
     client_header: str = _setting(
         "RUNNER_CLIENT_HEADER", "", str.lower, "header in which a trusted proxy names the client; empty for none"

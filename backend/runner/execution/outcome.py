@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import signal
 
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.verdict import Ending, Verdict
@@ -25,7 +26,13 @@ class Status(enum.StrEnum):
     """The service is at fault; never the program."""
 
 
-_LIMITED = {Ending.TIMEOUT: Status.TIMEOUT, Ending.MEMORY: Status.MEMORY_LIMIT, Ending.OUTPUT: Status.OUTPUT_LIMIT}
+_LIMITED = {
+    Ending.TIMEOUT: Status.TIMEOUT,
+    Ending.CPU: Status.CPU_LIMIT,
+    Ending.MEMORY: Status.MEMORY_LIMIT,
+    Ending.OUTPUT: Status.OUTPUT_LIMIT,
+    Ending.STOPPED: Status.RUNTIME_ERROR,
+}
 
 INTERNAL_ERROR = "the service failed to run the program; try again"
 
@@ -78,7 +85,13 @@ def _status(verdict: Verdict, *, compiling: bool) -> Status:
     if verdict.ending is Ending.EXITED:
         if verdict.status == 0:
             return Status.OK
+        if verdict.disk_full or verdict.signal == signal.SIGXFSZ:
+            return Status.DISK_LIMIT
+        if verdict.processes_hit:
+            return Status.PROCESS_LIMIT
         return Status.COMPILE_ERROR if compiling else Status.RUNTIME_ERROR
+    if verdict.ending is Ending.TIMEOUT and verdict.processes_hit:
+        return Status.PROCESS_LIMIT
     return _LIMITED.get(verdict.ending, Status.INTERNAL_ERROR)
 
 
@@ -86,20 +99,30 @@ def _sentence(status: Status, verdict: Verdict, limits: Limits) -> str:
     match status:
         case Status.TIMEOUT:
             return f"took longer than {limits.timeout:g} s"
+        case Status.CPU_LIMIT:
+            return f"used more than {limits.cpu_seconds:g} s of processor time"
         case Status.MEMORY_LIMIT:
             return f"used more than {limits.memory_kb} KiB of memory"
         case Status.OUTPUT_LIMIT:
             return f"wrote more than {limits.output_bytes} bytes"
+        case Status.PROCESS_LIMIT:
+            return f"needed more than {limits.processes} processes and threads at one time"
+        case Status.DISK_LIMIT:
+            return f"wrote more than {limits.disk_kb} KiB, {limits.inodes} files, or {limits.file_kb} KiB in one file"
         case Status.INTERNAL_ERROR:
             return INTERNAL_ERROR
         case Status.OK:
             return ""
+    if verdict.ending is Ending.STOPPED:
+        return "stopped on request"
     if verdict.signal_name is not None:
         return f"killed by {verdict.signal_name}"
     return f"exit status {verdict.status}"
 
 
-def describe(verdict: Verdict, limits: Limits, *, compiled: Verdict | None = None, compiling: bool = False) -> Outcome:
+def describe(
+    verdict: Verdict, limits: Limits, *, compiled: Verdict | None = None, compiling: bool = False, cached: bool = False
+) -> Outcome:
     """Put a verdict into words. `compiled` is the successful compile before it, whose messages go to stderr."""
     status = _status(verdict, compiling=compiling)
     error = _sentence(status, verdict, limits)
@@ -116,23 +139,26 @@ def describe(verdict: Verdict, limits: Limits, *, compiled: Verdict | None = Non
         error=error,
         exit_code=verdict.status,
         signal=verdict.signal_name,
-        time_ms=_milliseconds(verdict),
-        memory_kb=verdict.memory_kb,
+        time_ms=_milliseconds(verdict.wall_seconds),
+        cpu_ms=_milliseconds(verdict.cpu_seconds),
+        memory_kb=verdict.memory_bytes // 1024,
         truncated=verdict.truncated,
-        compile=None if report is None else _report(report),
+        compile=None if report is None else _report(report, cached=cached),
     )
 
 
-def _report(compiled: Verdict) -> CompileReport:
+def _report(compiled: Verdict, *, cached: bool) -> CompileReport:
     return CompileReport(
         status=_status(compiled, compiling=True),
         stdout=compiled.stdout,
         stderr=compiled.stderr,
         exit_code=compiled.status,
-        time_ms=_milliseconds(compiled),
-        memory_kb=compiled.memory_kb,
+        time_ms=_milliseconds(compiled.wall_seconds),
+        cpu_ms=_milliseconds(compiled.cpu_seconds),
+        memory_kb=compiled.memory_bytes // 1024,
+        cached=cached,
     )
 
 
-def _milliseconds(verdict: Verdict) -> float:
-    return round(verdict.seconds * 1000, 3)
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,25 +1,16 @@
-"""C++, with GCC. A program whose first header is one of those below finds it compiled already.
+"""C++, with GCC. A program whose first header is one of those in warm/cpp.sh finds it compiled already.
 
 GCC takes a precompiled header from /cache only where the options agree with those it was made with; otherwise it reads
 the header itself, as if there were no cache.
 """
 
+from pathlib import Path
+
 from backend.runner.languages.c import GCC_OPTIONS
 from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 
-_STANDARD = ("-std=gnu++20", "-O2", "-pipe")
-
-# What programs include first.
-_HEADERS = ("iostream", "bits/stdc++.h", "vector", "string", "algorithm", "map", "cstdio", "bits/extc++.h")[:6]
-
-_FILL = f"""\
-set -e
-mkdir -p /cache/bits
-for header in {" ".join(_HEADERS)}; do
-    echo "#include <$header>" > /tmp/header.h
-    g++ {" ".join(_STANDARD)} -x c++-header -o "/cache/$header.gch" /tmp/header.h
-done
-"""
+# Precompiles what programs include first, with the options of `compile`.
+_FILL = Path(__file__).with_name("warm") / "cpp.sh"
 
 _HELLO = '#include <iostream>\n\nint main() {\n    std::cout << "Hello, world!" << std::endl;\n}\n'
 
@@ -31,7 +22,7 @@ LANGUAGE = Language(
     core=True,
     version=("g++", "--version"),
     source="main.cpp",
-    compile=("g++", *_STANDARD, "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, "main.cpp"),
+    compile=("g++", "-std=gnu++20", "-O2", "-pipe", "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, "main.cpp"),
     run=(PROGRAM,),
     options={
         "-std=(c|gnu)\\+\\+(98|03|11|14|17|20|2a|23|2b|26|2c)": "the standard (otherwise gnu++20)",
@@ -39,7 +30,7 @@ LANGUAGE = Language(
         "-fno-(exceptions|rtti)": "leave a part of the language out",
         **GCC_OPTIONS,
     },
-    cache=Cache(variable="CPLUS_INCLUDE_PATH", warm_up=_HELLO, fill=("sh", "-c", _FILL)),
+    cache=Cache(variable="CPLUS_INCLUDE_PATH", warm_up=_HELLO, fill=("sh", "-c", _FILL.read_text(encoding="utf-8"))),
     hello=_HELLO,
     sample="""\
 #include <algorithm>

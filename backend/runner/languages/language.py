@@ -89,6 +89,16 @@ class Language:
     limits: Limits = dataclasses.field(default_factory=Limits)
     """Limits of a run where the request does not say otherwise; its timeout is the service's."""
     compile_limits: Limits = dataclasses.field(
-        default_factory=lambda: Limits(timeout=30, memory_kb=1024 * 1024, output_bytes=256 * 1024, processes=128)
+        default_factory=lambda: Limits(
+            timeout=30,
+            cpu_seconds=60,
+            memory_kb=1024 * 1024,
+            output_bytes=256 * 1024,
+            processes=128,
+            open_files=1024,
+            file_kb=256 * 1024,
+            disk_kb=256 * 1024,
+            inodes=65536,
+        )
     )
     cache: Cache | None = None

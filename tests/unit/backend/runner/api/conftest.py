@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -24,6 +23,7 @@ from backend.runner.sandbox.layers import Layer
 from backend.runner.sandbox.slots import Slot
 from backend.runner.server import configuration
 from backend.runner.settings import Settings
+from tests.unit.backend.runner.conftest import NOWHERE
 
 SCRIPT = Language(
     name="script", title="Script", aliases=("scr",), version=("script",), source="main.txt", run=("script",),
@@ -130,7 +130,7 @@ class Machine:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        slots = [Slot(number, None, Path(), Path()) for number in range(settings.num_runners)]
+        slots = [Slot(number, NOWHERE) for number in range(settings.num_runners)]
         self.queue = SlotQueue(
             slots, settings.queue_limit, patience=settings.queue_seconds, most_wait=settings.queue_wait,
             share=settings.queue_share,

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +7,11 @@ import pytest
 from backend.runner.errors import QueueFull, QueueTimeout, ShuttingDown
 from backend.runner.execution.queue import STANDING_PLACES, SlotQueue
 from backend.runner.sandbox.slots import Slot
+from tests.unit.backend.runner.conftest import NOWHERE
 
 
 def _queue(slots: int = 1, limit: int = 10, **bounds: float) -> SlotQueue:
-    return SlotQueue([Slot(index, None, Path(), Path()) for index in range(slots)], limit, **bounds)
+    return SlotQueue([Slot(index, NOWHERE) for index in range(slots)], limit, **bounds)
 
 
 def _run(case: Coroutine[Any, Any, None]) -> None:
