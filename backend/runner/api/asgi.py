@@ -56,6 +56,10 @@ class Request:
                 return str(value.decode("latin-1"))
         return ""
 
+    def has(self, name: bytes) -> bool:
+        """Whether there is such a header, be it empty."""
+        return any(key == name for key, _ in self.scope["headers"])
+
     async def body(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises ClientGone where it ends too early."""
         while True:

@@ -48,7 +48,7 @@ class Catalogue:
         return RunRequest(
             language=language,
             source=_source(body),
-            stdin=_stdin(body.stdin or msgspec.UNSET, body.stdin_base64, "stdin") or b"",
+            stdin=_either(body.stdin, body.stdin_base64, "stdin") or b"",
             args=_arguments(body.args, "args"),
             files=files,
             options=check_options(tuple(body.options), language),
@@ -61,14 +61,14 @@ class Catalogue:
         """The runs that a batch asks for; what a case leaves out is the request's."""
         for number, one in enumerate(bodies):
             place = f"cases[{number}]"
-            stdin = _stdin(one.stdin, one.stdin_base64, f"{place}.stdin")
+            stdin = _either(one.stdin, one.stdin_base64, f"{place}.stdin")
             args = None if isinstance(one.args, UnsetType) else _arguments(one.args, f"{place}.args")
             yield Case(stdin=request.stdin if stdin is None else stdin, args=args)
 
     @staticmethod
     def expected(body: CaseBody, number: int) -> bytes | None:
         """What a case should print; None where it does not say."""
-        return _stdin(body.expected, body.expected_base64, f"cases[{number}].expected")
+        return _either(body.expected, body.expected_base64, f"cases[{number}].expected")
 
 
 def _arguments(args: list[str], field: str) -> tuple[str, ...]:
@@ -79,13 +79,13 @@ def _arguments(args: list[str], field: str) -> tuple[str, ...]:
 
 
 def _source(body: RunBody) -> bytes:
-    source = _stdin(body.source, body.source_base64, "source")
+    source = _either(body.source, body.source_base64, "source")
     if source is None:
         raise InvalidRequest("source is missing: give it as text, or as source_base64")
     return source
 
 
-def _stdin(text: str | UnsetType, encoded: str | UnsetType, field: str) -> bytes | None:
+def _either(text: str | UnsetType, encoded: str | UnsetType, field: str) -> bytes | None:
     """What one of the two fields holds; None where neither is given."""
     if isinstance(encoded, UnsetType):
         return None if isinstance(text, UnsetType) else _text(text, field)

@@ -37,9 +37,9 @@ class Desk:
         Raises ClientGone as soon as the client leaves; what was done for it is then cancelled.
         """
         async with request.while_connected():
-            key = request.header(KEY)
-            if not key:
+            if not request.has(KEY):
                 return Response((await produce())[0])
+            key = request.header(KEY)
             check_key(key)
             content = request.path.encode() + b"\0" + body
             answer, replayed = await self.replays.once(request.client, key, content, produce)

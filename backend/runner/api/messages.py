@@ -12,6 +12,8 @@ from backend.runner.api.parse import check_fields, convert, decode
 from backend.runner.errors import InvalidRequest
 from backend.runner.execution.listener import Controls
 
+SignalName = Literal["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT"]
+
 
 class Command(Struct, forbid_unknown_fields=True, tag_field="type"):
     """Something asked of a program that runs."""
@@ -63,7 +65,7 @@ class Eof(Command, tag="eof"):
 class Signal(Command, tag="signal"):
     """Send a signal to the program's foreground group."""
 
-    name: Literal["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT"]
+    name: SignalName
 
     def carry_out(self, controls: Controls) -> None:
         """Send it."""

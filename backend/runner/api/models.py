@@ -38,7 +38,7 @@ class RunBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tr
     language: Annotated[str, Meta(description="a name or an alias of /api/v1/languages, in any case")]
     source: str | UnsetType = UNSET
     source_base64: str | UnsetType = UNSET
-    stdin: Annotated[str, Meta(description="text; or give stdin_base64")] = ""
+    stdin: Annotated[str | UnsetType, Meta(description="text; or give stdin_base64")] = UNSET
     stdin_base64: str | UnsetType = UNSET
     args: Annotated[list[str], Meta(max_length=256)] = field(default_factory=list)
     options: Annotated[list[str], Meta(max_length=32, description="of the compiler or the interpreter")] = field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,7 +24,7 @@ def parse(body: bytes, kind: type[Body]) -> Body:
 def decode(text: bytes, holding: str = "source and language") -> dict[str, Any]:
     """A JSON object. Raises InvalidRequest for anything else, and for a field that is there twice."""
     try:
-        document = json.loads(text.decode("utf-8"), object_pairs_hook=_object)
+        document = _DECODER.decode(text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InvalidRequest("the body is not valid UTF-8") from error
     except (json.JSONDecodeError, RecursionError) as error:
@@ -52,11 +52,35 @@ def check_fields(document: object, kind: type[msgspec.Struct], place: str = "") 
     """Raise InvalidRequest for the first field that `kind` does not know or requires in vain."""
     if not isinstance(document, dict):
         return  # `convert` says what it should be
-    for name in document.keys() - set(kind.__struct_fields__):
+    known, required = _fields(kind)
+    for name in document.keys() - known:
         raise InvalidRequest(f"{place}{name[:100]} is not a field that is known here")
-    for one in msgspec.structs.fields(kind):
-        if one.required and one.name not in document:
-            raise InvalidRequest(f"{place}{one.name} is missing")
+    for name in required:
+        if name not in document:
+            raise InvalidRequest(f"{place}{name} is missing")
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The fields of `kind`, and those that it cannot do without."""
+    fields = msgspec.structs.fields(kind)
+    return frozenset(one.name for one in fields), tuple(one.name for one in fields if one.required)
+
+
+def _number(text: str) -> float | int:
+    """In JSON 5.0 is a whole number like 5."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidRequest("the body names a field twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number)
 
 
 def _check_names(document: dict[str, Any], kind: type[RunBody]) -> None:
@@ -66,11 +90,3 @@ def _check_names(document: dict[str, Any], kind: type[RunBody]) -> None:
     if issubclass(kind, BatchBody) and isinstance(cases, list):
         for number, case in enumerate(cases):
             check_fields(case, CaseBody, f"cases[{number}].")
-
-
-def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    pairs = list(pairs)
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise InvalidRequest("the body names a field twice")
-    return found

@@ -33,7 +33,7 @@ def run_routes(desk: Desk) -> Routes:
     async def stream(request: Request) -> None:
         """Run a program and hear of it as it goes."""
         desk.access.admit(request)
-        if request.header(KEY):
+        if request.has(KEY):
             raise InvalidRequest("Idempotency-Key is for answers that come whole; leave it out of a stream")
         asked = parse(await read_body(request), RunBody)
         wanted = desk.catalogue.request(asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -51,14 +52,22 @@ def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout
 
     `timeout` is the service's own, in seconds: both default and ceiling.
     """
-    ceiling = dataclasses.replace(CEILING, timeout=min(timeout, CEILING.timeout))
-    chosen = dataclasses.replace(default, timeout=ceiling.timeout)
+    ceiling, chosen = _bounds(default, timeout)
     changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if not changes:
+        return chosen
     for name, value in changes.items():
         highest = getattr(ceiling, name)
         if not 0 < value <= highest:
             raise InvalidRequest(f"limits.{name} must be above 0 and at most {highest}")
     return dataclasses.replace(chosen, **changes)
+
+
+@functools.lru_cache
+def _bounds(default: Limits, timeout: float) -> tuple[Limits, Limits]:
+    """The most that may be asked for, and what is given where nothing is."""
+    ceiling = dataclasses.replace(CEILING, timeout=min(timeout, CEILING.timeout))
+    return ceiling, dataclasses.replace(default, timeout=ceiling.timeout)
 
 
 def check_files(files: Mapping[str, bytes], source: str) -> None:

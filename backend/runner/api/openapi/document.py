@@ -32,7 +32,7 @@ def describe(version: str, languages: Mapping[str, Language], timeout: float) ->
     _, schemas = msgspec.json.schema_components(_MODELS, ref_template="#/components/schemas/{name}")
     refine(schemas, languages, timeout)
     return {
-        "openapi": "3.1.0",
+        "openapi": "3.2.0",
         "info": {"title": "codecanvas runner", "version": version, "description": _ABOUT},
         "paths": routes(),
         "components": {

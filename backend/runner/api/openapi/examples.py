@@ -128,6 +128,10 @@ ERRORS: dict[int, tuple[str, str]] = {
         "An API token is needed; answered only where the service has some.",
         "a known API token is needed: send it as Authorization: Bearer TOKEN",
     ),
+    403: (
+        "Pages of this origin may not call.",
+        "pages of this origin may not call; the service's RUNNER_CORS_ORIGINS says which may",
+    ),
     404: ("There is nothing at this path.", "GET /nothing: there is nothing here"),
     405: ("The path has no such method; Allow names those it has.", "GET /api/v1/run: this method is not for here"),
     408: ("The body did not arrive in time.", "the body did not arrive within 30 s; send it again"),

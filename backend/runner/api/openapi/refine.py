@@ -22,6 +22,7 @@ _ARGUMENT = {"type": "string", "pattern": "^[^\\x00]*$", "maxLength": 65536}
 
 def refine(schemas: dict[str, Any], languages: Mapping[str, Language], timeout: float) -> None:
     """Say it in `schemas`, by model."""
+    schemas["OptionsByLanguage"] = _options(languages)
     for name in ("RunBody", "SessionBody", "BatchBody"):
         _run(schemas[name], languages)
     case = schemas["CaseBody"]
@@ -36,13 +37,34 @@ def refine(schemas: dict[str, Any], languages: Mapping[str, Language], timeout: 
 
 def _run(body: dict[str, Any], languages: Mapping[str, Language]) -> None:
     fields = body["properties"]
-    fields["language"]["enum"] = sorted({name for one in languages.values() for name in (one.name, *one.aliases)})
+    fields["language"]["enum"] = sorted(name for one in languages.values() for name in _names(one))
     fields["args"]["items"] = _ARGUMENT
     fields["options"]["items"] = {"type": "string", "maxLength": LONGEST_OPTION}
     fields["files"]["propertyNames"] = _NAME
     _bytes_or_text(body, "stdin")
     fields["source_base64"] = _BASE64
     body["oneOf"] = [{"required": ["source"]}, {"required": ["source_base64"]}]
+    body["allOf"] = [{"$ref": "#/components/schemas/OptionsByLanguage"}]
+
+
+def _names(language: Language) -> tuple[str, ...]:
+    return (language.name, *language.aliases)
+
+
+def _options(languages: Mapping[str, Language]) -> dict[str, Any]:
+    """What `options` may hold, by language."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for one in languages.values():
+        groups.setdefault(tuple(one.options), []).extend(_names(one))
+    return {"allOf": [_allowed(patterns, sorted(names)) for patterns, names in groups.items()]}
+
+
+def _allowed(patterns: tuple[str, ...], names: list[str]) -> dict[str, Any]:
+    anchored = {"items": {"type": "string", "anyOf": [{"pattern": f"^(?:{one})$"} for one in patterns]}}
+    return {
+        "if": {"properties": {"language": {"enum": names}}, "required": ["language"]},
+        "then": {"properties": {"options": anchored if patterns else {"maxItems": 0}}},
+    }
 
 
 def _bytes_or_text(body: dict[str, Any], *names: str) -> None:

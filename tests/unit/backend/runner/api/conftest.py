@@ -94,7 +94,7 @@ class Program:
         )  # fmt: skip
 
     async def _lines(self) -> int:
-        for line in self._request.source.decode().splitlines():
+        for line in self._request.source.decode("utf-8", "replace").splitlines():
             word, _, rest = line.partition(" ")
             if word == "exit":
                 return int(rest)
