@@ -77,8 +77,7 @@ def lasting(before: Footprint, now: Footprint) -> list[str]:
     if now.memory_kb and now.memory_kb > before.memory_kb + MEMORY_SLACK_KB:
         found.append(f"memory: {before.memory_kb} KiB became {now.memory_kb} KiB")
     for name in ("cgroups", "files"):
-        if fresh_names := getattr(now, name) - getattr(before, name):
-            found.append(f"{name}: {', '.join(sorted(fresh_names)[:10])}")
+        found += [f"{name}: {place}" for place in sorted(getattr(now, name) - getattr(before, name))[:10]]
     return found
 
 
@@ -113,7 +112,7 @@ def _lines(file: Path) -> list[str]:
 
 def _listed(place: Path) -> list[str]:
     with contextlib.suppress(OSError):
-        return os.listdir(place)
+        return [entry.name for entry in place.iterdir()]
     return []
 
 

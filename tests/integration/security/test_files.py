@@ -6,7 +6,7 @@ import pytest
 
 
 def test_a_file_beyond_its_limit_ends_the_program(attack: Any) -> None:
-    source = "#include <stdio.h>\nint main(void) { FILE *f = fopen(\"big\", \"w\"); for (;;) fputs(\"0123456789\", f); }"
+    source = '#include <stdio.h>\nint main(void) { FILE *f = fopen("big", "w"); for (;;) fputs("0123456789", f); }'
     result = attack("c", source, limits={"timeout": 5, "file_kb": 1024, "disk_kb": 16_384})
     assert (result["status"], result["signal"]) == ("disk_limit", "SIGXFSZ")
 
@@ -32,7 +32,9 @@ def test_a_full_disk_that_ends_the_program_is_the_limit(attack: Any, place: str)
 
 
 def test_a_full_disk_may_be_borne(attack: Any) -> None:
-    source = "i=0; while head -c 500000 /dev/zero >$i 2>/dev/null; do i=$((i + 1)); done; rm *; echo ok >a; cat a; echo $i"
+    source = (
+        "i=0; while head -c 500000 /dev/zero >$i 2>/dev/null; do i=$((i + 1)); done; rm *; echo ok >a; cat a; echo $i"
+    )
     result = attack("bash", source, limits={"timeout": 5, "disk_kb": 4096})
     assert result["status"] == "ok"
     assert result["stdout"].startswith("ok\n")
@@ -160,9 +162,9 @@ def test_a_program_that_removes_itself_has_run(attack: Any) -> None:
 @pytest.mark.parametrize("language", ["c", "go", "rust"])
 def test_a_compiled_program_cannot_be_replaced(attack: Any, language: str) -> None:
     rewrite = {
-        "c": "#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\nint main(void) { if (open(\"/program/main\", "
-        "O_WRONLY) >= 0 || open(\"/proc/self/exe\", O_WRONLY) >= 0 || unlink(\"/program/main\") == 0 || "
-        "symlink(\"/etc/shadow\", \"/program/x\") == 0) puts(\"written\"); puts(\"end\"); }",
+        "c": '#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\nint main(void) { if (open("/program/main", '
+        'O_WRONLY) >= 0 || open("/proc/self/exe", O_WRONLY) >= 0 || unlink("/program/main") == 0 || '
+        'symlink("/etc/shadow", "/program/x") == 0) puts("written"); puts("end"); }',
         "go": 'package main\nimport ("fmt"; "os")\nfunc main() { if os.Remove("/program/main") == nil || '
         'os.Symlink("/etc/shadow", "/program/x") == nil { fmt.Println("written") }; fmt.Println("end") }',
         "rust": 'fn main() { if std::fs::remove_file("/program/main").is_ok() || '

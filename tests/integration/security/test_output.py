@@ -110,7 +110,7 @@ def test_only_the_three_standard_descriptors_are_inherited(attack: Any, language
         "c": "#include <fcntl.h>\n#include <stdio.h>\nint main(void) { for (int n = 3; n < 1024; n++) "
         'if (fcntl(n, F_GETFD) >= 0) printf("%d\\n", n); }',
         "go": 'package main\nimport ("fmt"; "os"; "strings")\nfunc main() { d, _ := os.ReadDir("/proc/self/fd"); '
-        "for _, e := range d { t, err := os.Readlink(\"/proc/self/fd/\" + e.Name()); if err == nil && "
+        'for _, e := range d { t, err := os.Readlink("/proc/self/fd/" + e.Name()); if err == nil && '
         'e.Name() > "2" && !strings.HasPrefix(t, "/proc/") && !strings.HasPrefix(t, "anon_inode:") && '
         '!strings.HasPrefix(t, "/sys/") && !strings.HasPrefix(t, "pipe:") { fmt.Println(e.Name(), t) } } }',
         "rust": 'fn main() { for e in std::fs::read_dir("/proc/self/fd").unwrap() { let p = e.unwrap().path(); '
@@ -179,5 +179,7 @@ def test_input_that_nobody_reads_delays_nobody(attack: Any) -> None:
 
 def test_large_input_arrives_whole(attack: Any) -> None:
     text = "é\n" * 250_000
-    result = attack("python3", "import sys, hashlib; print(hashlib.md5(sys.stdin.buffer.read()).hexdigest())", stdin=text)
+    result = attack(
+        "python3", "import sys, hashlib; print(hashlib.md5(sys.stdin.buffer.read()).hexdigest())", stdin=text
+    )
     assert result["stdout"].strip() == hashlib.md5(text.encode()).hexdigest()

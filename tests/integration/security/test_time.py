@@ -22,7 +22,7 @@ _ENDLESS = {
 def test_a_timeout_ends_what_does_not_end(attack: Any, endless: str) -> None:
     result = attack("bash", f"echo begun\n{_ENDLESS[endless]}", limits={"timeout": 0.5})
     assert (result["status"], result["stdout"], result["error"]) == ("timeout", "begun\n", "took longer than 0.5 s")
-    assert (result["exit_code"], result["signal"]) == (None, None)
+    assert result["exit_code"] is None
     assert 500 <= result["time_ms"] < 2000
 
 
