@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache, Program, key_of
 from backend.runner.execution.listener import Listener
-from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe
+from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe, no_program
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
@@ -174,6 +174,8 @@ class Executor:
         verdict = await self._step(slot, request.language, "run", step, listener)
         compiled = None if program is None else program.verdict
         cached = program is not None and program.cached
+        if verdict.ending is Ending.MISSING and program is not None:
+            return no_program(program.verdict, cached=cached)
         return self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
 
     def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:
@@ -211,7 +213,7 @@ class Executor:
             if talk is not None:
                 talk.over()
         self._observe(language.name, phase, verdict.wall_seconds)
-        if verdict.ending is Ending.FAILED:
+        if verdict.ending in {Ending.FAILED, Ending.MISSING} and not verdict.disk_full:
             _log.error("the sandbox of a %s of %s failed: %s", phase, language.name, verdict.detail.strip())
         return verdict
 

@@ -62,6 +62,7 @@ def _serve() -> None:
         if name not in known:
             del modules[name]
     del os.environ["PYTHONPATH"]
+    _template.forget()
     path.remove(here)
     sys.path_importer_cache.pop(here, None)
     collect()

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -189,7 +190,32 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     be_program(&order, &steps);
 }
 
-static struct PyMethodDef methods[] = {{"serve", serve, METH_VARARGS, NULL}, {0}};
+/* Wipe what the interpreter was told by its environment: a program can still read where it was. */
+static PyObject *forget(PyObject *module, PyObject *arguments)
+{
+    static const char name[] = "PYTHONPATH=";
+    (void)module;
+    (void)arguments;
+    char path[4096], *text = NULL;
+    size_t size = 0;
+    unsigned long from = 0;
+    FILE *stat = fopen("/proc/self/stat", "re");
+    if (stat && fgets(path, sizeof path, stat)) {
+        text = strrchr(path, ')');
+        for (int field = 2; text && field < 50; field++) /* 50: env_start, 51: env_end */
+            text = strchr(text + 1, ' ');
+        if (text && sscanf(text, " %lu %zu", &from, &size) == 2 && size > from)
+            for (char *at = (char *)from; at < (char *)size; at += strlen(at) + 1)
+                if (strncmp(at, name, sizeof name - 1) == 0)
+                    explicit_bzero(at, strlen(at));
+    }
+    if (stat)
+        fclose(stat);
+    return PyList_New(0);
+}
+
+static struct PyMethodDef methods[] = {
+    {"serve", serve, METH_VARARGS, NULL}, {"forget", forget, METH_VARARGS, NULL}, {0}};
 
 static struct PyModuleDef definition = {.head = {1, NULL}, .name = "_template", .methods = methods};
 
