@@ -178,8 +178,8 @@ def _cgroups(service: int, processes: Mapping[int, str]) -> Iterator[str]:
             first = Path(path).parts[1:2]
             if first and first[0] not in ("system.slice", "user.slice", "init.scope", "docker"):
                 roots.add((controllers or "unified", first[0]))
-    for controllers, first in roots:
-        for base in (Path("/sys/fs/cgroup") / controllers / first, Path("/sys/fs/cgroup") / first):
+    for controllers, root in roots:
+        for base in (Path("/sys/fs/cgroup") / controllers / root, Path("/sys/fs/cgroup") / root):
             yield from (str(Path(place)) for place, _, _ in os.walk(base))
     for place in Path("/sys/fs/cgroup").glob(f"*/*{service}*"):
         yield str(place)

@@ -267,6 +267,9 @@ class Executor:
 
 def _is_text(source: bytes) -> bool:
     """Whether every interpreter reads `source` the same; what is odd about it is the interpreter's own to say."""
+    head = source.split(b"\n", 2)[:2]
+    if any(b"coding" in line for line in head if line.lstrip().startswith((b"#", b"\xef\xbb\xbf#"))):
+        return False
     try:
         return "\0" not in source.decode()
     except UnicodeDecodeError:

@@ -82,6 +82,7 @@ static pid_t fork_forker(int *socket, char **argv, char **environment)
         if (dup2(ends[1], 3) < 0 || syscall(SYS_close_range, 4, ~0U, 0))
             _exit(1);
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        reset_signals();
         if (argv == NULL) {
             prctl(PR_SET_NAME, "spawner", 0, 0, 0);
             (void)fcntl(3, F_SETFD, FD_CLOEXEC);

@@ -101,6 +101,9 @@ void free_order(struct order *order);
  * the status socket are open. Where it `executes` another program, signals are as that expects them. Ends the process with a message on `order->status` where a step fails. */
 void confine(struct order *order, bool executes);
 
+/* Every signal as a program expects it, none blocked. */
+void reset_signals(void);
+
 /* Tell `status` that `what` failed with errno, and end: with 126, our fault. */
 _Noreturn void program_failed(int status, const char *what);
 

@@ -94,7 +94,6 @@ static void set_limits(const struct order *order)
     uint64_t seconds = limits->cpu_ns / 1000000000 + 2; /* a backstop for each process; the keeper strikes first */
     limit(order, RLIMIT_CPU, "limit of processor time", seconds, seconds + 1);
     limit(order, RLIMIT_FSIZE, "limit of file size", limits->file, limits->file);
-    limit(order, RLIMIT_NOFILE, "limit of open files", limits->open_files, limits->open_files);
     limit(order, RLIMIT_NPROC, "limit of processes", limits->processes + 1, limits->processes + 1); /* and the init */
     limit(order, RLIMIT_STACK, "limit of the stack", limits->stack, limits->stack);
     limit(order, RLIMIT_CORE, "limit of core files", 0, 0);
@@ -125,7 +124,7 @@ static void arrange_descriptors(struct order *order)
         program_failed(status, "closing descriptors");
 }
 
-static void reset_signals(void)
+void reset_signals(void)
 {
     sigset_t none;
     for (int number = 1; number < NSIG; number++)
@@ -191,4 +190,6 @@ void confine(struct order *order, bool executes)
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
         program_failed(order->status, "dumpable");
     load_filter(order);
+    /* Only now: what came before needs a few. */
+    limit(order, RLIMIT_NOFILE, "limit of open files", order->limits.open_files, order->limits.open_files);
 }

@@ -154,7 +154,9 @@ static const char *build_root(struct reader *in)
 
 static const char *seal_root(void)
 {
-    if (mount("/.outside/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) == 0)
+    struct mount_attr proc = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    if (mount("/.outside/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) == 0 &&
+        syscall(SYS_mount_setattr, AT_FDCWD, "/proc", 0, &proc, sizeof proc) == 0)
         outer_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     /* Terminals are made by the keeper alone, which reaches them through a descriptor: programs see no /dev/pts. */
     if (mount("devpts", "/dev/shm", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,max=16") == 0) {

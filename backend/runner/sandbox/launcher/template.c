@@ -53,7 +53,8 @@ extern int PyObject_IsTrue(PyObject *);
 extern void PyErr_WriteUnraisable(PyObject *);
 extern PyObject *PyList_New(ssize_t), *PyUnicode_DecodeFSDefault(const char *), *PyEval_GetBuiltins(void);
 extern int PyList_SetItem(PyObject *, ssize_t, PyObject *);
-extern PyObject *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);
+extern void Py_IncRef(PyObject *), PyThreadState_Clear(PyThreadState *), PyThreadState_Delete(PyThreadState *);
+extern PyObject *PyImport_GetModuleDict(void), *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);
 extern PyObject *PyDict_GetItemString(PyObject *, const char *), *PyObject_GetAttrString(PyObject *, const char *);
 extern PyObject *PyEval_EvalCode(PyObject *, PyObject *, PyObject *), *PySys_GetObject(const char *);
 extern void PyErr_Fetch(PyObject **, PyObject **, PyObject **), PyErr_Clear(void), PyErr_PrintEx(int);
@@ -62,7 +63,7 @@ extern int PyErr_ExceptionMatches(PyObject *), PyFile_WriteObject(PyObject *, Py
 extern int PyFile_WriteString(const char *, PyObject *);
 extern long PyLong_AsLong(PyObject *);
 extern PyInterpreterState *PyInterpreterState_Get(void);
-extern PyThreadState *PyThreadState_New(PyInterpreterState *), *PyThreadState_Swap(PyThreadState *);
+extern PyThreadState *PyThreadState_New(PyInterpreterState *), *PyThreadState_Swap(PyThreadState *), *PyThreadState_Get(void);
 extern void PyOS_BeforeFork(void), PyOS_AfterFork_Parent(void), PyOS_AfterFork_Child(void);
 extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, _Py_NoneStruct;
 
@@ -92,8 +93,8 @@ static int asked_status(void)
     return 1;
 }
 
-/* Run the source; the exit status, or -1 for an interrupt that nobody caught. */
-static int run_source(PyObject *source)
+/* Run the source; the exit status. `*interrupted` where nobody caught an interrupt. */
+static int run_source(PyObject *source, bool *interrupted)
 {
     PyObject *names = PyModule_GetDict(PyImport_AddModule("__main__"));
     PyObject *compile = PyDict_GetItemString(PyEval_GetBuiltins(), "compile");
@@ -102,9 +103,9 @@ static int run_source(PyObject *source)
         return 0;
     if (PyErr_ExceptionMatches(PyExc_SystemExit))
         return asked_status();
-    bool interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    *interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
     PyErr_PrintEx(1);
-    return interrupted ? -1 : 1;
+    return 1;
 }
 
 /* Flush a standard stream; false where its output could not be written, which is told of stdout. */
@@ -138,6 +139,25 @@ static void call(PyObject *function)
         PyErr_PrintEx(0);
 }
 
+/* A thread state without frames in place of the template's. First the old one goes: the new one is to be what C code
+ * that calls back finds as this thread's. */
+static void begin_anew(void)
+{
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+    PyThreadState *template = PyThreadState_Get();
+    PyThreadState_Clear(template);
+    PyThreadState_Swap(NULL);
+    PyThreadState_Delete(template);
+    PyThreadState_Swap(PyThreadState_New(interpreter));
+}
+
+static void await_threads(void)
+{
+    PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
+    if (threading && PyObject_CallMethod(threading, "_shutdown", NULL) == NULL)
+        PyErr_WriteUnraisable(threading);
+}
+
 struct steps {
     PyObject *begin, *leave, *tidy;
 };
@@ -157,18 +177,19 @@ _Noreturn static void be_program(struct order *order, const struct steps *steps)
         PyErr_PrintEx(0);
         _exit(1);
     }
-    PyThreadState_Swap(PyThreadState_New(PyInterpreterState_Get()));
-    int status = run_source(source);
+    begin_anew();
+    bool interrupted = false;
+    int status = run_source(source, &interrupted);
+    await_threads();
     call(steps->leave);
     bool flushed = flush_both(true);
     call(steps->tidy);
     flushed = flush_both(flushed) && flushed;
-    if (!flushed && status >= 0)
+    if (!flushed)
         status = 120; /* what the interpreter says when its output could not be written */
-    if (status < 0) {
+    if (interrupted) {
         signal(SIGINT, SIG_DFL);
         kill(getpid(), SIGINT);
-        status = 130;
     }
     _exit(status & 0xff);
 }
@@ -181,6 +202,9 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     struct steps steps;
     if (!PyArg_ParseTuple(arguments, "OOO", &steps.begin, &steps.leave, &steps.tidy))
         return NULL;
+    Py_IncRef(steps.begin);
+    Py_IncRef(steps.leave);
+    Py_IncRef(steps.tidy);
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
     end_frame(&ready, begun);
