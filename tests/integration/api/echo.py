@@ -295,7 +295,7 @@ import sys
 print(sys.stdin.read() + sys.argv[1] + open("data/note.txt").read(), end="")""",
     "r": """
 cat(readLines(file("stdin")), sep = "\\n")
-cat("\\n", commandArgs(trailingOnly = TRUE)[1], "\\n", sep = "")
+cat(commandArgs(trailingOnly = TRUE)[1], "\\n", sep = "")
 cat(readLines("data/note.txt", warn = FALSE)[2])
 """,
     "raku": 'print $*IN.slurp, @*ARGS[0], "data/note.txt".IO.slurp;',
