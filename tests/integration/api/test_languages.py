@@ -69,7 +69,8 @@ BROKEN = {"c": "int main( {", "c++": "int main( {", "go": "package main\nfunc ma
 @pytest.mark.smoke
 def test_the_languages_are_named_and_sorted(api: httpx.Client) -> None:
     answer = api.get("languages").raise_for_status().json()
-    assert answer["languages"] == sorted(answer["details"]) == sorted(HELLO)
+    assert answer["languages"] == sorted(answer["details"])
+    assert HELLO.keys() <= answer["details"].keys()
 
 
 @pytest.mark.smoke
