@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache, Program, key_of
 from backend.runner.execution.listener import Listener
-from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe
+from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe, no_program
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
@@ -174,6 +174,8 @@ class Executor:
         verdict = await self._step(slot, request.language, "run", step, listener)
         compiled = None if program is None else program.verdict
         cached = program is not None and program.cached
+        if verdict.ending is Ending.MISSING and program is not None:
+            return no_program(program.verdict, cached=cached)
         return self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
 
     def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:
@@ -182,7 +184,7 @@ class Executor:
         command = (*arguments(language.run, options), *request.args)
         forker, warm = SPAWNER, ""
         plain = request.terminal is None and not options
-        if plain and language.fork_server and "fork_server" in self._accelerations:
+        if plain and language.fork_server and "fork_server" in self._accelerations and _is_text(request.source):
             forker = slot.spares.take_template()
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
@@ -211,7 +213,7 @@ class Executor:
             if talk is not None:
                 talk.over()
         self._observe(language.name, phase, verdict.wall_seconds)
-        if verdict.ending is Ending.FAILED:
+        if verdict.ending in {Ending.FAILED, Ending.MISSING} and not verdict.disk_full:
             _log.error("the sandbox of a %s of %s failed: %s", phase, language.name, verdict.detail.strip())
         return verdict
 
@@ -261,6 +263,14 @@ class Executor:
         if verdict.status != 0:
             _log.warning("%s: %s %s", language.name, verdict.ending, verdict.stderr.decode("utf-8", "replace")[-500:])
         return verdict.ending is Ending.EXITED and verdict.status == 0
+
+
+def _is_text(source: bytes) -> bool:
+    """Whether every interpreter reads `source` the same; what is odd about it is the interpreter's own to say."""
+    try:
+        return "\0" not in source.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def _usual(request: RunRequest) -> bool:

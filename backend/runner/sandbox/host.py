@@ -96,9 +96,9 @@ class Host:
         for device in _DEVICES:
             yield "d", f"/dev/{device}", f"/dev/{device}"
         for name, target in {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
-                             "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx"}.items():  # fmt: skip
+                             "stderr": "/proc/self/fd/2"}.items():  # fmt: skip
             yield "s", target, f"/dev/{name}"
-        for place in ("/proc", "/work", "/program", "/dev/shm", "/dev/pts"):  # noqa: S108
+        for place in ("/proc", "/work", "/program", "/dev/shm"):  # noqa: S108
             yield "D", "", place
         yield "s", "work", "/tmp"  # noqa: S108
 

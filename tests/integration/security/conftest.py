@@ -1,11 +1,80 @@
-"""Attacks are run through the API like any program; after each, an innocent run must be right."""
+"""Attacks are run through the API like any program; after each, an innocent run must be right.
 
-from collections.abc import Callable
+On the machine of the service itself, which CODECANVAS_LOCAL_PID says by naming its process, what a service occupies
+is looked at too: after every test when tests run one after the other, at the end of all when they run side by side.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.hostile import footprint
+
 Attack = Callable[..., dict[str, Any]]
+PID_VARIABLE = "CODECANVAS_LOCAL_PID"
+
+_SETTLE_SECONDS = 15
+_SETTLE_SECONDS_AT_THE_END = 120  # other workers may still be at it
+
+
+def _why_not() -> str:
+    """Why nothing can be said of the service's machine; empty where it can."""
+    if not os.environ.get(PID_VARIABLE):
+        return f"{PID_VARIABLE} is not set"
+    return "" if os.geteuid() == 0 else "only root can look at the service's processes"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which half of "nothing is left behind" was looked at."""
+    reason = _why_not()
+    said = f"not looked at: {reason}" if reason else f"looked at, of process {os.environ[PID_VARIABLE]}"
+    terminalreporter.write_line(f"what attacks leave on the service's machine: {said}")
+
+
+@pytest.fixture(scope="session")
+def service_pid() -> int | None:
+    """The service's process, where it is on this machine and may be looked at."""
+    return None if _why_not() else int(os.environ[PID_VARIABLE])
+
+
+def _internal_errors(client: httpx.Client) -> float:
+    lines = client.get("metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if 'status="internal_error"' in line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def before_all(environment: Any, service_pid: int | None) -> Iterator[footprint.Footprint | None]:
+    """The service at rest, after a run of each language; at the end it occupies no more, and was never at fault."""
+    with httpx.Client(base_url=environment.service_url, timeout=120) as client:
+        for language in client.get("api/v1/languages").raise_for_status().json()["languages"]:
+            name = language if isinstance(language, str) else language["name"]
+            client.post("api/v1/run", json={"language": name, "source": ""})
+        errors = _internal_errors(client)
+        before = None if service_pid is None else footprint.steady(service_pid)
+        yield before
+        assert _internal_errors(client) == errors, "some runs ended with internal_error; the service's log says why"
+    if service_pid is not None and before is not None:
+        assert footprint.settled(service_pid, before, _SETTLE_SECONDS_AT_THE_END) == []
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(service_pid: int | None, before_all: footprint.Footprint | None) -> Iterator[None]:
+    """After a test, the service occupies no more than before; memory is looked at after all of them."""
+    yield
+    if service_pid is not None and before_all is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        assert footprint.settled(service_pid, before_all, _SETTLE_SECONDS, memory=False) == []
+
+
+@pytest.fixture(scope="session")
+def offered(environment: Any) -> frozenset[str]:
+    """Names of the languages of this environment."""
+    listed = httpx.get(f"{environment.api_url}languages", timeout=30).raise_for_status().json()["languages"]
+    return frozenset(language if isinstance(language, str) else language["name"] for language in listed)
 
 
 @pytest.fixture

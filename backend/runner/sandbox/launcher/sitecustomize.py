@@ -5,50 +5,43 @@
 
 
 def _serve() -> None:
+    import sys
+
+    modules = sys.modules
+    known = {*modules, "sitecustomize"}
     import gc
     import os
-    import sys
+    from _frozen_importlib_external import SourceFileLoader
+    from _weakref import ref
+    from atexit import _run_exitfuncs
 
     import _template
 
     here = __file__.rpartition("/")[0]
-    modules = sys.modules
-    path, collect = sys.path, gc.collect
-    from _weakref import ref
-    from atexit import _run_exitfuncs
-    from importlib.machinery import SourceFileLoader
+    path, collect, module_type = sys.path, gc.collect, type(sys)
 
     def begin(arguments: list[str]) -> bytes:
         """In the child: what the interpreter does before the first line of the program. Returns its source."""
         sys.argv[:] = arguments[arguments.index("main.py") :]
         sys.orig_argv[:] = arguments
         path.insert(0, "/work")
-        main = modules["__main__"]
+        main = module_type("__main__")  # a new one: what was there is not looked at when it is time to collect
+        vars(main).update(vars(modules["__main__"]))
+        modules["__main__"] = main
         main.__file__ = "/work/main.py"
         main.__cached__ = None
         main.__loader__ = SourceFileLoader("__main__", "/work/main.py")
         with open("/work/main.py", "rb", buffering=0) as file:  # noqa: PTH123
             return file.read()
 
-    def flush() -> object:
-        """Whether all output could be written; None where it could not."""
-        done: object = True
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                if stream is not None and not stream.closed:
-                    stream.flush()
-            except BaseException:
-                if stream is sys.stdout:
-                    sys.unraisablehook(_Unraisable(sys.exc_info(), stream))
-                    done = None
-        return done
-
-    def finish() -> object:
-        """In the child: what the interpreter does after the last line, as far as a program can tell."""
+    def leave() -> None:
+        """In the child: what comes after the last line, while everything is still in place."""
         if (threading := modules.get("threading")) is not None:
             threading._shutdown()
         _run_exitfuncs()
-        done = flush()
+
+    def tidy() -> None:
+        """In the child: let what the program made come to its end, as far as a program can tell."""
         for name in ("last_exc", "last_type", "last_value", "last_traceback"):
             if hasattr(sys, name):
                 setattr(sys, name, None)
@@ -64,21 +57,17 @@ def _serve() -> None:
                 for name in [*names]:
                     if name != "__builtins__":
                         names[name] = None
-        return flush() and done
 
-    class _Unraisable:
-        def __init__(self, info: tuple, stream: object) -> None:
-            self.exc_type, self.exc_value, self.exc_traceback = info
-            self.err_msg, self.object = None, stream
-
-    del modules["_template"], os.environ["PYTHONPATH"]
+    for name in [*modules]:
+        if name not in known:
+            del modules[name]
+    del os.environ["PYTHONPATH"]
+    _template.forget()
     path.remove(here)
     sys.path_importer_cache.pop(here, None)
-    module_type = type(sys)
-    known = frozenset(modules)
     collect()
     gc.freeze()
-    _template.serve(begin, finish)
+    _template.serve(begin, leave, tidy)
 
 
 _serve()

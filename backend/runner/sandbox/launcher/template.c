@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +48,9 @@ enum { METH_VARARGS = 1 };
 extern PyObject *PyModuleDef_Init(struct PyModuleDef *);
 extern int PyArg_ParseTuple(PyObject *, const char *, ...);
 extern PyObject *PyObject_CallFunction(PyObject *, const char *, ...);
+extern PyObject *PyObject_CallMethod(PyObject *, const char *, const char *, ...);
+extern int PyObject_IsTrue(PyObject *);
+extern void PyErr_WriteUnraisable(PyObject *);
 extern PyObject *PyList_New(ssize_t), *PyUnicode_DecodeFSDefault(const char *), *PyEval_GetBuiltins(void);
 extern int PyList_SetItem(PyObject *, ssize_t, PyObject *);
 extern PyObject *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);
@@ -103,7 +107,42 @@ static int run_source(PyObject *source)
     return interrupted ? -1 : 1;
 }
 
-_Noreturn static void be_program(struct order *order, PyObject *begin, PyObject *finish)
+/* Flush a standard stream; false where its output could not be written, which is told of stdout. */
+static bool flush(const char *name, bool told)
+{
+    PyObject *stream = PySys_GetObject(name);
+    if (stream == NULL || stream == &_Py_NoneStruct)
+        return true;
+    PyObject *closed = PyObject_GetAttrString(stream, "closed");
+    if (closed && PyObject_IsTrue(closed) == 1)
+        return true;
+    PyErr_Clear();
+    if (PyObject_CallMethod(stream, "flush", NULL))
+        return true;
+    if (told)
+        PyErr_WriteUnraisable(stream);
+    else
+        PyErr_Clear();
+    return false;
+}
+
+static bool flush_both(bool told)
+{
+    bool first = flush("stdout", told);
+    return flush("stderr", false) && first;
+}
+
+static void call(PyObject *function)
+{
+    if (PyObject_CallFunction(function, NULL) == NULL)
+        PyErr_PrintEx(0);
+}
+
+struct steps {
+    PyObject *begin, *leave, *tidy;
+};
+
+_Noreturn static void be_program(struct order *order, const struct steps *steps)
 {
     close(order->status); /* the program starts here */
     ssize_t count = 0;
@@ -113,17 +152,18 @@ _Noreturn static void be_program(struct order *order, PyObject *begin, PyObject 
     for (ssize_t i = 0; arguments && i < count; i++)
         (void)PyList_SetItem(arguments, i, PyUnicode_DecodeFSDefault(order->argv[i]));
     free_order(order);
-    PyObject *source = PyObject_CallFunction(begin, "O", arguments);
+    PyObject *source = PyObject_CallFunction(steps->begin, "O", arguments);
     if (source == NULL) {
         PyErr_PrintEx(0);
         _exit(1);
     }
     PyThreadState_Swap(PyThreadState_New(PyInterpreterState_Get()));
     int status = run_source(source);
-    PyObject *flushed = PyObject_CallFunction(finish, NULL);
-    if (flushed == NULL)
-        PyErr_PrintEx(0);
-    else if (flushed == &_Py_NoneStruct && status >= 0)
+    call(steps->leave);
+    bool flushed = flush_both(true);
+    call(steps->tidy);
+    flushed = flush_both(flushed) && flushed;
+    if (!flushed && status >= 0)
         status = 120; /* what the interpreter says when its output could not be written */
     if (status < 0) {
         signal(SIGINT, SIG_DFL);
@@ -138,8 +178,8 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     (void)module;
     static struct order order;
     static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, PyOS_AfterFork_Child};
-    PyObject *begin, *finish;
-    if (!PyArg_ParseTuple(arguments, "OO", &begin, &finish))
+    struct steps steps;
+    if (!PyArg_ParseTuple(arguments, "OOO", &steps.begin, &steps.leave, &steps.tidy))
         return NULL;
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
@@ -147,10 +187,35 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     (void)fcntl(3, F_SETFD, FD_CLOEXEC);
     if (!send_frame(3, &ready, NULL, 0) || !serve_orders(3, &order, &hooks))
         _exit(0);
-    be_program(&order, begin, finish);
+    be_program(&order, &steps);
 }
 
-static struct PyMethodDef methods[] = {{"serve", serve, METH_VARARGS, NULL}, {0}};
+/* Wipe what the interpreter was told by its environment: a program can still read where it was. */
+static PyObject *forget(PyObject *module, PyObject *arguments)
+{
+    static const char name[] = "PYTHONPATH=";
+    (void)module;
+    (void)arguments;
+    char path[4096], *text = NULL;
+    size_t size = 0;
+    unsigned long from = 0;
+    FILE *stat = fopen("/proc/self/stat", "re");
+    if (stat && fgets(path, sizeof path, stat)) {
+        text = strrchr(path, ')');
+        for (int field = 2; text && field < 50; field++) /* 50: env_start, 51: env_end */
+            text = strchr(text + 1, ' ');
+        if (text && sscanf(text, " %lu %zu", &from, &size) == 2 && size > from)
+            for (char *at = (char *)from; at < (char *)size; at += strlen(at) + 1)
+                if (strncmp(at, name, sizeof name - 1) == 0)
+                    explicit_bzero(at, strlen(at));
+    }
+    if (stat)
+        fclose(stat);
+    return PyList_New(0);
+}
+
+static struct PyMethodDef methods[] = {
+    {"serve", serve, METH_VARARGS, NULL}, {"forget", forget, METH_VARARGS, NULL}, {0}};
 
 static struct PyModuleDef definition = {.head = {1, NULL}, .name = "_template", .methods = methods};
 

@@ -46,7 +46,8 @@ class Place:
     def run(self, command: tuple[str, ...], **more: Any) -> Verdict:
         """Run a step; whatever is not said of it is as usual."""
         limits = more.pop("limits", Limits())
-        return self.do(self.slot.run(Step(command=command, limits=limits, variables=VARIABLES, **more)))
+        more = {"variables": VARIABLES, **more}
+        return self.do(self.slot.run(Step(command=command, limits=limits, **more)))
 
     def shell(self, line: str, stdin: bytes = b"", **limits: Any) -> Verdict:
         """Run a line of shell."""
