@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -182,7 +183,8 @@ def _cgroups(service: int, processes: Mapping[int, str]) -> Iterator[str]:
         for base in (Path("/sys/fs/cgroup") / controllers / first, Path("/sys/fs/cgroup") / first):
             yield from (str(Path(place)) for place, _, _ in os.walk(base))
     for place in Path("/sys/fs/cgroup").glob(f"*/*{service}*"):
-        yield str(place)
+        if re.search(rf"(?<![0-9a-f]){service}(?![0-9a-f])", place.name):  # not within a container's name
+            yield str(place)
 
 
 def _files(service: int) -> Iterator[str]:
