@@ -23,6 +23,7 @@ from deploy import rehearsal as rehearsals
 from deploy import tasks as verbs
 from deploy.artifacts import build as build_artifact
 from deploy.artifacts import read_source
+from deploy.artifacts.selection import select_languages
 from deploy.bench_tasks import BENCH
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT, load_environment
@@ -48,15 +49,27 @@ else:
 RATE = 200  # requests a second while a rehearsal promotes
 
 
-@task(help={"env": "environment the build is for: local, staging or production", "json": "print the manifest as JSON"})
+LANGUAGES = "languages of the image: all, core, or names with commas between"
+
+
+@task(
+    help={
+        "env": "environment the build is for: local, staging or production",
+        "languages": f"{LANGUAGES} (default: all)",
+        "json": "print the manifest as JSON",
+    }
+)
 @told
-def build(context: Context, env: str = "", json: bool = False) -> None:
+def build(context: Context, env: str = "", languages: str = "all", json: bool = False) -> None:
     """Build the backend image and the page of this commit; every environment receives the same bytes."""
     name = load_environment(required(env, "--env")).name
     teller: Teller = context.teller
     source = read_source(ROOT)
+    select_languages(languages)  # a name that there is not is wrong use, said before anything is begun
     with teller.step(f"build {source.version}"):
-        manifest, reused = build_artifact(ROOT, source, name, host=lambda: docker_host(teller.note), tell=teller.note)
+        manifest, reused = build_artifact(
+            ROOT, source, name, languages, host=lambda: docker_host(teller.note), tell=teller.note
+        )
     if json:
         print_json(manifest.to_json())
         return
@@ -64,6 +77,7 @@ def build(context: Context, env: str = "", json: bool = False) -> None:
     teller.say(
         f"{'already built' if reused else 'built'}: {place}/manifest.json; the page for {name}: {place}/site/{name}"
     )
+    teller.say(f"languages {', '.join(manifest.languages)}")
     teller.say(f"image    {manifest.image}  {manifest.sizes['image'] / 1e6:.0f} MB")
     teller.say(f"frontend {manifest.frontend}")
     if source.dirty:
@@ -84,9 +98,15 @@ def up(context: Context, port: int = 0) -> None:
             teller.say("stopping")
 
 
-@task(help={"up": "only start the platforms", "down": "stop the platforms and what was started for them"})
+@task(
+    help={
+        "up": "only start the platforms",
+        "down": "stop the platforms and what was started for them",
+        "languages": f"{LANGUAGES} (default: core)",
+    }
+)
 @told
-def rehearse(context: Context, up: bool = False, down: bool = False) -> None:
+def rehearse(context: Context, up: bool = False, down: bool = False, languages: str = "core") -> None:
     """Take this commit from source to production on this machine, with no account; leaves both environments serving."""
     teller: Teller = context.teller
     if down:
@@ -96,6 +116,7 @@ def rehearse(context: Context, up: bool = False, down: bool = False) -> None:
         with teller.step("start the platforms"):
             rehearsals.start(teller.note)
         return
+    select_languages(languages)
     source = read_source(ROOT)
     if source.dirty:
         raise UsageError(
@@ -109,7 +130,7 @@ def rehearse(context: Context, up: bool = False, down: bool = False) -> None:
         "frontend": None,
     }
     try:
-        _rehearse(teller, report)
+        _rehearse(teller, report, languages)
         report["ok"] = True
     finally:
         report["steps"] = [step.to_json() for step in teller.steps if step.depth == 0]
@@ -122,7 +143,7 @@ def rehearse(context: Context, up: bool = False, down: bool = False) -> None:
         teller.say(f"{name:<10}  page {config.frontend_url}   API {config.api_url}")
 
 
-def _rehearse(teller: Teller, report: dict[str, object]) -> None:
+def _rehearse(teller: Teller, report: dict[str, object], languages: str) -> None:
     """The pipeline, read aloud."""
     source, logs = read_source(ROOT), logs_of(rehearsal=True)
     with teller.step("start the platforms"):
@@ -130,7 +151,9 @@ def _rehearse(teller: Teller, report: dict[str, object]) -> None:
     configs = {name: rehearsals.rehearsal_config(name) for name in DEPLOYED}
     report["urls"] = {name: {"api": c.api_url, "frontend": c.frontend_url} for name, c in configs.items()}
     with teller.step("build"):
-        manifest, _ = build_artifact(ROOT, source, "staging", host=lambda: docker_host(teller.note), tell=teller.note)
+        manifest, _ = build_artifact(
+            ROOT, source, "staging", languages, host=lambda: docker_host(teller.note), tell=teller.note
+        )
     report["image"], report["frontend"] = manifest.image, manifest.frontend
     staging, production = (rehearsals.rehearsal_target(name) for name in DEPLOYED)
     with teller.step("deploy to staging"):

@@ -3,11 +3,19 @@
 RunnerError
 ├── SettingsError        a setting is missing or malformed: the service does not start
 ├── LayersMissing        an isolation layer that the environment requires does not hold
+├── ClientGone           who asked has left: nobody is there to be answered
 ├── RequestError         a request cannot be served as it stands; carries the HTTP status
 │   ├── InvalidRequest       400
+│   ├── Unauthorized         401
+│   ├── Forbidden            403
+│   ├── NotFound             404
+│   ├── WrongMethod          405
 │   ├── BodyTimeout          408
 │   ├── BodyTooLarge         413
+│   ├── KeyReused            422
 │   ├── QueueFull            429
+│   ├── RateLimited          429
+│   ├── QueueTimeout         503
 │   └── ShuttingDown         503
 └── SandboxError         the sandbox itself failed: our fault, never the program's
 """
@@ -31,16 +39,68 @@ class SandboxError(RunnerError):
     """The sandbox could not be set up or taken down."""
 
 
+class ClientGone(RunnerError):
+    """The client left before it was answered."""
+
+
 class RequestError(RunnerError):
-    """A request that is answered with `status` and `{"error": message}`."""
+    """A request that is answered with `status` and `{"error": message, "request_id": …}`."""
 
     status = 400
     retry_after: int | None = None
     """Seconds after which the client may try again, where trying again can help."""
 
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Headers of the answer that belong to the error."""
+        return [] if self.retry_after is None else [("retry-after", str(self.retry_after))]
+
 
 class InvalidRequest(RequestError):
     """The request is at fault; the message names the field."""
+
+
+class Unauthorized(RequestError):
+    """The request carries no token, or none that is known."""
+
+    status = 401
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What kind of token is wanted."""
+        return [("www-authenticate", 'Bearer realm="runner"')]
+
+
+class Forbidden(RequestError):
+    """A page of this origin may not ask."""
+
+    status = 403
+
+
+class NotFound(RequestError):
+    """There is nothing at this path."""
+
+    status = 404
+
+
+class WrongMethod(RequestError):
+    """The path is known, and has no such method."""
+
+    status = 405
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self._allowed = allowed
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The methods that it has."""
+        return [("allow", self._allowed)]
 
 
 class BodyTimeout(RequestError):
@@ -48,17 +108,47 @@ class BodyTimeout(RequestError):
 
     status = 408
 
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What is left of the body is not read."""
+        return [("connection", "close")]
+
 
 class BodyTooLarge(RequestError):
     """The body is larger than the service reads."""
 
     status = 413
 
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What is left of the body is not read."""
+        return [("connection", "close")]
+
+
+class KeyReused(RequestError):
+    """The idempotency key came before, with another request."""
+
+    status = 422
+
 
 class QueueFull(RequestError):
-    """As many runs wait as may."""
+    """As many runs wait as may, or the wait would be too long."""
 
     status = 429
+    retry_after = 1
+
+
+class RateLimited(RequestError):
+    """The token has been used more often than it may."""
+
+    status = 429
+    retry_after = 1
+
+
+class QueueTimeout(RequestError):
+    """No runner came free within the time that a run may wait."""
+
+    status = 503
     retry_after = 1
 
 

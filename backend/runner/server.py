@@ -8,10 +8,12 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from typing import Any, cast
 
 import uvicorn
 
-from backend.runner.api.app import create_app
+from backend.runner.api.app import App, create_app
+from backend.runner.api.body import MOST_BYTES
 from backend.runner.api.metrics import Metrics
 from backend.runner.errors import SettingsError
 from backend.runner.service import Service, make_service
@@ -69,6 +71,24 @@ def _listen(settings: Settings) -> list[socket.socket]:
     return sockets
 
 
+def configuration(app: App) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        cast("Any", app),  # its own types say the same as the server's, in other words
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError, SandboxError or LayersMissing where it cannot start."""
     with _signalled() as asked:
@@ -81,20 +101,9 @@ async def _serve(settings: Settings, asked: asyncio.Event) -> None:
     try:
         async with make_service(settings, metrics.observe) as service:
             _log.info("languages: %s", ", ".join(service.languages))
-            config = uvicorn.Config(
-                create_app(service, metrics),
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=2,
-                h11_max_incomplete_event_size=64 * 1024,
-            )
             for listener in sockets:
                 _log.info("listening on %s port %d", *listener.getsockname()[:2])
-            server = _Server(config)
+            server = _Server(configuration(create_app(service, metrics)))
             ending = asyncio.create_task(server.end_when(asked, service))
             try:
                 await server.serve(sockets)

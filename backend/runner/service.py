@@ -6,32 +6,32 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from backend.runner.errors import SandboxError
+from backend.runner.execution.compiled import CompileCache
 from backend.runner.execution.executor import Executor, Observer
+from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import Outcome, Status
 from backend.runner.execution.queue import SlotQueue
-from backend.runner.execution.request import RunRequest
+from backend.runner.execution.readiness import Tender
+from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language, all_languages
 from backend.runner.sandbox import layers
+from backend.runner.sandbox.build import find_launcher
+from backend.runner.sandbox.cgroup import find_cgroups
 from backend.runner.sandbox.host import Host
 from backend.runner.sandbox.layers import Layer
 from backend.runner.sandbox.limits import Limits
-from backend.runner.sandbox.slots import Slot, make_slots
+from backend.runner.sandbox.slots import Plan, Slot, make_slots
 from backend.runner.settings import Settings
 
 _log = logging.getLogger("codecanvas.runner")
 _READY_SECONDS = 5.0
 SHUTDOWN_SECONDS = 10.0
-
-_Result = TypeVar("_Result")
 
 
 @dataclasses.dataclass
@@ -44,30 +44,24 @@ class Service:
     versions: Mapping[str, str]
     layers: tuple[Layer, ...]
     executor: Executor
-    threads: ThreadPoolExecutor
+    slots: Sequence[Slot]
     spare: Slot
     """A slot outside the queue, for readiness."""
-    workshop: Slot
-    """A slot outside the queue, for warming compile caches."""
+    tender: Tender
     _ready: tuple[float, bool] = (float("-inf"), False)
     _lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     _refreshing: asyncio.Task[bool] | None = None
 
-    async def in_thread(self, work: Callable[..., _Result], *arguments: object) -> _Result:
-        """Run `work` to its end, even where the caller gives up: until then its slot is in use.
+    async def run(self, request: RunRequest, slot: Slot, listener: Listener | None = None) -> Outcome:
+        """Run `request` in `slot`; cancelled, its program is ended first."""
+        self.tender.note(request.language.name)
+        return await self.executor.execute(slot, request, listener)
 
-        Its thread lives as long as the service, because a sandbox dies with the thread that made it.
-        """
-        future = asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            raise
-
-    async def run(self, request: RunRequest, slot: Slot) -> Outcome:
-        """Run `request` in `slot`."""
-        return await self.in_thread(self.executor.execute, slot, request)
+    async def run_batch(
+        self, request: RunRequest, cases: Sequence[Case], slot: Slot
+    ) -> tuple[Outcome | None, list[Outcome]]:
+        """Compile once and run each case in `slot`: the failed compile, or None and an outcome for each case."""
+        return await self.executor.batch(slot, request, cases)
 
     async def stop(self) -> None:
         """Take no new runs, finish those in hand within SHUTDOWN_SECONDS, and end the rest."""
@@ -76,7 +70,9 @@ class Service:
             await asyncio.wait([self._refreshing])
         if not await self.queue.drain(SHUTDOWN_SECONDS):
             _log.error("runs were still going on after %g s; they are ended", SHUTDOWN_SECONDS)
-        self.executor.abort()
+            self.executor.end()
+            for slot in self.slots:
+                slot.stop()
 
     async def ready(self) -> bool:
         """Whether a program runs, tried every few seconds; False while shutting down.
@@ -105,7 +101,7 @@ class Service:
         language = self.languages.get("bash") or next(iter(self.languages.values()))
         request = RunRequest(language=language, source=language.hello.encode(), limits=Limits(timeout=5))
         outcome = await self.run(request, self.spare)
-        return outcome.status is Status.OK and outcome.stdout == language.hello_output
+        return outcome.status is Status.OK and outcome.stdout == language.hello_output.encode()
 
 
 @contextlib.asynccontextmanager
@@ -114,36 +110,48 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
 
     Raises SandboxError or LayersMissing where the host cannot isolate as the environment requires.
     """
-    host = Host.find(settings.toolchains)
-    with contextlib.ExitStack() as stack:
-        *slots, spare, workshop = stack.enter_context(make_slots(host, settings.num_runners + 2))
-        state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codecanvas-cache-")))
-        threads = ThreadPoolExecutor(settings.num_runners + 2, thread_name_prefix="runner")
-        stack.callback(threads.shutdown, wait=True, cancel_futures=True)
-        found = await asyncio.get_running_loop().run_in_executor(threads, layers.probe, host, spare)
+    host = Host.find(find_launcher(settings.launcher), settings.toolchains, settings.warm)
+    async with contextlib.AsyncExitStack() as stack:
+        caches = settings.cache or _own_caches(stack)
+        plan = Plan(host=host, cgroups=find_cgroups() if settings.cgroups == "auto" else None, caches=caches)
+        *slots, spare, workshop = await stack.enter_async_context(make_slots(plan, settings.num_runners + 1))
+        versions: dict[str, str] = {}
+        compiled = CompileCache(settings.compile_cache_mb << 20) if "compile_cache" in settings.accelerations else None
+        executor = Executor(host, versions, cache=compiled, accelerations=settings.accelerations, observe=observe)
+        found = await layers.probe(spare, plan.cgroups, executor.variables(all_languages()["bash"]))
         layers.require(found, settings.environment)
-        caches = _baked_caches(settings)
-        executor = Executor(host, caches, observe)
-        queue = SlotQueue(slots, settings.queue_limit)
-        service = Service(settings, queue, {}, {}, found, executor, threads, spare, workshop)
-        await _find_languages(service, [*slots, spare, workshop])
-        warming = asyncio.create_task(_warm(service, caches, state))
+        queue = SlotQueue(
+            slots, settings.queue_limit, patience=settings.queue_seconds, most_wait=settings.queue_wait,
+            share=settings.queue_share,
+        )  # fmt: skip
+        tender = Tender(executor, slots, settings)
+        service = Service(settings, queue, {}, versions, found, executor, slots, spare, tender)
+        await _find_languages(service, versions, [*slots, spare, workshop])
+        tender.languages = service.languages
+        tending = [asyncio.create_task(_fill_caches(service, workshop, caches)), asyncio.create_task(tender.tend())]
         try:
             yield service
         finally:
             await service.stop()
-            warming.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await warming
+            for task in tending:
+                task.cancel()
+            await asyncio.wait(tending)
+            if compiled is not None:
+                compiled.clear()
 
 
-def _baked_caches(settings: Settings) -> dict[str, Path]:
-    if settings.cache is None:
-        return {}
-    return {path.name: path for path in settings.cache.iterdir() if path.is_dir()}
+def _own_caches(stack: contextlib.AsyncExitStack) -> Path:
+    """A directory for this service's own caches, which every slot can pass through."""
+    place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codecanvas-cache-")))
+    place.chmod(0o711)
+    for language in all_languages().values():
+        if language.cache is not None:
+            (place / language.name).mkdir()
+            (place / language.name).chmod(0o777)  # the workshop alone sees it writable
+    return place
 
 
-async def _find_languages(service: Service, slots: list[Slot]) -> None:
+async def _find_languages(service: Service, versions: dict[str, str], slots: list[Slot]) -> None:
     """Keep the languages whose toolchain answers in a sandbox."""
     free: asyncio.Queue[Slot] = asyncio.Queue()
     for slot in slots:
@@ -152,7 +160,7 @@ async def _find_languages(service: Service, slots: list[Slot]) -> None:
     async def version(language: Language) -> str | None:
         slot = await free.get()
         try:
-            return await service.in_thread(service.executor.version, slot, language)
+            return await service.executor.version(slot, language)
         except SandboxError:
             _log.exception("%s: its version could not be asked", language.name)
             return None
@@ -161,39 +169,28 @@ async def _find_languages(service: Service, slots: list[Slot]) -> None:
 
     languages = all_languages()
     answers = await asyncio.gather(*map(version, languages.values()))
-    versions = {name: answer for name, answer in zip(languages, answers, strict=True) if answer is not None}
-    for name in languages.keys() - versions.keys():
-        _log.warning("%s is left out: its toolchain does not work on this host", name)
+    versions |= {name: answer for name, answer in zip(languages, answers, strict=True) if answer is not None}
+    if left_out := sorted(languages.keys() - versions.keys()):
+        _log.warning("left out, since their toolchains do not work on this host: %s", ", ".join(left_out))
     service.languages = {name: languages[name] for name in versions}
-    service.versions = versions
 
 
-async def _warm(service: Service, caches: dict[str, Path], state: Path) -> None:
+async def _fill_caches(service: Service, workshop: Slot, caches: Path) -> None:
     """Fill the compile caches that were not baked, one after the other, while runs go on without them."""
     for language in service.languages.values():
-        if language.cache is None or language.name in caches:
+        if language.cache is None:
             continue
-        path = state / language.name
-        path.mkdir(mode=0o700)
-        slot = service.workshop
-        _give(path, slot)
-        if await service.in_thread(service.executor.warm, slot, language, path):
-            await service.in_thread(_share, path)
-            caches[language.name] = path
+        place = caches / language.name
+        if service.settings.cache is not None:
+            if place.is_dir():
+                service.executor.warmed.add(language.name)
+            continue
+        try:
+            filled = await service.executor.fill_cache(workshop, language)
+        except SandboxError:
+            _log.exception("%s: its compile cache could not be filled", language.name)
+            continue
+        if filled:
+            service.executor.warmed.add(language.name)
         else:
-            _log.warning("%s: its compile cache could not be warmed; compiles are slower", language.name)
-
-
-def _give(directory: Path, slot: Slot) -> None:
-    """Let the slot write `directory`, and every slot pass through what it lies in."""
-    directory.parent.chmod(0o711)
-    if slot.uid is not None:
-        os.chown(directory, slot.uid, slot.uid)
-
-
-def _share(directory: Path) -> None:
-    """Let every slot read what the warm-up wrote. The service's own sources ran there, nobody else's."""
-    for root, _, files in os.walk(directory):
-        Path(root).chmod(0o755)
-        for name in files:
-            (Path(root) / name).chmod(0o644)
+            _log.warning("%s: its compile cache could not be filled; compiles are slower", language.name)

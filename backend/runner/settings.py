@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,25 @@ from backend.runner.errors import SettingsError
 ENVIRONMENTS = ("local", "staging", "production")
 
 
-def _environment(text: str) -> str:
-    if text not in ENVIRONMENTS:
-        raise ValueError(f"must be one of {', '.join(ENVIRONMENTS)}")
-    return text
+ACCELERATIONS = ("fork_server", "warm", "compile_cache")
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _accelerations(text: str) -> frozenset[str]:
+    if text in {"all", "off"}:
+        return frozenset(ACCELERATIONS if text == "all" else ())
+    chosen = frozenset(_words(text))
+    if not chosen or not chosen <= set(ACCELERATIONS):
+        raise ValueError(f"must be all, off, or some of {', '.join(ACCELERATIONS)}")
+    return chosen
 
 
 def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -57,19 +73,83 @@ def _directories(text: str) -> tuple[Path, ...]:
     return tuple(path for path in (_directory(part) for part in text.split(":")) if path is not None)
 
 
-def _setting(env: str, default: str, parse: Callable[[str], Any], help_text: str) -> Any:
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number <= 1:
+        raise ValueError("must be a number above 0 and up to 1")
+    return number
+
+
+@dataclasses.dataclass(frozen=True)
+class ApiToken:
+    """A token that lets its bearer run programs; known by its hash alone."""
+
+    name: str
+    digest: bytes = dataclasses.field(repr=False)
+    """SHA-256 of the token."""
+    rate: int
+    """Runs a minute."""
+    burst: int
+    """Runs at once, after a pause."""
+
+
+_TOKEN = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-fA-F]{64}):([1-9][0-9]{0,6})(?::([1-9][0-9]{0,6}))?")
+
+
+def _token(text: str) -> ApiToken:
+    """Raises ValueError, which does not repeat what may be a secret in the wrong place."""
+    found = _TOKEN.fullmatch(text)
+    if found is None:
+        raise ValueError("must hold entries name:SHA-256 in hexadecimal:runs a minute[:runs at once]")
+    name, digest, rate, burst = found.groups()
+    return ApiToken(name, bytes.fromhex(digest), int(rate), int(burst or rate))
+
+
+def _tokens(text: str) -> tuple[ApiToken, ...]:
+    tokens = tuple(map(_token, _words(text)))
+    if len({token.name for token in tokens}) < len(tokens):
+        raise ValueError("names two tokens the same")
+    return tokens
+
+
+def _token_file(text: str) -> tuple[ApiToken, ...]:
+    """Entries as in the variable, one a line; lines that start with # are left out."""
+    if not text:
+        return ()
+    try:
+        lines = Path(text).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("must be a file of text that the service may read") from None
+    return _tokens(",".join(line for line in lines if not line.lstrip().startswith("#")))
+
+
+def _setting(env: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
     """A field with all that is known of its setting; the default is spelled as it would be in the environment."""
-    return dataclasses.field(metadata={"env": env, "default": default, "parse": parse, "help": help_text})
+    return dataclasses.field(
+        metadata={"env": env, "default": default, "parse": parse, "help": help_text, "secret": secret}
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """What may differ from one running service to another. Made by `Settings.read`, once."""
 
-    environment: str = _setting("RUNNER_ENVIRONMENT", "local", _environment, "local, staging or production")
+    environment: str = _setting("RUNNER_ENVIRONMENT", "local", _one_of(*ENVIRONMENTS), "local, staging or production")
     num_runners: int = _setting("NUM_RUNNERS", "2", _whole(1, 256), "programs that run at the same time")
     run_timeout: float = _setting("RUN_TIMEOUT", "10", _seconds(600), "seconds a program may run, and the ceiling")
     queue_limit: int = _setting("RUNNER_QUEUE_LIMIT", "64", _whole(1, 100_000), "runs that may wait for a runner")
+    queue_seconds: float = _setting(
+        "RUNNER_QUEUE_SECONDS", "10", _seconds(600), "seconds that a run may wait for a runner; then it is refused"
+    )
+    queue_wait: float = _setting(
+        "RUNNER_QUEUE_WAIT", "5", _seconds(600), "seconds of expected wait above which a run is refused at once"
+    )
+    queue_share: float = _setting(
+        "RUNNER_QUEUE_SHARE", "0.5", _share, "share of the queue that one client may fill, above 0 and up to 1"
+    )
     version: str = _setting("RUNNER_VERSION", "dev", str, "version of the service, baked into the image")
     sha: str = _setting("RUNNER_SHA", "", str, "commit of the service, baked into the image")
     image: str = _setting("RUNNER_IMAGE_DIGEST", "", str, "digest of the image that runs, set by the deployer")
@@ -85,9 +165,43 @@ class Settings:
     cache: Path | None = _setting(  # noqa: RUF009
         "RUNNER_CACHE", "", _directory, "directory of warmed compile caches; empty to warm them at start"
     )
+    launcher: Path | None = _setting(  # noqa: RUF009
+        "RUNNER_LAUNCHER", "", _directory, "directory of the launcher; empty for the installed one, or to build it"
+    )
+    warm: Path | None = _setting(  # noqa: RUF009
+        "RUNNER_WARM", "", _directory, "directory of what warm processes read; empty for none"
+    )
+    cgroups: str = _setting("RUNNER_CGROUPS", "auto", _one_of("auto", "off"), "auto, or off to do without them")
+    accelerations: frozenset[str] = _setting(
+        "RUNNER_ACCELERATIONS", "all", _accelerations, f"all, off, or some of {', '.join(ACCELERATIONS)}"
+    )
+    templates: int = _setting(
+        "RUNNER_TEMPLATES", "4", _whole(1, 32), "interpreters that each runner keeps ready to be forked"
+    )
+    warm_mb: int = _setting(
+        "RUNNER_WARM_MB", "256", _whole(0, 65536), "MiB that processes which wait to be used may take together"
+    )
+    compile_cache_mb: int = _setting(
+        "RUNNER_COMPILE_CACHE_MB", "64", _whole(1, 65536), "MiB of compiled programs that are kept"
+    )
     client_header: str = _setting(
         "RUNNER_CLIENT_HEADER", "", str.lower, "header in which a trusted proxy names the client; empty for none"
     )
+    api_tokens: tuple[ApiToken, ...] = _setting(
+        "RUNNER_API_TOKENS",
+        "",
+        _tokens,
+        "API tokens, comma-separated, each as name:SHA-256:runs a minute[:runs at once]; empty: everybody may run",
+        secret=True,
+    )
+    api_token_file: tuple[ApiToken, ...] = _setting(
+        "RUNNER_API_TOKENS_FILE", "", _token_file, "file with such entries, one a line; empty for none"
+    )
+
+    @property
+    def tokens(self) -> tuple[ApiToken, ...]:
+        """Every token, from both places."""
+        return self.api_tokens + self.api_token_file
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -100,7 +214,11 @@ class Settings:
                     field.metadata["default"] if text is None else text.strip()
                 )
             except ValueError as error:
-                raise SettingsError(f"{env}={text!r} {error}. It is: {field.metadata['help']}.") from error
+                said = "…" if field.metadata["secret"] else repr(text)
+                raise SettingsError(f"{env}={said} {error}. It is: {field.metadata['help']}.") from error
         if not values["hosts"]:
             raise SettingsError("RUNNER_HOST is empty. Set it to an address, for example 127.0.0.1.")
-        return cls(**values)
+        settings = cls(**values)
+        if len({token.name for token in settings.tokens}) < len(settings.tokens):
+            raise SettingsError("RUNNER_API_TOKENS and RUNNER_API_TOKENS_FILE name a token the same. Rename one.")
+        return settings

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import docker
 import docker.errors
 
 from deploy.artifacts.oci import Blob, BlobStore, put_image
+from deploy.artifacts.selection import with_languages
 from deploy.artifacts.source import Source
 from deploy.errors import BuildFailed
 from deploy.workstation.base_image import ensure_base
@@ -26,16 +27,26 @@ PYTHON = "3.13"  # of the base image
 
 
 def build_backend(
-    root: Path, source: Source, environment: str, store: BlobStore, host: str, log: Path, tell: Callable[[str], None]
+    root: Path,
+    source: Source,
+    environment: str,
+    languages: Collection[str],
+    store: BlobStore,
+    host: str,
+    log: Path,
+    tell: Callable[[str], None],
 ) -> tuple[Blob, dict[str, str], int]:
-    """Build the image; returns its blob, its inputs, and its size in bytes. Raises BuildFailed with the log's path."""
+    """Build the image with `languages`; returns its blob, its inputs, and its size in bytes.
+
+    Raises BuildFailed with the log's path.
+    """
     client = docker.DockerClient(base_url=host, timeout=1800)
     try:
         base = ensure_base(client, tell)
         packages = _site_packages(root, store.place.parent, log)
         tags = [f"{REPOSITORY}:{source.label}", f"{REPOSITORY}:{environment}-{source.label}"]
         tell("building the backend image")
-        image_id = _build(client, _context(root, packages), source, tags[0], log, tell)
+        image_id = _build(client, _context(root, packages, languages), source, tags[0], log, tell)
         image = client.images.get(image_id)
         for tag in tags:
             image.tag(*tag.split(":"))
@@ -77,7 +88,7 @@ def _site_packages(root: Path, cache: Path, log: Path) -> Path:
     return place
 
 
-def _context(root: Path, packages: Path) -> io.BytesIO:
+def _context(root: Path, packages: Path, languages: Collection[str]) -> io.BytesIO:
     """The build context: Dockerfile, site-packages and the service; owners, modes and times the same everywhere."""
     stream = io.BytesIO()
 
@@ -90,7 +101,10 @@ def _context(root: Path, packages: Path) -> io.BytesIO:
         return info
 
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        tar.add(root / "backend/Dockerfile", "Dockerfile", filter=normal)
+        dockerfile = with_languages((root / "backend/Dockerfile").read_text(encoding="utf-8"), languages).encode()
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(dockerfile)
+        tar.addfile(entry, io.BytesIO(dockerfile))
         tar.add(packages, "site-packages", filter=normal)
         tar.add(root / "backend/runner", "backend/runner", filter=normal)
     stream.seek(0)

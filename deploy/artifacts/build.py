@@ -1,4 +1,4 @@
-"""`build`: source → artifact. An artifact that was built from the same commit is used again."""
+"""`build`: source → artifact. One that was built from the same commit with the same languages is used again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from backend.runner.languages import all_languages
 from deploy.artifacts.frontend import build_frontend
 from deploy.artifacts.manifest import Manifest, read_manifest
 from deploy.artifacts.oci import BlobStore, Layout, write_layout
+from deploy.artifacts.selection import ALL, select_languages
 from deploy.artifacts.source import Source
 from deploy.errors import UsageError
 
@@ -38,20 +38,28 @@ def layouts(root: Path, label: str) -> tuple[Layout, Layout]:
 
 
 def build(
-    root: Path, source: Source, environment: str, *, host: Callable[[], str], tell: Callable[[str], None]
+    root: Path,
+    source: Source,
+    environment: str,
+    languages: str = ALL,
+    *,
+    host: Callable[[], str],
+    tell: Callable[[str], None],
 ) -> tuple[Manifest, bool]:
     """Build both images of `source` and write `dist/<sha>/manifest.json`; returns it, and whether it was there already.
 
-    `host` yields the Docker engine's address when one is needed. A dirty tree is always built anew. Raises BuildFailed
-    with the log's path; nothing half-built is left under the artifact's name.
+    `languages` is "all", "core" or names; an artifact of the commit with others is replaced. `host` yields the Docker
+    engine's address when one is needed. A dirty tree is always built anew. Raises UsageError for a language that there
+    is not, BuildFailed with the log's path; nothing half-built is left under the artifact's name.
     """
     from deploy.artifacts.backend import build_backend  # the Docker SDK is slow to import, and only this needs it
 
+    selected = select_languages(languages)
     place = artifact_directory(root, source.label)
     place.parent.mkdir(exist_ok=True)
     with FileLock(place.parent / ".lock"):
-        if not source.dirty and (place / "manifest.json").exists():
-            return read_manifest(place / "manifest.json"), True
+        if kept := _kept(place, source, selected):
+            return kept, True
         logs = place.parent / "logs"
         logs.mkdir(exist_ok=True)
         store = BlobStore(place.parent / "blobs")
@@ -62,7 +70,7 @@ def build(
             for log in (page_log, image_log):
                 log.write_text("")
             frontend = build_frontend(root, source, work / "site", store, page_log, tell)
-            backend, inputs, size = build_backend(root, source, environment, store, host(), image_log, tell)
+            backend, inputs, size = build_backend(root, source, environment, selected, store, host(), image_log, tell)
             write_layout(store, backend, work / "backend")
             write_layout(store, frontend, work / "frontend")
             manifest = Manifest(
@@ -72,7 +80,7 @@ def build(
                 image=backend.digest,
                 frontend=frontend.digest,
                 built_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                languages=tuple(all_languages()),
+                languages=selected,
                 inputs=inputs,
                 sizes={"image": size, "compressed": sum(blob.size for blob in Layout(work / "backend").blobs())},
             )
@@ -81,3 +89,11 @@ def build(
                 shutil.rmtree(place)
             work.rename(place)
     return manifest, False
+
+
+def _kept(place: Path, source: Source, languages: tuple[str, ...]) -> Manifest | None:
+    """The manifest of an artifact in `place` that another build would only repeat."""
+    if source.dirty or not (place / "manifest.json").exists():
+        return None
+    manifest = read_manifest(place / "manifest.json")
+    return manifest if manifest.languages == languages else None

@@ -28,7 +28,7 @@ class Need:
 
 
 NEEDS: dict[str, Need] = {
-    "sandbox": Need("runs are sandboxed with bubblewrap", ("bwrap",), ("bubblewrap",)),
+    "sandbox": Need("the launcher of programs is built here", ("gcc", "make"), ("gcc", "libc6-dev", "make")),
     "engine": Need("machines are containers of a Docker engine", ("dockerd", "iptables"), ("docker.io", "iptables")),
     "base": Need("the base image is made here when no image registry answers", ("mmdebstrap",), ("mmdebstrap",)),
     "languages": Need(

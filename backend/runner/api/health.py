@@ -1,42 +1,60 @@
-"""Health, readiness, version and metrics: what machines ask."""
+"""Health, readiness, version, status and metrics: what machines ask."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
-
+from backend.runner.api.asgi import Request, Response, Routes, answer
+from backend.runner.api.backend import Backend
 from backend.runner.api.metrics import CONTENT_TYPE, Metrics
-from backend.runner.api.models import ErrorAnswer, HealthAnswer, VersionAnswer
+from backend.runner.api.models import (
+    HealthAnswer,
+    LayerAnswer,
+    QueueAnswer,
+    RunnersAnswer,
+    StatusAnswer,
+    VersionAnswer,
+)
 from backend.runner.errors import ShuttingDown
-from backend.runner.service import Service
 
 
-def health_routes(service: Service, metrics: Metrics) -> APIRouter:
-    """The routes at the root."""
-    router = APIRouter()
+def health_routes(service: Backend, metrics: Metrics) -> Routes:
+    """The routes at the root, and the service's status."""
 
-    @router.get("/healthz")
-    async def healthz() -> HealthAnswer:
+    async def healthz(request: Request) -> Response:
         """The process is alive."""
-        return HealthAnswer(status="ok")
+        return answer(HealthAnswer("ok"))
 
-    @router.get("/readyz", responses={503: {"model": ErrorAnswer}})
-    async def readyz() -> HealthAnswer:
+    async def readyz(request: Request) -> Response:
         """A program was run within the last seconds, and did what it should."""
         if not await service.ready():
             raise ShuttingDown("not ready: no program can be run here now; try again in a moment")
-        return HealthAnswer(status="ready")
+        return answer(HealthAnswer("ready"))
 
-    @router.get("/version")
-    async def version() -> VersionAnswer:
+    async def version(request: Request) -> Response:
         """What runs here; the image is null where it is not known."""
         settings = service.settings
-        return VersionAnswer(
-            version=settings.version, sha=settings.sha, environment=settings.environment, image=settings.image or None
+        return answer(VersionAnswer(settings.version, settings.sha, settings.environment, settings.image or None))
+
+    async def status(request: Request) -> Response:
+        """What the service is doing, and which isolation layers hold."""
+        queue = service.queue
+        return answer(
+            StatusAnswer(
+                environment=service.settings.environment,
+                runners=RunnersAnswer(queue.total, queue.busy),
+                queue=QueueAnswer(queue.depth, queue.limit),
+                layers=[LayerAnswer(one.name, one.state, one.detail) for one in service.layers],
+                languages=dict(sorted(service.versions.items())),
+            )
         )
 
-    @router.get("/metrics", response_class=Response)
-    async def prometheus() -> Response:
+    async def prometheus(request: Request) -> Response:
         """Counters and histograms in Prometheus's text format."""
         return Response(metrics.render(service.queue), media_type=CONTENT_TYPE)
 
-    return router
+    return {
+        "/healthz": {"GET": healthz},
+        "/readyz": {"GET": readyz},
+        "/version": {"GET": version},
+        "/metrics": {"GET": prometheus},
+        "/api/v1/status": {"GET": status},
+    }

@@ -1,70 +1,184 @@
-"""What requests and answers look like; OpenAPI is made from these."""
+"""What requests and answers look like; both ends and the OpenAPI document are made from these."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from backend.runner.execution.outcome import Status
 from backend.runner.sandbox.layers import State
 
+Encoding = Literal["utf-8", "base64"]
 
-class LimitsBody(BaseModel):
+
+class LimitsBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Limits of a run. Each is above 0 and at most its ceiling."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    timeout: Annotated[float | None, Meta(description="seconds of wall clock")] = None
+    cpu_seconds: Annotated[float | None, Meta(description="seconds of processor time of all processes")] = None
+    memory_kb: Annotated[int | None, Meta(description="KiB of memory, files included")] = None
+    output_bytes: Annotated[int | None, Meta(description="bytes of stdout and stderr together")] = None
+    processes: Annotated[int | None, Meta(description="processes and threads at one time")] = None
+    open_files: Annotated[int | None, Meta(description="open descriptors of a process")] = None
+    file_kb: Annotated[int | None, Meta(description="KiB of the largest file")] = None
+    disk_kb: Annotated[int | None, Meta(description="KiB of all files together")] = None
+    inodes: Annotated[int | None, Meta(description="files and directories")] = None
 
-    timeout: float | None = Field(None, description="seconds of wall clock")
-    memory_kb: int | None = Field(None, description="KiB of memory, files included")
-    output_bytes: int | None = Field(None, description="bytes of stdout and stderr together")
-    processes: int | None = Field(None, description="processes and threads at one time")
+
+class Base64(Struct, forbid_unknown_fields=True):
+    """Bytes that need not be text."""
+
+    base64: str
 
 
-class RunBody(BaseModel):
-    """A program to run."""
+class RunBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A program to run; its source is given once, as text or as Base64."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    source: str
-    language: str
-    stdin: str = ""
-    args: list[str] = Field(default_factory=list)
-    files: dict[str, str] = Field(default_factory=dict, description="texts by relative name, beside the program")
+    language: Annotated[str, Meta(description="a name or an alias of /api/v1/languages, in any case")]
+    source: str | UnsetType = UNSET
+    source_base64: str | UnsetType = UNSET
+    stdin: Annotated[str | UnsetType, Meta(description="text; or give stdin_base64")] = UNSET
+    stdin_base64: str | UnsetType = UNSET
+    args: Annotated[list[str], Meta(max_length=256)] = field(default_factory=list)
+    options: Annotated[list[str], Meta(max_length=32, description="of the compiler or the interpreter")] = field(
+        default_factory=list
+    )
+    files: Annotated[dict[str, str | Base64], Meta(max_length=64, description="by relative name")] = field(
+        default_factory=dict
+    )
     limits: LimitsBody | None = None
+    encoding: Annotated[Encoding, Meta(description="of output in the answer; utf-8 replaces what is no text")] = "utf-8"
 
 
-class RunAnswer(BaseModel):
-    """What came of a run."""
+class TerminalBody(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The size of a terminal."""
 
+    rows: Annotated[int, Meta(ge=1, le=1000)] = 24
+    columns: Annotated[int, Meta(ge=1, le=1000)] = 80
+
+
+class SessionBody(RunBody, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """The first message of a session."""
+
+    terminal: TerminalBody | None = None
+
+
+class CaseBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One run of a batch."""
+
+    stdin: str | UnsetType = UNSET
+    stdin_base64: str | UnsetType = UNSET
+    args: Annotated[list[str], Meta(max_length=256)] | UnsetType = UNSET
+    expected: Annotated[str | UnsetType, Meta(description="stdout as it should be; or give expected_base64")] = UNSET
+    expected_base64: str | UnsetType = UNSET
+
+
+class BatchBody(RunBody, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A program to compile once and to run for each case; a case's stdin and args take the place of the body's."""
+
+    cases: Annotated[list[CaseBody], Meta(min_length=1, max_length=64)]
+    compare: Annotated[
+        Literal["exact", "trimmed"],
+        Meta(description="trimmed leaves whitespace at the end of lines and empty lines at the end out of account"),
+    ] = "trimmed"
+
+
+class CompileAnswer(Struct, kw_only=True):
+    """What came of the compile."""
+
+    status: Status
     stdout: str
     stderr: str
-    error: str = Field(description="a short sentence; empty when all went well")
+    exit_code: int | None
+    time_ms: float
+    cpu_ms: float
+    memory_kb: int
+    cached: Annotated[bool, Meta(description="an earlier compile of the same program served; its figures")]
+
+
+class Ending(Struct, kw_only=True):
+    """How a run ended."""
+
     status: Status
+    error: Annotated[str, Meta(description="a short sentence; empty when all went well")]
     exit_code: int | None
     signal: str | None
     time_ms: float
+    cpu_ms: float
     memory_kb: int
     truncated: bool
 
 
-class ErrorAnswer(BaseModel):
+class ResultAnswer(Ending, kw_only=True):
+    """What came of a run whose output was sent before."""
+
+    language: Annotated[str, Meta(description="the language's own name, also where an alias was asked for")]
+    encoding: Encoding
+    compile: CompileAnswer | None
+
+
+class RunAnswer(ResultAnswer, kw_only=True):
+    """What came of a run."""
+
+    stdout: str
+    stderr: str
+
+
+class CaseAnswer(Ending, kw_only=True):
+    """What came of one case of a batch."""
+
+    stdout: str
+    stderr: str
+    passed: Annotated[bool | None, Meta(description="status is ok and stdout as expected; null: nothing was expected")]
+
+
+class BatchAnswer(Struct, kw_only=True):
+    """What came of a batch."""
+
+    status: Annotated[Status, Meta(description="of the compile where it failed, else of the first case not ok")]
+    error: str
+    language: str
+    encoding: Encoding
+    compile: CompileAnswer | None
+    cases: Annotated[list[CaseAnswer], Meta(description="in the order asked; empty where the compile failed")]
+    passed: int
+
+
+class ErrorAnswer(Struct):
     """Why a request was not served."""
 
     error: str
+    request_id: str
 
 
-class LanguagesAnswer(BaseModel):
-    """Names that `language` may have."""
+class LanguageAnswer(Struct, kw_only=True):
+    """One language."""
+
+    title: Annotated[str, Meta(description="what people call it")]
+    aliases: list[str]
+    version: Annotated[str, Meta(description="what its toolchain says of itself")]
+    source: Annotated[str, Meta(description="name of the file that the source is written to")]
+    hello: Annotated[str, Meta(description="a program that greets")]
+    sample: Annotated[str, Meta(description="a program that shows the language")]
+    options: Annotated[dict[str, str], Meta(description="what each option does, by pattern of the whole option")]
+    limits: Annotated[dict[str, float], Meta(description="limits of a run that asks for none")]
+
+
+class LanguagesAnswer(Struct):
+    """Names that `language` may have, and what belongs to each."""
 
     languages: list[str]
+    details: dict[str, LanguageAnswer]
 
 
-class HealthAnswer(BaseModel):
+class HealthAnswer(Struct):
     """Whether the service is well."""
 
     status: str
 
 
-class VersionAnswer(BaseModel):
+class VersionAnswer(Struct):
     """What runs here."""
 
     version: str
@@ -73,21 +187,21 @@ class VersionAnswer(BaseModel):
     image: str | None
 
 
-class RunnersAnswer(BaseModel):
+class RunnersAnswer(Struct):
     """Slots."""
 
     total: int
     busy: int
 
 
-class QueueAnswer(BaseModel):
+class QueueAnswer(Struct):
     """Runs that wait."""
 
     depth: int
     limit: int
 
 
-class LayerAnswer(BaseModel):
+class LayerAnswer(Struct):
     """One isolation layer."""
 
     name: str
@@ -95,7 +209,7 @@ class LayerAnswer(BaseModel):
     detail: str
 
 
-class StatusAnswer(BaseModel):
+class StatusAnswer(Struct):
     """What the service is doing and what holds its programs."""
 
     environment: str

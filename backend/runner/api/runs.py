@@ -1,100 +1,53 @@
-"""POST /api/v1/run and what belongs to it."""
+"""POST /api/v1/run: a program and what came of it, at the end or as it goes."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+import msgspec
 
-from backend.runner.api.body import parse_run, read_body
-from backend.runner.api.metrics import Metrics
-from backend.runner.api.models import (
-    ErrorAnswer,
-    LanguagesAnswer,
-    LayerAnswer,
-    QueueAnswer,
-    RunAnswer,
-    RunBody,
-    RunnersAnswer,
-    StatusAnswer,
-)
+from backend.runner.api.answers import run_answer
+from backend.runner.api.asgi import Request, Response, Routes
+from backend.runner.api.body import read_body
+from backend.runner.api.desk import KEY, Desk
+from backend.runner.api.idempotency import Produced
+from backend.runner.api.models import RunBody
+from backend.runner.api.parse import parse
+from backend.runner.api.stream import EVENTS, stream_run
 from backend.runner.errors import InvalidRequest
-from backend.runner.execution.outcome import Outcome
-from backend.runner.execution.request import RunRequest, check_arguments, check_files, run_limits
-from backend.runner.service import Service
+from backend.runner.execution.outcome import Status
 
-_ERRORS = {code: {"model": ErrorAnswer} for code in (400, 408, 413, 429, 503)}
+_encode = msgspec.json.Encoder().encode
 
 
-def check(body: RunBody, service: Service) -> RunRequest:
-    """The request that `body` asks for. Raises InvalidRequest naming the field at fault."""
-    language = service.languages.get(body.language)
-    if language is None:
-        supported = ", ".join(sorted(service.languages))
-        raise InvalidRequest(f"language {body.language[:100]!r} is not supported; choose one of: {supported}")
-    files = {name: text.encode() for name, text in body.files.items()}
-    check_files(files, language.source)
-    check_arguments(tuple(body.args))
-    return RunRequest(
-        language=language,
-        source=body.source.encode(),
-        stdin=body.stdin.encode(),
-        args=tuple(body.args),
-        files=files,
-        limits=run_limits(
-            body.limits.model_dump() if body.limits else {}, language.limits, service.settings.run_timeout
-        ),
-    )
+def run_routes(desk: Desk) -> Routes:
+    """The routes."""
+
+    async def run(request: Request) -> Response | None:
+        """Run a program and wait for what comes of it, or hear of it as it goes."""
+        if EVENTS in request.header(b"accept"):
+            await stream(request)
+            return None
+        desk.access.admit(request)
+        body = await read_body(request)
+        return await desk.once(request, body, lambda: _run(desk, request, body))
+
+    async def stream(request: Request) -> None:
+        """Run a program and hear of it as it goes."""
+        desk.access.admit(request)
+        if request.has(KEY):
+            raise InvalidRequest("Idempotency-Key is for answers that come whole; leave it out of a stream")
+        asked = parse(await read_body(request), RunBody)
+        wanted = desk.catalogue.request(asked)
+        async with request.while_connected():
+            await stream_run(desk, request, wanted, asked.encoding)
+
+    return {"/api/v1/run": {"POST": run}, "/api/v1/run/stream": {"POST": stream}}
 
 
-def run_routes(service: Service, metrics: Metrics) -> APIRouter:
-    """The routes beneath /api/v1."""
-    router = APIRouter(prefix="/api/v1")
-
-    @router.get("/languages")
-    async def languages() -> LanguagesAnswer:
-        """Languages that programs may be written in."""
-        return LanguagesAnswer(languages=sorted(service.languages))
-
-    @router.post("/run", responses=_ERRORS)  # type: ignore[arg-type]
-    async def run(request: Request) -> RunAnswer:
-        """Run a program and wait for what comes of it."""
-        wanted = check(parse_run(await read_body(request)), service)
-        async with service.queue.slot(_client(request, service.settings.client_header)) as slot:
-            if await request.is_disconnected():
-                raise InvalidRequest("the client went away before its turn")
-            outcome = await service.run(wanted, slot)
-        metrics.count(wanted.language.name, outcome.status)
-        return _answer(outcome)
-
-    @router.get("/status")
-    async def status() -> StatusAnswer:
-        """What the service is doing, and which isolation layers hold."""
-        queue = service.queue
-        return StatusAnswer(
-            environment=service.settings.environment,
-            runners=RunnersAnswer(total=queue.total, busy=queue.busy),
-            queue=QueueAnswer(depth=queue.depth, limit=queue.limit),
-            layers=[LayerAnswer(name=one.name, state=one.state, detail=one.detail) for one in service.layers],
-            languages=dict(sorted(service.versions.items())),
-        )
-
-    return router
-
-
-def _client(request: Request, header: str) -> str:
-    """Who asks, for taking turns: as a trusted proxy names them, or by their address."""
-    named = request.headers.get(header, "") if header else ""
-    return named or (request.client.host if request.client else "")
-
-
-def _answer(outcome: Outcome) -> RunAnswer:
-    return RunAnswer(
-        stdout=outcome.stdout,
-        stderr=outcome.stderr,
-        error=outcome.error,
-        status=outcome.status,
-        exit_code=outcome.exit_code,
-        signal=outcome.signal,
-        time_ms=outcome.time_ms,
-        memory_kb=outcome.memory_kb,
-        truncated=outcome.truncated,
-    )
+async def _run(desk: Desk, request: Request, body: bytes) -> Produced:
+    asked = parse(body, RunBody)
+    wanted = desk.catalogue.request(asked)
+    async with desk.service.queue.slot(request.client) as slot:
+        outcome = await desk.service.run(wanted, slot)
+    desk.metrics.count(wanted.language.name, outcome.status)
+    answer = run_answer(outcome, wanted.language.name, asked.encoding)
+    return _encode(answer), outcome.status is not Status.INTERNAL_ERROR

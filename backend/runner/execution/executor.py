@@ -1,21 +1,26 @@
-"""Compile, run, clean up: one request in one slot."""
+"""Compile and run one request in one slot, with whatever makes it quicker."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
-import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import signal
+from collections.abc import Callable, Mapping, Sequence
 
 from backend.runner.errors import SandboxError
+from backend.runner.execution.compiled import CompileCache, Program, key_of
+from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe
-from backend.runner.execution.request import RunRequest
+from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
-from backend.runner.sandbox.command import Step
-from backend.runner.sandbox.host import Host
+from backend.runner.languages.language import arguments
+from backend.runner.sandbox import frames
+from backend.runner.sandbox.host import CACHE_PLACE, Host
+from backend.runner.sandbox.keeper import Keeper
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.slots import Slot
-from backend.runner.sandbox.supervise import run_step
+from backend.runner.sandbox.step import SPAWNER, Step
 from backend.runner.sandbox.verdict import Ending, Verdict
 
 _log = logging.getLogger("codecanvas.runner")
@@ -23,82 +28,251 @@ _log = logging.getLogger("codecanvas.runner")
 Observer = Callable[[str, str, float], None]
 """Told of each step: language, "compile" or "run", seconds."""
 
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT")
+
+
+class _Talk:
+    """Between a slot's keeper and a listener: tells what comes, and does what is asked."""
+
+    def __init__(self, keeper: Keeper, listener: Listener) -> None:
+        self._keeper, self._listener, self._running = keeper, listener, False
+
+    def begun(self) -> None:
+        self._running = True
+        self._listener.started(self)
+
+    def output(self, stream: str, data: bytes) -> None:
+        self._listener.output(stream, data)
+
+    def over(self) -> None:
+        """The program has ended: what is asked from now on would reach the slot's next one."""
+        self._running = False
+
+    def _tell(self, kind: bytes, *fields: bytes) -> None:
+        if self._running:
+            self._keeper.send_soon(kind, *fields)
+
+    def stdin(self, data: bytes) -> None:
+        self._tell(b"I", frames.block(data))
+
+    def end_stdin(self) -> None:
+        self._tell(b"E")
+
+    def signal(self, name: str) -> None:
+        if name in _SIGNALS:
+            self._tell(b"G", frames.whole(signal.Signals[name]))
+
+    def resize(self, rows: int, columns: int) -> None:
+        self._tell(b"Z", frames.whole(rows), frames.whole(columns))
+
+    def stop(self) -> None:
+        self._tell(b"X")
+
 
 class Executor:
-    """Runs requests on this host. Its methods block, and may be called from several threads at once."""
+    """Runs requests on this host. Belongs to one event loop."""
 
-    def __init__(self, host: Host, caches: Mapping[str, Path], observe: Observer = lambda *_: None) -> None:
-        self._host = host
-        self._caches = caches
-        self._observe = observe
-        self._abort = threading.Event()
+    def __init__(
+        self, host: Host, versions: Mapping[str, str], *, cache: CompileCache | None, accelerations: frozenset[str],
+        observe: Observer = lambda *_: None,
+    ) -> None:  # fmt: skip
+        self._host, self._versions, self._cache, self._observe = host, versions, cache, observe
+        self._accelerations = accelerations
+        self.warmed: set[str] = set()
+        """Languages whose compile cache is filled."""
+        self._ended = False
 
-    def abort(self) -> None:
-        """End the runs in hand, and all that follow, as internal errors: the service is about to end."""
-        self._abort.set()
+    def end(self) -> None:
+        """Take runs that are ended from now on for the service's own doing: it is about to end."""
+        self._ended = True
 
-    def execute(self, slot: Slot, request: RunRequest) -> Outcome:
-        """Run `request` in `slot` and leave the slot empty. Never raises for what a program does."""
+    # ── requests ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def execute(self, slot: Slot, request: RunRequest, listener: Listener | None = None) -> Outcome:
+        """Run `request` in `slot`. Never raises for what a program does; cancelled, the program is ended first."""
         try:
+            program, failed = await self._compiled(slot, request, listener)
+            if failed is not None:
+                return failed
             try:
-                return self._compile_and_run(slot, request)
+                if listener is not None:
+                    listener.phase("run")
+                return await self._run(slot, request, program, listener)
             finally:
-                slot.empty()
+                if program is not None:
+                    program.close()
         except (SandboxError, OSError):  # OSError: the host is out of descriptors, memory or processes
             _log.exception("a run of %s failed", request.language.name)
             return Outcome(status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR)
 
-    def _compile_and_run(self, slot: Slot, request: RunRequest) -> Outcome:
-        language = request.language
-        files = {**request.files, language.source: request.source}
-        compiled: Verdict | None = None
-        if language.compile is not None:
-            step = Step(command=language.compile, limits=language.compile_limits, files=files, compiles=True)
-            compiled = self._step(slot, language, "compile", step)
-            if compiled.ending is not Ending.EXITED or compiled.status != 0:
-                return describe(compiled, language.compile_limits, compiling=True)
-        command = (*language.run, *request.args)
-        step = Step(command=command, limits=request.limits, files=files, stdin=request.stdin)
-        return describe(self._step(slot, language, "run", step), request.limits, compiled=compiled)
+    async def batch(
+        self, slot: Slot, request: RunRequest, cases: Sequence[Case]
+    ) -> tuple[Outcome | None, list[Outcome]]:
+        """Compile once and run each case, one after the other: the failed compile, or None and an outcome each."""
+        try:
+            program, failed = await self._compiled(slot, request, None)
+        except (SandboxError, OSError):
+            _log.exception("a compile of %s failed", request.language.name)
+            return Outcome(status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR), []
+        if failed is not None:
+            return failed, []
+        try:
+            return None, [await self._case(slot, request, case, program) for case in cases]
+        finally:
+            if program is not None:
+                program.close()
 
-    def _step(self, slot: Slot, language: Language, phase: str, step: Step) -> Verdict:
-        verdict = run_step(self._host, slot, self._dressed(step, language), self._abort)
-        self._observe(language.name, phase, verdict.seconds)
+    async def _case(self, slot: Slot, request: RunRequest, case: Case, program: Program | None) -> Outcome:
+        args = request.args if case.args is None else case.args
+        try:
+            return await self._run(slot, dataclasses.replace(request, stdin=case.stdin, args=args), program, None)
+        except (SandboxError, OSError):
+            _log.exception("a case of %s failed", request.language.name)
+            return Outcome(status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR)
+
+    # ── compiling ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _compiled(
+        self, slot: Slot, request: RunRequest, listener: Listener | None
+    ) -> tuple[Program | None, Outcome | None]:
+        """The program where there is something to compile, or the outcome of a compile that failed."""
+        language = request.language
+        if language.compile is None:
+            return None, None
+        files = {**request.files, language.source: request.source}
+        key = self._key(request, files)
+        if self._cache is not None and (kept := self._cache.take(key)) is not None:
+            return kept, None
+        if listener is not None:
+            listener.phase("compile")
+        step = Step(
+            command=arguments(language.compile, request.options), limits=language.compile_limits, files=files,
+            compiles=True, variables=self._variables(language, compiles=True), calls=language.calls,
+        )  # fmt: skip
+        verdict = await self._step(slot, language, "compile", step)
+        if verdict.ending is not Ending.EXITED or verdict.status != 0 or verdict.program is None:
+            outcome = describe(verdict, language.compile_limits, compiling=True)
+            return None, self._blamed(outcome, verdict)
+        program = Program(verdict.program, verdict)
+        if self._cache is not None:
+            self._cache.keep(key, program)
+        return program, None
+
+    def _key(self, request: RunRequest, files: Mapping[str, bytes]) -> bytes:
+        language = request.language
+        named = sorted((name.encode(), content) for name, content in files.items())
+        version = self._versions.get(language.name, "")
+        parts = (language.name, version, str(language.compile), str(language.name in self.warmed), str(request.options))
+        return key_of([*(part.encode() for part in parts), *(part for pair in named for part in pair)])
+
+    # ── running ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _run(
+        self, slot: Slot, request: RunRequest, program: Program | None, listener: Listener | None
+    ) -> Outcome:
+        step = self._run_step(slot, request, program, streams=listener is not None)
+        verdict = await self._step(slot, request.language, "run", step, listener)
+        compiled = None if program is None else program.verdict
+        cached = program is not None and program.cached
+        return self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
+
+    def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:
+        language = request.language
+        options = () if language.compile is not None else request.options
+        command = (*arguments(language.run, options), *request.args)
+        forker, warm = SPAWNER, ""
+        plain = request.terminal is None and not options
+        if plain and language.fork_server and "fork_server" in self._accelerations and _is_text(request.source):
+            forker = slot.spares.take_template()
+        elif plain and language.warm is not None and not request.interactive and _usual(request):
+            warm = slot.spares.take_warm(language.name)
+        go = {"argv": list(command), "env": {}}
+        return Step(
+            command=command, limits=request.limits, files={**request.files, language.source: request.source},
+            stdin=request.stdin, variables=self._variables(language),
+            program=None if program is None else program.descriptor,
+            interactive=request.interactive, streams=streams, terminal=request.terminal, calls=language.calls,
+            forker=forker, warm=warm, go=json.dumps(go).encode() + b"\n" if warm else b"",
+        )  # fmt: skip
+
+    def _blamed(self, outcome: Outcome, verdict: Verdict) -> Outcome:
+        """`outcome`, unless the service itself ended the program."""
+        if verdict.ending is Ending.STOPPED and self._ended:
+            return dataclasses.replace(outcome, status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR)
+        return outcome
+
+    async def _step(
+        self, slot: Slot, language: Language, phase: str, step: Step, listener: Listener | None = None
+    ) -> Verdict:
+        talk = None if listener is None else _Talk(await slot.open(), listener)
+        try:
+            verdict = await slot.run(step, talk)
+        finally:
+            if talk is not None:
+                talk.over()
+        self._observe(language.name, phase, verdict.wall_seconds)
         if verdict.ending is Ending.FAILED:
             _log.error("the sandbox of a %s of %s failed: %s", phase, language.name, verdict.detail.strip())
         return verdict
 
-    def _dressed(self, step: Step, language: Language) -> Step:
-        """`step` with the language's variables, and its cache where it compiles and one is warm."""
-        variables, cache = dict(language.variables), self._caches.get(language.name)
-        if step.compiles and language.cache is not None and cache is not None:
-            variables[language.cache.variable] = "/cache"
-        else:
-            cache = None
-        return Step(
-            command=step.command, limits=step.limits, files=step.files, stdin=step.stdin, compiles=step.compiles,
-            variables=tuple(variables.items()), cache=cache,
-        )  # fmt: skip
+    def variables(self, language: Language) -> tuple[tuple[str, str], ...]:
+        """Environment of a run of `language`."""
+        return self._variables(language)
 
-    def version(self, slot: Slot, language: Language) -> str | None:
+    def _variables(self, language: Language, *, compiles: bool = False) -> tuple[tuple[str, str], ...]:
+        known = {"PATH": self._host.search_path, "HOME": "/work", "LANG": "C.UTF-8", "USER": "runner"}
+        known |= dict(language.variables)
+        if compiles and language.cache is not None and language.name in self.warmed:
+            known[language.cache.variable] = f"{CACHE_PLACE}/{language.name}"
+        return tuple(known.items())
+
+    # ── toolchains ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def version(self, slot: Slot, language: Language) -> str | None:
         """First line of what the toolchain says of itself; None where it does not work on this host."""
-        step = Step(command=language.version, limits=Limits(timeout=10, memory_kb=1024 * 1024))
-        verdict = run_step(self._host, slot, self._dressed(step, language), self._abort)
+        limits = Limits(timeout=20, memory_kb=1024 * 1024, processes=256)
+        step = Step(command=language.version, limits=limits, variables=self._variables(language), calls=language.calls)
+        verdict = await slot.run(step)
         if verdict.ending is not Ending.EXITED or verdict.status != 0:
             return None
-        lines = verdict.stdout.decode("utf-8", "replace").splitlines()
+        lines = (verdict.stdout or verdict.stderr).decode("utf-8", "replace").splitlines()
         return lines[0].strip() if lines else ""
 
-    def warm(self, slot: Slot, language: Language, cache: Path) -> bool:
-        """Fill the language's compile cache in `cache`, which the slot's uid can write; False where that failed."""
+    async def fill_cache(self, slot: Slot, language: Language) -> bool:
+        """Fill the language's compile cache from `slot`, which can write it; False where that failed."""
         if language.cache is None or language.compile is None:
             return False
-        limits = Limits(timeout=300, memory_kb=2 * 1024 * 1024, processes=256)
-        variables = {**dict(language.variables), language.cache.variable: "/cache"}
+        limits = Limits(
+            timeout=300,
+            cpu_seconds=600,
+            memory_kb=2 * 1024 * 1024,
+            processes=256,
+            disk_kb=256 * 1024,
+            file_kb=256 * 1024,
+        )
+        variables = dict(self._variables(language)) | {language.cache.variable: f"{CACHE_PLACE}/{language.name}"}
         step = Step(
-            command=language.compile, limits=limits, files={language.source: language.cache.warm_up.encode()},
-            compiles=True, variables=tuple(variables.items()), cache=cache, cache_writable=True,
+            command=language.cache.fill or arguments(language.compile), limits=limits, compiles=True,
+            files={language.source: language.cache.warm_up.encode()}, variables=tuple(variables.items()),
         )  # fmt: skip
-        verdict = run_step(self._host, slot, step, self._abort)
-        slot.empty()
+        verdict = await slot.run(step)
+        if verdict.program is not None:
+            Program(verdict.program, verdict).close()
+        if verdict.status != 0:
+            _log.warning("%s: %s %s", language.name, verdict.ending, verdict.stderr.decode("utf-8", "replace")[-500:])
         return verdict.ending is Ending.EXITED and verdict.status == 0
+
+
+def _is_text(source: bytes) -> bool:
+    """Whether every interpreter reads `source` the same; what is odd about it is the interpreter's own to say."""
+    try:
+        return "\0" not in source.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _usual(request: RunRequest) -> bool:
+    """Whether the limits that a process takes at its start are those that a warm one of the language was given."""
+    asked, usual = request.limits, request.language.limits
+    fixed = ("processes", "open_files", "file_kb", "memory_kb")
+    return all(getattr(asked, name) == getattr(usual, name) for name in fixed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import signal
 
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.verdict import Ending, Verdict
@@ -25,9 +26,34 @@ class Status(enum.StrEnum):
     """The service is at fault; never the program."""
 
 
-_LIMITED = {Ending.TIMEOUT: Status.TIMEOUT, Ending.MEMORY: Status.MEMORY_LIMIT, Ending.OUTPUT: Status.OUTPUT_LIMIT}
+_LIMITED = {
+    Ending.TIMEOUT: Status.TIMEOUT,
+    Ending.CPU: Status.CPU_LIMIT,
+    Ending.MEMORY: Status.MEMORY_LIMIT,
+    Ending.OUTPUT: Status.OUTPUT_LIMIT,
+    Ending.STOPPED: Status.RUNTIME_ERROR,
+}
 
 INTERNAL_ERROR = "the service failed to run the program; try again"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CompileReport:
+    """What came of a compile."""
+
+    status: Status
+    """OK, COMPILE_ERROR, or the limit that it met."""
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit_code: int | None = None
+    """Exit status of the compiler; None where it did not end by itself."""
+    time_ms: float = 0.0
+    """Wall-clock milliseconds."""
+    cpu_ms: float = 0.0
+    """Milliseconds of processor time."""
+    memory_kb: int = 0
+    cached: bool = False
+    """Whether an earlier compile of the same program served; the figures are then those of that compile."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,8 +61,9 @@ class Outcome:
     """The result of a run."""
 
     status: Status
-    stdout: str = ""
-    stderr: str = ""
+    stdout: bytes = b""
+    stderr: bytes = b""
+    """What the program wrote there, after what a successful compile said."""
     error: str = ""
     """A short sentence for people; empty when all went well."""
     exit_code: int | None = None
@@ -45,20 +72,26 @@ class Outcome:
     """Name of the signal that ended the program."""
     time_ms: float = 0.0
     """Wall-clock milliseconds of the run, or of the compile where it went no further."""
+    cpu_ms: float = 0.0
+    """Milliseconds of processor time of the same step."""
     memory_kb: int = 0
     truncated: bool = False
     """Whether output was cut at its limit."""
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+    compile: CompileReport | None = None
+    """The compile before the run; None where nothing is compiled, or it did not come to it."""
 
 
 def _status(verdict: Verdict, *, compiling: bool) -> Status:
     if verdict.ending is Ending.EXITED:
         if verdict.status == 0:
             return Status.OK
+        if verdict.disk_full or verdict.signal == signal.SIGXFSZ:
+            return Status.DISK_LIMIT
+        if verdict.processes_hit:
+            return Status.PROCESS_LIMIT
         return Status.COMPILE_ERROR if compiling else Status.RUNTIME_ERROR
+    if verdict.ending is Ending.TIMEOUT and verdict.processes_hit:
+        return Status.PROCESS_LIMIT
     return _LIMITED.get(verdict.ending, Status.INTERNAL_ERROR)
 
 
@@ -66,20 +99,30 @@ def _sentence(status: Status, verdict: Verdict, limits: Limits) -> str:
     match status:
         case Status.TIMEOUT:
             return f"took longer than {limits.timeout:g} s"
+        case Status.CPU_LIMIT:
+            return f"used more than {limits.cpu_seconds:g} s of processor time"
         case Status.MEMORY_LIMIT:
             return f"used more than {limits.memory_kb} KiB of memory"
         case Status.OUTPUT_LIMIT:
             return f"wrote more than {limits.output_bytes} bytes"
+        case Status.PROCESS_LIMIT:
+            return f"needed more than {limits.processes} processes and threads at one time"
+        case Status.DISK_LIMIT:
+            return f"wrote more than {limits.disk_kb} KiB, {limits.inodes} files, or {limits.file_kb} KiB in one file"
         case Status.INTERNAL_ERROR:
             return INTERNAL_ERROR
         case Status.OK:
             return ""
+    if verdict.ending is Ending.STOPPED:
+        return "stopped on request"
     if verdict.signal_name is not None:
         return f"killed by {verdict.signal_name}"
     return f"exit status {verdict.status}"
 
 
-def describe(verdict: Verdict, limits: Limits, *, compiled: Verdict | None = None, compiling: bool = False) -> Outcome:
+def describe(
+    verdict: Verdict, limits: Limits, *, compiled: Verdict | None = None, compiling: bool = False, cached: bool = False
+) -> Outcome:
     """Put a verdict into words. `compiled` is the successful compile before it, whose messages go to stderr."""
     status = _status(verdict, compiling=compiling)
     error = _sentence(status, verdict, limits)
@@ -88,14 +131,34 @@ def describe(verdict: Verdict, limits: Limits, *, compiled: Verdict | None = Non
     elif compiling and status is not Status.INTERNAL_ERROR:
         error = f"compilation {error}"
     messages = b"" if compiled is None else compiled.stdout + compiled.stderr
+    report = verdict if compiling else compiled
     return Outcome(
         status=status,
-        stdout="" if compiling else _text(verdict.stdout),
-        stderr=_text(verdict.stdout + verdict.stderr) if compiling else _text(messages + verdict.stderr),
+        stdout=b"" if compiling else verdict.stdout,
+        stderr=verdict.stdout + verdict.stderr if compiling else messages + verdict.stderr,
         error=error,
         exit_code=verdict.status,
         signal=verdict.signal_name,
-        time_ms=round(verdict.seconds * 1000, 3),
-        memory_kb=verdict.memory_kb,
+        time_ms=_milliseconds(verdict.wall_seconds),
+        cpu_ms=_milliseconds(verdict.cpu_seconds),
+        memory_kb=verdict.memory_bytes // 1024,
         truncated=verdict.truncated,
+        compile=None if report is None else _report(report, cached=cached),
     )
+
+
+def _report(compiled: Verdict, *, cached: bool) -> CompileReport:
+    return CompileReport(
+        status=_status(compiled, compiling=True),
+        stdout=compiled.stdout,
+        stderr=compiled.stderr,
+        exit_code=compiled.status,
+        time_ms=_milliseconds(compiled.wall_seconds),
+        cpu_ms=_milliseconds(compiled.cpu_seconds),
+        memory_kb=compiled.memory_bytes // 1024,
+        cached=cached,
+    )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,37 +1,66 @@
-"""A bounded queue in front of the slots, fair between clients."""
+"""A queue in front of the slots: short in time, fair between clients, left at once by those who go away.
+
+A queue bounded by its count alone fills up under overload, and then everyone who is served has waited for all of it.
+So a run is let in only where its wait, by what runs took of late, is expected to be short:
+
+- never above `most_wait` seconds;
+- and once the queue has not been empty for STANDING_SECONDS, so that it is no burst that will pass, only up to
+  STANDING_PLACES waiting runs for each slot: enough to keep every slot busy, and a wait of a few runs' time.
+
+Others are told at once to come back, and when. Whoever waits longer than `patience` all the same is told so then.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Sequence
 
-from backend.runner.errors import QueueFull, ShuttingDown
+from backend.runner.errors import QueueFull, QueueTimeout, RequestError, ShuttingDown
 from backend.runner.sandbox.slots import Slot
+
+STANDING_SECONDS = 0.1
+STANDING_PLACES = 6
+LONGEST_RETRY = 60
+_WEIGHT = 0.1
+"""Of the latest run in the mean of the seconds that runs take."""
 
 
 class SlotQueue:
-    """Hands out slots. Belongs to one event loop.
+    """Hands out slots. Belongs to one event loop, whose clock it goes by.
 
     Clients take turns: a slot that comes free goes to the client that has waited longest since its last turn, and
-    there to its oldest request. One client with many requests delays another by one run at most.
+    there to its oldest request. One client with many requests delays another by one run at most, and where it has
+    filled the queue, its newest request makes place for the first one of another.
     """
 
-    def __init__(self, slots: Sequence[Slot], limit: int) -> None:
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        limit: int,
+        *,
+        patience: float = 10.0,
+        most_wait: float = 5.0,
+        share: float = 0.5,
+    ) -> None:
         self._free = deque(slots)
         self._waiting: OrderedDict[str, deque[asyncio.Future[Slot]]] = OrderedDict()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
+        self._since: float | None = None
+        self._patience = patience
+        self._most_wait = most_wait
+        self._share = share
+        self.depth = 0
+        """Requests that wait now."""
+        self.seconds = 0.0
+        """Seconds that a run keeps its slot: a mean in which the latest ones weigh most."""
         self.total = len(slots)
         self.limit = limit
         """Most requests that may wait."""
-
-    @property
-    def depth(self) -> int:
-        """Requests that wait now."""
-        return sum(map(len, self._waiting.values()))
 
     @property
     def busy(self) -> int:
@@ -43,42 +72,101 @@ class SlotQueue:
         """Whether new requests are refused."""
         return self._closed
 
+    @property
+    def expected_wait(self) -> float:
+        """Seconds until all that wait now will have a slot."""
+        return self.seconds * self.depth / self.total
+
+    @property
+    def room(self) -> int:
+        """Requests that may wait, as things are."""
+        places = self.limit
+        if self.seconds > 0:
+            places = min(places, max(1, int(self._most_wait * self.total / self.seconds)))
+        standing = self._since is not None and _now() - self._since > STANDING_SECONDS
+        return min(places, STANDING_PLACES * self.total) if standing else places
+
     @contextlib.asynccontextmanager
     async def slot(self, client: str) -> AsyncIterator[Slot]:
-        """A slot, after a wait where all are busy. Raises QueueFull or ShuttingDown at once."""
+        """A slot, after a wait where all are busy.
+
+        Raises QueueFull or ShuttingDown at once, QueueTimeout after the longest wait, and QueueFull where the place
+        was given to a client that had none.
+        """
         if self._closed:
-            raise ShuttingDown("the service is shutting down; try again in a moment")
+            raise _shutting_down()
         slot = self._free.popleft() if self._free else await self._wait(client)
         self._idle.clear()
+        began = _now()
         try:
             yield slot
         finally:
+            seconds = _now() - began
+            self.seconds += (seconds - self.seconds) * (_WEIGHT if self.seconds else 1.0)
             self._give_back(slot)
 
     async def _wait(self, client: str) -> Slot:
-        if self.depth >= self.limit:
-            raise QueueFull(f"{self.limit} runs are waiting already; try again in a moment")
+        self._make_place(client)
         future: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(future)
+        self._count(1)
         try:
-            return await future
-        except asyncio.CancelledError:
+            async with asyncio.timeout(self._patience):
+                return await future
+        except (asyncio.CancelledError, TimeoutError) as error:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._give_back(future.result())
             else:
                 self._forget(client, future)
+            if isinstance(error, TimeoutError):
+                raise QueueTimeout(
+                    f"no runner came free within {self._patience:g} s; try again later", self._retry_after()
+                ) from None
             raise
+
+    def _make_place(self, client: str) -> None:
+        """Raise QueueFull unless `client` may have one more place; where others fill the queue it may take one."""
+        room = self.room
+        own = len(self._waiting.get(client, ()))
+        if own and own >= max(1, int(room * self._share)):
+            raise self._full("of yours ")
+        if self.depth < room:
+            return
+        longest = max(self._waiting, key=lambda name: len(self._waiting[name]), default=client)
+        if own or len(self._waiting.get(longest, ())) < 2:
+            raise self._full()
+        pushed = self._waiting[longest].pop()
+        self._count(-1)
+        if not pushed.done():
+            pushed.set_exception(self._full("of yours "))
+
+    def _full(self, whose: str = "") -> QueueFull:
+        seconds = self._retry_after()
+        return QueueFull(f"enough runs {whose}are waiting already; try again in {seconds} s", seconds)
+
+    def _retry_after(self) -> int:
+        """Whole seconds after which the queue, if nobody came, would be empty."""
+        return max(1, min(LONGEST_RETRY, math.ceil(self.seconds * (self.depth + 1) / self.total)))
 
     def _forget(self, client: str, future: asyncio.Future[Slot]) -> None:
         with contextlib.suppress(KeyError, ValueError):
             self._waiting[client].remove(future)
+            self._count(-1)
             if not self._waiting[client]:
                 del self._waiting[client]
+
+    def _count(self, change: int) -> None:
+        self.depth += change
+        if self.depth == 0:
+            self._since = None
+        elif self._since is None:
+            self._since = _now()
 
     def _give_back(self, slot: Slot) -> None:
         while self._waiting:
             client, futures = self._waiting.popitem(last=False)
             future = futures.popleft()
+            self._count(-1)
             if futures:
                 self._waiting[client] = futures  # to the end of the row
             if not future.done():
@@ -99,6 +187,15 @@ class SlotQueue:
         for futures in self._waiting.values():
             for future in futures:
                 if not future.done():
-                    future.set_exception(ShuttingDown("the service is shutting down; try again in a moment"))
+                    future.set_exception(_shutting_down())
         self._waiting.clear()
+        self._count(-self.depth)
         return self.busy == 0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _shutting_down() -> RequestError:
+    return ShuttingDown("the service is shutting down; try again in a moment")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,8 @@ MOST_FILES = 64
 LONGEST_NAME = 200
 LONGEST_PART = 100
 MOST_ARGUMENTS = 256
+MOST_OPTIONS = 32
+LONGEST_OPTION = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,14 +52,22 @@ def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout
 
     `timeout` is the service's own, in seconds: both default and ceiling.
     """
-    ceiling = dataclasses.replace(CEILING, timeout=min(timeout, CEILING.timeout))
-    chosen = dataclasses.replace(default, timeout=ceiling.timeout)
+    ceiling, chosen = _bounds(default, timeout)
     changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if not changes:
+        return chosen
     for name, value in changes.items():
         highest = getattr(ceiling, name)
         if not 0 < value <= highest:
             raise InvalidRequest(f"limits.{name} must be above 0 and at most {highest}")
     return dataclasses.replace(chosen, **changes)
+
+
+@functools.lru_cache
+def _bounds(default: Limits, timeout: float) -> tuple[Limits, Limits]:
+    """The most that may be asked for, and what is given where nothing is."""
+    ceiling = dataclasses.replace(CEILING, timeout=min(timeout, CEILING.timeout))
+    return ceiling, dataclasses.replace(default, timeout=ceiling.timeout)
 
 
 def check_files(files: Mapping[str, bytes], source: str) -> None:
@@ -93,11 +105,22 @@ def _check_name(name: str) -> None:
         raise InvalidRequest(f"files: {name[:LONGEST_NAME]!r} {reason}")
 
 
-def check_arguments(args: tuple[str, ...]) -> None:
-    """Raise InvalidRequest for more arguments than a program gets, or one with a NUL."""
+def check_arguments(args: tuple[str, ...], field: str = "args") -> None:
+    """Raise InvalidRequest, naming `field`, for more arguments than a program gets, or one with a NUL."""
     if len(args) > MOST_ARGUMENTS:
-        raise InvalidRequest(f"args: at most {MOST_ARGUMENTS}, not {len(args)}")
+        raise InvalidRequest(f"{field}: at most {MOST_ARGUMENTS}, not {len(args)}")
     if any("\0" in argument for argument in args):
-        raise InvalidRequest("args: an argument cannot contain a NUL")
+        raise InvalidRequest(f"{field}: an argument cannot contain a NUL")
     if any(len(argument.encode()) > 65536 for argument in args):
-        raise InvalidRequest("args: an argument is at most 65536 bytes")
+        raise InvalidRequest(f"{field}: an argument is at most 65536 bytes")
+
+
+def check_options(options: tuple[str, ...], language: Language) -> tuple[str, ...]:
+    """`options`, each of which `language` allows. Raises InvalidRequest naming the first that it does not."""
+    if len(options) > MOST_OPTIONS:
+        raise InvalidRequest(f"options: at most {MOST_OPTIONS}, not {len(options)}")
+    for option in options:
+        if len(option) > LONGEST_OPTION or not any(re.fullmatch(allowed, option) for allowed in language.options):
+            known = ", ".join(language.options) or "none"
+            raise InvalidRequest(f"options: {option[:100]!r} is none that {language.name} allows; it allows: {known}")
+    return options

@@ -1,12 +1,65 @@
-"""C, with GCC."""
+"""C, with GCC. Where -B points, Debian keeps mold under the name of `ld`; without it the ordinary linker serves."""
 
-from backend.runner.languages.language import PROGRAM, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+
+GCC_OPTIONS = {
+    "-O[0-3sg]": "how much is optimised (otherwise -O2)",
+    "-g": "debugging information",
+    "-W[a-z][a-z0-9+-]*(=[a-z0-9+-]+)?": "warnings, for example -Wall",
+    "-f(no-)?(wrapv|trapv|stack-protector|strict-aliasing|fast-math|inline|unroll-loops|openmp)": "how code is made",
+    "-fsanitize=(address|undefined|address,undefined)": "checks while the program runs, where the toolchain has them",
+    "-D[A-Za-z_][A-Za-z0-9_]*(=[A-Za-z0-9_]*)?": "define a macro",
+    "-pthread": "threads",
+    "-m(avx|avx2|fma|bmi|bmi2|popcnt|sse4\\.2)": "instructions that the processor must have",
+}
 
 LANGUAGE = Language(
     name="c",
+    title="C",
+    aliases=("gcc",),
+    packages=("gcc", "libc6-dev", "mold"),
+    core=True,
     version=("gcc", "--version"),
     source="main.c",
-    compile=("gcc", "-std=gnu17", "-O2", "-pipe", "-o", PROGRAM, "main.c", "-lm"),
+    compile=("gcc", "-std=gnu17", "-O2", "-pipe", "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, "main.c", "-lm"),
     run=(PROGRAM,),
+    options={
+        "-std=(c|gnu)(89|90|99|11|17|18|2x|23)": "the standard (otherwise gnu17)",
+        "-l(m|pthread)": "link a library",
+        **GCC_OPTIONS,
+    },
     hello='#include <stdio.h>\n\nint main(void) {\n    puts("Hello, world!");\n    return 0;\n}\n',
+    sample="""\
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct Node {
+    int value;
+    struct Node *next;
+} Node;
+
+static Node *push(Node *head, int value) {
+    Node *node = malloc(sizeof *node);
+    if (node == NULL) abort();
+    *node = (Node){.value = value, .next = head};
+    return node;
+}
+
+int main(void) {
+    Node *list = NULL;
+    for (int i = 1; i <= 5; i++) list = push(list, i * i);
+
+    long sum = 0;
+    while (list != NULL) {
+        Node *next = list->next;
+        printf("%d%s", list->value, next ? " -> " : "\\n");
+        sum += list->value;
+        free(list);
+        list = next;
+    }
+    printf("sum = %ld\\n", sum);
+    return 0;
+}
+""",
+    sample_output="25 -> 16 -> 9 -> 4 -> 1\nsum = 55\n",
 )

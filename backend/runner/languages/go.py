@@ -2,18 +2,25 @@
 
 from pathlib import Path
 
-from backend.runner.languages.language import PROGRAM, Cache, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 
 # What programs mostly import; anything else of the standard library is compiled when a program asks for it.
 _WARM_UP = Path(__file__).with_name("warm") / "go.go"
 
 LANGUAGE = Language(
     name="go",
+    title="Go",
+    aliases=("golang",),
+    packages=("golang-go",),
+    core=True,
     version=("go", "version"),
     source="main.go",
-    compile=("go", "build", "-ldflags=-s -w", "-o", PROGRAM, "main.go"),
+    compile=("go", "build", "-ldflags=-s -w", OPTIONS, "-o", PROGRAM, "main.go"),
     run=(PROGRAM,),
-    hello='package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("Hello, world!")\n}\n',
+    options={
+        "-gcflags=-[NlmBS]": "no optimisation, no inlining, print decisions, no bounds checks, print assembly",
+        "-tags=[a-z0-9_,]+": "build tags",
+    },
     # No module proxy, no other toolchain, no C: a compile needs nothing that the image does not hold.
     variables=(
         ("GOCACHE", "/work/.gocache"),
@@ -24,4 +31,41 @@ LANGUAGE = Language(
         ("GOTELEMETRY", "off"),
     ),
     cache=Cache(variable="GOCACHE", warm_up=_WARM_UP.read_text(encoding="utf-8")),
+    hello='package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("Hello, world!")\n}\n',
+    sample="""\
+package main
+
+import (
+	"fmt"
+	"sync"
+)
+
+func squares(numbers []int) <-chan int {
+	out := make(chan int)
+	go func() {
+		defer close(out)
+		for _, n := range numbers {
+			out <- n * n
+		}
+	}()
+	return out
+}
+
+func main() {
+	var wait sync.WaitGroup
+	sums := make([]int, 3)
+	for i := range sums {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for square := range squares([]int{i + 1, i + 2, i + 3}) {
+				sums[i] += square
+			}
+		}()
+	}
+	wait.Wait()
+	fmt.Println(sums)
+}
+""",
+    sample_output="[14 29 50]\n",
 )

@@ -16,13 +16,32 @@ OPTIONS = "{options}"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cache:
-    """A compile cache, warmed once by the service and read-only to every run.
+    """What compiles are quicker with: a directory that is filled once, and then seen read-only as /cache.
 
-    `variable` tells the compiler where it is; `warm_up` is a source whose compile fills it.
+    An image is built with it; elsewhere the service fills it when it starts.
     """
 
     variable: str
+    """Environment variable that tells the compiler where it is; set only in compile steps that have it."""
     warm_up: str
+    """Source whose compile fills it; written to the language's source file."""
+    fill: tuple[str, ...] | None = None
+    """Command that fills it, in a compile step where /cache may be written; None for the language's own `compile`."""
+
+
+def arguments(command: tuple[str, ...], options: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """`command` with `options` where it says OPTIONS.
+
+    An option with a value ("-std=c++17") takes the place of what the command itself gives that name.
+    """
+    names = tuple(option.partition("=")[0] + "=" for option in options if "=" in option)
+    expanded: list[str] = []
+    for word in command:
+        if word == OPTIONS:
+            expanded += options
+        elif not (names and word.startswith(names)):
+            expanded.append(word)
+    return tuple(expanded)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,6 +89,16 @@ class Language:
     limits: Limits = dataclasses.field(default_factory=Limits)
     """Limits of a run where the request does not say otherwise; its timeout is the service's."""
     compile_limits: Limits = dataclasses.field(
-        default_factory=lambda: Limits(timeout=30, memory_kb=1024 * 1024, output_bytes=256 * 1024, processes=128)
+        default_factory=lambda: Limits(
+            timeout=30,
+            cpu_seconds=60,
+            memory_kb=1024 * 1024,
+            output_bytes=256 * 1024,
+            processes=128,
+            open_files=1024,
+            file_kb=256 * 1024,
+            disk_kb=256 * 1024,
+            inodes=65536,
+        )
     )
     cache: Cache | None = None

@@ -1,11 +1,54 @@
 """JavaScript, with Node.js."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import OPTIONS, Language
 
 LANGUAGE = Language(
     name="nodejs",
+    title="JavaScript",
+    aliases=("javascript", "js", "node"),
+    packages=("nodejs",),
+    core=True,
     version=("node", "--version"),
     source="main.js",
-    run=("node", "main.js"),
+    run=("node", OPTIONS, "main.js"),
+    options={
+        "--use-strict": "strict mode everywhere",
+        "--expose-gc": "gc() collects garbage",
+        "--stack-size=[1-9][0-9]{2,4}": "size of the stack, in KiB",
+        "--max-old-space-size=[1-9][0-9]{1,3}": "size of the heap, in MiB",
+        "--(no-warnings|trace-warnings|trace-uncaught|throw-deprecation|enable-source-maps)": "what is reported",
+        "--unhandled-rejections=(strict|warn|none|throw|warn-with-error-codes)": "what a lost rejection does",
+    },
     hello='console.log("Hello, world!");\n',
+    sample="""\
+class Account {
+  #balance = 0;
+
+  deposit(amount) {
+    if (amount <= 0) throw new RangeError("an amount must be positive");
+    this.#balance += amount;
+    return this;
+  }
+
+  get balance() {
+    return this.#balance;
+  }
+}
+
+const later = (value) => new Promise((resolve) => setTimeout(resolve, 1, value));
+
+async function main() {
+  const account = new Account().deposit(30).deposit(12);
+  console.log(`balance: ${await later(account.balance)}`);
+
+  const { even = [], odd = [] } = [1, 2, 3, 4, 5].reduce((groups, n) => {
+    (groups[n % 2 ? "odd" : "even"] ??= []).push(n);
+    return groups;
+  }, {});
+  console.log({ even, odd });
+}
+
+main();
+""",
+    sample_output="balance: 42\n{ even: [ 2, 4 ], odd: [ 1, 3, 5 ] }\n",
 )

@@ -1,51 +1,61 @@
-"""What this host offers the sandbox: which bubblewrap, which root, which identity."""
+"""What this host offers the sandbox: which launcher, which root, which identity."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import stat
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backend.runner.errors import SandboxError
+from backend.runner.sandbox import frames
+from backend.runner.sandbox.step import USER
 
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_CONFIGURATION = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+# Configuration that programs and toolchains read; nothing that tells of this host or its people.
+_CONFIGURATION = (
+    "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "java-*-openjdk", "mono", "php", "R", "erlang",
+    "fpc*.cfg", "python3*", "perl", "ghc", "scala", "swi-prolog", "sbcl.rc", "ldc2.conf", "dmd.conf", "ssl/openssl.cnf",
+)  # fmt: skip
+_FILES = {
+    "/etc/passwd": f"runner:x:{USER}:{USER}::/work:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
+    "/etc/group": f"runner:x:{USER}:\nnogroup:x:65534:\n",
+    "/etc/hosts": "127.0.0.1 localhost codecanvas\n::1 localhost\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+}
+HOSTNAME = "codecanvas"
+TEMPLATE_PLACE = "/opt/template"
+WARM_PLACE = "/opt/warm"
+CACHE_PLACE = "/cache"
+
+Entry = tuple[str, str, str]
+"""Kind, source and place of one thing in the root; `launcher/slot.c` says which kinds there are."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Host:
     """Facts about this host, found once at start."""
 
-    bubblewrap: str
-    sized_tmpfs: bool
-    """Whether this bubblewrap can bound a tmpfs (`--size`); where it cannot, only the watcher does."""
-    root_arguments: tuple[str, ...]
-    """Bubblewrap arguments that make the read-only root."""
+    launcher: Path
+    """Directory of the launcher and the Python template."""
     toolchains: tuple[Path, ...]
     """Directories beside /usr whose bin/ programs may use; every user can reach them."""
     choose_uid: bool
-    """Whether the launcher may give each slot a uid of its own."""
+    """Whether the service may give each slot a uid of its own."""
+    warm: Path | None = None
+    """Directory of what warm processes read; programs see it, read-only."""
 
     @classmethod
-    def find(cls, toolchains: Sequence[Path] = ()) -> Host:
-        """Look at this host. Raises SandboxError where bubblewrap is missing or a toolchain cannot be reached."""
-        bubblewrap = shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
-        if bubblewrap is None:
-            raise SandboxError("bubblewrap is not installed. Install it: apt-get install bubblewrap")
-        options = subprocess.run([bubblewrap, "--help"], capture_output=True, text=True, check=False, timeout=10)
+    def find(cls, launcher: Path, toolchains: Sequence[Path] = (), warm: Path | None = None) -> Host:
+        """Look at this host. Raises SandboxError where the launcher is missing or a toolchain cannot be reached."""
+        if not os.access(launcher / "launcher", os.X_OK):
+            raise SandboxError(f"{launcher}/launcher is missing. Build it: make -C {Path(__file__).parent}/launcher")
         for path in toolchains:
-            _check_reachable(path)
-        return cls(
-            bubblewrap=bubblewrap,
-            sized_tmpfs="--size" in options.stdout + options.stderr,
-            root_arguments=_root_arguments(),
-            toolchains=tuple(toolchains),
-            choose_uid=os.geteuid() == 0,
-        )
+            _check_reachable(path, "RUNNER_TOOLCHAINS")
+        _check_reachable(launcher, "RUNNER_LAUNCHER")
+        return cls(launcher, tuple(toolchains), os.geteuid() == 0, warm)
 
     @property
     def search_path(self) -> str:
@@ -53,25 +63,48 @@ class Host:
         own = [f"/opt/toolchains/{index}/bin" for index in range(len(self.toolchains))]
         return ":".join(["/usr/local/bin", "/usr/bin", "/bin", *own])
 
+    def setup(self, cache: Path | None, writable_cache: bool) -> bytes:
+        """The fields of a setup frame: host name and root, with `cache` as /cache."""
+        entries = list(self._entries())
+        if cache is not None:
+            entries.append(("w" if writable_cache else "r", str(cache), CACHE_PLACE))
+        body = [frames.whole(len(entries))]
+        for kind, source, place in entries:
+            body += [kind.encode(), frames.block(source.encode()), frames.block(place.encode())]
+        return frames.block(HOSTNAME.encode()) + b"".join(body)
 
-def _root_arguments() -> tuple[str, ...]:
-    arguments = ["--ro-bind", "/usr", "/usr"]
-    for name in _SYSTEM:
-        path = Path("/") / name
-        if path.is_symlink():
-            arguments += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            arguments += ["--ro-bind", str(path), str(path)]
-    for name in _CONFIGURATION:
-        if (path := Path("/etc") / name).exists():
-            arguments += ["--ro-bind", str(path), str(path)]
-    return tuple(arguments)
+    def _entries(self) -> Iterator[Entry]:
+        yield "r", "/usr", "/usr"
+        for name in _SYSTEM:
+            path = Path("/") / name
+            if path.is_symlink():
+                yield "s", str(path.readlink()), str(path)
+            elif path.is_dir():
+                yield "r", str(path), str(path)
+        for pattern in _CONFIGURATION:
+            for path in sorted(Path("/etc").glob(pattern)):
+                if path.exists():
+                    yield "r", str(path), str(path)
+        for name, content in _FILES.items():
+            yield "f", content, name
+        for index, toolchain in enumerate(self.toolchains):
+            yield "r", str(toolchain), f"/opt/toolchains/{index}"
+        if (self.launcher / "python").is_dir():
+            yield "r", str(self.launcher / "python"), TEMPLATE_PLACE
+        if self.warm is not None:
+            yield "r", str(self.warm), WARM_PLACE
+        for device in _DEVICES:
+            yield "d", f"/dev/{device}", f"/dev/{device}"
+        for name, target in {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
+                             "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx"}.items():  # fmt: skip
+            yield "s", target, f"/dev/{name}"
+        for place in ("/proc", "/work", "/program", "/dev/shm", "/dev/pts"):  # noqa: S108
+            yield "D", "", place
+        yield "s", "work", "/tmp"  # noqa: S108
 
 
-def _check_reachable(path: Path) -> None:
-    """A run has a uid of its own: it must be able to reach what is bound into its root."""
+def _check_reachable(path: Path, variable: str) -> None:
+    """A slot has a uid of its own: it must be able to reach what is bound into its root."""
     for part in (path, *path.parents):
         if not part.stat().st_mode & stat.S_IXOTH:
-            raise SandboxError(
-                f"RUNNER_TOOLCHAINS: {part} cannot be entered by other users. Allow it: chmod o+x {part}"
-            )
+            raise SandboxError(f"{variable}: {part} cannot be entered by other users. Allow it: chmod o+x {part}")

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from backend.runner.errors import LayersMissing
 from backend.runner.sandbox import seccomp
-from backend.runner.sandbox.command import Step
-from backend.runner.sandbox.host import Host
-from backend.runner.sandbox.limits import DISK_BYTES, Limits
+from backend.runner.sandbox.cgroup import Cgroups
+from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.slots import Slot
-from backend.runner.sandbox.supervise import run_step
+from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Ending, Verdict
 
 NAMESPACES = {"user": "user", "mount": "mnt", "pid": "pid", "ipc": "ipc", "uts": "uts", "network": "net"}
@@ -49,72 +48,98 @@ class Layer:
     detail: str = ""
 
 
-def probe(host: Host, slot: Slot) -> tuple[Layer, ...]:
-    """Run a probe in a sandbox and report every layer."""
-    verdict = run_step(host, slot, Step(command=("bash", "-c", _PROBE), limits=Limits(timeout=10)))
+_LIMITS = Limits(timeout=10)
+
+
+async def probe(slot: Slot, cgroups: Cgroups | None, variables: tuple[tuple[str, str], ...]) -> tuple[Layer, ...]:
+    """Run a probe in a cell of `slot` and report every layer."""
+    keeper = await slot.open()
+    verdict = await slot.run(Step(command=("bash", "-c", _PROBE), limits=_LIMITS, variables=variables))
     if verdict.ending is not Ending.EXITED or verdict.status != 0:
         return (Layer("sandbox", State.MISSING, _failure(verdict)),)
     facts: dict[str, str] = {}
     for line in verdict.stdout.decode("utf-8", "replace").splitlines():
         key, _, value = line.partition(" ")
         facts[key] = f"{facts[key]} {value}" if key in facts else value
-    return tuple(_layers(host, facts))
+    return tuple(_layers(facts, slot, cgroups, has_proc=keeper.has_proc))
 
 
 def _failure(verdict: Verdict) -> str:
     said = (verdict.detail or verdict.stderr.decode("utf-8", "replace")).strip()
-    return (
-        f"bubblewrap cannot make a sandbox here: {said}. Allow user namespaces; in a container also an unmasked /proc"
-    )
+    return f"no program can be run in a sandbox here: {said}. Allow user namespaces"
 
 
 def _held(name: str, holds: bool, otherwise: str, detail: str = "") -> Layer:
     return Layer(name, State.HELD, detail) if holds else Layer(name, State.MISSING, otherwise)
 
 
-def _layers(host: Host, facts: Mapping[str, str]) -> Sequence[Layer]:
+def _layers(facts: Mapping[str, str], slot: Slot, cgroups: Cgroups | None, *, has_proc: bool) -> Sequence[Layer]:
     layers = [
-        _held(f"{name} namespace", _own(facts, link), "shared with the service") for name, link in NAMESPACES.items()
+        _held(f"{name} namespace", _own(facts, link, has_proc=has_proc), "shared with the service")
+        for name, link in NAMESPACES.items()
     ]
-    cgroup = State.HELD if _own(facts, "cgroup") else State.DEGRADED
+    cgroup = State.HELD if _own(facts, "cgroup", has_proc=has_proc) else State.DEGRADED
     layers.append(Layer("cgroup namespace", cgroup, "" if cgroup is State.HELD else "shared; no cgroup is mounted"))
-    layers.append(_held("no network", facts.get("links") == "1", "interfaces beside loopback", "loopback only"))
-    unprivileged = all(int(facts.get(name, "1"), 16) == 0 for name in ("CapEff:", "CapBnd:"))
-    layers.append(_held("no capabilities", unprivileged, "capabilities are left"))
-    layers.append(_held("no new privileges", facts.get("NoNewPrivs:") == "1", "privileges can be gained"))
-    layers.append(_seccomp(facts))
+    layers.append(
+        _held("no network", facts.get("links") == "1" or not has_proc, "interfaces beside loopback", "loopback only")
+    )
+    layers.append(_proc(has_proc=has_proc))
+    if has_proc:
+        unprivileged = all(int(facts.get(name, "1"), 16) == 0 for name in ("CapEff:", "CapBnd:"))
+        layers.append(_held("no capabilities", unprivileged, "capabilities are left"))
+        layers.append(_held("no new privileges", facts.get("NoNewPrivs:") == "1", "privileges can be gained"))
+    layers.append(_seccomp(facts, has_proc=has_proc))
     layers.append(_held("read-only root", "writable" not in facts, f"writable: {facts.get('writable')}"))
     layers.append(_held("private root", "visible" not in facts, f"visible: {facts.get('visible')}"))
-    limited = facts.get("nproc") == str(Limits().processes) and facts.get("core") == "0"
+    limited = facts.get("nproc") == str(_LIMITS.processes + 1) and facts.get("core") == "0"
     layers.append(_held("resource limits", limited, "limits are not applied"))
     layers.append(_work(facts))
-    layers.append(_uid(host))
-    layers.append(Layer("memory watcher", State.HELD, "samples every 20 ms; a burst may pass the limit for that long"))
+    layers.append(_uid(slot))
+    layers.append(_memory(cgroups))
     return layers
 
 
-def _own(facts: Mapping[str, str], link: str) -> bool:
+def _proc(*, has_proc: bool) -> Layer:
+    if has_proc:
+        return Layer("private /proc", State.HELD, "of the program's own processes only")
+    return Layer(
+        "private /proc", State.DEGRADED, "parts of /proc are masked here, so programs get none, and some languages "
+        "fail; run the container with --security-opt systempaths=unconfined",
+    )  # fmt: skip
+
+
+def _memory(cgroups: Cgroups | None) -> Layer:
+    if cgroups is None:
+        return Layer("memory", State.HELD, "watcher, every 15 ms at most; a burst may pass the limit for that long")
+    return Layer("memory", State.HELD, f"control group of version {cgroups.version}, and watcher")
+
+
+def _own(facts: Mapping[str, str], link: str, *, has_proc: bool) -> bool:
+    """Whether the namespace is another than the service's; without a /proc the launcher's word is taken."""
+    if not has_proc:
+        return True
     inside = facts.get(f"ns-{link}", "")
     return bool(inside) and inside != str(Path(f"/proc/self/ns/{link}").readlink())
 
 
-def _seccomp(facts: Mapping[str, str]) -> Layer:
+def _seccomp(facts: Mapping[str, str], *, has_proc: bool) -> Layer:
     if seccomp.program() is None:
         return Layer("seccomp filter", State.MISSING, f"none is written for {os.uname().machine}")
-    return _held("seccomp filter", facts.get("Seccomp:") == "2", "not loaded", "allow-list")
+    return _held("seccomp filter", facts.get("Seccomp:") == "2" or not has_proc, "not loaded", "allow-list")
 
 
 def _work(facts: Mapping[str, str]) -> Layer:
-    kind, *numbers = facts.get("work", "none").split()
+    kind, *numbers = (facts.get("work") or "none").split()
     if kind != "tmpfs" or len(numbers) != 2:
         return Layer("bounded disk", State.MISSING, f"/work is {kind}")
-    if int(numbers[0]) * int(numbers[1]) > DISK_BYTES:
-        return Layer("bounded disk", State.DEGRADED, "this bubblewrap cannot bound a tmpfs; the memory watcher does")
-    return Layer("bounded disk", State.HELD, f"{DISK_BYTES // 1024 // 1024} MiB tmpfs")
+    size = int(numbers[0]) * int(numbers[1]) // 1024
+    return _held(
+        "bounded disk", size <= _LIMITS.disk_kb, f"{size} KiB, not {_LIMITS.disk_kb}", f"{size // 1024} MiB tmpfs"
+    )
 
 
-def _uid(host: Host) -> Layer:
-    if host.choose_uid:
+def _uid(slot: Slot) -> Layer:
+    if slot.uid is not None:
         return Layer("own uid", State.HELD, "each slot has its own")
     return Layer("own uid", State.DEGRADED, "one uid for all slots; their user namespaces set them apart")
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-DISK_BYTES = 64 * 1024 * 1024
-"""Size of the work directory, and the largest file a run may write."""
-
-PROGRAM_BYTES = 256 * 1024 * 1024
-"""The most that a compile may leave in the slot's directory."""
-
-OPEN_FILES = 256
 STACK_BYTES = 64 * 1024 * 1024
+"""Size that the stack of a program may grow to."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,15 +8,16 @@ import signal
 
 
 class Ending(enum.Enum):
-    """Why a step is over."""
+    """Why a step is over; the values are the launcher's."""
 
-    EXITED = "exited"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    OUTPUT = "output"
-    ABORTED = "aborted"
-    """The service gave up on it, because it is about to end."""
-    FAILED = "failed"
+    EXITED = 0
+    TIMEOUT = 1
+    CPU = 2
+    MEMORY = 3
+    OUTPUT = 4
+    STOPPED = 5
+    """The service or its client gave up on it."""
+    FAILED = 6
     """The sandbox did not come about: our fault."""
 
 
@@ -25,25 +26,42 @@ class Verdict:
     """What came of one step."""
 
     ending: Ending
-    status: int | None
-    """Exit status where the program ended by itself; 128 + n for signal n, as a shell has it."""
-    stdout: bytes
-    stderr: bytes
-    truncated: bool
-    seconds: float
-    memory_kb: int
-    """Most memory seen in use at once, in KiB."""
+    exit_code: int | None = None
+    """Where the program ended by itself, and not by a signal."""
+    signal: int | None = None
+    """Number of the signal that ended the program, the sandbox's own among them."""
+    stdout: bytes = b""
+    stderr: bytes = b""
+    truncated: bool = False
+    processes_hit: bool = False
+    """Whether as many processes as may were seen near the end."""
+    disk_full: bool = False
+    """Whether the work directory was seen without room."""
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+    """Most memory seen in use at once."""
     detail: str = ""
-    """For FAILED: what bubblewrap said, for the service's log."""
+    """For FAILED: what the launcher said, for the service's log."""
+    program: int | None = None
+    """Descriptor of the pack of what a compile left in /program; the receiver's to close."""
+
+    @property
+    def status(self) -> int | None:
+        """Exit status where the program ended by itself; 128 + n for signal n, as a shell has it."""
+        if self.ending is not Ending.EXITED:
+            return None
+        return 128 + self.signal if self.signal else self.exit_code
 
     @property
     def signal_name(self) -> str | None:
-        """Name of the signal that ended the program, as far as its exit status tells."""
-        if self.ending is not Ending.EXITED:
-            return None if self.ending in {Ending.FAILED, Ending.ABORTED} else "SIGKILL"
-        if self.status is None or self.status <= 128:
+        """Name of the signal that ended the program."""
+        if self.ending in {Ending.FAILED, Ending.STOPPED}:
             return None
+        number = self.signal if self.signal else None
+        if number is None and self.exit_code is not None and self.exit_code > 128:
+            number = self.exit_code - 128  # a shell that says so of what it ran
         try:
-            return signal.Signals(self.status - 128).name
+            return None if number is None else signal.Signals(number).name
         except ValueError:
             return None

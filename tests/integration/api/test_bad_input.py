@@ -35,7 +35,7 @@ def test_a_request_at_fault_is_refused_naming_the_field(api: httpx.Client, case:
     body, named = BAD[case]
     response = api.post("run", content=json.dumps(body))
     assert response.status_code == 400
-    assert response.json().keys() == {"error"}
+    assert response.json().keys() == {"error", "request_id"}
     assert named in response.json()["error"]
 
 

@@ -47,10 +47,12 @@ def test_metrics_count_runs_by_language_and_status(service: httpx.Client, run: A
 
 def test_the_description_covers_every_route(service: httpx.Client) -> None:
     document = service.get("/openapi.json").raise_for_status().json()
-    routes = {"/healthz", "/readyz", "/version", "/metrics", "/api/v1/languages", "/api/v1/run", "/api/v1/status"}
-    assert routes <= document["paths"].keys()
+    machines = {"/healthz", "/readyz", "/version", "/metrics", "/openapi.json"}
+    people = {f"/api/v1/{name}" for name in ("languages", "run", "run/stream", "batch", "session", "status")}
+    assert document["paths"].keys() == machines | people
     schemas = document["components"]["schemas"]
-    assert {"source", "language", "stdin", "args", "files", "limits"} == schemas["RunBody"]["properties"].keys()
+    text = {"source", "language", "stdin", "args", "options", "files", "limits", "encoding"}
+    assert schemas["RunBody"]["properties"].keys() == text | {"source_base64", "stdin_base64"}
     assert "LimitsBody" in schemas
 
 

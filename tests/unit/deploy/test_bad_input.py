@@ -152,8 +152,9 @@ except LedgerError as failed:
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, remote: Path) -> None:
     place = tmp_path / "small"
     place.mkdir()
-    sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "200000", "--tmpfs", str(place), "--chdir", str(ROOT)]
-    script = f"git init --quiet --bare {place} && {sys.executable} -c '{FULL}' {place} {remote}"
+    sandbox = ["unshare", "--user", "--map-root-user", "--mount", "--wd", str(ROOT)]
+    script = f"mount -t tmpfs -o size=200000 small {place} && git init --quiet --bare {place}"
+    script += f" && {sys.executable} -c '{FULL}' {place} {remote}"
     done = subprocess.run([*sandbox, "sh", "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert "No space left on device" in done.stdout
     assert "git fsck" in done.stdout

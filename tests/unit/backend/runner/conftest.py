@@ -1,47 +1,82 @@
-"""Real parts: this host's bubblewrap, a service made of it, and a client that speaks to it without a socket."""
+"""Real parts: this host's launcher, a service made of it, and a client that speaks to it without a socket."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 
 from backend.runner.api.app import create_app
 from backend.runner.api.metrics import Metrics
-from backend.runner.sandbox.command import Step
+from backend.runner.sandbox.build import find_launcher
 from backend.runner.sandbox.host import Host
 from backend.runner.sandbox.limits import Limits
-from backend.runner.sandbox.slots import Slot, make_slots
-from backend.runner.sandbox.supervise import run_step
+from backend.runner.sandbox.slots import Plan, Slot
+from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Verdict
 from backend.runner.service import Service, make_service
 from backend.runner.settings import Settings
 
+Result = TypeVar("Result")
+NOWHERE = Plan(host=Host(Path("/nowhere"), (), False), cgroups=None, caches=None)
+"""For slots that are handed out and never opened."""
+VARIABLES = (("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/work"), ("LANG", "C.UTF-8"))
+
+
+class Place:
+    """A slot, and the event loop that it belongs to, for tests that are not asynchronous."""
+
+    def __init__(self, host: Host) -> None:
+        self.runner = asyncio.Runner()
+        self.slot = Slot(0, Plan(host=host, cgroups=None, caches=None))
+
+    def do(self, work: Awaitable[Result]) -> Result:
+        """Wait for `work` on the slot's loop."""
+
+        async def wait() -> Result:
+            return await work
+
+        return self.runner.run(wait())
+
+    def run(self, command: tuple[str, ...], **more: Any) -> Verdict:
+        """Run a step; whatever is not said of it is as usual."""
+        limits = more.pop("limits", Limits())
+        more = {"variables": VARIABLES, **more}
+        return self.do(self.slot.run(Step(command=command, limits=limits, **more)))
+
+    def shell(self, line: str, stdin: bytes = b"", **limits: Any) -> Verdict:
+        """Run a line of shell."""
+        return self.run(("bash", "-c", line), stdin=stdin, limits=Limits(**{"timeout": 10, **limits}))
+
+    def close(self) -> None:
+        """End it."""
+        self.do(self.slot.close())
+        self.runner.close()
+
 
 @pytest.fixture(scope="session")
 def host() -> Host:
-    return Host.find()
+    return Host.find(find_launcher())
 
 
 @pytest.fixture
-def slot(host: Host) -> Iterator[Slot]:
-    with make_slots(host, 1) as (only,):
-        yield only
+def place(host: Host) -> Iterator[Place]:
+    made = Place(host)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture
-def shell(host: Host, slot: Slot) -> Callable[..., Verdict]:
+def shell(place: Place) -> Callable[..., Verdict]:
     """Run a line of shell in a sandbox."""
-
-    def run(line: str, stdin: bytes = b"", **limits: Any) -> Verdict:
-        step = Step(command=("bash", "-c", line), limits=Limits(**{"timeout": 10, **limits}), stdin=stdin)
-        return run_step(host, slot, step)
-
-    return run
+    return place.shell
 
 
 @contextlib.asynccontextmanager

@@ -30,7 +30,8 @@ def test_a_program_is_run(served: Served) -> None:
         }
         answer = (await client.post("/api/v1/run", json=body)).raise_for_status().json()
         assert answer.keys() == {
-            "stdout", "stderr", "error", "status", "exit_code", "signal", "time_ms", "memory_kb", "truncated",
+            "stdout", "stderr", "error", "status", "exit_code", "signal", "time_ms", "cpu_ms", "memory_kb", "truncated",
+            "language", "encoding", "compile",
         }  # fmt: skip
         assert (answer["status"], answer["stdout"], answer["exit_code"]) == ("ok", "in file a\n", 0)
 
@@ -102,7 +103,7 @@ def test_a_body_too_large_is_refused_announced_or_not(served: Served) -> None:
         contents: list[Any] = [b"x" * (1024 * 1024 + 1), blocks()]
         for content in contents:
             response = await client.post("/api/v1/run", content=content)
-            assert (response.status_code, list(response.json())) == (413, ["error"])
+            assert (response.status_code, list(response.json())) == (413, ["error", "request_id"])
 
     served(case)
 
@@ -178,7 +179,7 @@ def test_the_page_is_served_with_types_and_caching(served: Served, tmp_path: Pat
         assert (await client.get("/api/v1/languages")).status_code == 200
         for path in ("/nothing", "/../outside.txt", "/%2e%2e/outside.txt", "/assets"):
             response = await client.get(path)
-            assert (response.status_code, list(response.json())) == (404, ["error"])
+            assert (response.status_code, list(response.json())) == (404, ["error", "request_id"])
 
     served(case, RUNNER_SITE=str(tmp_path))
 
@@ -187,7 +188,7 @@ def test_errors_are_json_everywhere(served: Served) -> None:
     async def case(client: httpx.AsyncClient, service: Service) -> None:
         for method, path, code in (("GET", "/", 404), ("POST", "/healthz", 405), ("DELETE", "/api/v1/run", 405)):
             response = await client.request(method, path)
-            assert (response.status_code, list(response.json())) == (code, ["error"])
+            assert (response.status_code, list(response.json())) == (code, ["error", "request_id"])
 
     served(case)
 

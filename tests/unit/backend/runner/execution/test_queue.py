@@ -1,17 +1,17 @@
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.runner.errors import QueueFull, ShuttingDown
-from backend.runner.execution.queue import SlotQueue
+from backend.runner.errors import QueueFull, QueueTimeout, ShuttingDown
+from backend.runner.execution.queue import STANDING_PLACES, SlotQueue
 from backend.runner.sandbox.slots import Slot
+from tests.unit.backend.runner.conftest import NOWHERE
 
 
-def _queue(slots: int = 1, limit: int = 10) -> SlotQueue:
-    return SlotQueue([Slot(index, None, Path(), Path()) for index in range(slots)], limit)
+def _queue(slots: int = 1, limit: int = 10, **bounds: float) -> SlotQueue:
+    return SlotQueue([Slot(index, NOWHERE) for index in range(slots)], limit, **bounds)
 
 
 def _run(case: Coroutine[Any, Any, None]) -> None:
@@ -148,3 +148,147 @@ def test_a_drain_that_takes_too_long_refuses_those_who_wait() -> None:
         await first
 
     _run(case())
+
+
+class _Clock(asyncio.SelectorEventLoop):
+    """A loop whose time passes at once: when nothing can go on, it is later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+
+    def time(self) -> float:
+        return self._now
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
+            self._now = max(self._now, self._scheduled[0].when())  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
+
+
+def _run_on_virtual_time(case: Coroutine[Any, Any, None]) -> None:
+    loop = _Clock()
+    try:
+        loop.run_until_complete(case)
+    finally:
+        loop.close()
+
+
+def test_who_waits_longer_than_the_patience_is_refused() -> None:
+    async def case() -> None:
+        queue = _queue(patience=10)
+        crowd = _Crowd(queue)
+        first, second = crowd.come("a"), crowd.come("b")
+        with pytest.raises(QueueTimeout) as refused:
+            await second
+        assert asyncio.get_running_loop().time() == pytest.approx(10)
+        assert (refused.value.status, queue.depth) == (503, 0)
+        crowd.next.release()
+        await first
+
+    _run_on_virtual_time(case())
+
+
+def test_a_client_fills_its_share_and_no_more() -> None:
+    async def case() -> None:
+        crowd = _Crowd(_queue(limit=10, share=0.3))
+        tasks = [crowd.come(f"many-{number}") for number in range(5)]
+        await _settle()
+        assert crowd.queue.depth == 3
+        with pytest.raises(QueueFull, match="of yours"):
+            await tasks[4]
+        tasks[4:] = [crowd.come("few-1")]
+        await _settle()
+        assert crowd.queue.depth == 4
+        for _ in tasks:
+            crowd.next.release()
+        await asyncio.gather(*tasks)
+
+    _run(case())
+
+
+def test_a_client_that_has_none_takes_a_place_of_who_has_most() -> None:
+    async def case() -> None:
+        crowd = _Crowd(_queue(limit=4, share=1))
+        tasks = {name: crowd.come(name) for name in ("x-1", "a-1", "a-2", "a-3", "b-1")}
+        await _settle()
+        tasks["c-1"] = crowd.come("c-1")
+        await _settle()
+        with pytest.raises(QueueFull):
+            await tasks.pop("a-3")
+        with pytest.raises(QueueFull):
+            await crowd.come("b-2")
+        assert crowd.queue.depth == 4
+        for _ in tasks:
+            crowd.next.release()
+        await asyncio.gather(*tasks.values())
+        assert set(crowd.served) == tasks.keys()
+
+    _run(case())
+
+
+async def _visits(queue: SlotQueue, clients: int, seconds: float, every: float, visits: int) -> tuple[list[float], int]:
+    """Visits at a steady rate: the waits of those served, and how many were refused."""
+    loop, waits, refused = asyncio.get_running_loop(), list[float](), 0
+
+    async def visit(client: str) -> None:
+        nonlocal refused
+        came = loop.time()
+        try:
+            async with queue.slot(client):
+                waits.append(loop.time() - came)
+                await asyncio.sleep(seconds)
+        except QueueFull:
+            refused += 1
+
+    tasks = []
+    for number in range(visits):
+        tasks.append(asyncio.create_task(visit(f"client {number % clients}")))
+        await asyncio.sleep(every)
+    await asyncio.gather(*tasks)
+    return waits, refused
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.05, 1.0])
+def test_under_twice_the_load_waits_stay_short_and_the_slots_busy(seconds: float) -> None:
+    async def case() -> None:
+        queue = _queue(slots=2, limit=1000)
+        waits, refused = await _visits(queue, clients=7, seconds=seconds, every=seconds / 4, visits=4000)
+        lasting = sorted(waits[len(waits) // 5 :])  # the first were let in as the burst that it might have been
+        late = lasting[int(len(lasting) * 0.99)]
+        # Clients take turns, so that one which has two in the queue waits longer with its second.
+        assert late <= 1.5 * (STANDING_PLACES + 1) * seconds
+        assert len(waits) == pytest.approx(2000, rel=0.06)
+        assert refused == 4000 - len(waits)
+
+    _run_on_virtual_time(case())
+
+
+def test_a_burst_is_taken_in_and_served() -> None:
+    async def case() -> None:
+        queue = _queue(slots=2, limit=200, share=1)
+        await _visits(queue, clients=1, seconds=0.01, every=0.01, visits=20)
+        waits, refused = await _visits(queue, clients=1, seconds=0.01, every=0, visits=100)
+        assert (len(waits), refused) == (100, 0)
+
+    _run_on_virtual_time(case())
+
+
+def test_a_wait_expected_to_be_too_long_is_refused_with_the_time_to_come_back() -> None:
+    async def case() -> None:
+        queue = _queue(slots=1, limit=100, most_wait=5, share=1)
+        await _visits(queue, clients=1, seconds=2, every=3, visits=10)
+        assert queue.seconds == pytest.approx(2)
+        crowd = _Crowd(queue)
+        tasks = [crowd.come("a") for _ in range(3)]
+        await _settle()
+        assert queue.depth == 2
+        assert queue.expected_wait == pytest.approx(4)
+        with pytest.raises(QueueFull) as refused:
+            await crowd.come("a")
+        assert refused.value.retry_after == 6
+        for _ in tasks:
+            crowd.next.release()
+        await asyncio.gather(*tasks)
+
+    _run_on_virtual_time(case())

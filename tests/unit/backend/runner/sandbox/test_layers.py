@@ -1,23 +1,21 @@
-import dataclasses
-
 import pytest
 
 from backend.runner.errors import LayersMissing
-from backend.runner.sandbox.host import Host
+from backend.runner.sandbox.cgroup import Cgroups
 from backend.runner.sandbox.layers import Layer, State, probe, require
-from backend.runner.sandbox.slots import Slot
+from tests.unit.backend.runner.conftest import VARIABLES, Place
 
 
-def test_every_layer_is_probed_and_none_is_missing_here(host: Host, slot: Slot) -> None:
-    layers = probe(host, slot)
+@pytest.mark.parametrize("cgroups", [None, Cgroups(2, {})], ids=["watcher", "groups"])
+def test_every_layer_is_probed_and_none_is_missing_here(place: Place, cgroups: Cgroups | None) -> None:
+    layers = place.do(probe(place.slot, cgroups, VARIABLES))
     assert len(layers) > 15
     assert [layer for layer in layers if layer.state is State.MISSING] == []
 
 
-def test_a_host_that_makes_no_sandbox_is_said_so(host: Host, slot: Slot) -> None:
-    broken = dataclasses.replace(host, root_arguments=("--ro-bind", "/nowhere", "/usr"))
-    (layer,) = probe(broken, slot)
-    assert (layer.state, "/nowhere" in layer.detail) == (State.MISSING, True)
+def test_a_host_where_no_program_runs_is_said_so(place: Place) -> None:
+    (layer,) = place.do(probe(place.slot, None, (("PATH", "/nowhere"),)))
+    assert (layer.state, "bash" in layer.detail) == (State.MISSING, True)
 
 
 def test_staging_and_production_require_what_local_does_without() -> None:

@@ -1,60 +1,69 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from backend.runner.sandbox.command import Step
+from backend.runner.errors import SandboxError
+from backend.runner.sandbox import frames
 from backend.runner.sandbox.host import Host
-from backend.runner.sandbox.limits import Limits
-from backend.runner.sandbox.slots import Slot, make_slots
-from backend.runner.sandbox.supervise import run_step
-from backend.runner.sandbox.verdict import Ending
+from backend.runner.sandbox.slots import Plan, make_slots
+from backend.runner.sandbox.verdict import Ending, Verdict
+from tests.unit.backend.runner.conftest import Place
 
 
-def _compile(host: Host, slot: Slot, line: str) -> None:
-    verdict = run_step(host, slot, Step(command=("bash", "-c", line), limits=Limits(), compiles=True))
+def _compile(place: Place, line: str) -> int:
+    verdict = place.run(("bash", "-c", line), compiles=True)
     assert (verdict.ending, verdict.status) == (Ending.EXITED, 0), verdict
+    assert verdict.program is not None
+    return verdict.program
 
 
-def test_a_compile_hands_its_program_to_the_run(host: Host, slot: Slot) -> None:
-    _compile(host, slot, "printf '#!/bin/sh\\necho made' >/program/main; chmod +x /program/main")
-    run = run_step(host, slot, Step(command=("/program/main",), limits=Limits()))
+def test_a_compile_hands_its_program_to_the_run(place: Place) -> None:
+    program = _compile(place, "printf '#!/bin/sh\\necho made' >/program/main; chmod +x /program/main")
+    run = place.run(("/program/main",), program=program)
     assert (run.stdout, run.stderr) == (b"made\n", b"")
-    again = run_step(host, slot, Step(command=("bash", "-c", "echo x >/program/main"), limits=Limits()))
-    assert again.status == 1
+    assert place.run(("bash", "-c", "echo x >/program/main"), program=program).status == 1
+    with pytest.raises(OSError, match="not permitted"):
+        os.pwrite(program, b"x", 0)
+    os.close(program)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "touch /program/-rf /program/.hidden '/program/a b'",
-        "mkdir -p /program/a/b/c; chmod 000 /program/a/b; chmod 000 /program/a",
-        "cd /program; for i in $(seq 300); do mkdir d; cd d; done",
-        "touch /program/x; chmod 000 /program",
-        "mkfifo /program/fifo; ln -s fifo /program/main",
-    ],
-    ids=["names", "modes", "depth", "sealed", "fifo"],
-)
-def test_whatever_was_left_is_removed(host: Host, slot: Slot, line: str) -> None:
-    _compile(host, slot, line)
-    slot.empty()
-    assert list(slot.program.iterdir()) == []
+def test_only_files_are_kept_of_what_a_compile_leaves(place: Place) -> None:
+    line = """cd /program; mkdir -p a/b; echo 1 >a/b/c; echo 2 >.hidden; echo 3 >'x y'; mkfifo fifo
+    ln -s /etc/passwd link; ln a/b/c hard; chmod 000 .hidden; mkdir empty"""
+    program = _compile(place, line)
+    kept = frames.unpack(os.pread(program, 1 << 20, 0))
+    os.close(program)
+    assert kept == {"a/b/c": b"1\n", ".hidden": b"2\n", "x y": b"3\n", "hard": b"1\n"}
 
 
-def test_links_are_removed_and_not_followed(host: Host, slot: Slot, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    kept.write_text("text", encoding="utf-8")
-    tmp_path.chmod(0o777)
-    _compile(host, slot, f"ln -s {tmp_path} /program/main; ln -s {kept} /program/file")
-    slot.empty()
-    assert list(slot.program.iterdir()) == []
-    assert kept.read_text(encoding="utf-8") == "text"
+def test_nothing_of_a_compile_is_in_the_next_run_but_its_program(place: Place) -> None:
+    os.close(_compile(place, "echo x >/work/left; echo y >/program/main; echo z >/dev/shm/left"))
+    assert place.shell("ls -A /work /program /dev/shm").stdout == b"/dev/shm:\n\n/program:\n\n/work:\n"
 
 
-def test_slots_share_no_directory_and_leave_none(host: Host) -> None:
-    with make_slots(host, 3) as slots:
-        places = [slot.program for slot in slots]
-        assert len(set(places)) == 3
-        assert all(place.stat().st_mode & 0o777 == 0o700 for place in places)
-        if host.choose_uid:
-            assert len({place.stat().st_uid for place in places}) == 3
-    assert not places[0].parent.exists()
+def test_a_slot_whose_launcher_is_lost_is_made_again(place: Place, shell: Callable[..., Verdict]) -> None:
+    assert shell("true").status == 0
+    keeper = place.do(place.slot.open())
+    os.kill(keeper.pid, 9)
+    with pytest.raises(SandboxError):
+        shell("true")
+    assert shell("echo again").stdout == b"again\n"
+    assert place.do(place.slot.open()).pid != keeper.pid
+
+
+def test_slots_have_uids_of_their_own_where_the_service_may_choose(place: Place, host: Host) -> None:
+    async def uids() -> list[int]:
+        async with make_slots(Plan(host=host, cgroups=None, caches=None), 2) as slots:
+            keepers = [await slot.open() for slot in slots]
+            return [os.stat(f"/proc/{keeper.pid}").st_uid for keeper in keepers]  # noqa: PTH116
+
+    found = place.do(uids())
+    assert len(found) == 3
+    assert len(set(found)) == (3 if host.choose_uid else 1)
+
+
+def test_a_launcher_that_is_missing_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match=r"launcher is missing\. Build it: make"):
+        Host.find(tmp_path)

@@ -1,0 +1,74 @@
+"""Outcomes as clients see them."""
+
+from __future__ import annotations
+
+import binascii
+from typing import Any
+
+from backend.runner.api.models import CaseAnswer, CompileAnswer, Encoding, ResultAnswer, RunAnswer
+from backend.runner.execution.outcome import CompileReport, Outcome
+
+
+def in_encoding(data: bytes, encoding: Encoding) -> str:
+    """`data` as the client wants it; what is no UTF-8 becomes U+FFFD where it wants text."""
+    if encoding == "base64":
+        return binascii.b2a_base64(data, newline=False).decode("ascii")
+    return data.decode("utf-8", "replace")
+
+
+def run_answer(outcome: Outcome, language: str, encoding: Encoding) -> RunAnswer:
+    """The answer to a run."""
+    return RunAnswer(
+        stdout=in_encoding(outcome.stdout, encoding),
+        stderr=in_encoding(outcome.stderr, encoding),
+        language=language,
+        encoding=encoding,
+        compile=compile_answer(outcome.compile, encoding),
+        **_ending(outcome),
+    )
+
+
+def result_answer(outcome: Outcome, language: str, encoding: Encoding) -> ResultAnswer:
+    """The same without the output, which was sent as it came."""
+    return ResultAnswer(
+        language=language, encoding=encoding, compile=compile_answer(outcome.compile, encoding), **_ending(outcome)
+    )
+
+
+def case_answer(outcome: Outcome, encoding: Encoding, passed: bool | None) -> CaseAnswer:
+    """The answer to one case of a batch."""
+    return CaseAnswer(
+        stdout=in_encoding(outcome.stdout, encoding),
+        stderr=in_encoding(outcome.stderr, encoding),
+        passed=passed,
+        **_ending(outcome),
+    )
+
+
+def compile_answer(report: CompileReport | None, encoding: Encoding) -> CompileAnswer | None:
+    """The compile's part of an answer."""
+    if report is None:
+        return None
+    return CompileAnswer(
+        status=report.status,
+        stdout=in_encoding(report.stdout, encoding),
+        stderr=in_encoding(report.stderr, encoding),
+        exit_code=report.exit_code,
+        time_ms=report.time_ms,
+        cpu_ms=report.cpu_ms,
+        memory_kb=report.memory_kb,
+        cached=report.cached,
+    )
+
+
+def _ending(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "error": outcome.error,
+        "exit_code": outcome.exit_code,
+        "signal": outcome.signal,
+        "time_ms": outcome.time_ms,
+        "cpu_ms": outcome.cpu_ms,
+        "memory_kb": outcome.memory_kb,
+        "truncated": outcome.truncated,
+    }

@@ -1,0 +1,78 @@
+"""POST /api/v1/batch: a program compiled once and run for each of several inputs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from backend.runner.api.answers import case_answer, compile_answer
+from backend.runner.api.asgi import Request, Response, Routes
+from backend.runner.api.body import MOST_BATCH_BYTES, read_body
+from backend.runner.api.desk import Desk
+from backend.runner.api.idempotency import Produced
+from backend.runner.api.models import BatchAnswer, BatchBody
+from backend.runner.api.parse import parse
+from backend.runner.execution.outcome import Outcome, Status
+
+_encode = msgspec.json.Encoder().encode
+
+
+def batch_routes(desk: Desk) -> Routes:
+    """The one route."""
+
+    async def batch(request: Request) -> Response:
+        """Run a program for each case and compare what it prints."""
+        desk.access.admit(request)
+        body = await read_body(request, MOST_BATCH_BYTES)
+        return await desk.once(request, body, lambda: _batch(desk, request, body))
+
+    return {"/api/v1/batch": {"POST": batch}}
+
+
+async def _batch(desk: Desk, request: Request, body: bytes) -> Produced:
+    asked = parse(body, BatchBody)
+    wanted = desk.catalogue.request(asked)
+    cases = list(desk.catalogue.cases(asked.cases, wanted))
+    expected = [desk.catalogue.expected(one, number) for number, one in enumerate(asked.cases)]
+    desk.access.charge(request, len(cases) - 1)
+    async with desk.service.queue.slot(request.client) as slot:
+        failed, outcomes = await desk.service.run_batch(wanted, cases, slot)
+    for outcome in outcomes if failed is None else [failed]:
+        desk.metrics.count(wanted.language.name, outcome.status)
+    answer = _answer(asked, wanted.language.name, failed, outcomes, expected)
+    return _encode(answer), answer.status is not Status.INTERNAL_ERROR
+
+
+def _answer(
+    asked: BatchBody, language: str, failed: Outcome | None, outcomes: list[Outcome], expected: list[bytes | None]
+) -> BatchAnswer:
+    verdicts = [passed(*pair, asked.compare) for pair in zip(outcomes, expected, strict=False)]
+    worst = failed or next((one for one in outcomes if one.status is not Status.OK), None)
+    compiled = (failed or outcomes[0]).compile
+    return BatchAnswer(
+        status=Status.OK if worst is None else worst.status,
+        error="" if worst is None else worst.error,
+        language=language,
+        encoding=asked.encoding,
+        compile=compile_answer(compiled, asked.encoding),
+        cases=[case_answer(one, asked.encoding, ok) for one, ok in zip(outcomes, verdicts, strict=True)],
+        passed=verdicts.count(True),
+    )
+
+
+def passed(outcome: Outcome, expected: bytes | None, compare: str) -> bool | None:
+    """Whether a case ended well and printed what was expected; None where nothing was."""
+    if expected is None:
+        return None
+    if outcome.status is not Status.OK:
+        return False
+    if compare == "exact":
+        return outcome.stdout == expected
+    return trimmed(outcome.stdout) == trimmed(expected)
+
+
+def trimmed(output: bytes) -> list[bytes]:
+    """The lines of `output` without whitespace at their ends, and without empty lines at the end."""
+    lines = [line.rstrip() for line in output.split(b"\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines

@@ -1,0 +1,104 @@
+"""What a run says while it goes on, on its way to a client that may read more slowly.
+
+A listener must not block, and a client must not make the service's memory grow: output that waits is joined, so that
+what is kept is never more than the run's own output limit and a handful of other events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import codecs
+from typing import Any
+
+from backend.runner.api.models import Encoding
+from backend.runner.execution.listener import Controls
+
+Event = tuple[str, dict[str, Any]]
+"""Its type, and what belongs to it."""
+
+
+class Channel:
+    """A listener whose events are taken in order. Belongs to one event loop."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._events: list[tuple[str, Any]] = []
+        self._ready = asyncio.Event()
+        self._joiners = {name: Joiner(encoding) for name in ("stdout", "stderr")}
+        self.controls: Controls | None = None
+        """What may be done to the program, once it runs."""
+
+    def phase(self, name: str) -> None:
+        """A step begins."""
+        self._put("phase", name)
+
+    def output(self, stream: str, data: bytes) -> None:
+        """The program wrote `data`; joined to what waits already, where that is of the same stream."""
+        if self._events and self._events[-1][0] == stream:
+            self._events[-1][1].extend(data)
+        else:
+            self._put(stream, bytearray(data))
+
+    def started(self, controls: Controls) -> None:
+        """The program runs."""
+        self.controls = controls
+        self._put("started", None)
+
+    def finish(self) -> None:
+        """No more will come: let whoever waits look."""
+        self._ready.set()
+
+    def _put(self, kind: str, content: Any) -> None:
+        self._events.append((kind, content))
+        self._ready.set()
+
+    async def wait(self) -> None:
+        """Until something can be taken, or all is finished."""
+        await self._ready.wait()
+
+    def take(self) -> list[Event]:
+        """All that waits."""
+        events, self._events = self._events, []
+        self._ready.clear()
+        taken: list[Event] = []
+        for kind, content in events:
+            if kind == "phase":
+                taken.append(("phase", {"phase": content}))
+            elif kind != "started":
+                taken += [("output", {"stream": kind, **part}) for part in self._joiners[kind].feed(content)]
+        return taken
+
+    def rest(self) -> list[Event]:
+        """The bytes that began a character which never ended."""
+        return [
+            ("output", {"stream": name, **part}) for name, joiner in self._joiners.items() for part in joiner.flush()
+        ]
+
+
+class Joiner:
+    """Cuts bytes into parts that are text, and parts that are not; a character that comes in two pieces is joined."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._text = encoding == "utf-8"
+        self._pending = b""
+
+    def feed(self, data: bytes | bytearray) -> list[dict[str, str]]:
+        """What can be sent now: nothing, or one part with `data`, and `encoding` where that is "base64"."""
+        whole, self._pending = self._pending + data, b""
+        if not self._text:
+            return [_base64(whole)]
+        try:
+            text, used = codecs.utf_8_decode(whole, "strict", False)
+        except UnicodeDecodeError:
+            return [_base64(whole)]
+        self._pending = whole[used:]
+        return [{"data": text}] if text else []
+
+    def flush(self) -> list[dict[str, str]]:
+        """What is left at the end."""
+        rest, self._pending = self._pending, b""
+        return [_base64(rest)] if rest else []
+
+
+def _base64(data: bytes) -> dict[str, str]:
+    return {"data": binascii.b2a_base64(data, newline=False).decode("ascii"), "encoding": "base64"}

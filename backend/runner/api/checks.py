@@ -1,0 +1,116 @@
+"""From a body to the request that it asks for: language, options, bytes and limits, checked against the service."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec import UnsetType
+
+from backend.runner.api.models import Base64, CaseBody, RunBody
+from backend.runner.errors import InvalidRequest
+from backend.runner.execution.request import (
+    Case,
+    RunRequest,
+    check_arguments,
+    check_files,
+    check_options,
+    run_limits,
+)
+from backend.runner.languages import Language
+
+
+class Catalogue:
+    """The languages of the service by every name that a request may give them."""
+
+    def __init__(self, languages: Mapping[str, Language], timeout: float) -> None:
+        self.languages = languages
+        self.timeout = timeout
+        """Seconds that a run may take: default and ceiling."""
+        self._names = {alias.lower(): one for one in languages.values() for alias in one.aliases}
+        self._names |= {one.name.lower(): one for one in languages.values()}
+
+    def find(self, name: str) -> Language:
+        """The language of that name or alias, in any case. Raises InvalidRequest naming those there are."""
+        language = self._names.get(name.lower())
+        if language is None:
+            supported = ", ".join(sorted(self.languages))
+            raise InvalidRequest(f"language {name[:100]!r} is not supported; choose one of: {supported}")
+        return language
+
+    def request(self, body: RunBody, terminal: tuple[int, int] | None = None, interactive: bool = False) -> RunRequest:
+        """The request that `body` asks for. Raises InvalidRequest naming the field at fault."""
+        language = self.find(body.language)
+        files = {_text(name, "files").decode(): _file(name, one) for name, one in body.files.items()}
+        check_files(files, language.source)
+        asked = {} if body.limits is None else msgspec.structs.asdict(body.limits)
+        return RunRequest(
+            language=language,
+            source=_source(body),
+            stdin=_either(body.stdin, body.stdin_base64, "stdin") or b"",
+            args=_arguments(body.args, "args"),
+            files=files,
+            options=check_options(tuple(body.options), language),
+            limits=run_limits(asked, language.limits, self.timeout),
+            interactive=interactive,
+            terminal=terminal,
+        )
+
+    def cases(self, bodies: list[CaseBody], request: RunRequest) -> Iterator[Case]:
+        """The runs that a batch asks for; what a case leaves out is the request's."""
+        for number, one in enumerate(bodies):
+            place = f"cases[{number}]"
+            stdin = _either(one.stdin, one.stdin_base64, f"{place}.stdin")
+            args = None if isinstance(one.args, UnsetType) else _arguments(one.args, f"{place}.args")
+            yield Case(stdin=request.stdin if stdin is None else stdin, args=args)
+
+    @staticmethod
+    def expected(body: CaseBody, number: int) -> bytes | None:
+        """What a case should print; None where it does not say."""
+        return _either(body.expected, body.expected_base64, f"cases[{number}].expected")
+
+
+def _arguments(args: list[str], field: str) -> tuple[str, ...]:
+    for argument in args:
+        _text(argument, field)
+    check_arguments(tuple(args), field)
+    return tuple(args)
+
+
+def _source(body: RunBody) -> bytes:
+    source = _either(body.source, body.source_base64, "source")
+    if source is None:
+        raise InvalidRequest("source is missing: give it as text, or as source_base64")
+    return source
+
+
+def _either(text: str | UnsetType, encoded: str | UnsetType, field: str) -> bytes | None:
+    """What one of the two fields holds; None where neither is given."""
+    if isinstance(encoded, UnsetType):
+        return None if isinstance(text, UnsetType) else _text(text, field)
+    if not isinstance(text, UnsetType):
+        raise InvalidRequest(f"{field} and {field}_base64 are both given; give one")
+    return from_base64(encoded, f"{field}_base64")
+
+
+def _file(name: str, content: str | Base64) -> bytes:
+    if isinstance(content, Base64):
+        return from_base64(content.base64, f"files: {name[:100]!r}: base64")
+    return _text(content, "files")
+
+
+def _text(text: str, field: str) -> bytes:
+    """JSON can spell half a surrogate pair, which is no character and has no UTF-8."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{field} holds half a surrogate pair, which is no text") from error
+
+
+def from_base64(text: str, field: str) -> bytes:
+    """The bytes that `text` stands for. Raises InvalidRequest naming `field`."""
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:  # binascii.Error among them
+        raise InvalidRequest(f"{field} is not Base64: {error}") from error

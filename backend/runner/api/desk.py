@@ -1,0 +1,79 @@
+"""What every route that runs programs works with, and how it answers once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from backend.runner.api.access import Access
+from backend.runner.api.asgi import Request, Response
+from backend.runner.api.backend import Backend
+from backend.runner.api.channel import Channel
+from backend.runner.api.checks import Catalogue
+from backend.runner.api.idempotency import Produced, Replays, check_key
+from backend.runner.api.metrics import Metrics
+from backend.runner.execution.outcome import Outcome
+from backend.runner.execution.request import RunRequest
+
+KEY = b"idempotency-key"
+
+
+@dataclasses.dataclass
+class Desk:
+    """The service, what it counts, whom it serves and what it knows."""
+
+    service: Backend
+    metrics: Metrics
+    access: Access
+    catalogue: Catalogue
+    replays: Replays = dataclasses.field(default_factory=Replays)
+
+    async def once(self, request: Request, body: bytes, produce: Callable[[], Awaitable[Produced]]) -> Response:
+        """The answer that `produce` makes, or the one kept for the request's Idempotency-Key.
+
+        Raises ClientGone as soon as the client leaves; what was done for it is then cancelled.
+        """
+        async with request.while_connected():
+            if not request.has(KEY):
+                return Response((await produce())[0])
+            key = request.header(KEY)
+            check_key(key)
+            content = request.path.encode() + b"\0" + body
+            answer, replayed = await self.replays.once(request.client, key, content, produce)
+            return Response(answer, headers=[("idempotency-replayed", "true")] if replayed else [])
+
+    @contextlib.asynccontextmanager
+    async def running(
+        self, request: Request, wanted: RunRequest, channel: Channel
+    ) -> AsyncIterator[asyncio.Task[Outcome]]:
+        """A run, from its having a slot on, as a task that fills `channel`; ended on leaving, where it has not.
+
+        The slot is the task's: a client that reads slowly keeps none. Raises as `SlotQueue.slot` does.
+        """
+        loop = asyncio.get_running_loop()
+        begun: asyncio.Future[None] = loop.create_future()
+
+        async def run() -> Outcome:
+            async with self.service.queue.slot(request.client) as slot:
+                if not begun.done():
+                    begun.set_result(None)
+                outcome = await self.service.run(wanted, slot, channel)
+                self.metrics.count(wanted.language.name, outcome.status)
+                return outcome
+
+        task = asyncio.create_task(run())
+        task.add_done_callback(lambda _: channel.finish())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, also where nobody waits
+        try:
+            either: list[asyncio.Future[Any]] = [task, begun]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not begun.done():
+                await task  # raises what kept it from a slot
+            yield task
+        finally:
+            begun.cancel()
+            task.cancel()
+            await asyncio.wait([task])

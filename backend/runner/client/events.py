@@ -1,0 +1,100 @@
+"""What is heard of a run while it goes on, and how it is read from server-sent events or a session's messages."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from backend.runner.api.models import ResultAnswer
+from backend.runner.client.errors import NotUnderstood, refusal
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A step begins: "compile" or "run"."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """The program wrote to "stdout" or "stderr"."""
+
+    stream: str
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The same as text; what is none becomes U+FFFD."""
+        return self.data.decode("utf-8", "replace")
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How it ended; the last event."""
+
+    answer: ResultAnswer
+
+
+Event = Phase | Output | Result
+
+
+def read_event(kind: str, content: Mapping[str, Any]) -> Event:
+    """An event from its type and content. Raises the refusal that an error event tells of, and NotUnderstood."""
+    try:
+        match kind:
+            case "phase":
+                return Phase(content["phase"])
+            case "output":
+                data = content["data"]
+                raw = base64.b64decode(data) if content.get("encoding") == "base64" else data.encode()
+                return Output(content["stream"], raw)
+            case "result":
+                answer = {name: value for name, value in content.items() if name != "type"}
+                return Result(msgspec.convert(answer, ResultAnswer))
+            case "error":
+                raise refusal(
+                    content["error"], content.get("status", 500), content.get("request_id", ""),
+                    content.get("retry_after"),
+                )  # fmt: skip
+    except (KeyError, AttributeError, ValueError, msgspec.ValidationError) as error:
+        raise NotUnderstood(f"an event {kind!r} that makes no sense") from error
+    raise NotUnderstood(f"an event of an unknown kind, {kind[:100]!r}")
+
+
+class EventReader:
+    """Cuts lines of server-sent events into events."""
+
+    def __init__(self) -> None:
+        self._kind = ""
+        self._data: list[str] = []
+
+    def feed(self, line: str) -> Iterator[Event]:
+        """The event that `line`, without its end, completes; comments complete none."""
+        if not line:
+            if self._data:
+                yield read_event(self._kind, _object("\n".join(self._data)))
+            self._kind, self._data = "", []
+            return
+        field, _, value = line.partition(":")
+        if field == "event":
+            self._kind = value.removeprefix(" ")
+        elif field == "data":
+            self._data.append(value.removeprefix(" "))
+
+
+def read_message(text: str | bytes) -> Event:
+    """An event from a session's message."""
+    message = _object(text)
+    return read_event(str(message.get("type")), message)
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise NotUnderstood("an event that is no JSON object") from error

@@ -1,0 +1,85 @@
+"""What to run, as the service reads it. Text and bytes go side by side; bytes travel as Base64."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from backend.runner.api.models import Base64, BatchBody, CaseBody, LimitsBody, RunBody, SessionBody, TerminalBody
+
+Content = str | bytes
+Body = TypeVar("Body", bound=RunBody)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Program:
+    """A program and all that it is given."""
+
+    language: str
+    source: Content
+    stdin: Content = ""
+    args: Sequence[str] = ()
+    options: Sequence[str] = ()
+    """Of the compiler or the interpreter; /api/v1/languages says which there are."""
+    files: Mapping[str, Content] = dataclasses.field(default_factory=dict)
+    limits: LimitsBody | None = None
+    encoding: Literal["utf-8", "base64"] = "utf-8"
+    """Of the output that the answer carries."""
+
+    def body(self) -> RunBody:
+        """The body of a run."""
+        return _fill(RunBody(language=self.language), self)
+
+    def batch(self, cases: Sequence[Case], compare: Literal["exact", "trimmed"] = "trimmed") -> BatchBody:
+        """The body of a batch."""
+        bodies = [one.body() for one in cases]
+        return _fill(BatchBody(language=self.language, cases=bodies, compare=compare), self)
+
+    def session(self, terminal: tuple[int, int] | None = None) -> SessionBody:
+        """The first message of a session; `terminal` is its rows and columns."""
+        size = None if terminal is None else TerminalBody(rows=terminal[0], columns=terminal[1])
+        return _fill(SessionBody(language=self.language, terminal=size), self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """One run of a batch; what is left out is the program's own."""
+
+    stdin: Content | None = None
+    args: Sequence[str] | None = None
+    expected: Content | None = None
+
+    def body(self) -> CaseBody:
+        """The case as the service reads it."""
+        stdin, stdin_base64 = _content(self.stdin)
+        expected, expected_base64 = _content(self.expected)
+        args: list[str] | UnsetType = UNSET if self.args is None else list(self.args)
+        return CaseBody(
+            stdin=stdin, stdin_base64=stdin_base64, args=args, expected=expected, expected_base64=expected_base64
+        )
+
+
+def _fill(body: Body, program: Program) -> Body:
+    body.source, body.source_base64 = _content(program.source)
+    body.stdin, body.stdin_base64 = _content(program.stdin or None)
+    body.args, body.options = list(program.args), list(program.options)
+    body.files = {name: _file(content) for name, content in program.files.items()}
+    body.limits, body.encoding = program.limits, program.encoding
+    return body
+
+
+def _content(content: Content | None) -> tuple[str | UnsetType, str | UnsetType]:
+    """The field as text and as Base64; one of the two at most."""
+    if content is None:
+        return UNSET, UNSET
+    if isinstance(content, bytes):
+        return UNSET, base64.b64encode(content).decode("ascii")
+    return content, UNSET
+
+
+def _file(content: Content) -> str | Base64:
+    return Base64(base64.b64encode(content).decode("ascii")) if isinstance(content, bytes) else content

@@ -1,0 +1,47 @@
+"""Fortran, with GCC."""
+
+from backend.runner.languages.c import GCC_OPTIONS
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+
+LANGUAGE = Language(
+    name="fortran",
+    title="Fortran",
+    aliases=("f90", "gfortran"),
+    packages=("gfortran", "libc6-dev", "mold"),
+    version=("gfortran", "--version"),
+    source="main.f90",
+    compile=("gfortran", "-O2", "-pipe", "-B/usr/libexec/mold", "-J/tmp", OPTIONS, "-o", PROGRAM, "main.f90"),
+    run=(PROGRAM,),
+    options={
+        "-std=(f95|f2003|f2008|f2018|gnu|legacy)": "the standard (otherwise gnu)",
+        "-f(no-)?(check=(all|bounds|none)|backtrace|implicit-none|default-real-8)": "checks and defaults",
+        **GCC_OPTIONS,
+    },
+    hello='program hello\n  print "(a)", "Hello, world!"\nend program hello\n',
+    sample="""\
+module statistics
+  implicit none
+contains
+  pure function mean(values) result(average)
+    real, intent(in) :: values(:)
+    real :: average
+    average = sum(values) / size(values)
+  end function mean
+end module statistics
+
+program sample
+  use statistics
+  implicit none
+  real :: matrix(2, 2) = reshape([1.0, 2.0, 3.0, 4.0], [2, 2])
+  integer :: i
+  integer, allocatable :: squares(:)
+
+  squares = [(i * i, i = 1, 6)]
+  print "(6(i0, :, 1x))", squares
+  print "(a, f0.3)", "mean: ", mean(real(squares))
+  print "(2(f5.1))", matmul(matrix, matrix)
+  print "(a, i0)", "odd squares: ", count(mod(squares, 2) == 1)
+end program sample
+""",
+    sample_output="1 4 9 16 25 36\nmean: 15.167\n  7.0 10.0\n 15.0 22.0\nodd squares: 3\n",
+)

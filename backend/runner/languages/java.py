@@ -1,0 +1,73 @@
+"""Java. A public class of any name is taken: the source is renamed after it, and /program/launch says what to start.
+
+Without a public class it is Main.
+"""
+
+from backend.runner.languages import jvm
+from backend.runner.languages.language import OPTIONS, Language
+
+# Class data sharing and one quick compiler make javac itself start sooner.
+_JAVAC = "javac -J-Xshare:auto -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -J-XX:-UsePerfData -proc:none -d /program"
+
+_COMPILE = f"""\
+class=$(sed -nE 's/^[[:space:]]*public[[:space:]]+((abstract|final|sealed|strictfp)[[:space:]]+)*\
+(class|interface|enum|record)[[:space:]]+([A-Za-z_$][A-Za-z0-9_$]*).*/\\4/p' Main.java | head -n 1)
+package=$(sed -nE 's/^[[:space:]]*package[[:space:]]+([A-Za-z0-9_.]+)[[:space:]]*;.*/\\1./p' Main.java | head -n 1)
+[ "${{class:-Main}}" = Main ] || mv Main.java "$class.java"
+{_JAVAC} "$@" "${{class:-Main}}.java" || exit
+echo "-cp /program:/work $package${{class:-Main}}" > /program/launch
+"""
+
+LANGUAGE = Language(
+    name="java",
+    title="Java",
+    aliases=("jdk", "openjdk"),
+    packages=("openjdk-21-jdk-headless",),
+    core=True,
+    version=("java", "--version"),
+    source="Main.java",
+    compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
+    run=("java", *jvm.FLAGS, jvm.HEAP, "@/program/launch"),
+    options={
+        "-Xlint(:[a-z,-]+)?": "warnings",
+        "-(g|parameters|nowarn|Werror)": "debugging information, parameter names, warnings",
+    },
+    limits=jvm.LIMITS,
+    hello="""\
+public class Main {
+    public static void main(String[] args) {
+        System.out.println("Hello, world!");
+    }
+}
+""",
+    sample="""\
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+public class Main {
+    sealed interface Shape permits Circle, Rectangle {}
+
+    record Circle(double radius) implements Shape {}
+
+    record Rectangle(double width, double height) implements Shape {}
+
+    static double area(Shape shape) {
+        return switch (shape) {
+            case Circle(double radius) -> Math.PI * radius * radius;
+            case Rectangle(double width, double height) -> width * height;
+        };
+    }
+
+    public static void main(String[] args) {
+        for (Shape shape : List.of(new Circle(1), new Rectangle(2, 3.5))) {
+            System.out.printf("%s: %.2f%n", shape, area(shape));
+        }
+        var byParity = IntStream.rangeClosed(1, 6).boxed()
+            .collect(Collectors.partitioningBy(n -> n % 2 == 0, Collectors.summingInt(n -> n)));
+        System.out.println(byParity);
+    }
+}
+""",
+    sample_output=("Circle[radius=1.0]: 3.14\nRectangle[width=2.0, height=3.5]: 7.00\n{false=9, true=12}\n"),
+)

@@ -1,0 +1,73 @@
+"""Pascal, with Free Pascal. It is told where its units are, since its configuration lies outside of a sandbox."""
+
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+
+_UNITS = "/usr/lib/x86_64-linux-gnu/fpc/$fpcversion/units/$fpctarget"
+
+LANGUAGE = Language(
+    name="pascal",
+    title="Pascal",
+    aliases=("fpc", "freepascal", "delphi"),
+    packages=("fp-compiler", "fp-units-rtl", "fp-units-base", "fp-units-fcl", "binutils"),
+    version=("fpc", "-iV"),
+    source="main.pas",
+    compile=(
+        "fpc",
+        "-n",
+        "-l-",
+        "-v0ew",
+        f"-Fu{_UNITS}",
+        f"-Fu{_UNITS}/*",
+        "-O1",
+        "-FU/tmp",
+        OPTIONS,
+        f"-o{PROGRAM}",
+        "main.pas",
+    ),
+    run=(PROGRAM,),
+    options={
+        "-O[1-4]": "how much is optimised (otherwise -O1)",
+        "-M(fpc|objfpc|delphi|tp|macpas)": "the language's mode",
+        "-C[iort]+": "checks while the program runs: input and output, overflow, range, stack",
+        "-S[achi2]+": "syntax: assertions, C operators, long strings, inline, Delphi 2",
+        "-g[lh]?": "debugging information, line numbers, heap trace",
+    },
+    hello="program hello;\nbegin\n  writeln('Hello, world!');\nend.\n",
+    sample="""\
+program sample;
+{$mode objfpc}{$H+}
+
+uses SysUtils, Classes;
+
+type
+  TAnimal = class
+    function Sound: string; virtual; abstract;
+  end;
+
+  TDog = class(TAnimal)
+    function Sound: string; override;
+  end;
+
+function TDog.Sound: string;
+begin
+  Result := 'Woof';
+end;
+
+var
+  Animal: TAnimal;
+  Words: TStringList;
+  I: Integer;
+begin
+  Animal := TDog.Create;
+  writeln(Animal.Sound);
+  Words := TStringList.Create;
+  Words.Sorted := True;
+  Words.AddStrings(['pear', 'apple', 'fig']);
+  for I := 0 to Words.Count - 1 do
+    writeln(Format('%d %s', [I + 1, Words[I]]));
+  Words.Free;
+  Animal.Free;
+end.
+""",
+    sample_output="Woof\n1 apple\n2 fig\n3 pear\n",
+)

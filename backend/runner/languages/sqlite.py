@@ -1,0 +1,62 @@
+"""SQL, with SQLite, on a database in memory. Arguments are the parameters ?1, ?2 and so on; standard input is a file,
+/dev/stdin, for `readfile` or `.import`."""
+
+from backend.runner.languages.language import Language
+
+_RUN = """\
+sql='.parameter init'
+n=0
+for argument in "$@"; do
+    n=$((n + 1))
+    quoted=$(printf '%s.' "$argument" | sed "s/'/''/g")
+    set_all="$set_all INSERT INTO temp.sqlite_parameters VALUES('?$n', '${quoted%.}');"
+done
+exec sqlite3 -batch -bail -cmd "$sql" -cmd "$set_all" :memory: '.read main.sql'
+"""
+
+LANGUAGE = Language(
+    name="sqlite",
+    title="SQL (SQLite)",
+    aliases=("sql", "sqlite3"),
+    packages=("sqlite3",),
+    version=("sqlite3", "--version"),
+    source="main.sql",
+    run=("sh", "-c", _RUN, "sh"),
+    hello="SELECT 'Hello, world!';\n",
+    sample="""\
+.mode list
+.separator ' | '
+.headers on
+
+CREATE TABLE employee (name TEXT PRIMARY KEY, team TEXT NOT NULL, salary INTEGER NOT NULL);
+
+INSERT INTO employee VALUES
+    ('Ada',   'engines',   90),
+    ('Alan',  'machines',  80),
+    ('Grace', 'compilers', 95),
+    ('Edsger', 'compilers', 85);
+
+SELECT team, count(*) AS people, avg(salary) AS average
+FROM employee
+GROUP BY team
+ORDER BY average DESC, team;
+
+SELECT name, rank() OVER (ORDER BY salary DESC) AS place FROM employee LIMIT 2;
+
+WITH RECURSIVE fib(a, b) AS (
+    VALUES (0, 1) UNION ALL SELECT b, a + b FROM fib WHERE b < 50
+)
+SELECT group_concat(a, ' ') AS fibonacci FROM fib;
+""",
+    sample_output="""\
+team | people | average
+compilers | 2 | 90.0
+engines | 1 | 90.0
+machines | 1 | 80.0
+name | place
+Grace | 1
+Ada | 2
+fibonacci
+0 1 1 2 3 5 8 13 21 34
+""",
+)

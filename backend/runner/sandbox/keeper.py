@@ -1,0 +1,315 @@
+"""The service's side of a slot's launcher: starts it, asks it to run steps, hears what comes of them."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import dataclasses
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from backend.runner.errors import SandboxError
+from backend.runner.sandbox import frames, seccomp
+from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.step import Step
+from backend.runner.sandbox.verdict import Ending, Verdict
+
+_COMPILES, _STREAMS, _INTERACTIVE, _TERMINAL = 1, 2, 4, 8
+_BLOCK = 1 << 18
+_START_SECONDS = 30.0
+_STREAM_NAMES = ("stdout", "stderr")
+
+Environment = Sequence[tuple[str, str]]
+
+
+class Hearer(Protocol):
+    """Told of a step as it goes on, on the event loop."""
+
+    def begun(self) -> None:
+        """The program runs."""
+
+    def output(self, stream: str, data: bytes) -> None:
+        """The program wrote to "stdout" or "stderr"."""
+
+
+def _environment(variables: Environment) -> bytes:
+    return frames.strings(f"{name}={value}".encode() for name, value in variables)
+
+
+class Keeper:
+    """One launcher process, from its start to its end; runs one step at a time."""
+
+    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+        self._process, self._socket = process, connection
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray()
+        self._descriptors: list[int] = []
+        self._waiting: asyncio.Future[Verdict] | None = None
+        self._verdict: Verdict | None = None  # of a compile whose program is still to come
+        self._started: asyncio.Future[None] = self._loop.create_future()
+        self._fingerprints: dict[int, asyncio.Future[int]] = {}
+        self._hearer: Hearer | None = None
+        self._compiles = False
+        self.failure = ""
+        """Why this keeper is of no more use; empty while it is."""
+        self.has_proc = self.has_terminals = False
+        self.on_template: Callable[[int, bool], None] = lambda _number, _ready: None
+        """Told when a template is ready, or is gone."""
+        self.on_warm: Callable[[str, bool], None] = lambda _key, _ready: None
+        """Told when a warm process was started, or is gone."""
+        self._socket.setblocking(False)
+        self._loop.add_reader(self._socket, self._readable)
+
+    @classmethod
+    async def start(cls, launcher: str, setup: bytes, uid: int | None, cgroup: Cgroup | None) -> Keeper:
+        """Start a launcher and have it make its slot. Raises SandboxError where it cannot."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = _spawn(launcher, theirs, uid)
+        keeper = cls(process, ours)
+        descriptors: list[int] = []
+        try:
+            if cgroup is not None:
+                cgroup.enter(process.pid)
+                descriptors = cgroup.open_files()
+            await keeper._send(frames.frame(b"S", frames.block(seccomp.program() or b""), setup), descriptors)
+            await asyncio.wait_for(keeper._started, _START_SECONDS)
+        except TimeoutError:
+            await keeper.close()
+            raise SandboxError("the launcher did not make its slot in time") from None
+        except BaseException:
+            await keeper.close()
+            raise
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return keeper
+
+    @property
+    def pid(self) -> int:
+        """Process id of the launcher."""
+        return self._process.pid
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, step: Step, hearer: Hearer | None = None) -> Verdict:
+        """Run `step` to its end. Cancelled, it ends the program first. Raises SandboxError when the keeper is lost."""
+        if self._waiting is not None:
+            raise SandboxError("a slot was asked to run two programs at once")
+        self._waiting, self._hearer, self._compiles = self._loop.create_future(), hearer, step.compiles
+        try:
+            await self._send(_run_frame(step), [] if step.program is None else [step.program])
+            return await asyncio.shield(self._waiting)
+        except asyncio.CancelledError:
+            await self._give_up()
+            raise
+        finally:
+            self._waiting = self._hearer = self._verdict = None
+
+    async def _give_up(self) -> None:
+        """End the program of a run that nobody waits for any more."""
+        if self._waiting is None:
+            return
+        with contextlib.suppress(SandboxError):
+            self.send_soon(b"X")
+            verdict = await self._waiting
+            if verdict.program is not None:
+                os.close(verdict.program)
+
+    def send_soon(self, kind: bytes, *fields: bytes) -> None:
+        """Tell something small without waiting: what is typed, signals, templates to make."""
+        if self.failure:
+            return
+        data = memoryview(frames.frame(kind, *fields))
+        with contextlib.suppress(BlockingIOError):
+            data = data[self._socket.send(data) :]
+        if data:
+            self._loop.create_task(self._send_rest(bytes(data)))
+
+    async def _send_rest(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            await self._loop.sock_sendall(self._socket, data)
+
+    def template(self, number: int, command: Sequence[str], variables: Environment) -> None:
+        """Start a template; `on_template` hears when it is ready."""
+        argv = frames.strings(word.encode() for word in command)
+        self.send_soon(b"T", frames.whole(number), argv, _environment(variables))
+
+    def retire(self, number: int) -> None:
+        """End a template."""
+        self.send_soon(b"U", frames.whole(number))
+
+    async def fingerprint(self, number: int) -> int:
+        """A hash of what every fork of the template starts with; 0 where it does not answer."""
+        future = self._fingerprints.setdefault(number, self._loop.create_future())
+        self.send_soon(b"P", frames.whole(number))
+        return await future
+
+    def warm(
+        self, key: str, command: Sequence[str], variables: Environment, limits: Limits, calls: tuple[str, ...]
+    ) -> None:
+        """Start a process that waits to be used by a step with this key; `on_warm` hears of it."""
+        argv = frames.strings(word.encode() for word in command)
+        fields = (
+            frames.block(key.encode()),
+            frames.limits_field(limits),
+            argv,
+            _environment(variables),
+            _filter(calls),
+        )
+        self.send_soon(b"W", *fields)
+
+    def cool(self, key: str) -> None:
+        """End a process that waits."""
+        self.send_soon(b"V", frames.block(key.encode()))
+
+    async def _send(self, data: bytes, descriptors: Sequence[int]) -> None:
+        if self.failure:
+            raise SandboxError(self.failure)
+        sent = 0
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+        try:
+            with contextlib.suppress(BlockingIOError):
+                sent = self._socket.sendmsg([data], ancillary)
+            if sent == 0:
+                raise SandboxError("the launcher does not listen")
+            if sent < len(data):
+                await self._loop.sock_sendall(self._socket, memoryview(data)[sent:])
+        except OSError as error:
+            self._fail(f"the launcher is gone: {error}")
+            raise SandboxError(self.failure) from error
+
+    # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _readable(self) -> None:
+        try:
+            data, ancillary, _, _ = self._socket.recvmsg(_BLOCK, 256, socket.MSG_CMSG_CLOEXEC)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._fail(f"the launcher is gone: {error}")
+            return
+        for level, kind, content in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._descriptors += array.array("i", content)
+        if not data:
+            self._fail("the launcher ended")
+            return
+        self._buffer += data
+        for kind, fields in frames.split(self._buffer):
+            self._heard(chr(kind), frames.Fields(fields))
+
+    def _heard(self, kind: str, fields: frames.Fields) -> None:
+        match kind:
+            case "d":
+                self._ended(fields)
+            case "a":
+                self._kept()
+            case "o":
+                stream, data = fields.byte(), fields.block()
+                if self._hearer is not None:
+                    self._hearer.output(_STREAM_NAMES[stream], data)
+            case "b":
+                if self._hearer is not None:
+                    self._hearer.begun()
+            case "s":
+                self.has_proc, self.has_terminals = bool(fields.byte()), bool(fields.byte())
+                self._started.set_result(None)
+            case "t" | "u":
+                self.on_template(fields.whole(), kind == "t")
+            case "w" | "v":
+                self.on_warm(fields.block().decode(), kind == "w")
+            case "p":
+                number, value = fields.whole(), fields.long()
+                self._fingerprints.pop(number).set_result(value)
+            case _:
+                self._fail(fields.block().decode("utf-8", "replace"))
+
+    def _ended(self, fields: frames.Fields) -> None:
+        ending, exit_code, signal, flags, wall, cpu, peak = fields.verdict()
+        verdict = Verdict(
+            ending=Ending(ending), exit_code=None if exit_code < 0 else exit_code, signal=signal or None,
+            truncated=bool(flags & 1), processes_hit=bool(flags & 2), disk_full=bool(flags & 4),
+            wall_seconds=wall / 1e9, cpu_seconds=cpu / 1e9, memory_bytes=peak,
+            stdout=fields.block(), stderr=fields.block(),
+            detail=fields.block().decode("utf-8", "replace"),
+        )  # fmt: skip
+        if self._compiles and verdict.ending is Ending.EXITED and verdict.exit_code == 0:
+            self._verdict = verdict  # its program comes next
+        else:
+            self._tell(verdict)
+
+    def _kept(self) -> None:
+        descriptor = self._descriptors.pop(0)
+        if self._verdict is None or not self._tell(dataclasses.replace(self._verdict, program=descriptor)):
+            os.close(descriptor)
+
+    def _tell(self, verdict: Verdict) -> bool:
+        if self._waiting is None or self._waiting.done():
+            return False
+        self._waiting.set_result(verdict)
+        return True
+
+    def _fail(self, reason: str) -> None:
+        """This keeper is of no more use: everybody who waits hears so."""
+        if self.failure:
+            return
+        self.failure = reason
+        self._loop.remove_reader(self._socket)
+        for future in (self._waiting, self._started, *self._fingerprints.values()):
+            if future is not None and not future.done():
+                future.set_exception(SandboxError(reason))
+        if self._started.done() and not self._started.cancelled():
+            self._started.exception()  # heard
+
+    async def close(self) -> None:
+        """End the launcher, and with it everything that it made."""
+        self._fail("the slot was closed")
+        self._socket.close()
+        self._process.kill()
+        await self._loop.run_in_executor(None, self._process.wait)
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors.clear()
+
+
+class Cgroup(Protocol):
+    """The control group that a slot lives in."""
+
+    def enter(self, pid: int) -> None:
+        """Move a process that has no children yet into it."""
+
+    def open_files(self) -> list[int]:
+        """Descriptors of its memory limit, usage and events; the caller's to close."""
+
+
+def _filter(calls: tuple[str, ...]) -> bytes:
+    """The field of a filter: empty for the slot's own."""
+    return frames.block((seccomp.program(granted=calls) or b"") if calls else b"")
+
+
+def _run_frame(step: Step) -> bytes:
+    flags = _COMPILES * step.compiles | _STREAMS * step.streams | _INTERACTIVE * step.interactive
+    rows, columns = step.terminal or (0, 0)
+    flags |= _TERMINAL * (step.terminal is not None)
+    return frames.frame(
+        b"R", frames.whole(flags), frames.whole(step.forker), frames.block(step.warm.encode()),
+        frames.limits_field(step.limits), frames.whole(rows), frames.whole(columns),
+        frames.strings(word.encode("utf-8", "surrogateescape") for word in step.command), _environment(step.variables),
+        _filter(step.calls), frames.block(frames.pack(step.files)), frames.block(step.stdin), frames.block(step.go),
+    )  # fmt: skip
+
+
+def _spawn(launcher: str, theirs: socket.socket, uid: int | None) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [launcher, str(theirs.fileno())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),), cwd="/", env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+            user=uid, group=uid, extra_groups=None if uid is None else (),
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SandboxError(f"the launcher {launcher} could not be started: {error}") from error

@@ -1,0 +1,345 @@
+/* The keeper between runs: its forkers, its warm cells, the cell that is made ahead. */
+
+#define _GNU_SOURCE
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool flush_outgoing(struct keeper *keeper, bool wait)
+{
+    struct buffer *out = &keeper->outgoing;
+    while (keeper->sent < out->size) {
+        ssize_t done = send(keeper->service, out->data + keeper->sent, out->size - keeper->sent,
+                            MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return errno == EAGAIN;
+        keeper->sent += (size_t)done;
+    }
+    keeper->sent = out->size = 0;
+    return true;
+}
+
+static void tell_text(struct keeper *keeper, uint8_t kind, const char *text)
+{
+    size_t begun = begin_frame(&keeper->outgoing, kind);
+    put_bytes(&keeper->outgoing, text, strlen(text));
+    end_frame(&keeper->outgoing, begun);
+}
+
+void tell_failure(struct keeper *keeper, const char *message)
+{
+    tell_text(keeper, 'f', message);
+    (void)flush_outgoing(keeper, true);
+}
+
+/* ── cells ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool take_spare(struct keeper *keeper, struct cell *cell)
+{
+    *cell = keeper->spare;
+    keeper->spare = NO_CELL;
+    return cell->init > 0 || make_cell(cell);
+}
+
+static void make_spare(struct keeper *keeper)
+{
+    if (keeper->spare.init <= 0)
+        (void)make_cell(&keeper->spare); /* tried again, and told, when a run needs it */
+}
+
+/* ── forkers ──────────────────────────────────────────────────────────────────────────────────────────────── */
+
+struct forker *find_forker(struct keeper *keeper, uint32_t id)
+{
+    if (id == 0)
+        return &keeper->spawner;
+    for (int i = 0; i < MOST_TEMPLATES; i++)
+        if (keeper->templates[i].pid && keeper->templates[i].id == id)
+            return &keeper->templates[i];
+    return NULL;
+}
+
+static pid_t fork_forker(int *socket, char **argv, char **environment)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (dup2(ends[1], 3) < 0 || syscall(SYS_close_range, 4, ~0U, 0))
+            _exit(1);
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (argv == NULL) {
+            prctl(PR_SET_NAME, "spawner", 0, 0, 0);
+            (void)fcntl(3, F_SETFD, FD_CLOEXEC);
+            spawn_orders(3);
+        }
+        (void)fcntl(3, F_SETFD, 0);
+        execvpe(argv[0], argv, environment);
+        _exit(127);
+    }
+    close(ends[1]);
+    if (pid < 0)
+        close(ends[0]);
+    *socket = ends[0];
+    return pid;
+}
+
+void retire(struct keeper *keeper, struct forker *forker)
+{
+    size_t begun = begin_frame(&keeper->outgoing, 'u');
+    put_u32(&keeper->outgoing, forker->id);
+    end_frame(&keeper->outgoing, begun);
+    close(forker->socket);
+    (void)kill(forker->pid, SIGKILL);
+    while (waitpid(forker->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    *forker = (struct forker){0};
+}
+
+/* Start a template; the service hears of it when its first word comes, or of its end. */
+static void start_template(struct keeper *keeper, struct reader *in)
+{
+    uint32_t id = read_u32(in);
+    char **argv = read_strings(in);
+    char **environment = in->bad ? NULL : read_strings(in);
+    if (!in->bad && argv[0] && id)
+        for (int i = 0; i < MOST_TEMPLATES; i++)
+            if (keeper->templates[i].pid == 0) {
+                int socket;
+                pid_t pid = fork_forker(&socket, argv, environment);
+                if (pid > 0)
+                    keeper->templates[i] = (struct forker){id, pid, socket};
+                break;
+            }
+    free_strings(argv);
+    free_strings(environment);
+}
+
+/* A template said something unasked: that it is ready, or, at its end, nothing. */
+static void hear_template(struct keeper *keeper, struct forker *forker)
+{
+    struct buffer in = {0};
+    int fds[MOST_FDS];
+    size_t count;
+    uint8_t kind = receive_frame(forker->socket, &in, fds, &count);
+    if (kind == 't') {
+        size_t begun = begin_frame(&keeper->outgoing, 't');
+        put_u32(&keeper->outgoing, forker->id);
+        end_frame(&keeper->outgoing, begun);
+    } else
+        retire(keeper, forker);
+    free(in.data);
+}
+
+static void tell_fingerprint(struct keeper *keeper, struct forker *forker)
+{
+    struct buffer out = {0}, in = {0};
+    int fds[MOST_FDS];
+    size_t count;
+    size_t begun = begin_frame(&out, 'P');
+    end_frame(&out, begun);
+    bool told = send_frame(forker->socket, &out, NULL, 0) && receive_frame(forker->socket, &in, fds, &count) == 'p';
+    struct reader fields = {in.data + 1, in.data + in.size, false};
+    begun = begin_frame(&keeper->outgoing, 'p');
+    put_u32(&keeper->outgoing, forker->id);
+    put_u64(&keeper->outgoing, told ? read_u64(&fields) : 0);
+    end_frame(&keeper->outgoing, begun);
+    free(out.data);
+    free(in.data);
+}
+
+/* ── warm cells ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void end_warm(struct keeper *keeper, struct warm *warm)
+{
+    tell_text(keeper, 'v', warm->key);
+    if (empty_cell(&warm->program.cell))
+        while (waitpid(warm->program.pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    close_program(&warm->program);
+    free(warm->key);
+    *warm = (struct warm){0};
+}
+
+static struct warm *free_place(struct keeper *keeper)
+{
+    for (int i = 0; i < MOST_WARM; i++)
+        if (keeper->warm[i].key == NULL)
+            return &keeper->warm[i];
+    return NULL;
+}
+
+static void start_warm(struct keeper *keeper, struct reader *in)
+{
+    struct order order = {.go = -1};
+    struct program program;
+    char *key = read_string(in);
+    read_limits(in, &order.limits);
+    order.argv = in->bad ? NULL : read_strings(in);
+    order.envp = in->bad ? NULL : read_strings(in);
+    order.filter = read_bytes(in);
+    if (order.filter.size == 0)
+        order.filter = keeper->filter;
+    struct warm *place = free_place(keeper);
+    const char *wrong = in->bad || !place ? "no room for a warm process" : NULL;
+    if (!wrong && !make_cell(&program.cell))
+        wrong = "a cell could not be made";
+    if (!wrong) {
+        struct bytes none = {NULL, 0};
+        int error = furnish_cell(&program.cell, &order.limits, none, -1, false);
+        wrong = error ? "a warm cell could not be furnished"
+                      : start_program(keeper, &keeper->spawner, &order, &program, false, true);
+        if (wrong)
+            close_program(&program);
+    }
+    if (wrong)
+        tell_text(keeper, 'v', key ? key : "");
+    else {
+        *place = (struct warm){key, program};
+        tell_text(keeper, 'w', key);
+        key = NULL;
+    }
+    free(key);
+    free_order(&order);
+}
+
+/* ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+const char *start_keeper(struct keeper *keeper, struct reader *setup, const int *fds, size_t count)
+{
+    keeper->spare = NO_CELL;
+    keeper->memory_limit = count == 3 ? fds[0] : -1;
+    keeper->memory_usage = count == 3 ? fds[1] : -1;
+    keeper->memory_events = count == 3 ? fds[2] : -1;
+    struct bytes filter = read_bytes(setup);
+    uint8_t *kept = malloc(filter.size ? filter.size : 1);
+    if (filter.size == 0 || kept == NULL)
+        return "the setup has no system-call filter";
+    memcpy(kept, filter.data, filter.size);
+    keeper->filter = (struct bytes){kept, filter.size};
+    const char *wrong = set_up_slot(setup);
+    if (wrong)
+        return wrong;
+    proc_mountable = true;
+    if (!make_cell(&keeper->spare)) {
+        proc_mountable = false;
+        if (!make_cell(&keeper->spare))
+            return "a cell could not be made: user, PID, mount or IPC namespaces are not to be had here";
+    }
+    keeper->terminals = access("/dev/pts/ptmx", F_OK) == 0;
+    keeper->spawner.pid = fork_forker(&keeper->spawner.socket, NULL, NULL);
+    if (keeper->spawner.pid < 0)
+        return "the spawner could not be started";
+    size_t begun = begin_frame(&keeper->outgoing, 's');
+    put_u8(&keeper->outgoing, proc_mountable);
+    put_u8(&keeper->outgoing, keeper->terminals);
+    end_frame(&keeper->outgoing, begun);
+    return flush_outgoing(keeper, true) ? NULL : "the service is gone";
+}
+
+/* Reap what has ended; forkers are waited for where they are retired, programs in their run. */
+static void reap_inits(struct keeper *keeper)
+{
+    siginfo_t info;
+    for (;;) {
+        info.si_pid = 0;
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid == 0)
+            return;
+        pid_t pid = info.si_pid;
+        if (pid == keeper->spawner.pid) {
+            tell_failure(keeper, "the spawner ended");
+            exit(1);
+        }
+        struct forker *ended = NULL;
+        for (int i = 0; i < MOST_TEMPLATES; i++)
+            if (keeper->templates[i].pid == pid)
+                ended = &keeper->templates[i];
+        struct warm *warm = NULL;
+        for (int i = 0; i < MOST_WARM; i++)
+            if (keeper->warm[i].key && keeper->warm[i].program.pid == pid)
+                warm = &keeper->warm[i];
+        if (ended)
+            retire(keeper, ended);
+        else if (warm)
+            end_warm(keeper, warm);
+        else
+            (void)waitpid(pid, NULL, 0);
+        if (keeper->spare.init == pid)
+            end_cell(&keeper->spare);
+    }
+}
+
+static void obey(struct keeper *keeper)
+{
+    static struct buffer in;
+    int fds[MOST_FDS];
+    size_t count;
+    uint8_t kind = receive_frame(keeper->service, &in, fds, &count);
+    struct reader fields = {in.data + 1, in.data + in.size, false};
+    bool good = kind != 0;
+    struct forker *forker;
+    if (kind == 'R')
+        good = do_run(keeper, &fields, fds, count);
+    else if (kind == 'T')
+        start_template(keeper, &fields);
+    else if (kind == 'U' && (forker = find_forker(keeper, read_u32(&fields))) && forker != &keeper->spawner)
+        retire(keeper, forker);
+    else if (kind == 'P' && (forker = find_forker(keeper, read_u32(&fields))))
+        tell_fingerprint(keeper, forker);
+    else if (kind == 'W')
+        start_warm(keeper, &fields);
+    else if (kind == 'V') {
+        char *key = read_string(&fields);
+        for (int i = 0; key && i < MOST_WARM; i++)
+            if (keeper->warm[i].key && strcmp(keeper->warm[i].key, key) == 0) {
+                end_warm(keeper, &keeper->warm[i]);
+                break;
+            }
+        free(key);
+    } /* what is meant for a run that is over is ignored */
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    if (!good)
+        exit(0);
+}
+
+void keep(struct keeper *keeper)
+{
+    for (;;) {
+        struct pollfd fds[1 + MOST_TEMPLATES];
+        nfds_t used = 1;
+        fds[0] = (struct pollfd){keeper->service, POLLIN, 0};
+        for (int i = 0; i < MOST_TEMPLATES; i++)
+            if (keeper->templates[i].pid)
+                fds[used++] = (struct pollfd){keeper->templates[i].socket, POLLIN, 0};
+        if (poll(fds, used, keeper->spare.init > 0 ? 1000 : 0) < 0 && errno != EINTR)
+            exit(1);
+        if (fds[0].revents)
+            obey(keeper);
+        else if (keeper->spare.init <= 0)
+            make_spare(keeper);
+        for (nfds_t i = 1; i < used; i++)
+            for (int j = 0; fds[i].revents && j < MOST_TEMPLATES; j++)
+                if (keeper->templates[j].pid && keeper->templates[j].socket == fds[i].fd) {
+                    hear_template(keeper, &keeper->templates[j]);
+                    break;
+                }
+        reap_inits(keeper);
+        if (!flush_outgoing(keeper, true))
+            exit(0);
+    }
+}

@@ -1,0 +1,83 @@
+/* The keeper's state: one slot, at most one run at a time. */
+
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include "launcher.h"
+
+enum ending { EXITED, TIMEOUT, CPU, MEMORY, OUTPUT, STOPPED, FAILED };
+
+enum run_flags { COMPILES = 1, STREAMS = 2, INTERACTIVE = 4, TERMINAL = 8 };
+
+/* A program in its cell, from the order to fork it until it is reaped. */
+struct program {
+    struct cell cell;
+    pid_t pid;
+    int pidfd;
+    int in, out[2];  /* our ends of its standard streams; -1 once closed. On a terminal: out[0] is its other side */
+    int status;      /* closes when it starts */
+    int go;          /* of a warm process that waits; else -1 */
+};
+
+struct warm {
+    char *key; /* NULL for an empty place */
+    struct program program;
+};
+
+struct forker {
+    uint32_t id;
+    pid_t pid; /* 0 for an empty place */
+    int socket;
+};
+
+struct run {
+    struct program program;
+    struct limits limits;
+    uint32_t flags;
+    struct buffer input;            /* what is still to be written to stdin */
+    size_t written;
+    bool input_ends;
+    struct buffer output[2];
+    uint64_t room;                  /* bytes of output that may still come */
+    bool truncated, processes_hit, disk_full;
+    uint64_t started, deadline, next_look, interval; /* ns, monotonic */
+    uint64_t peak, cpu_before;
+    unsigned long long oom_before;
+};
+
+struct keeper {
+    int service;
+    struct buffer outgoing; /* frames for the service that its socket did not take yet */
+    size_t sent;
+    struct bytes filter;
+    char **environment;
+    struct cell spare;
+    struct forker spawner, templates[MOST_TEMPLATES];
+    struct warm warm[MOST_WARM];
+    int memory_limit, memory_usage, memory_events; /* files of the slot's cgroup; -1 without */
+    bool terminals;
+};
+
+/* keeper.c */
+const char *start_keeper(struct keeper *keeper, struct reader *setup, const int *fds, size_t count);
+_Noreturn void keep(struct keeper *keeper);
+void tell_failure(struct keeper *keeper, const char *message);
+bool flush_outgoing(struct keeper *keeper, bool wait);
+struct forker *find_forker(struct keeper *keeper, uint32_t id);
+bool take_spare(struct keeper *keeper, struct cell *cell);
+void retire(struct keeper *keeper, struct forker *forker);
+
+/* start.c: from a frame to a running program. NULL, or what failed. */
+const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
+                          bool terminal, bool warm);
+void close_program(struct program *program);
+
+/* run.c */
+bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
+uint64_t now_ns(void);
+
+/* memory.c: the slot's cgroup */
+void bound_memory(const struct keeper *keeper, uint64_t bytes); /* beyond what is in use now; 0 for no bound */
+unsigned long long count_oom_kills(const struct keeper *keeper);
+
+#endif

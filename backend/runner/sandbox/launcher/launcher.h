@@ -1,0 +1,174 @@
+/* What the parts of the launcher share. The theory of operation is in main.c. */
+
+#ifndef LAUNCHER_H
+#define LAUNCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+    USER = 1000,            /* uid and gid that every program sees itself as */
+    MOST_FRAME = 64 << 20,  /* bytes of the largest frame from the service */
+    MOST_TEMPLATES = 64,
+    MOST_WARM = 16,
+    MOST_FDS = 8,           /* descriptors that one frame carries */
+};
+
+/* ── wire.c: frames and the fields in them ────────────────────────────────────────────────────────────────── */
+
+/* A frame is `u32 length, u8 kind, fields…`, little-endian; `length` counts the kind and the fields. Descriptors
+ * travel with its first byte. A string or a block of bytes is `u32 length, bytes`; a list is `u32 count, strings`. */
+
+struct reader {
+    const uint8_t *at, *end;
+    bool bad; /* a field reached past the end: everything read since is zero or empty */
+};
+
+struct bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
+struct buffer {
+    uint8_t *data;
+    size_t size, room;
+};
+
+uint8_t read_u8(struct reader *in);
+uint32_t read_u32(struct reader *in);
+uint64_t read_u64(struct reader *in);
+struct bytes read_bytes(struct reader *in);
+char *read_string(struct reader *in);   /* allocated; NULL and `bad` where it holds a NUL */
+char **read_strings(struct reader *in); /* allocated, ends with NULL */
+void free_strings(char **strings);
+
+void put(struct buffer *out, const void *data, size_t size);
+void put_u8(struct buffer *out, uint8_t value);
+void put_u32(struct buffer *out, uint32_t value);
+void put_u64(struct buffer *out, uint64_t value);
+void put_bytes(struct buffer *out, const void *data, size_t size);
+void put_strings(struct buffer *out, char *const *strings);
+size_t begin_frame(struct buffer *out, uint8_t kind);
+void end_frame(struct buffer *out, size_t begun);
+
+/* Send all of `out` with `count` descriptors; blocks. False where the peer is gone. */
+bool send_frame(int socket, const struct buffer *out, const int *fds, size_t count);
+
+/* Receive one whole frame; blocks. `*in` is allocated. Returns the kind, or 0 at the end or for a malformed frame. */
+uint8_t receive_frame(int socket, struct buffer *in, int fds[MOST_FDS], size_t *count);
+
+/* ── pack.c: files in one block of bytes ──────────────────────────────────────────────────────────────────── */
+
+/* A pack is a sequence of `u32 mode, string name, bytes content`. Names are relative, with no part that is empty,
+ * `.` or `..`. */
+
+/* Write the files of a pack beneath the directory `root`. 0, or an errno: EINVAL for a malformed pack. */
+int unpack(struct reader *in, int root);
+
+/* Add every regular file beneath the directory `root` to `out`; links and other things are left out. Returns 0, or
+ * an errno: EFBIG past `most` bytes. */
+int pack(struct buffer *out, int root, size_t most);
+
+/* ── program.c: from a forked child to a program ──────────────────────────────────────────────────────────── */
+
+struct limits {
+    uint64_t wall_ns, cpu_ns, memory, output, processes, open_files, file, disk, inodes, stack;
+};
+
+/* What a forked child needs to become a program. */
+struct order {
+    struct limits limits;
+    bool terminal;    /* stdin is a terminal: make it the controlling one */
+    char **argv, **envp;
+    struct bytes filter; /* the whole seccomp filter, an array of struct sock_filter */
+    int cell;            /* pidfd of the cell's init */
+    int standard[3];
+    int go;              /* becomes descriptor 3 of a warm process; else -1 */
+    int status;          /* where a failure is told; closed when the program starts */
+};
+
+void write_limits(struct buffer *out, const struct limits *limits);
+void read_limits(struct reader *in, struct limits *limits);
+
+/* Read the fields and descriptors of an order. False where it is malformed. */
+bool read_order(struct reader *in, const int *fds, size_t count, struct order *order);
+void write_order(struct buffer *out, const struct order *order);
+void free_order(struct order *order);
+
+/* In the child: enter the cell, give up every right. On return the process is confined; only stdio (and `go` as 3)
+ * is open. Ends the process with a message on `order->status` where a step fails. */
+void confine(struct order *order);
+
+/* Tell `status` that `what` failed with errno, and end. */
+_Noreturn void program_failed(int status, const char *what);
+
+/* ── forker.c: forks programs into cells ──────────────────────────────────────────────────────────────────── */
+
+/* Serve orders from `socket` until it closes. Returns in each forked child, confined; the order is the child's. In
+ * the parent it returns false at the end. `before`, `in_parent` and `in_child` surround each fork. */
+struct hooks {
+    void (*before)(void), (*in_parent)(void), (*in_child)(void);
+};
+bool serve_orders(int socket, struct order *order, const struct hooks *hooks);
+
+/* The forker of programs that are executed: never returns. */
+_Noreturn void spawn_orders(int socket);
+
+/* FNV-1a over this process's writable memory, without its stack: what every fork starts with. */
+uint64_t fingerprint(void);
+
+/* ── slot.c: what is made once ────────────────────────────────────────────────────────────────────────────── */
+
+extern int outer_proc; /* directory: /proc of the processes around the keeper; -1 where there is none */
+
+/* Enter the slot's namespaces and root as the fields of a setup frame say. NULL, or what failed. */
+const char *set_up_slot(struct reader *in);
+
+/* Whether a new /proc can be mounted for a cell; else programs have none. */
+extern bool proc_mountable;
+
+/* ── cell.c: what is made for each run ────────────────────────────────────────────────────────────────────── */
+
+struct cell {
+    pid_t init;
+    int pidfd;   /* of its init */
+    int control; /* the keeper's end of the socket to its init; a stream of frames */
+    int proc;    /* directory: its own /proc; -1 where there is none */
+    int work;    /* directory: its work directory */
+    int shared;  /* directory: its /dev/shm */
+    uint64_t pid_namespace; /* inode number */
+};
+
+#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, 0})
+
+/* Make a cell. False with errno. Its init waits for orders. */
+bool make_cell(struct cell *cell);
+
+/* Have the init bound the work directory, write the files in `files`, and unpack `program` (a descriptor, or -1)
+ * into /program, which then is writable only where `compiles`. 0 or an errno. */
+int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes files, int program, bool compiles);
+
+/* Kill all processes of the cell but its init, and wait until they are gone. False where the init does not answer. */
+bool empty_cell(struct cell *cell);
+
+/* A sealed memory file with the pack of /program; -1 with errno. */
+int collect_program(struct cell *cell);
+
+/* Kill the init and forget the cell; its process is reaped later. */
+void end_cell(struct cell *cell);
+
+/* ── watch.c: what a cell uses ────────────────────────────────────────────────────────────────────────────── */
+
+struct usage {
+    uint64_t memory;     /* bytes: resident memory and files */
+    uint64_t processes;  /* threads of all processes, without the init */
+    uint64_t cpu_ns;
+    bool disk_full;      /* no room, or no more files, in the work directory */
+};
+
+/* Look once. Pages that processes share are counted once only where counting them twice would pass `limit`. */
+struct usage look(const struct cell *cell, uint64_t limit);
+
+#endif

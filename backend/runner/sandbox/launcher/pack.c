@@ -1,0 +1,159 @@
+/* Files in one block of bytes: how sources enter a cell, and how a compiled program leaves one. */
+
+#include "launcher.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { DEEPEST = 64, MOST_ENTRIES = 20000 };
+
+static int open_beneath(int root, const char *name, int flags, mode_t mode)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), .mode = mode,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, root, name, &how, sizeof how);
+}
+
+static bool is_plain(const char *name)
+{
+    if (*name == 0 || strlen(name) >= PATH_MAX)
+        return false;
+    for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
+        size_t size = strcspn(part, "/");
+        if (size == 0 || (size == 1 && part[0] == '.') || (size == 2 && part[0] == '.' && part[1] == '.'))
+            return false;
+    }
+    return true;
+}
+
+/* Make the directories that `name` lies in. */
+static int make_parents(int root, char *name)
+{
+    for (char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        int failed = mkdirat(root, name, 0755) && errno != EEXIST ? errno : 0;
+        *slash = '/';
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size) {
+        ssize_t done = write(fd, data, size);
+        if (done < 0)
+            return errno;
+        data += done;
+        size -= (size_t)done;
+    }
+    return 0;
+}
+
+static int unpack_file(int root, char *name, uint32_t mode, struct bytes content)
+{
+    int failed = make_parents(root, name);
+    if (failed)
+        return failed;
+    int fd = open_beneath(root, name, O_WRONLY | O_CREAT | O_EXCL, mode & 0755);
+    if (fd < 0)
+        return errno;
+    failed = write_all(fd, content.data, content.size);
+    close(fd);
+    return failed;
+}
+
+int unpack(struct reader *in, int root)
+{
+    while (in->at < in->end) {
+        uint32_t mode = read_u32(in);
+        char *name = read_string(in);
+        struct bytes content = read_bytes(in);
+        int failed = in->bad || !is_plain(name) ? EINVAL : unpack_file(root, name, mode, content);
+        free(name);
+        if (failed)
+            return failed;
+    }
+    return in->bad ? EINVAL : 0;
+}
+
+struct walk {
+    struct buffer *out;
+    size_t most;
+    unsigned entries;
+    int root;
+};
+
+static int pack_file(struct walk *walk, const char *name)
+{
+    int fd = open_beneath(walk->root, name, O_RDONLY, 0);
+    if (fd < 0)
+        return errno == ELOOP || errno == ENXIO ? 0 : errno;
+    struct stat found;
+    int failed = 0;
+    if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode)) {
+        size_t size = (size_t)found.st_size;
+        if (size > walk->most || walk->out->size > walk->most - size) {
+            close(fd);
+            return EFBIG;
+        }
+        put_u32(walk->out, found.st_mode & 0755);
+        put_bytes(walk->out, name, strlen(name));
+        put_u32(walk->out, (uint32_t)size);
+        while (size && !failed) {
+            uint8_t block[65536];
+            ssize_t got = read(fd, block, size < sizeof block ? size : sizeof block);
+            if (got <= 0)
+                failed = got < 0 ? errno : EIO; /* nobody is left who could shorten it */
+            else {
+                put(walk->out, block, (size_t)got);
+                size -= (size_t)got;
+            }
+        }
+    }
+    close(fd);
+    return failed;
+}
+
+static int pack_directory(struct walk *walk, const char *name, int depth)
+{
+    int fd = *name ? open_beneath(walk->root, name, O_RDONLY | O_DIRECTORY, 0) : dup(walk->root);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL)
+        return fd < 0 && errno != EMFILE ? 0 : errno;
+    rewinddir(directory);
+    int failed = depth > DEEPEST ? ELOOP : 0;
+    struct dirent *entry;
+    while (!failed && (entry = readdir(directory))) {
+        char path[PATH_MAX];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (++walk->entries > MOST_ENTRIES)
+            failed = EFBIG;
+        else if (snprintf(path, sizeof path, "%s%s%s", name, *name ? "/" : "", entry->d_name) >= (int)sizeof path)
+            failed = ENAMETOOLONG;
+        else if (entry->d_type == DT_DIR)
+            failed = pack_directory(walk, path, depth + 1);
+        else if (entry->d_type == DT_REG)
+            failed = pack_file(walk, path);
+    }
+    closedir(directory);
+    return failed;
+}
+
+int pack(struct buffer *out, int root, size_t most)
+{
+    struct walk walk = {.out = out, .most = most, .root = root};
+    return pack_directory(&walk, "", 0);
+}

@@ -1,0 +1,430 @@
+/* One run, from its frame to its verdict. */
+
+#define _GNU_SOURCE
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FIRST_LOOK = 2000000, LOOK_EVERY = 15000000, BLOCK = 65536 };
+
+uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ── output and input ─────────────────────────────────────────────────────────────────────────────────────── */
+
+static void take(struct keeper *keeper, struct run *run, int stream, const uint8_t *data, size_t size)
+{
+    if (size > run->room) {
+        size = run->room;
+        run->truncated = true;
+    }
+    run->room -= size;
+    if (!(run->flags & STREAMS)) {
+        put(&run->output[stream], data, size);
+        return;
+    }
+    if (size == 0)
+        return;
+    size_t begun = begin_frame(&keeper->outgoing, 'o');
+    put_u8(&keeper->outgoing, (uint8_t)stream);
+    put_bytes(&keeper->outgoing, data, size);
+    end_frame(&keeper->outgoing, begun);
+}
+
+/* Read what is there. The stream is closed at its end. */
+static void pump(struct keeper *keeper, struct run *run, int stream)
+{
+    uint8_t block[BLOCK];
+    int *fd = &run->program.out[stream];
+    ssize_t got = read(*fd, block, sizeof block);
+    if (got > 0)
+        take(keeper, run, stream, block, (size_t)got);
+    else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+static void drain(struct keeper *keeper, struct run *run)
+{
+    for (int stream = 0; stream < 2; stream++) {
+        struct pollfd ready = {run->program.out[stream], POLLIN, 0};
+        while (run->program.out[stream] >= 0 && !run->truncated && poll(&ready, 1, 0) == 1) {
+            pump(keeper, run, stream);
+            ready.fd = run->program.out[stream];
+        }
+    }
+}
+
+static void close_input(struct run *run)
+{
+    if (run->program.in >= 0)
+        close(run->program.in);
+    run->program.in = -1;
+}
+
+static void feed(struct run *run)
+{
+    if (run->written < run->input.size) {
+        ssize_t done = write(run->program.in, run->input.data + run->written, run->input.size - run->written);
+        if (done > 0)
+            run->written += (size_t)done;
+        else if (errno != EAGAIN && errno != EINTR) {
+            close_input(run); /* nobody reads it any more */
+            return;
+        }
+    }
+    if (run->written < run->input.size || !run->input_ends)
+        return;
+    if (!(run->flags & TERMINAL))
+        close_input(run);
+    else {
+        static const uint8_t end = 4; /* what a person types: the terminal's end-of-file character */
+        put(&run->input, &end, 1);
+        run->input_ends = false;
+    }
+}
+
+/* ── what the service says meanwhile ──────────────────────────────────────────────────────────────────────── */
+
+static void send_signal(struct run *run, int number)
+{
+    pid_t group = run->program.pid;
+    if ((run->flags & TERMINAL) && run->program.out[0] >= 0) {
+        pid_t foreground;
+        if (ioctl(run->program.out[0], TIOCGPGRP, &foreground) == 0 && foreground > 0)
+            group = foreground;
+    }
+    if (number > 0 && number < NSIG)
+        (void)kill(-group, number);
+}
+
+static void resize(struct run *run, unsigned rows, unsigned columns)
+{
+    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+    if ((run->flags & TERMINAL) && run->program.out[0] >= 0)
+        (void)ioctl(run->program.out[0], TIOCSWINSZ, &size);
+}
+
+/* False when the run is to end. */
+static bool hear(struct keeper *keeper, struct run *run)
+{
+    struct buffer in = {0};
+    int fds[MOST_FDS];
+    size_t count;
+    uint8_t kind = receive_frame(keeper->service, &in, fds, &count);
+    struct reader fields = {in.data + 1, in.data + in.size, false};
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    if (kind == 0)
+        exit(0); /* the service is gone, and everything here goes with the keeper */
+    if (kind == 'I') {
+        struct bytes typed = read_bytes(&fields);
+        put(&run->input, typed.data, typed.size);
+    } else if (kind == 'E')
+        run->input_ends = true;
+    else if (kind == 'G')
+        send_signal(run, (int)read_u32(&fields));
+    else if (kind == 'Z') {
+        unsigned rows = read_u32(&fields), columns = read_u32(&fields);
+        resize(run, rows, columns);
+    }
+    free(in.data);
+    return kind != 'X';
+}
+
+/* ── supervision ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void notice(struct run *run, const struct usage *usage)
+{
+    if (usage->memory > run->peak)
+        run->peak = usage->memory;
+    run->processes_hit = usage->processes >= run->limits.processes;
+    run->disk_full = run->disk_full || usage->disk_full;
+}
+
+/* Look at the cell; the ending that what it uses brings about, or EXITED. */
+static enum ending inspect(struct run *run, uint64_t now)
+{
+    run->interval = run->interval * 3 / 2 < LOOK_EVERY ? run->interval * 3 / 2 : LOOK_EVERY;
+    struct usage usage = look(&run->program.cell, run->limits.memory);
+    notice(run, &usage);
+    run->next_look = now + run->interval;
+    if (usage.memory > run->limits.memory)
+        return MEMORY;
+    return usage.cpu_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;
+}
+
+static enum ending supervise(struct keeper *keeper, struct run *run)
+{
+    for (;;) {
+        uint64_t now = now_ns();
+        if (now >= run->deadline)
+            return TIMEOUT;
+        if (run->truncated)
+            return OUTPUT;
+        if (now >= run->next_look) {
+            enum ending found = inspect(run, now);
+            if (found != EXITED)
+                return found;
+            now = now_ns();
+        }
+        uint64_t until = run->deadline < run->next_look ? run->deadline : run->next_look;
+        struct timespec wait = {0, until > now ? (long)(until - now) : 0};
+        if (wait.tv_nsec >= 1000000000)
+            wait = (struct timespec){wait.tv_nsec / 1000000000, wait.tv_nsec % 1000000000};
+        bool feeds = run->written < run->input.size || run->input_ends;
+        bool held = keeper->outgoing.size - keeper->sent > BLOCK; /* a slow reader slows the program */
+        struct pollfd fds[] = {
+            {run->program.pidfd, POLLIN, 0},
+            {held ? -1 : run->program.out[0], POLLIN, 0},
+            {held ? -1 : run->program.out[1], POLLIN, 0},
+            {feeds ? run->program.in : -1, POLLOUT, 0},
+            {keeper->service, (short)(POLLIN | (keeper->outgoing.size ? POLLOUT : 0)), 0},
+        };
+        if (ppoll(fds, sizeof fds / sizeof *fds, &wait, NULL) < 0)
+            continue;
+        for (int stream = 0; stream < 2; stream++)
+            if (fds[1 + stream].revents)
+                pump(keeper, run, stream);
+        if (fds[3].revents)
+            feed(run);
+        if ((fds[4].revents & POLLOUT) && !flush_outgoing(keeper, false))
+            exit(0);
+        if ((fds[4].revents & (POLLIN | POLLHUP)) && !hear(keeper, run))
+            return STOPPED;
+        if (fds[0].revents)
+            return EXITED;
+    }
+}
+
+/* What the status pipe says: empty when the program started. */
+static size_t read_status(struct program *program, char *into, size_t room)
+{
+    ssize_t got = read(program->status, into, room - 1);
+    into[got < 0 ? 0 : got] = 0;
+    return got < 0 ? 0 : (size_t)got;
+}
+
+struct verdict {
+    enum ending ending;
+    int exit_code, signal;
+    uint64_t wall_ns, cpu_ns;
+    char detail[256];
+};
+
+static uint64_t cpu_of(const struct rusage *usage)
+{
+    return ((uint64_t)usage->ru_utime.tv_sec + (uint64_t)usage->ru_stime.tv_sec) * 1000000000 +
+           ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) * 1000;
+}
+
+/* Take the cell's processes down and learn how the program ended. */
+static void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
+{
+    int status = 0;
+    struct rusage usage = {0};
+    verdict->wall_ns = now_ns() - run->started;
+    if (verdict->ending == EXITED) {
+        struct usage last = look(&run->program.cell, UINT64_MAX);
+        bool hit = run->processes_hit;
+        notice(run, &last);
+        run->processes_hit = run->processes_hit || hit;
+        verdict->cpu_ns = last.cpu_ns;
+    } else if (verdict->ending != OUTPUT) {
+        struct usage last = look(&run->program.cell, UINT64_MAX);
+        notice(run, &last);
+        verdict->cpu_ns = last.cpu_ns;
+    }
+    if (!empty_cell(&run->program.cell)) {
+        tell_failure(keeper, "a cell could not be emptied");
+        exit(1); /* the kernel takes down what is left */
+    }
+    while (wait4(run->program.pid, &status, 0, &usage) < 0 && errno == EINTR)
+        ;
+    drain(keeper, run);
+    if (run->truncated && verdict->ending == EXITED)
+        verdict->ending = OUTPUT;
+    uint64_t own = cpu_of(&usage);
+    verdict->cpu_ns = verdict->cpu_ns > own ? verdict->cpu_ns : own;
+    verdict->cpu_ns -= verdict->cpu_ns > run->cpu_before ? run->cpu_before : 0;
+    if ((uint64_t)usage.ru_maxrss * 1024 > run->peak)
+        run->peak = (uint64_t)usage.ru_maxrss * 1024;
+    verdict->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    verdict->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (read_status(&run->program, verdict->detail, sizeof verdict->detail))
+        verdict->ending = FAILED;
+    else if (verdict->signal == SIGKILL && verdict->ending == EXITED && count_oom_kills(keeper) > run->oom_before)
+        verdict->ending = MEMORY;
+    else if (verdict->signal == SIGXCPU && verdict->ending == EXITED)
+        verdict->ending = CPU;
+}
+
+static void tell_verdict(struct keeper *keeper, struct run *run, const struct verdict *verdict, int program)
+{
+    struct buffer *out = &keeper->outgoing;
+    size_t begun = begin_frame(out, 'd');
+    put_u8(out, (uint8_t)verdict->ending);
+    put_u32(out, (uint32_t)verdict->exit_code);
+    put_u32(out, (uint32_t)verdict->signal);
+    put_u8(out, (uint8_t)(run->truncated | run->processes_hit << 1 | run->disk_full << 2));
+    put_u64(out, verdict->wall_ns);
+    put_u64(out, verdict->cpu_ns);
+    put_u64(out, run->peak);
+    for (int stream = 0; stream < 2; stream++)
+        put_bytes(out, run->output[stream].data, run->output[stream].size);
+    put_bytes(out, verdict->detail, strlen(verdict->detail));
+    end_frame(out, begun);
+    if (program < 0)
+        return;
+    /* The program goes with a frame of its own, after the verdict. */
+    struct buffer frame = {0};
+    begun = begin_frame(&frame, 'a');
+    end_frame(&frame, begun);
+    if (!flush_outgoing(keeper, true) || !send_frame(keeper->service, &frame, &program, 1))
+        exit(0);
+    free(frame.data);
+    close(program);
+}
+
+/* ── starting ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+struct request {
+    struct order order;
+    uint32_t flags, forker;
+    char *key;
+    struct bytes files, input, go;
+    unsigned rows, columns;
+};
+
+static bool read_request(struct keeper *keeper, struct reader *in, struct request *request)
+{
+    *request = (struct request){.order = {.go = -1}};
+    request->flags = read_u32(in);
+    request->forker = read_u32(in);
+    request->key = read_string(in);
+    read_limits(in, &request->order.limits);
+    request->rows = read_u32(in);
+    request->columns = read_u32(in);
+    request->order.argv = read_strings(in);
+    request->order.envp = in->bad ? NULL : read_strings(in);
+    request->order.filter = read_bytes(in);
+    request->files = read_bytes(in);
+    request->input = read_bytes(in);
+    request->go = read_bytes(in);
+    if (request->order.filter.size == 0)
+        request->order.filter = keeper->filter;
+    return !in->bad && request->order.argv[0] != NULL;
+}
+
+static void free_request(struct request *request)
+{
+    free_order(&request->order);
+    free(request->key);
+}
+
+static struct warm *find_warm(struct keeper *keeper, const char *key)
+{
+    for (int i = 0; *key && i < MOST_WARM; i++)
+        if (keeper->warm[i].key && strcmp(keeper->warm[i].key, key) == 0)
+            return &keeper->warm[i];
+    return NULL;
+}
+
+/* Put a program into `run`: the warm one that waits, or a new one. NULL, or what failed. */
+static const char *begin(struct keeper *keeper, struct request *request, int program, struct run *run)
+{
+    static char text[128];
+    struct warm *warm = find_warm(keeper, request->key);
+    if (warm) {
+        run->program = warm->program;
+        free(warm->key);
+        *warm = (struct warm){0};
+        run->cpu_before = look(&run->program.cell, UINT64_MAX).cpu_ns;
+    } else if (!take_spare(keeper, &run->program.cell))
+        return "a cell could not be made";
+    int error = furnish_cell(&run->program.cell, &run->limits, request->files, program, request->flags & COMPILES);
+    if (error) {
+        snprintf(text, sizeof text, "the files could not be written: %s", strerror(error));
+        return text;
+    }
+    bound_memory(keeper, run->limits.memory);
+    run->oom_before = keeper->memory_events < 0 ? 0 : count_oom_kills(keeper);
+    run->started = now_ns();
+    if (warm) {
+        if (write(run->program.go, request->go.data, request->go.size) != (ssize_t)request->go.size)
+            return "the warm process did not listen";
+        close(run->program.go);
+        run->program.go = -1;
+        return NULL;
+    }
+    struct forker *forker = find_forker(keeper, request->forker);
+    if (forker == NULL)
+        return "there is no such template";
+    return start_program(keeper, forker, &request->order, &run->program, request->flags & TERMINAL, false);
+}
+
+bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count)
+{
+    struct request request;
+    struct verdict verdict = {.ending = FAILED};
+    struct run run = {.program = {.pid = 0, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .go = -1}};
+    run.program.cell = NO_CELL;
+    if (!read_request(keeper, fields, &request)) {
+        free_request(&request);
+        return false;
+    }
+    run.limits = request.order.limits;
+    run.flags = request.flags;
+    run.room = run.limits.output;
+    put(&run.input, request.input.data, request.input.size);
+    run.input_ends = !(run.flags & INTERACTIVE);
+    run.interval = FIRST_LOOK;
+    const char *wrong = begin(keeper, &request, count ? fds[0] : -1, &run);
+    if (wrong)
+        snprintf(verdict.detail, sizeof verdict.detail, "%s", wrong);
+    else {
+        if (run.flags & TERMINAL)
+            resize(&run, request.rows, request.columns);
+        if (run.flags & STREAMS) {
+            size_t begun = begin_frame(&keeper->outgoing, 'b');
+            end_frame(&keeper->outgoing, begun);
+        }
+        run.next_look = run.started + run.interval;
+        run.deadline = run.started + run.limits.wall_ns;
+        verdict.ending = supervise(keeper, &run);
+        finish(keeper, &run, &verdict);
+    }
+    bound_memory(keeper, 0);
+    int program = -1;
+    if ((run.flags & COMPILES) && verdict.ending == EXITED && verdict.exit_code == 0 &&
+        (program = collect_program(&run.program.cell)) < 0) {
+        verdict.ending = errno == EFBIG ? OUTPUT : FAILED;
+        run.disk_full = errno == EFBIG;
+        snprintf(verdict.detail, sizeof verdict.detail, "the program could not be kept: %s", strerror(errno));
+    }
+    tell_verdict(keeper, &run, &verdict, program);
+    bool sent = flush_outgoing(keeper, true);
+    close_program(&run.program);
+    free(run.input.data);
+    free(run.output[0].data);
+    free(run.output[1].data);
+    free_request(&request);
+    return sent;
+}

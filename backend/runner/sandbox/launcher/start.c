@@ -1,0 +1,114 @@
+/* From an order to a running program: its streams, the forker's answer, and the handle to wait for it. */
+
+#define _GNU_SOURCE
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char failure[320];
+
+static const char *failed(const char *what, int error)
+{
+    snprintf(failure, sizeof failure, "%s: %s", what, strerror(error));
+    return failure;
+}
+
+static void close_if(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* A pipe whose end that is ours does not block. */
+static bool make_pipe(int *ours, int *theirs, bool we_write)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        return false;
+    *ours = ends[we_write];
+    *theirs = ends[!we_write];
+    return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
+}
+
+static bool make_streams(struct program *program, int theirs[3], bool terminal)
+{
+    if (!terminal)
+        return make_pipe(&program->in, &theirs[0], true) && make_pipe(&program->out[0], &theirs[1], false) &&
+               make_pipe(&program->out[1], &theirs[2], false);
+    int unlocked = 0;
+    program->out[0] = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (program->out[0] < 0 || ioctl(program->out[0], TIOCSPTLCK, &unlocked))
+        return false;
+    theirs[0] = ioctl(program->out[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (theirs[0] < 0)
+        return false;
+    program->in = fcntl(program->out[0], F_DUPFD_CLOEXEC, 3);
+    theirs[1] = fcntl(theirs[0], F_DUPFD_CLOEXEC, 3);
+    theirs[2] = fcntl(theirs[0], F_DUPFD_CLOEXEC, 3);
+    return program->in >= 0 && theirs[1] >= 0 && theirs[2] >= 0;
+}
+
+/* Have `forker` fork a program by `order` into the program's cell; its pid, or 0 with `*error`. */
+static pid_t have_forked(struct forker *forker, const struct order *order, const int *fds, size_t count, int *error)
+{
+    struct buffer out = {0}, in = {0};
+    int none[MOST_FDS];
+    size_t nothing = 0;
+    size_t begun = begin_frame(&out, 'O');
+    write_order(&out, order);
+    end_frame(&out, begun);
+    bool sent = send_frame(forker->socket, &out, fds, count);
+    uint8_t kind = sent ? receive_frame(forker->socket, &in, none, &nothing) : 0;
+    struct reader fields = {in.data + 1, in.data + in.size, false};
+    pid_t pid = kind == 'P' ? (pid_t)read_u64(&fields) : 0;
+    *error = kind == 'P' ? (int)read_u32(&fields) : EPIPE;
+    free(out.data);
+    free(in.data);
+    return pid;
+}
+
+const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
+                          bool terminal, bool warm)
+{
+    (void)keeper;
+    int theirs[3] = {-1, -1, -1}, status = -1, go = -1, error = 0;
+    program->pid = 0;
+    program->pidfd = program->in = program->out[0] = program->out[1] = program->status = program->go = -1;
+    bool made = make_streams(program, theirs, terminal) && make_pipe(&program->status, &status, false) &&
+                (!warm || make_pipe(&program->go, &go, true));
+    error = errno;
+    if (made) {
+        int fds[6] = {program->cell.pidfd, theirs[0], theirs[1], theirs[2], status, go};
+        order->terminal = terminal;
+        program->pid = have_forked(forker, order, fds, warm ? 6 : 5, &error);
+    }
+    for (int i = 0; i < 3; i++)
+        close_if(&theirs[i]);
+    close_if(&status);
+    close_if(&go);
+    if (program->pid)
+        program->pidfd = (int)syscall(SYS_pidfd_open, program->pid, 0);
+    if (program->pidfd < 0)
+        return failed(made ? "the program could not be forked" : "no pipes are to be had", error);
+    return NULL;
+}
+
+void close_program(struct program *program)
+{
+    close_if(&program->pidfd);
+    close_if(&program->in);
+    close_if(&program->out[0]);
+    close_if(&program->out[1]);
+    close_if(&program->status);
+    close_if(&program->go);
+    end_cell(&program->cell);
+}

@@ -1,0 +1,197 @@
+/* The fork server for Python: an interpreter that has started, imported nothing but what it always does, and waits.
+ *
+ * `sitecustomize` calls `serve` as the last step of the interpreter's start; neither returns. Each forked child runs
+ * /work/main.py as `python3 main.py` does, on a thread state of its own: no frame of the template's lies beneath the
+ * program's. At the end it leaves as the interpreter does, as far as a program can see, but does not take itself to
+ * pieces: that would touch, and so copy, every page that it shares with the template, and takes longer than all else.
+ * Built against the stable ABI, by declarations alone, so that no headers are needed. */
+
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct _object PyObject;
+typedef struct _ts PyThreadState;
+typedef struct _is PyInterpreterState;
+
+struct object_head {
+    ssize_t reference_count;
+    void *type;
+};
+
+struct PyMethodDef {
+    const char *name;
+    PyObject *(*method)(PyObject *, PyObject *);
+    int flags;
+    const char *doc;
+};
+
+struct PyModuleDef {
+    struct object_head head;
+    PyObject *(*init)(void);
+    ssize_t index;
+    PyObject *copy;
+    const char *name, *doc;
+    ssize_t size;
+    struct PyMethodDef *methods;
+    void *slots, *traverse, *clear, *free;
+};
+
+enum { METH_VARARGS = 1 };
+
+extern PyObject *PyModuleDef_Init(struct PyModuleDef *);
+extern int PyArg_ParseTuple(PyObject *, const char *, ...);
+extern PyObject *PyObject_CallFunction(PyObject *, const char *, ...);
+extern PyObject *PyObject_CallMethod(PyObject *, const char *, const char *, ...);
+extern int PyObject_IsTrue(PyObject *);
+extern void PyErr_WriteUnraisable(PyObject *);
+extern PyObject *PyList_New(ssize_t), *PyUnicode_DecodeFSDefault(const char *), *PyEval_GetBuiltins(void);
+extern int PyList_SetItem(PyObject *, ssize_t, PyObject *);
+extern PyObject *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);
+extern PyObject *PyDict_GetItemString(PyObject *, const char *), *PyObject_GetAttrString(PyObject *, const char *);
+extern PyObject *PyEval_EvalCode(PyObject *, PyObject *, PyObject *), *PySys_GetObject(const char *);
+extern void PyErr_Fetch(PyObject **, PyObject **, PyObject **), PyErr_Clear(void), PyErr_PrintEx(int);
+extern void PyErr_NormalizeException(PyObject **, PyObject **, PyObject **);
+extern int PyErr_ExceptionMatches(PyObject *), PyFile_WriteObject(PyObject *, PyObject *, int);
+extern int PyFile_WriteString(const char *, PyObject *);
+extern long PyLong_AsLong(PyObject *);
+extern PyInterpreterState *PyInterpreterState_Get(void);
+extern PyThreadState *PyThreadState_New(PyInterpreterState *), *PyThreadState_Swap(PyThreadState *);
+extern void PyOS_BeforeFork(void), PyOS_AfterFork_Parent(void), PyOS_AfterFork_Child(void);
+extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, _Py_NoneStruct;
+
+enum { PRINT_RAW = 1 };
+
+/* The exit status that the SystemExit which is set asks for. */
+static int asked_status(void)
+{
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    PyObject *code = value ? PyObject_GetAttrString(value, "code") : NULL;
+    if (code == NULL || code == &_Py_NoneStruct) {
+        PyErr_Clear();
+        return 0;
+    }
+    long number = PyLong_AsLong(code);
+    if (!PyErr_Occurred())
+        return (int)number;
+    PyErr_Clear();
+    PyObject *errors = PySys_GetObject("stderr");
+    if (errors && errors != &_Py_NoneStruct) {
+        (void)PyFile_WriteObject(code, errors, PRINT_RAW);
+        (void)PyFile_WriteString("\n", errors);
+    }
+    PyErr_Clear();
+    return 1;
+}
+
+/* Run the source; the exit status, or -1 for an interrupt that nobody caught. */
+static int run_source(PyObject *source)
+{
+    PyObject *names = PyModule_GetDict(PyImport_AddModule("__main__"));
+    PyObject *compile = PyDict_GetItemString(PyEval_GetBuiltins(), "compile");
+    PyObject *code = PyObject_CallFunction(compile, "Ossii", source, "/work/main.py", "exec", 0, 1);
+    if (code && PyEval_EvalCode(code, names, names))
+        return 0;
+    if (PyErr_ExceptionMatches(PyExc_SystemExit))
+        return asked_status();
+    bool interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    PyErr_PrintEx(1);
+    return interrupted ? -1 : 1;
+}
+
+/* Flush a standard stream; false where its output could not be written, which is told of stdout. */
+static bool flush(const char *name, bool told)
+{
+    PyObject *stream = PySys_GetObject(name);
+    if (stream == NULL || stream == &_Py_NoneStruct)
+        return true;
+    PyObject *closed = PyObject_GetAttrString(stream, "closed");
+    if (closed && PyObject_IsTrue(closed) == 1)
+        return true;
+    PyErr_Clear();
+    if (PyObject_CallMethod(stream, "flush", NULL))
+        return true;
+    if (told)
+        PyErr_WriteUnraisable(stream);
+    else
+        PyErr_Clear();
+    return false;
+}
+
+static bool flush_both(bool told)
+{
+    bool first = flush("stdout", told);
+    return flush("stderr", false) && first;
+}
+
+static void call(PyObject *function)
+{
+    if (PyObject_CallFunction(function, NULL) == NULL)
+        PyErr_PrintEx(0);
+}
+
+struct steps {
+    PyObject *begin, *leave, *tidy;
+};
+
+_Noreturn static void be_program(struct order *order, const struct steps *steps)
+{
+    close(order->status); /* the program starts here */
+    ssize_t count = 0;
+    while (order->argv[count])
+        count++;
+    PyObject *arguments = PyList_New(count);
+    for (ssize_t i = 0; arguments && i < count; i++)
+        (void)PyList_SetItem(arguments, i, PyUnicode_DecodeFSDefault(order->argv[i]));
+    free_order(order);
+    PyObject *source = PyObject_CallFunction(steps->begin, "O", arguments);
+    if (source == NULL) {
+        PyErr_PrintEx(0);
+        _exit(1);
+    }
+    PyThreadState_Swap(PyThreadState_New(PyInterpreterState_Get()));
+    int status = run_source(source);
+    call(steps->leave);
+    bool flushed = flush_both(true);
+    call(steps->tidy);
+    flushed = flush_both(flushed) && flushed;
+    if (!flushed && status >= 0)
+        status = 120; /* what the interpreter says when its output could not be written */
+    if (status < 0) {
+        signal(SIGINT, SIG_DFL);
+        kill(getpid(), SIGINT);
+        status = 130;
+    }
+    _exit(status & 0xff);
+}
+
+static PyObject *serve(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    static struct order order;
+    static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, PyOS_AfterFork_Child};
+    struct steps steps;
+    if (!PyArg_ParseTuple(arguments, "OOO", &steps.begin, &steps.leave, &steps.tidy))
+        return NULL;
+    struct buffer ready = {0};
+    size_t begun = begin_frame(&ready, 't');
+    end_frame(&ready, begun);
+    (void)fcntl(3, F_SETFD, FD_CLOEXEC);
+    if (!send_frame(3, &ready, NULL, 0) || !serve_orders(3, &order, &hooks))
+        _exit(0);
+    be_program(&order, &steps);
+}
+
+static struct PyMethodDef methods[] = {{"serve", serve, METH_VARARGS, NULL}, {0}};
+
+static struct PyModuleDef definition = {.head = {1, NULL}, .name = "_template", .methods = methods};
+
+__attribute__((visibility("default"))) PyObject *PyInit__template(void);
+PyObject *PyInit__template(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,128 @@
+"""What waits in a slot so that a run starts sooner: templates to fork, and processes that have done their start-up."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+from backend.runner.sandbox.keeper import Environment, Keeper
+from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.step import SPAWNER
+
+MOST_USES = 256
+"""Runs that one template serves: they share its hash seed and its address layout."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a template or a warm process is started."""
+
+    command: tuple[str, ...]
+    variables: Environment
+    limits: Limits
+    calls: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass
+class _Template:
+    ready: bool = False
+    uses: int = 0
+
+
+class Spares:
+    """Of one slot. Lost with its keeper, and made again by whoever tends it."""
+
+    def __init__(self) -> None:
+        self._keeper: Keeper | None = None
+        self._numbers = itertools.count(SPAWNER + 1)
+        self._templates: dict[int, _Template] = {}
+        self._warm: dict[str, list[str]] = {}  # keys by language, the oldest first
+        self._keys = itertools.count()
+
+    def attach(self, keeper: Keeper) -> None:
+        """Begin with a new keeper."""
+        self.detach()
+        self._keeper = keeper
+        keeper.on_template, keeper.on_warm = self._template_changed, self._warm_changed
+
+    def detach(self) -> None:
+        """The keeper is gone, and all that waited with it."""
+        self._keeper = None
+        self._templates.clear()
+        self._warm.clear()
+
+    # ── templates ───────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def templates(self) -> Sequence[int]:
+        """Numbers of the templates that are ready."""
+        return [number for number, template in self._templates.items() if template.ready]
+
+    def add_templates(self, recipe: Recipe, count: int) -> None:
+        """Have `count` templates, starting what lacks."""
+        for _ in range(count - len(self._templates)):
+            self._start_template(recipe)
+
+    def _start_template(self, recipe: Recipe) -> None:
+        if self._keeper is not None:
+            number = next(self._numbers)
+            self._templates[number] = _Template()
+            self._keeper.template(number, recipe.command, recipe.variables)
+
+    def take_template(self) -> int:
+        """The ready template with the fewest uses, counted as used once more; SPAWNER where there is none."""
+        ready = [(template.uses, number) for number, template in self._templates.items() if template.ready]
+        if not ready:
+            return SPAWNER
+        _, number = min(ready)
+        self._templates[number].uses += 1
+        return number
+
+    def renew_template(self, recipe: Recipe, *, idle: bool) -> bool:
+        """Replace the template with the most uses: any that was used when `idle`, else a worn one. True if it was."""
+        worn = [(template.uses, number) for number, template in self._templates.items() if template.ready]
+        if self._keeper is None or not worn:
+            return False
+        uses, number = max(worn)
+        if uses < (1 if idle else MOST_USES):
+            return False
+        del self._templates[number]
+        self._keeper.retire(number)
+        self._start_template(recipe)
+        return True
+
+    def _template_changed(self, number: int, ready: bool) -> None:
+        if not ready:
+            self._templates.pop(number, None)
+        elif number in self._templates:
+            self._templates[number].ready = True
+
+    # ── warm processes ──────────────────────────────────────────────────────────────────────────────────────
+
+    def warm(self, language: str) -> int:
+        """Processes of `language` that wait."""
+        return len(self._warm.get(language, ()))
+
+    def add_warm(self, language: str, recipe: Recipe) -> None:
+        """Start one more process of `language`."""
+        if self._keeper is not None:
+            key = f"{language}#{next(self._keys)}"
+            self._warm.setdefault(language, []).append(key)
+            self._keeper.warm(key, recipe.command, recipe.variables, recipe.limits, recipe.calls)
+
+    def take_warm(self, language: str) -> str:
+        """Key of the oldest waiting process of `language`, which the next step must use; empty where there is none."""
+        keys = self._warm.get(language)
+        return keys.pop(0) if keys else ""
+
+    def drop_warm(self, language: str) -> None:
+        """End one waiting process of `language`."""
+        key = self.take_warm(language)
+        if key and self._keeper is not None:
+            self._keeper.cool(key)
+
+    def _warm_changed(self, key: str, ready: bool) -> None:
+        keys = self._warm.get(key.rpartition("#")[0], [])
+        if not ready and key in keys:
+            keys.remove(key)

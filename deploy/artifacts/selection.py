@@ -1,0 +1,43 @@
+"""Which languages an image holds: a word or names become names, and the Dockerfile loses the blocks of the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from backend.runner.languages import Language, all_languages
+from deploy.errors import UsageError
+
+ALL, CORE = "all", "core"
+
+_MARK = re.compile(r"# language: (\S+)")
+
+
+def select_languages(wanted: str, known: Mapping[str, Language] | None = None) -> tuple[str, ...]:
+    """Names for "all", "core" or "name,…" (a name or an alias), sorted; UsageError names the known ones otherwise."""
+    known = all_languages() if known is None else known
+    if wanted == ALL:
+        return tuple(sorted(known))
+    if wanted == CORE:
+        return tuple(sorted(name for name, language in known.items() if language.core))
+    names = {alias: name for name, language in known.items() for alias in (name, *language.aliases)}
+    words = [word.strip().lower() for word in wanted.split(",") if word.strip()]
+    unknown = [word for word in words if word not in names]
+    if unknown or not words:
+        raise UsageError(
+            f"unknown language {', '.join(map(repr, unknown)) or repr(wanted)}; "
+            f"use --languages {ALL}, {CORE}, or names of: {', '.join(sorted(known))}"
+        )
+    return tuple(sorted({names[word] for word in words}))
+
+
+def blocks(dockerfile: str) -> dict[str, str]:
+    """The lines of each language in the order of the file: from its mark to the next empty line."""
+    found = (paragraph for paragraph in dockerfile.split("\n\n") if _MARK.match(paragraph))
+    return {str(_MARK.match(block)[1]): block for block in found}  # type: ignore[index]
+
+
+def with_languages(dockerfile: str, languages: Collection[str]) -> str:
+    """The Dockerfile without the blocks of languages that are not among `languages`."""
+    left_out = {block for name, block in blocks(dockerfile).items() if name not in languages}
+    return "\n\n".join(paragraph for paragraph in dockerfile.split("\n\n") if paragraph not in left_out)

@@ -1,0 +1,192 @@
+"""The fork server's interpreter, held against one that is started anew: a program cannot tell them apart."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
+from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.spares import MOST_USES, Recipe
+from backend.runner.sandbox.verdict import Ending, Verdict
+from tests.unit.backend.runner.conftest import VARIABLES, Place
+
+PYTHON = (*VARIABLES, ("PYTHONNOUSERSITE", "1"), ("PYTHONUTF8", "1"))
+COMMAND = ("/usr/bin/python3", "-B", "main.py")
+RECIPE = Recipe(command=COMMAND, variables=(*PYTHON, ("PYTHONPATH", TEMPLATE_PLACE)), limits=Limits())
+
+# ruff: noqa: E501 - programs, a line each
+PROGRAMS: dict[str, str | bytes] = {
+    "exit status": "import sys\nsys.exit(3)",
+    "exit with words": "import sys\nsys.exit('so it ends')",
+    "exit with None": "raise SystemExit",
+    "exit with a large number": "import sys\nsys.exit(1000)",
+    "exit with a truth": "import sys\nsys.exit(True)",
+    "an error": "def f(n):\n    return 1 // n\n\n\nf(0)",
+    "an error in an error": "try:\n    1 // 0\nexcept ZeroDivisionError as e:\n    raise ValueError('x') from e",
+    "an error that takes arguments": "raise KeyError('a', 2)",
+    "a syntax error": "print('never')\nif:\n",
+    "an indentation error": "def f():\nreturn 1",
+    "another encoding": b"# coding: latin-1\nprint('\xe9')",
+    "a byte order mark": b"\xef\xbb\xbfprint('marked')",
+    "nothing": "",
+    "arguments": "import sys\nprint(sys.argv, sys.orig_argv[-3:])",
+    "paths": "import sys\nprint(sys.path, sys.flags, sys.executable, sys.prefix, sys.dont_write_bytecode)",
+    "names": "print(sorted(globals()), __name__, __file__, __spec__, __package__, __doc__, __cached__)",
+    "loader": "print(type(__loader__).__name__, __loader__.name, __loader__.path)",
+    "modules": "import sys\nprint(sorted(m for m in sys.modules if m not in {'sitecustomize'}))",
+    "frames": "import sys, traceback\ntraceback.print_stack()\nprint(sys._getframe().f_back)",
+    "environment": "import os\nprint(sorted(os.environ), os.getcwd(), os.umask(0), os.getpgrp() == os.getpid())",
+    "descriptors": "import os\nprint(sorted(os.listdir('/proc/self/fd')))",
+    "streams": "import sys\nfor s in sys.stdin, sys.stdout, sys.stderr: print(s.name, s.mode, s.encoding, s.errors, s.line_buffering)",
+    "limits": "import resource\nprint([resource.getrlimit(n) for n in range(16)])",
+    "signals": "import signal\nprint([str(signal.getsignal(n)) for n in range(1, 32)])",
+    "a signal": "import os\nos.kill(os.getpid(), 11)",
+    "abort": "import os\nos.abort()",
+    "leaving at once": "import os\nprint('lost', end='')\nos._exit(4)",
+    "interrupted": "raise KeyboardInterrupt",
+    "last words": "import atexit\natexit.register(print, 'first registered')\natexit.register(print, 'second')\nprint('main')",
+    "an error in last words": "import atexit\natexit.register(lambda: 1 // 0)\nprint('main')",
+    "destructors": "class A:\n    def __init__(self, n): self.n = n\n    def __del__(self): print('gone', self.n)\na, b = A(1), A(2)\nprint('end')",
+    "destructors in a cycle": "class A:\n    def __del__(self): print('gone', type(self).__name__, len)\na = A()\na.self = a\ndef f(): return a",
+    "destructors of functions": "class A:\n    def __del__(self): helper()\ndef helper(): print('helped')\na = A()",
+    "destructors of modules": "import helper\nhelper.start()",
+    "an error and destructors": "class A:\n    def __del__(self): print('gone')\ndef f():\n    a = A()\n    raise ValueError\nb = A()\nf()",
+    "threads are waited for": "import threading, time\ne = threading.Event()\ndef f(): e.wait(); time.sleep(0.1); print('thread')\nthreading.Thread(target=f).start()\nprint('main')\ne.set()",
+    "daemons are not": "import threading, time\nthreading.Thread(target=lambda: time.sleep(60), daemon=True).start()\nprint('main')",
+    "an error in a thread": "import threading\nthreading.Thread(target=lambda: 1 // 0, name='T').start()",
+    "a fork": "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint('parent' if pid else 'child', flush=True)",
+    "processes": "import subprocess, sys\nprint(subprocess.run([sys.executable, '-c', 'print(6 * 7)'], capture_output=True).stdout)",
+    "a pool": "import multiprocessing as m\ndef f(n): return n * n\nif __name__ == '__main__':\n    with m.get_context('fork').Pool(2) as p: print(p.map(f, range(5)))",
+    "tasks": "import asyncio\nasync def main():\n    await asyncio.sleep(0.01)\n    print('slept')\nasyncio.run(main())",
+    "a closed stdout": "import sys\nsys.stdout.close()",
+    "no stdout": "import os\nprint('x')\nos.close(1)",
+    "input": "print(input('? '), input())",
+    "too little input": "input(); input(); input(); input()",
+    "lines": "import sys\nfor line in sys.stdin: print(repr(line))",
+    "pickles": "import pickle\nclass P: pass\nprint(pickle.loads(pickle.dumps(P())).__class__.__module__)",
+    "a dataclass": "import dataclasses, typing\n@dataclasses.dataclass\nclass D:\n    x: 'typing.List[int]'\nprint(typing.get_type_hints(D))",
+    "inspection": "import inspect\ndef f(): pass\nprint(inspect.getsource(f), inspect.getfile(f))",
+    "warnings": "import warnings\nwarnings.warn('careful', stacklevel=1)",
+    "ctypes": "import ctypes\nprint(ctypes.CDLL(None).getpid() > 0)",
+    "recursion": "def f(): f()\nf()",
+    "collecting": "import gc\nprint(gc.isenabled(), gc.get_threshold(), gc.garbage)",
+    "main imported": "import __main__\n__main__.x = 5\nprint(x)",
+    "doctest": "'''\n>>> 1 + 1\n2\n'''\nimport doctest\nprint(doctest.testmod())",
+}
+HELPER = (
+    b"class A:\n    def __del__(self): print('module', word)\nword = 'kept'\ndef start():\n    global a\n    a = A()\n"
+)
+
+
+@pytest.fixture(scope="module")
+def python(host: Host) -> Iterator[Place]:
+    made = Place(host)
+    try:
+        made.do(_with_templates(made))
+        yield made
+    finally:
+        made.close()
+
+
+async def _with_templates(place: Place) -> None:
+    await place.slot.open()
+    place.slot.spares.add_templates(RECIPE, 2)
+    await _until(lambda: len(place.slot.spares.templates) == 2)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come about within 20 s")
+
+
+def _run(place: Place, source: str | bytes, forker: int, **limits: int) -> Verdict:
+    content = source.encode() if isinstance(source, str) else source
+    return place.run(
+        (*COMMAND, "one", "--two"), files={"main.py": content, "helper.py": HELPER}, stdin=b"a\nb\n", forker=forker,
+        variables=PYTHON, limits=Limits(**limits),
+    )  # fmt: skip
+
+
+def _told(verdict: Verdict) -> tuple[object, ...]:
+    return (
+        verdict.ending,
+        verdict.status,
+        verdict.stdout.decode(),
+        re.sub(r"0x[0-9a-f]+", "0x", verdict.stderr.decode()),
+    )
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_cannot_tell_that_it_was_forked(python: Place, name: str) -> None:
+    forked = _run(python, PROGRAMS[name], python.slot.spares.templates[0])
+    assert _told(forked) == _told(_run(python, PROGRAMS[name], 0))
+    assert forked.ending is Ending.EXITED
+
+
+def test_nothing_of_a_run_stays_in_its_template(python: Place) -> None:
+    async def fingerprint(number: int) -> int:
+        return await (await python.slot.open()).fingerprint(number)
+
+    number = python.slot.spares.templates[1]
+    _run(python, "pass", number)
+    before = python.do(fingerprint(number))
+    assert before != 0
+    hostile = """
+import builtins, gc, os, random, signal, sys
+builtins.print = None
+sys.modules.clear()
+random.seed(1)
+gc.disable()
+signal.signal(15, signal.SIG_IGN)
+os.environ["LEFT"] = "x" * 100000
+open("/work/left", "w").write("left")
+os.kill(os.getppid(), 9)
+"""
+    for source in (hostile, "x = [0] * 10_000_000", "import ctypes\nctypes.string_at(0)", "while True: pass"):
+        _run(python, source, number, timeout=1)
+    assert python.do(fingerprint(number)) == before
+    seen = _run(
+        python, "import os, sys\nprint(len(sys.modules) > 20, os.environ.get('LEFT'), os.listdir('/work'))", number
+    )
+    assert (
+        seen.stdout == b"True None ['main.py', 'helper.py']\n" or seen.stdout == b"True None ['helper.py', 'main.py']\n"
+    )
+
+
+def test_templates_do_not_share_their_hash_seed_or_their_addresses(python: Place) -> None:
+    source = "import ctypes\nprint(hash('a'), ctypes.addressof(ctypes.c_int()))"
+    first, second = (_run(python, source, number).stdout.split() for number in python.slot.spares.templates)
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+def test_templates_take_turns_and_are_replaced_once_used(python: Place) -> None:
+    spares = python.slot.spares
+    before = list(spares.templates)
+    assert sorted(spares.take_template() for _ in before) == sorted(before)
+    assert not spares.renew_template(RECIPE, idle=False)
+    assert spares.renew_template(RECIPE, idle=True)
+    python.do(_with_templates(python))
+    assert len(set(spares.templates) - set(before)) == 1
+    for _ in range(MOST_USES * 2):
+        spares.take_template()
+    assert spares.renew_template(RECIPE, idle=False)
+
+
+def test_a_template_that_is_lost_is_gone_and_the_slot_goes_on(python: Place) -> None:
+    async def lose() -> None:
+        await _with_templates(python)
+        keeper = await python.slot.open()
+        for number in list(python.slot.spares.templates):
+            keeper.retire(number)
+        await _until(lambda: not python.slot.spares.templates)
+
+    python.do(lose())
+    assert python.slot.spares.take_template() == 0
+    assert python.shell("echo on").stdout == b"on\n"
+    python.do(_with_templates(python))
