@@ -36,6 +36,7 @@ NEEDS: dict[str, Need] = {
         ("gcc", "g++", "go", "node", "rustc", "bash", "python3"),
         ("gcc", "g++", "libc6-dev", "golang-go", "nodejs", "rustc", "python3-minimal"),
     ),
+    "bench": Need("the runner is measured beside it", ("bwrap",), ("bubblewrap",)),
     "browser": Need("the page is tested in a real browser", ("chromium",), ("chromium", "fonts-dejavu-core")),
 }
 
