@@ -1,4 +1,4 @@
-"""Verbs that measure; `invoke bench rollout`."""
+"""Verbs that measure: `invoke bench rollout`, `invoke bench runner`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from invoke.tasks import task
 from rich.table import Table
 
 from deploy.console import Teller, print_json, print_result
+from deploy.environments import ROOT
 from deploy.lazy import lazy
 from deploy.tasks import logs_of, told
+from deploy.workstation import need
 
 if TYPE_CHECKING:
-    from deploy import bench
+    from deploy import bench, runner_bench
+    from deploy.runner_bench import chart
 else:
-    bench = lazy("deploy.bench")
+    bench, runner_bench, chart = lazy("deploy.bench"), lazy("deploy.runner_bench"), lazy("deploy.runner_bench.chart")
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 @task(
@@ -41,6 +46,51 @@ def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = Fal
         raise Exit(code=1)
 
 
+@task(
+    help={
+        "quick": "fewer rounds: below a minute, and less sure",
+        "json": "print as JSON",
+        "docs": "write the tables into docs/benchmarks.md and the charts into docs/images/",
+    }
+)
+@told
+def runner(context: Context, quick: bool = False, json: bool = False, docs: bool = False) -> None:
+    """Run programs bare, in what others isolate with, and through the service, side by side on this machine."""
+    teller: Teller = context.teller
+    need("languages", "bench", tell=teller.note)
+    plan = runner_bench.Plan.quick() if quick else runner_bench.Plan.full()
+    report = runner_bench.measure(plan, teller)
+    teller.close()
+    if docs:
+        _document(report)
+    if json:
+        print_json(report.to_json())
+        return
+    for title, columns, rows in report.tables():
+        print_result(_plain_table(title, columns, rows))
+    for absent in report.absent:
+        print_result(f"{absent.name} is missing: {absent.reason}")
+
+
+def _plain_table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _document(report: runner_bench.Report) -> None:
+    """Put what was measured between the marks of docs/benchmarks.md, and draw it."""
+    page, images = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "images"
+    before, _, rest = page.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{report.markdown()}\n\n{END}{after}")
+    (images / "bench-peers.svg").write_text(chart.peers_chart(report))
+    (images / "bench-load.svg").write_text(chart.load_chart(report))
+
+
 def _table(measured: bench.Measured) -> Table:
     table = Table(box=None)
     for column in ("", "times", "traffic moved, median", "longest", "verb, median", "longest"):
@@ -55,4 +105,4 @@ def _table(measured: bench.Measured) -> Table:
     return table
 
 
-BENCH = Collection("bench", rollout)
+BENCH = Collection("bench", rollout, runner)

@@ -40,6 +40,7 @@ NEEDS: dict[str, Need] = {
             *("bash", "python3-minimal"),
         ),
     ),
+    "bench": Need("the runner is measured beside it", ("bwrap",), ("bubblewrap",)),
     "browser": Need("the page is tested in a real browser", ("chromium",), ("chromium", "fonts-dejavu-core")),
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,7 +36,7 @@ class Footprint:
     descriptors: int
     """Open descriptors of the service's own process."""
     mounts: int
-    """Mounts in every mount namespace that the processes are in, together."""
+    """Mounts in every mount namespace that the processes are in, but the machine's own, together."""
     cgroups: frozenset[str]
     files: frozenset[str]
     """What slots' uids own in places that all may write, and what lies in the service's own temporary directory."""
@@ -147,11 +148,13 @@ def _of(service: int, pid: int) -> bool:
 
 
 def _mount_namespaces(processes: Mapping[int, str]) -> tuple[int, ...]:
-    """One process for each mount namespace."""
+    """One process for each mount namespace but the machine's own, which others mount in as well."""
+    machine = str(Path("/proc/self/ns/mnt").readlink())
     found: dict[str, int] = {}
     for pid in processes:
         with contextlib.suppress(OSError):
             found.setdefault(str((_PROC / str(pid) / "ns" / "mnt").readlink()), pid)
+    found.pop(machine, None)
     return tuple(found.values())
 
 
@@ -170,19 +173,32 @@ def _tmpfs(namespaces: tuple[int, ...]) -> int:
 
 
 def _cgroups(service: int, processes: Mapping[int, str]) -> Iterator[str]:
-    """Directories beneath the first that the processes are in, in each hierarchy, but for the root."""
-    roots = set()
-    for pid in processes:
-        for line in _lines(_PROC / str(pid) / "cgroup"):
-            _, controllers, path = line.split(":", 2)
-            first = Path(path).parts[1:2]
-            if first and first[0] not in ("system.slice", "user.slice", "init.scope", "docker"):
-                roots.add((controllers or "unified", first[0]))
-    for controllers, root in roots:
-        for base in (Path("/sys/fs/cgroup") / controllers / root, Path("/sys/fs/cgroup") / root):
-            yield from (str(Path(place)) for place, _, _ in os.walk(base))
-    for place in Path("/sys/fs/cgroup").glob(f"*/*{service}*"):
-        yield str(place)
+    """Directories that the service made: those that its processes have moved to, and those named after it."""
+    own = dict(_memberships(service))
+    for controllers, path in own.items():
+        for named in _hierarchy(controllers, path).glob(f"**/*{service}*"):
+            if re.search(rf"(?<![0-9a-f]){service}(?![0-9a-f])", named.name):  # not within a container's name
+                yield from _beneath(named)
+    moved = {_hierarchy(*one) for pid in processes for one in _memberships(pid) if one not in own.items()}
+    for place in moved:
+        yield from _beneath(place)
+
+
+def _memberships(pid: int) -> Iterator[tuple[str, str]]:
+    """The cgroups of a process: controllers and path, one for each hierarchy."""
+    for line in _lines(_PROC / str(pid) / "cgroup"):
+        _, controllers, path = line.split(":", 2)
+        yield controllers.removeprefix("name=") or "unified", path
+
+
+def _hierarchy(controllers: str, path: str) -> Path:
+    """Where a cgroup is seen; cgroup v2 alone is mounted without a directory for each hierarchy."""
+    base = Path("/sys/fs/cgroup")
+    return (base / controllers if (base / controllers).is_dir() else base) / path.lstrip("/")
+
+
+def _beneath(place: Path) -> Iterator[str]:
+    yield from (found for found, _, _ in os.walk(place))
 
 
 def _files(service: int) -> Iterator[str]:

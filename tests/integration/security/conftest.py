@@ -18,6 +18,7 @@ from tests.hostile import footprint
 Attack = Callable[..., dict[str, Any]]
 PID_VARIABLE = "CODECANVAS_LOCAL_PID"
 
+_LAST = pytest.StashKey[footprint.Footprint]()
 _SETTLE_SECONDS = 15
 _SETTLE_SECONDS_AT_THE_END = 120  # other workers may still be at it
 
@@ -63,11 +64,18 @@ def before_all(environment: Any, service_pid: int | None) -> Iterator[footprint.
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays(service_pid: int | None, before_all: footprint.Footprint | None) -> Iterator[None]:
+def nothing_stays(
+    request: pytest.FixtureRequest, service_pid: int | None, before_all: footprint.Footprint | None
+) -> Iterator[None]:
     """After a test, the service occupies no more than before; memory is looked at after all of them."""
     yield
-    if service_pid is not None and before_all is not None and "PYTEST_XDIST_WORKER" not in os.environ:
-        assert footprint.settled(service_pid, before_all, _SETTLE_SECONDS, memory=False) == []
+    if service_pid is None or before_all is None or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    before = request.config.stash.get(_LAST, before_all)
+    found = footprint.settled(service_pid, before, _SETTLE_SECONDS, memory=False)
+    if found:  # told of this test, not of all that follow; the end of the session tells of it again
+        request.config.stash[_LAST] = footprint.steady(service_pid)
+    assert found == []
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ extern int PyErr_ExceptionMatches(PyObject *), PyFile_WriteObject(PyObject *, Py
 extern int PyFile_WriteString(const char *, PyObject *);
 extern long PyLong_AsLong(PyObject *);
 extern PyInterpreterState *PyInterpreterState_Get(void);
-extern PyThreadState *PyThreadState_New(PyInterpreterState *), *PyThreadState_Swap(PyThreadState *), *PyThreadState_Get(void);
+extern PyThreadState *PyThreadState_New(PyInterpreterState *), *PyThreadState_Swap(PyThreadState *);
 extern void PyOS_BeforeFork(void), PyOS_AfterFork_Parent(void), PyOS_AfterFork_Child(void);
 extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, _Py_NoneStruct;
 
@@ -144,11 +144,12 @@ static void call(PyObject *function)
 static void begin_anew(void)
 {
     PyInterpreterState *interpreter = PyInterpreterState_Get();
-    PyThreadState *template = PyThreadState_Get();
+    PyThreadState *between = PyThreadState_New(interpreter), *template = PyThreadState_Swap(between);
     PyThreadState_Clear(template);
-    PyThreadState_Swap(NULL);
     PyThreadState_Delete(template);
-    PyThreadState_Swap(PyThreadState_New(interpreter));
+    (void)PyThreadState_Swap(PyThreadState_New(interpreter));
+    PyThreadState_Clear(between);
+    PyThreadState_Delete(between);
 }
 
 static void await_threads(void)

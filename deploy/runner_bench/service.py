@@ -1,0 +1,85 @@
+"""The service, started for the measurement and stopped after it; without its page, which costs nothing here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from deploy.environments import ROOT
+from deploy.errors import DeployError
+from deploy.local import free_port
+from deploy.runner_bench.throughput import cores
+
+_START_SECONDS = 120.0
+_SETTLE_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def measured_service() -> Iterator[int]:
+    """Port of a service that is ready and at rest, with a runner for each processor."""
+    port, log = free_port(), ROOT / "dist" / "logs" / "bench-service.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_") and "TOKEN" not in name}
+    with tempfile.TemporaryDirectory(prefix="codecanvas-bench-") as scratch, log.open("wb") as output:
+        Path(scratch).chmod(0o755)  # slots have uids of their own
+        environment = {**kept, "TMPDIR": scratch, "RUNNER_PORT": str(port), "NUM_RUNNERS": str(cores())}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "backend.runner"],
+            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+        try:
+            _wait_ready(port, process, log)
+            _wait_idle(process.pid)
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            process.kill()
+            process.wait()
+
+
+def _wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).is_success:
+                return
+        time.sleep(0.1)
+    raise DeployError("the service did not become ready to be measured", log=log)
+
+
+def _wait_idle(pid: int) -> None:
+    """Return once the service has warmed its caches: its whole tree has used no processor for a second."""
+    deadline, before = time.monotonic() + _SETTLE_SECONDS, -1.0
+    while time.monotonic() < deadline:
+        used = _used(pid)
+        if 0 <= used - before < 0.05:
+            return
+        before = used
+        time.sleep(1)
+
+
+def _used(root: int) -> float:
+    """Processor seconds of a process and its descendants."""
+    parents, spent = {}, {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            fields = (place / "stat").read_text(errors="replace").rpartition(") ")[2].split()
+            parents[int(place.name)], spent[int(place.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    total = 0
+    for pid in spent:
+        ancestor = pid
+        while ancestor not in (0, root):
+            ancestor = parents.get(ancestor, 0)
+        total += spent[pid] if ancestor == root else 0
+    return total / os.sysconf("SC_CLK_TCK")
