@@ -103,7 +103,8 @@ def _docker(work: Path) -> Iterator[Peer | Absent]:
         yield Absent("docker run", str(error))
         return
     listed = subprocess.run(
-        ["docker", "images", "--quiet", IMAGE], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        ["docker", "images", "--quiet", IMAGE], env={**os.environ, **environment}, capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
     if not listed.stdout.split():
         yield Absent("docker run", "the engine has no image of the runner (invoke build --env staging)")
