@@ -7,8 +7,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
-PLACE = "/opt/codecanvas/warm/java"
-"""Where the image has the compiled classes."""
+PLACE = "/opt/warm/java"
+"""Where a sandbox sees the compiled classes."""
 
 COMMAND = (
     *("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:CICompilerCount=2"),
@@ -37,7 +37,25 @@ def request(options: Sequence[str], sources: Mapping[str, str]) -> bytes:
 
 def read_answer(stream: BinaryIO) -> Compiled:
     """Read one answer from the daemon's standard output. Raises EOFError where it ended or does not speak so."""
-    body = _exactly(stream, _LENGTH.unpack(_exactly(stream, 4))[0])
+    return parse_answer(_exactly(stream, _LENGTH.unpack(_exactly(stream, 4))[0]))
+
+
+def take_answer(said: bytearray) -> Compiled | None:
+    """Take the answer at the start of `said`; None where it is not there yet. Raises EOFError for a malformed one."""
+    if len(said) < _LENGTH.size:
+        return None
+    length: int = _LENGTH.unpack_from(said)[0]
+    if length > _LONGEST_ANSWER:
+        raise EOFError("the compiler's answer is too long")
+    if len(said) < _LENGTH.size + length:
+        return None
+    body = bytes(said[_LENGTH.size : _LENGTH.size + length])
+    del said[: _LENGTH.size + length]
+    return parse_answer(body)
+
+
+def parse_answer(body: bytes) -> Compiled:
+    """An answer, without its length. Raises EOFError where it is malformed."""
     try:
         messages, at = _block(body, 1)
         count, at = _LENGTH.unpack_from(body, at)[0], at + 4

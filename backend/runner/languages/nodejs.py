@@ -4,7 +4,7 @@ from pathlib import Path
 
 from backend.runner.languages.language import OPTIONS, Language
 
-WARM = "/opt/codecanvas/warm/node.js"
+WARM = "/opt/warm/node.js"
 WARM_SOURCE = Path(__file__).with_name("warm").joinpath("node.js").read_text(encoding="utf-8")
 
 LANGUAGE = Language(

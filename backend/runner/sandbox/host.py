@@ -63,6 +63,11 @@ class Host:
         own = [f"/opt/toolchains/{index}/bin" for index in range(len(self.toolchains))]
         return ":".join(["/usr/local/bin", "/usr/bin", "/bin", *own])
 
+    @property
+    def outer_search_path(self) -> list[str]:
+        """The same directories as seen from outside."""
+        return ["/usr/local/bin", "/usr/bin", "/bin", *(str(path / "bin") for path in self.toolchains)]
+
     def setup(self, cache: Path | None, writable_cache: bool) -> bytes:
         """The fields of a setup frame: host name and root, with `cache` as /cache."""
         entries = list(self._entries())

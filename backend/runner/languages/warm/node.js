@@ -1,4 +1,4 @@
-// A Node.js that has started, and waits for what to run: `node -r /opt/codecanvas/warm/node.js /work/main.js`.
+// A Node.js that has started, and waits for what to run: `node -r /opt/warm/node.js /work/main.js`.
 //
 // Preloaded, it loads what programs mostly need, then blocks until a line of JSON {"argv": [...], "env": {...}} comes
 // from descriptor 3: the program's arguments and its whole environment. It closes the descriptor and returns, and Node.js
