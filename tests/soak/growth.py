@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-BOUND_KB = 8.0
-"""KiB by which the service may grow in 1,000 runs, beyond which 100,000 runs would cost it a sixth of a small machine.
-What is measured is the proportional set size of all its processes, which differs by some MiB with what they do."""
+BOUND_KB = 100.0
+"""KiB by which the service may grow in 1,000 runs: 10 MiB in 100,000. What is measured is the proportional set size of
+those of its processes that lived all along, while nothing runs."""
 
-NOISE_KB = 24 * 1024
-"""KiB within which two samples differ anyway: fewer runs than make more than that cannot show a slope."""
+NOISE_KB = 8 * 1024
+"""KiB by which two looks differ anyway: fewer runs than make more than that cannot show a slope."""
 
 WARM_UP = 0.2
 """Share of the runs at the beginning that do not count: allocators and caches fill."""

@@ -20,7 +20,8 @@ from tests.soak.wire import Wire
 MOST_FAILURES = 50
 """Told one by one; after as many the soak ends."""
 
-_SAMPLES = 200
+_SAMPLES = 100
+_PAUSE_SECONDS = 0.5
 _SETTLE_SECONDS = 120.0
 
 
@@ -40,13 +41,19 @@ class Soak:
     counted: Counter[str] = dataclasses.field(default_factory=Counter)
     samples: list[Sample] = dataclasses.field(default_factory=list)
     _given: int = 0
+    _busy: int = 0
+    _open: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    """Set while clients may begin a run: between looks."""
+    _idle: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    """Set while no client waits for an answer."""
 
     async def perform(self, progress: Callable[[int], None]) -> dict[str, Any]:
         """Run everything; the summary, whose `ok` says whether all held. `progress` is told how many are done."""
         draw = chooser(self._offered(), self.seed)
         await self._rehearse(draw)
-        before, begun = footprint.steady(self.pid), time.monotonic()
-        sampling = asyncio.create_task(self._sample(progress))
+        before, begun = await asyncio.to_thread(footprint.steady, self.pid), time.monotonic()
+        self._open.set()
+        sampling = asyncio.create_task(self._sample(before, progress))
         async with asyncio.TaskGroup() as group:
             for _ in range(self.clients):
                 group.create_task(self._client(draw))
@@ -70,8 +77,14 @@ class Soak:
     async def _client(self, draw: Callable[[], Program]) -> None:
         wire = Wire(self.url)
         while self._given < self.runs and len(self.failures) < MOST_FAILURES:
+            await self._open.wait()
             self._given += 1
+            self._busy += 1
+            self._idle.clear()
             await self._one(wire, draw(), self._given)
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
             self.done += 1
         wire.close()
 
@@ -101,15 +114,22 @@ class Soak:
             await asyncio.sleep(float(headers["retry-after"]))
         return "refused again and again"
 
-    async def _sample(self, progress: Callable[[int], None]) -> None:
+    async def _sample(self, before: footprint.Footprint, progress: Callable[[int], None]) -> None:
+        """Look now and then while nothing runs: what a program holds for a moment is no growth."""
         due = 0.0
         while True:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
             progress(self.done)
-            if self.done >= due:
-                look = await asyncio.to_thread(footprint.read, self.pid)
-                self.samples.append(Sample(self.done, look.memory_kb))
-                due = self.done + self.runs / _SAMPLES
+            if self.done < due:
+                continue
+            due = self.done + max(100, self.runs / _SAMPLES)
+            self._open.clear()
+            await self._idle.wait()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            look = await asyncio.to_thread(footprint.read, self.pid)
+            lasting = sum(size for pid, size in look.memory.items() if pid in before.processes)
+            self.samples.append(Sample(self.done, lasting))
+            self._open.set()
 
     def _summary(
         self, before: footprint.Footprint, after: footprint.Footprint, left: list[str], seconds: float
@@ -128,6 +148,7 @@ class Soak:
             "left": left,
             "memory_kb_per_1000_runs": round(slope(kept), 2),
             "memory_kb": {name: look.memory_kb for name, look in looks.items()},
+            "compiled_kb": {name: look.compiled_kb for name, look in looks.items()},
             "processes": {name: len(look.processes) for name, look in looks.items()},
             "descriptors": {name: look.descriptors for name, look in looks.items()},
             "mounts": {name: look.mounts for name, look in looks.items()},
