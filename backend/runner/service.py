@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache
+from backend.runner.execution.daemon import JavacDaemon
 from backend.runner.execution.executor import Executor, Observer
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import Outcome, Status
@@ -26,7 +28,7 @@ from backend.runner.sandbox.cgroup import find_cgroups
 from backend.runner.sandbox.host import Host
 from backend.runner.sandbox.layers import Layer
 from backend.runner.sandbox.limits import Limits
-from backend.runner.sandbox.slots import Plan, Slot, make_slots
+from backend.runner.sandbox.slots import FIRST_UID, Plan, Slot, make_slots
 from backend.runner.settings import Settings
 
 _log = logging.getLogger("codecanvas.runner")
@@ -48,6 +50,8 @@ class Service:
     spare: Slot
     """A slot outside the queue, for readiness."""
     tender: Tender
+    spare_lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    """Held by whoever uses the spare slot."""
     _ready: tuple[float, bool] = (float("-inf"), False)
     _lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     _refreshing: asyncio.Task[bool] | None = None
@@ -100,7 +104,8 @@ class Service:
     async def _try_hello(self) -> bool:
         language = self.languages.get("bash") or next(iter(self.languages.values()))
         request = RunRequest(language=language, source=language.hello.encode(), limits=Limits(timeout=5))
-        outcome = await self.run(request, self.spare)
+        async with self.spare_lock:
+            outcome = await self.executor.execute(self.spare, request)
         return outcome.status is Status.OK and outcome.stdout == language.hello_output.encode()
 
 
@@ -112,9 +117,9 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
     """
     host = Host.find(find_launcher(settings.launcher), settings.toolchains, settings.warm)
     async with contextlib.AsyncExitStack() as stack:
-        caches = settings.cache or _own_caches(stack)
+        caches = settings.cache or _own_caches(stack, FIRST_UID + settings.num_runners + 2 if host.choose_uid else None)
         plan = Plan(host=host, cgroups=find_cgroups() if settings.cgroups == "auto" else None, caches=caches)
-        *slots, spare, workshop = await stack.enter_async_context(make_slots(plan, settings.num_runners + 1))
+        *slots, spare, bench, workshop = await stack.enter_async_context(make_slots(plan, settings.num_runners + 2))
         versions: dict[str, str] = {}
         compiled = CompileCache(settings.compile_cache_mb << 20) if "compile_cache" in settings.accelerations else None
         executor = Executor(host, versions, cache=compiled, accelerations=settings.accelerations, observe=observe)
@@ -126,9 +131,13 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         )  # fmt: skip
         tender = Tender(executor, slots, settings)
         service = Service(settings, queue, {}, versions, found, executor, slots, spare, tender)
-        await _find_languages(service, versions, [*slots, spare, workshop])
+        asking = await _find_languages(service, versions, spare)
         tender.languages = service.languages
-        tending = [asyncio.create_task(_fill_caches(service, workshop, caches)), asyncio.create_task(tender.tend())]
+        if "warm" in settings.accelerations and settings.warm is not None and "java" in service.languages:
+            executor.javac = JavacDaemon(bench, executor.variables(service.languages["java"]))
+            stack.push_async_callback(executor.javac.stop)
+        filling = asyncio.create_task(_fill_caches(service, workshop, caches))
+        tending = [asking, filling, asyncio.create_task(tender.tend())]
         try:
             yield service
         finally:
@@ -140,39 +149,48 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
                 compiled.clear()
 
 
-def _own_caches(stack: contextlib.AsyncExitStack) -> Path:
-    """A directory for this service's own caches, which every slot can pass through."""
+def _own_caches(stack: contextlib.AsyncExitStack, writer: int | None) -> Path:
+    """A directory for this service's own caches, which every slot can read and the uid `writer` can write."""
     place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codecanvas-cache-")))
     place.chmod(0o711)
     for language in all_languages().values():
         if language.cache is not None:
-            (place / language.name).mkdir()
-            (place / language.name).chmod(0o777)  # the workshop alone sees it writable
+            (place / language.name).mkdir(mode=0o755)
+            if writer is not None:
+                os.chown(place / language.name, writer, writer)
     return place
 
 
-async def _find_languages(service: Service, versions: dict[str, str], slots: list[Slot]) -> None:
-    """Keep the languages whose toolchain answers in a sandbox."""
-    free: asyncio.Queue[Slot] = asyncio.Queue()
-    for slot in slots:
-        free.put_nowait(slot)
+async def _find_languages(service: Service, versions: dict[str, str], slot: Slot) -> asyncio.Task[None]:
+    """Offer the languages whose toolchain is there, and ask each for its version; one that does not answer is dropped.
 
-    async def version(language: Language) -> str | None:
-        slot = await free.get()
+    The core ones are asked now, the others by the task that is returned: some take a second.
+    """
+    languages = all_languages()
+    offered = {name: language for name, language in languages.items() if service.executor.has(language)}
+    if left_out := sorted(languages.keys() - offered.keys()):
+        _log.info("left out, since their toolchains are not on this host: %s", ", ".join(left_out))
+
+    async def ask(language: Language) -> None:
         try:
-            return await service.executor.version(slot, language)
+            answer = await service.executor.version(slot, language)
         except SandboxError:
             _log.exception("%s: its version could not be asked", language.name)
-            return None
-        finally:
-            free.put_nowait(slot)
+            answer = None
+        if answer is None:
+            _log.warning("%s is left out: its toolchain does not work on this host", language.name)
+            del offered[language.name]
+        else:
+            versions[language.name] = answer
 
-    languages = all_languages()
-    answers = await asyncio.gather(*map(version, languages.values()))
-    versions |= {name: answer for name, answer in zip(languages, answers, strict=True) if answer is not None}
-    if left_out := sorted(languages.keys() - versions.keys()):
-        _log.warning("left out, since their toolchains do not work on this host: %s", ", ".join(left_out))
-    service.languages = {name: languages[name] for name in versions}
+    async def ask_all(core: bool) -> None:
+        for language in [one for one in offered.values() if one.core is core]:
+            async with service.spare_lock:
+                await ask(language)
+
+    service.languages = offered
+    await ask_all(core=True)
+    return asyncio.create_task(ask_all(core=False))
 
 
 async def _fill_caches(service: Service, workshop: Slot, caches: Path) -> None:

@@ -60,6 +60,7 @@ def build(
     with FileLock(place.parent / ".lock"):
         if kept := _kept(place, source, selected):
             return kept, True
+        engine = host()  # first: without one, a page would be built in vain
         logs = place.parent / "logs"
         logs.mkdir(exist_ok=True)
         store = BlobStore(place.parent / "blobs")
@@ -70,7 +71,7 @@ def build(
             for log in (page_log, image_log):
                 log.write_text("")
             frontend = build_frontend(root, source, work / "site", store, page_log, tell)
-            backend, inputs, size = build_backend(root, source, environment, selected, store, host(), image_log, tell)
+            backend, inputs, size = build_backend(root, source, environment, selected, store, engine, image_log, tell)
             write_layout(store, backend, work / "backend")
             write_layout(store, frontend, work / "frontend")
             manifest = Manifest(

@@ -33,8 +33,12 @@ NEEDS: dict[str, Need] = {
     "base": Need("the base image is made here when no image registry answers", ("mmdebstrap",), ("mmdebstrap",)),
     "languages": Need(
         "programs are compiled and run with this machine's own toolchains",
-        ("gcc", "g++", "go", "node", "rustc", "bash", "python3"),
-        ("gcc", "g++", "libc6-dev", "golang-go", "nodejs", "rustc", "python3-minimal"),
+        # The core ones but Java: a sandbox does not see what Debian's keeps in /etc, and the image's is newer.
+        ("gcc", "g++", "mold", "go", "node", "esbuild", "tsc", "rustc", "ruby", "bash", "python3"),
+        (
+            *("gcc", "g++", "libc6-dev", "mold", "golang-go", "nodejs", "esbuild", "node-typescript", "rustc", "ruby"),
+            *("bash", "python3-minimal"),
+        ),
     ),
     "bench": Need("the runner is measured beside it", ("bwrap",), ("bubblewrap",)),
     "browser": Need("the page is tested in a real browser", ("chromium",), ("chromium", "fonts-dejavu-core")),

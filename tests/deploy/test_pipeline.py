@@ -111,7 +111,7 @@ def test_an_unproven_commit_is_refused_and_says_what_to_run(project: Any, second
 
 def test_deployed_but_not_verified_is_refused(project: Any, second: str) -> None:
     sha = project.commit("Deployed, not verified")
-    project.invoke("build", "--env", "staging")
+    project.invoke("build", "--env", "staging", "--languages", "core")
     project.invoke("deploy", "--env", "staging", "--rehearsal")
     assert serves(project.status(), "staging", sha)
     assert "invoke verify --env staging" in project.invoke("promote", "--sha", sha, "--rehearsal", code=1).stderr
@@ -122,7 +122,7 @@ def test_a_dirty_tree_reaches_staging_at_most(project: Any, second: str) -> None
     whole = readme.read_text()
     readme.write_text(whole + "uncommitted\n")
     try:
-        manifest = json.loads(project.invoke("build", "--env", "staging", "--json").stdout)
+        manifest = json.loads(project.invoke("build", "--env", "staging", "--languages", "core", "--json").stdout)
         assert manifest["dirty"]
         assert manifest["version"].endswith(".dirty")
         project.invoke("deploy", "--env", "staging", "--rehearsal")
@@ -136,7 +136,7 @@ def test_a_dirty_tree_reaches_staging_at_most(project: Any, second: str) -> None
 def test_a_broken_commit_is_taken_back_in_staging_and_cannot_be_promoted(project: Any, second: str) -> None:
     before = project.status()
     broken = project.commit("Break the service", ("backend/runner/__main__.py", HEAD, f"{HEAD}raise SystemExit(3)\n"))
-    project.invoke("build", "--env", "staging")
+    project.invoke("build", "--env", "staging", "--languages", "core")
     failed = project.invoke("deploy", "--env", "staging", "--rehearsal", code=1)
     assert "was not released" in failed.stderr
     assert f"{before['staging']['version']} serves" in failed.stderr

@@ -7,11 +7,13 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache, Program, key_of
+from backend.runner.execution.daemon import JavacDaemon
 from backend.runner.execution.listener import Listener
-from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe
+from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe, no_program
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
@@ -80,6 +82,8 @@ class Executor:
         self._accelerations = accelerations
         self.warmed: set[str] = set()
         """Languages whose compile cache is filled."""
+        self.javac: JavacDaemon | None = None
+        """The compiler that stays, where there is one."""
         self._ended = False
 
     def end(self) -> None:
@@ -139,12 +143,21 @@ class Executor:
         language = request.language
         if language.compile is None:
             return None, None
-        files = {**request.files, language.source: request.source}
+        files = {language.source: request.source, **request.files}
         key = self._key(request, files)
         if self._cache is not None and (kept := self._cache.take(key)) is not None:
             return kept, None
         if listener is not None:
             listener.phase("compile")
+        if language.name == "java" and self.javac is not None:
+            made = await self.javac.compile(request.options, files, language.compile_limits)
+            if isinstance(made, Verdict):
+                return None, describe(made, language.compile_limits, compiling=True)
+            if made is not None:
+                self._observe(language.name, "compile", made.verdict.wall_seconds)
+                if self._cache is not None:
+                    self._cache.keep(key, made)
+                return made, None
         step = Step(
             command=arguments(language.compile, request.options), limits=language.compile_limits, files=files,
             compiles=True, variables=self._variables(language, compiles=True), calls=language.calls,
@@ -174,6 +187,8 @@ class Executor:
         verdict = await self._step(slot, request.language, "run", step, listener)
         compiled = None if program is None else program.verdict
         cached = program is not None and program.cached
+        if verdict.ending is Ending.MISSING and program is not None:
+            return no_program(program.verdict, cached=cached)
         return self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
 
     def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:
@@ -186,13 +201,14 @@ class Executor:
             forker = slot.spares.take_template()
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
-        go = {"argv": list(command), "env": {}}
+        variables = self._variables(language)
+        go = {"argv": list(request.args), "env": dict(variables)} if warm else None
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
-            stdin=request.stdin, variables=self._variables(language),
+            stdin=request.stdin, variables=variables,
             program=None if program is None else program.descriptor,
             interactive=request.interactive, streams=streams, terminal=request.terminal, calls=language.calls,
-            forker=forker, warm=warm, go=json.dumps(go).encode() + b"\n" if warm else b"",
+            forker=forker, warm=warm, go=json.dumps(go).encode() + b"\n" if go else b"",
         )  # fmt: skip
 
     def _blamed(self, outcome: Outcome, verdict: Verdict) -> Outcome:
@@ -211,7 +227,7 @@ class Executor:
             if talk is not None:
                 talk.over()
         self._observe(language.name, phase, verdict.wall_seconds)
-        if verdict.ending is Ending.FAILED:
+        if verdict.ending in {Ending.FAILED, Ending.MISSING} and not verdict.disk_full:
             _log.error("the sandbox of a %s of %s failed: %s", phase, language.name, verdict.detail.strip())
         return verdict
 
@@ -227,6 +243,16 @@ class Executor:
         return tuple(known.items())
 
     # ── toolchains ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def has(self, language: Language) -> bool:
+        """Whether the program that tells the toolchain's version is there."""
+        command = language.version[0]
+        places = (
+            [Path(command)]
+            if command.startswith("/")
+            else [Path(place) / command for place in self._host.outer_search_path]
+        )
+        return any(place.exists() for place in places)
 
     async def version(self, slot: Slot, language: Language) -> str | None:
         """First line of what the toolchain says of itself; None where it does not work on this host."""
@@ -265,6 +291,9 @@ class Executor:
 
 def _is_text(source: bytes) -> bool:
     """Whether every interpreter reads `source` the same; what is odd about it is the interpreter's own to say."""
+    head = source.split(b"\n", 2)[:2]
+    if any(b"coding" in line for line in head if line.lstrip().startswith((b"#", b"\xef\xbb\xbf#"))):
+        return False
     try:
         return "\0" not in source.decode()
     except UnicodeDecodeError:

@@ -82,6 +82,8 @@ class Outcome:
 
 
 def _status(verdict: Verdict, *, compiling: bool) -> Status:
+    if verdict.ending is Ending.FAILED and verdict.disk_full:
+        return Status.DISK_LIMIT
     if verdict.ending is Ending.EXITED:
         if verdict.status == 0:
             return Status.OK
@@ -144,6 +146,14 @@ def describe(
         memory_kb=verdict.memory_bytes // 1024,
         truncated=verdict.truncated,
         compile=None if report is None else _report(report, cached=cached),
+    )
+
+
+def no_program(compiled: Verdict, *, cached: bool) -> Outcome:
+    """For a compile that went well and left nothing that can be executed, such as that of a library."""
+    outcome = describe(compiled, Limits(), compiling=True, cached=cached)
+    return dataclasses.replace(
+        outcome, status=Status.COMPILE_ERROR, error="compilation made no program that can be run", exit_code=None
     )
 
 

@@ -42,6 +42,7 @@ class Tender:
             for slot in self.slots:
                 self._tend_templates(slot)
                 self._tend_warm(slot)
+            await self._tend_javac()
             await asyncio.sleep(_EVERY)
 
     def _tend_templates(self, slot: Slot) -> None:
@@ -52,6 +53,16 @@ class Tender:
         recipe = Recipe(command=arguments(language.run), variables=variables, limits=language.limits)
         slot.spares.add_templates(recipe, self.settings.templates)
         slot.spares.renew_template(recipe, idle=not slot.busy)
+
+    async def _tend_javac(self) -> None:
+        javac = self.executor.javac
+        if javac is None:
+            return
+        wanted = time.monotonic() - self._used.get("java", float("-inf")) < _WANTED_SECONDS
+        if wanted and not javac.runs:
+            javac.start()
+        elif not wanted and javac.runs:
+            await javac.stop()
 
     def _tend_warm(self, slot: Slot) -> None:
         if "warm" not in self.settings.accelerations:

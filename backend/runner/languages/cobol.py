@@ -7,7 +7,7 @@ LANGUAGE = Language(
     title="COBOL",
     aliases=("gnucobol", "cob"),
     packages=("gnucobol4", "gcc", "libc6-dev"),
-    version=("cobc", "--version"),
+    version=("sh", "-c", 'test -e "$COB_CONFIG_DIR/default.conf" && cobc --version'),
     source="main.cob",
     compile=("cobc", "-x", "-free", OPTIONS, "-o", PROGRAM, "main.cob"),
     run=(PROGRAM,),
@@ -15,6 +15,8 @@ LANGUAGE = Language(
         "-std=(default|cobol85|cobol2002|cobol2014|ibm|mf)": "the dialect",
         "-(Wall|Wextra|debug|fixed)": "warnings; checks while the program runs; fixed format",
     },
+    # Its dialects, which Debian keeps in /etc.
+    variables=(("COB_CONFIG_DIR", "/usr/share/gnucobol/codecanvas"),),
     hello="""\
 identification division.
 program-id. hello.

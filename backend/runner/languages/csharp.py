@@ -10,7 +10,7 @@ LANGUAGE = Language(
     title="C#",
     aliases=("csharp", "cs", "mono"),
     packages=("mono-mcs", "libmono-system-core4.0-cil", "libmono-system-numerics4.0-cil"),
-    version=("mono", "--version"),
+    version=("sh", "-c", 'test -e "$MONO_CFG_DIR/mono/config" && mono --version'),
     source="main.cs",
     compile=("mcs", "-nologo", "-r:System.Numerics", OPTIONS, f"-out:{_PROGRAM}", "main.cs"),
     run=("mono", _PROGRAM),
@@ -22,7 +22,7 @@ LANGUAGE = Language(
         "-langversion:(ISO-1|ISO-2|[3-7]|7\\.[0-2]|Experimental)": "the language's version",
         "-define:[A-Za-z_][A-Za-z0-9_]*": "define a symbol",
     },
-    # Mono would share its counters through memory that a sandbox does not have.
+    # Mono would share its counters through memory that a sandbox does not have; Debian keeps its configuration in /etc.
     variables=(("MONO_DISABLE_SHARED_AREA", "1"), ("MONO_CFG_DIR", "/usr/lib/mono/codecanvas")),
     limits=Limits(memory_kb=384 * 1024),
     hello="""\

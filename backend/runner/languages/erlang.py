@@ -33,7 +33,7 @@ LANGUAGE = Language(
     compile=("erlc", OPTIONS, "-o", "/program", "main.erl"),
     run=("erl", *QUIET.split(), "+fnu", "-noshell", "-pa", "/program", "-eval", _MAIN, "-extra"),
     options={
-        "\\+(debug_info|inline|native_records|warnings_as_errors)": "a compiler option",
+        "\\+(debug_info|inline|warnings_as_errors)": "a compiler option",
         "-D[A-Za-z_][A-Za-z0-9_]*(=[A-Za-z0-9_]*)?": "define a macro",
         "-W(all|error)?": "warnings",
     },

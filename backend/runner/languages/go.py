@@ -56,12 +56,12 @@ func main() {
 	sums := make([]int, 3)
 	for i := range sums {
 		wait.Add(1)
-		go func() {
+		go func(i int) {
 			defer wait.Done()
 			for square := range squares([]int{i + 1, i + 2, i + 3}) {
 				sums[i] += square
 			}
-		}()
+		}(i)
 	}
 	wait.Wait()
 	fmt.Println(sums)

@@ -8,7 +8,7 @@ LANGUAGE = Language(
     title="Haskell",
     aliases=("hs", "ghc"),
     packages=("ghc",),
-    version=("ghc", "--version"),
+    version=("sh", "-c", 'test -e "$(ghc --print-libdir)/package.conf.d" && ghc --version'),
     source="main.hs",
     compile=(
         "ghc",

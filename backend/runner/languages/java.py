@@ -4,6 +4,7 @@ Without a public class it is Main.
 """
 
 from backend.runner.languages import jvm
+from backend.runner.languages.javac import PLACE
 from backend.runner.languages.language import OPTIONS, Language
 
 # Class data sharing and one quick compiler make javac itself start sooner.
@@ -28,6 +29,7 @@ LANGUAGE = Language(
     source="Main.java",
     compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
     run=("java", *jvm.FLAGS, jvm.HEAP, "@/program/launch"),
+    warm=("java", *jvm.FLAGS, jvm.HEAP, "-cp", f"{PLACE}:/program:/work", "codecanvas.Bootstrap"),
     options={
         "-Xlint(:[a-z,-]+)?": "warnings",
         "-(g|parameters|nowarn|Werror)": "debugging information, parameter names, warnings",

@@ -83,7 +83,7 @@ class Language:
     """Command of a process that is started before it is needed, does its start-up work, reads a line of JSON
     `{"argv": [...], "env": {...}}` from descriptor 3, then runs the program; used once. None where there is none."""
     warm_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/codecanvas."""
+    """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
     limits: Limits = dataclasses.field(default_factory=Limits)

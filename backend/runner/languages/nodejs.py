@@ -1,6 +1,11 @@
 """JavaScript, with Node.js."""
 
+from pathlib import Path
+
 from backend.runner.languages.language import OPTIONS, Language
+
+WARM = "/opt/warm/node.js"
+WARM_SOURCE = Path(__file__).with_name("warm").joinpath("node.js").read_text(encoding="utf-8")
 
 LANGUAGE = Language(
     name="nodejs",
@@ -19,6 +24,8 @@ LANGUAGE = Language(
         "--(no-warnings|trace-warnings|trace-uncaught|throw-deprecation|enable-source-maps)": "what is reported",
         "--unhandled-rejections=(strict|warn|none|throw|warn-with-error-codes)": "what a lost rejection does",
     },
+    warm=("node", "-r", WARM, "/work/main.js"),
+    warm_files={WARM: WARM_SOURCE},
     hello='console.log("Hello, world!");\n',
     sample="""\
 class Account {

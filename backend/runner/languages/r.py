@@ -8,7 +8,7 @@ LANGUAGE = Language(
     title="R",
     aliases=("rscript",),
     packages=("r-base-core",),
-    version=("Rscript", "--version"),
+    version=("R", "--version"),
     source="main.R",
     run=("Rscript", "--vanilla", "main.R"),
     limits=Limits(memory_kb=384 * 1024),

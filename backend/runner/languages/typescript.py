@@ -4,6 +4,7 @@ Checking types takes a hundred times as long, so it is an option. What is import
 """
 
 from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.nodejs import WARM, WARM_SOURCE
 
 _PROGRAM = "/program/main.mjs"
 
@@ -37,6 +38,8 @@ LANGUAGE = Language(
     source="main.ts",
     compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
     run=("node", "--enable-source-maps", _PROGRAM),
+    warm=("node", "--enable-source-maps", "-r", WARM, _PROGRAM),
+    warm_files={WARM: WARM_SOURCE},
     options={
         "--check": "errors of types are compile errors (takes a second or two)",
         "--target=es(2015|2016|2017|2018|2019|2020|2021|2022)": "the language that it becomes (otherwise es2022)",

@@ -6,6 +6,8 @@ its strings. A pack of files is a sequence of `u32 mode, name, content`.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -116,3 +118,16 @@ class Fields:
         value = _VERDICT.unpack_from(self._data, self._at)
         self._at += _VERDICT.size
         return value
+
+
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
+def sealed(content: bytes) -> int:
+    """A descriptor of a memory file with `content`, which nobody can change any more; the caller's to close."""
+    descriptor = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    return descriptor

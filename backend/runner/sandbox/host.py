@@ -63,6 +63,11 @@ class Host:
         own = [f"/opt/toolchains/{index}/bin" for index in range(len(self.toolchains))]
         return ":".join(["/usr/local/bin", "/usr/bin", "/bin", *own])
 
+    @property
+    def outer_search_path(self) -> list[str]:
+        """The same directories as seen from outside."""
+        return ["/usr/local/bin", "/usr/bin", "/bin", *(str(path / "bin") for path in self.toolchains)]
+
     def setup(self, cache: Path | None, writable_cache: bool) -> bytes:
         """The fields of a setup frame: host name and root, with `cache` as /cache."""
         entries = list(self._entries())
@@ -96,9 +101,9 @@ class Host:
         for device in _DEVICES:
             yield "d", f"/dev/{device}", f"/dev/{device}"
         for name, target in {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
-                             "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx"}.items():  # fmt: skip
+                             "stderr": "/proc/self/fd/2"}.items():  # fmt: skip
             yield "s", target, f"/dev/{name}"
-        for place in ("/proc", "/work", "/program", "/dev/shm", "/dev/pts"):  # noqa: S108
+        for place in ("/proc", "/work", "/program", "/dev/shm"):  # noqa: S108
             yield "D", "", place
         yield "s", "work", "/tmp"  # noqa: S108
 

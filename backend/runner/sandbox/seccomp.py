@@ -2,8 +2,9 @@
 
 An allow-list (`calls.py`), with what a language declares beyond it. A call outside is answered EPERM, or ENOSYS where
 the caller then falls back to an older one. `clone` may not make namespaces, nor a sibling: a program's parent lies
-outside its cell. A 32-bit or x32 call kills the process. The numbers are searched as a tree: filters are run, and
-compiled by the kernel, once for each run.
+outside its cell. Forks are told to the launcher, which lets them go on: so it knows when a program asked for more
+processes than it may have. A 32-bit or x32 call kills the process. The numbers are searched as a tree: the kernel
+compiles the filter, and looks through all of it, once for each run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from backend.runner.sandbox.calls import AARCH64, ABSENT, ALLOWED, X86_64
 _ALLOW = 0x7FFF0000
 _KILL = 0x80000000
 _ERRNO = 0x00050000
+_TELL = 0x7FC00000  # to the listener, which answers that the kernel is to go on
 
 _LOAD, _JUMP, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
@@ -61,7 +63,7 @@ def _answer(number: int, action: int) -> bytes:
 
 def _clone() -> bytes:
     refuse = _end(_ERRNO | errno.EPERM)
-    return _statement(_LOAD, _FIRST_ARGUMENT) + _statement(_ANY_BIT, _CLONE_FLAGS, 0, 1) + refuse + _end(_ALLOW)
+    return _statement(_LOAD, _FIRST_ARGUMENT) + _statement(_ANY_BIT, _CLONE_FLAGS, 0, 1) + refuse + _end(_TELL)
 
 
 def _socket() -> bytes:
@@ -75,7 +77,11 @@ def _ioctl() -> bytes:
     return _statement(_LOAD, _FIRST_ARGUMENT + 8) + refused + _end(_ALLOW)
 
 
-_SPECIAL = {"clone": _clone, "socket": _socket, "ioctl": _ioctl}
+def _fork() -> bytes:
+    return _end(_TELL)
+
+
+_SPECIAL = {"clone": _clone, "fork": _fork, "vfork": _fork, "socket": _socket, "ioctl": _ioctl}
 
 
 def _tree(segments: Sequence[tuple[int, bytes]]) -> bytes:

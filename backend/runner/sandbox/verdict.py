@@ -18,7 +18,9 @@ class Ending(enum.Enum):
     STOPPED = 5
     """The service or its client gave up on it."""
     FAILED = 6
-    """The sandbox did not come about: our fault."""
+    """The sandbox did not come about: our fault, unless the request's files did not fit."""
+    MISSING = 7
+    """The command could not be executed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Verdict:
     stderr: bytes = b""
     truncated: bool = False
     processes_hit: bool = False
-    """Whether as many processes as may were seen near the end."""
+    """Whether a process was asked for that could not be; at a timeout, whether there were as many as may be."""
     disk_full: bool = False
     """Whether the work directory was seen without room."""
     wall_seconds: float = 0.0
@@ -42,7 +44,7 @@ class Verdict:
     memory_bytes: int = 0
     """Most memory seen in use at once."""
     detail: str = ""
-    """For FAILED: what the launcher said, for the service's log."""
+    """For FAILED and MISSING: what the launcher said, for the service's log."""
     program: int | None = None
     """Descriptor of the pack of what a compile left in /program; the receiver's to close."""
 
@@ -56,7 +58,7 @@ class Verdict:
     @property
     def signal_name(self) -> str | None:
         """Name of the signal that ended the program."""
-        if self.ending in {Ending.FAILED, Ending.STOPPED}:
+        if self.ending in {Ending.FAILED, Ending.STOPPED, Ending.MISSING}:
             return None
         number = self.signal if self.signal else None
         if number is None and self.exit_code is not None and self.exit_code > 128:

@@ -39,7 +39,10 @@ def test_a_request_at_fault_is_refused_naming_the_field(api: httpx.Client, case:
     assert named in response.json()["error"]
 
 
-@pytest.mark.parametrize("limit", ["timeout", "memory_kb", "output_bytes", "processes"])
+@pytest.mark.parametrize(
+    "limit",
+    ["timeout", "cpu_seconds", "memory_kb", "output_bytes", "processes", "open_files", "file_kb", "disk_kb", "inodes"],
+)
 @pytest.mark.parametrize("value", [0, -1, 10**12])
 def test_a_limit_that_limits_nothing_is_refused(api: httpx.Client, limit: str, value: int) -> None:
     response = api.post("run", json={**GOOD, "limits": {limit: value}})

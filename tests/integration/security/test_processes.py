@@ -14,9 +14,6 @@ _BOMBS = {
         char *stack = mmap(0, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         int flags = CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
         if (clone(rest, stack + 65536, flags, 0) < 0) _exit(7);""",
-    "children of the parent": """
-        char *stack = mmap(0, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (clone(rest, stack + 65536, CLONE_PARENT | SIGCHLD, 0) < 0) _exit(7);""",
     "sessions": "int p = fork(); if (p < 0) _exit(7); if (p == 0) { setsid(); for (;;) pause(); }",
     "deaf": """
         int p = fork(); if (p < 0) _exit(7);
@@ -39,6 +36,18 @@ def test_a_bomb_that_gives_up_meets_the_limit_of_processes(attack: Any, bomb: st
     source = f"{_HEAD} int main(void) {{ (void)rest; for (;;) {{ {_BOMBS[bomb]} }} }}"
     result = attack("c", source, limits={"timeout": 5, "processes": 32})
     assert (result["status"], result["exit_code"]) == ("process_limit", 7)
+
+
+def test_a_program_can_give_its_parent_no_children(attack: Any) -> None:
+    source = f"""{_HEAD}
+#include <errno.h>
+#include <stdio.h>
+int main(void) {{
+    static char stack[65536];
+    if (clone(rest, stack + 65536, CLONE_PARENT | SIGCHLD, 0) < 0) puts(errno == EPERM ? "refused" : "failed");
+}}"""
+    result = attack("c", source)
+    assert (result["status"], result["stdout"]) == ("ok", "refused\n")
 
 
 @pytest.mark.parametrize(

@@ -56,15 +56,12 @@ def _options(languages: Mapping[str, Language]) -> dict[str, Any]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for one in languages.values():
         groups.setdefault(tuple(one.options), []).extend(_names(one))
-    return {"allOf": [_allowed(patterns, sorted(names)) for patterns, names in groups.items()]}
+    return {"anyOf": [_allowed(patterns, sorted(names)) for patterns, names in groups.items()]}
 
 
 def _allowed(patterns: tuple[str, ...], names: list[str]) -> dict[str, Any]:
     anchored = {"items": {"type": "string", "anyOf": [{"pattern": f"^(?:{one})$"} for one in patterns]}}
-    return {
-        "if": {"properties": {"language": {"enum": names}}, "required": ["language"]},
-        "then": {"properties": {"options": anchored if patterns else {"maxItems": 0}}},
-    }
+    return {"properties": {"language": {"enum": names}, "options": anchored if patterns else {"maxItems": 0}}}
 
 
 def _bytes_or_text(body: dict[str, Any], *names: str) -> None:

@@ -43,6 +43,10 @@ static int mount_own(void)
     char options[64];
     if (proc_mountable && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible"))
         return errno;
+    if (proc_mountable && (mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL) ||
+                           mount(NULL, "/proc/sys", NULL,
+                                 MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)))
+        return errno;
     if (!proc_mountable && mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=4k,nr_inodes=1"))
         return errno;
     snprintf(options, sizeof options, "mode=1777,size=%dm,nr_inodes=1024", SHARED_MEMORY_MB);

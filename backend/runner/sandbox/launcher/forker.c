@@ -59,6 +59,11 @@ static bool answer(int socket, uint8_t kind, uint64_t first, uint32_t second)
 /* In the child: into the cell's namespaces, whose root and mounts become its own. */
 static void enter_cell(const struct order *order)
 {
+    /* When memory runs out, programs go first. */
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "1000", 4) != 4)
+        program_failed(order->status, "being the first to go");
+    close(fd);
     if (setns(order->cell, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP))
         program_failed(order->status, "entering the cell");
     if (chdir("/work"))
@@ -96,7 +101,7 @@ static void become(struct order *order, const int *fds, size_t count, const stru
     if (!read_order(&fields, fds, count, order))
         _exit(126);
     enter_cell(order);
-    confine(order);
+    confine(order, hooks == NULL);
 }
 
 bool serve_orders(int socket, struct order *order, const struct hooks *hooks)
@@ -146,7 +151,7 @@ void spawn_orders(int socket)
         _exit(0);
     environ = order.envp; /* whose PATH is searched */
     execvp(order.argv[0], order.argv);
-    program_failed(order.status, order.argv[0]);
+    program_missing(order.status, order.argv[0]);
 }
 
 struct hole {

@@ -82,6 +82,7 @@ static pid_t fork_forker(int *socket, char **argv, char **environment)
         if (dup2(ends[1], 3) < 0 || syscall(SYS_close_range, 4, ~0U, 0))
             _exit(1);
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        reset_signals();
         if (argv == NULL) {
             prctl(PR_SET_NAME, "spawner", 0, 0, 0);
             (void)fcntl(3, F_SETFD, FD_CLOEXEC);
@@ -240,13 +241,13 @@ const char *start_keeper(struct keeper *keeper, struct reader *setup, const int 
         if (!make_cell(&keeper->spare))
             return "a cell could not be made: user, PID, mount or IPC namespaces are not to be had here";
     }
-    keeper->terminals = access("/dev/pts/ptmx", F_OK) == 0;
+    keeper->terminals = slot_terminals;
     keeper->spawner.pid = fork_forker(&keeper->spawner.socket, NULL, NULL);
     if (keeper->spawner.pid < 0)
         return "the spawner could not be started";
     size_t begun = begin_frame(&keeper->outgoing, 's');
     put_u8(&keeper->outgoing, proc_mountable);
-    put_u8(&keeper->outgoing, keeper->terminals);
+    put_u8(&keeper->outgoing, keeper->terminals >= 0);
     end_frame(&keeper->outgoing, begun);
     return flush_outgoing(keeper, true) ? NULL : "the service is gone";
 }
@@ -283,6 +284,41 @@ static void reap_inits(struct keeper *keeper)
     }
 }
 
+/* What is meant for a run that is over is ignored. */
+static void obey_frame(struct keeper *keeper, uint8_t kind, struct reader *fields)
+{
+    struct forker *forker;
+    if (kind == 'T')
+        start_template(keeper, fields);
+    else if (kind == 'U' && (forker = find_forker(keeper, read_u32(fields))) && forker != &keeper->spawner)
+        retire(keeper, forker);
+    else if (kind == 'P' && (forker = find_forker(keeper, read_u32(fields))))
+        tell_fingerprint(keeper, forker);
+    else if (kind == 'W')
+        start_warm(keeper, fields);
+    else if (kind == 'V') {
+        char *key = read_string(fields);
+        for (int i = 0; key && i < MOST_WARM; i++)
+            if (keeper->warm[i].key && strcmp(keeper->warm[i].key, key) == 0) {
+                end_warm(keeper, &keeper->warm[i]);
+                break;
+            }
+        free(key);
+    }
+}
+
+static void obey_deferred(struct keeper *keeper)
+{
+    struct reader in = {keeper->deferred.data, keeper->deferred.data + keeper->deferred.size, false};
+    while (in.at < in.end) {
+        struct bytes frame = read_bytes(&in);
+        struct reader fields = {frame.data + 1, frame.data + frame.size, false};
+        if (frame.size)
+            obey_frame(keeper, frame.data[0], &fields);
+    }
+    keeper->deferred.size = 0;
+}
+
 static void obey(struct keeper *keeper)
 {
     static struct buffer in;
@@ -291,53 +327,55 @@ static void obey(struct keeper *keeper)
     uint8_t kind = receive_frame(keeper->service, &in, fds, &count);
     struct reader fields = {in.data + 1, in.data + in.size, false};
     bool good = kind != 0;
-    struct forker *forker;
     if (kind == 'R')
         good = do_run(keeper, &fields, fds, count);
-    else if (kind == 'T')
-        start_template(keeper, &fields);
-    else if (kind == 'U' && (forker = find_forker(keeper, read_u32(&fields))) && forker != &keeper->spawner)
-        retire(keeper, forker);
-    else if (kind == 'P' && (forker = find_forker(keeper, read_u32(&fields))))
-        tell_fingerprint(keeper, forker);
-    else if (kind == 'W')
-        start_warm(keeper, &fields);
-    else if (kind == 'V') {
-        char *key = read_string(&fields);
-        for (int i = 0; key && i < MOST_WARM; i++)
-            if (keeper->warm[i].key && strcmp(keeper->warm[i].key, key) == 0) {
-                end_warm(keeper, &keeper->warm[i]);
-                break;
-            }
-        free(key);
-    } /* what is meant for a run that is over is ignored */
+    else
+        obey_frame(keeper, kind, &fields);
     for (size_t i = 0; i < count; i++)
         close(fds[i]);
     if (!good)
         exit(0);
+    obey_deferred(keeper);
+}
+
+/* Warm processes start threads while they wait. */
+static void hear_warm(struct program *program)
+{
+    char text[256];
+    if (program->listener < 0)
+        (void)read_status(program, text, sizeof text);
+    else
+        (void)pass_fork(program);
 }
 
 void keep(struct keeper *keeper)
 {
     for (;;) {
-        struct pollfd fds[1 + MOST_TEMPLATES];
-        nfds_t used = 1;
-        fds[0] = (struct pollfd){keeper->service, POLLIN, 0};
+        struct pollfd fds[1 + MOST_TEMPLATES + MOST_WARM];
+        for (int i = 0; i < 1 + MOST_TEMPLATES + MOST_WARM; i++)
+            fds[i] = (struct pollfd){-1, POLLIN, 0};
+        struct pollfd *templates = fds + 1, *warm = fds + 1 + MOST_TEMPLATES;
+        fds[0].fd = keeper->service;
         for (int i = 0; i < MOST_TEMPLATES; i++)
             if (keeper->templates[i].pid)
-                fds[used++] = (struct pollfd){keeper->templates[i].socket, POLLIN, 0};
-        if (poll(fds, used, keeper->spare.init > 0 ? 1000 : 0) < 0 && errno != EINTR)
+                templates[i].fd = keeper->templates[i].socket;
+        for (int i = 0; i < MOST_WARM; i++)
+            if (keeper->warm[i].key) {
+                struct program *program = &keeper->warm[i].program;
+                warm[i].fd = program->listener < 0 ? program->status : program->listener;
+            }
+        if (poll(fds, sizeof fds / sizeof *fds, keeper->spare.init > 0 ? 1000 : 0) < 0 && errno != EINTR)
             exit(1);
+        for (int i = 0; i < MOST_TEMPLATES; i++)
+            if (templates[i].revents)
+                hear_template(keeper, &keeper->templates[i]);
+        for (int i = 0; i < MOST_WARM; i++)
+            if (warm[i].revents)
+                hear_warm(&keeper->warm[i].program);
         if (fds[0].revents)
             obey(keeper);
         else if (keeper->spare.init <= 0)
             make_spare(keeper);
-        for (nfds_t i = 1; i < used; i++)
-            for (int j = 0; fds[i].revents && j < MOST_TEMPLATES; j++)
-                if (keeper->templates[j].pid && keeper->templates[j].socket == fds[i].fd) {
-                    hear_template(keeper, &keeper->templates[j]);
-                    break;
-                }
         reap_inits(keeper);
         if (!flush_outgoing(keeper, true))
             exit(0);

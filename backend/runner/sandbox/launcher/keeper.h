@@ -5,7 +5,7 @@
 
 #include "launcher.h"
 
-enum ending { EXITED, TIMEOUT, CPU, MEMORY, OUTPUT, STOPPED, FAILED };
+enum ending { EXITED, TIMEOUT, CPU, MEMORY, OUTPUT, STOPPED, FAILED, MISSING };
 
 enum run_flags { COMPILES = 1, STREAMS = 2, INTERACTIVE = 4, TERMINAL = 8 };
 
@@ -16,6 +16,8 @@ struct program {
     int pidfd;
     int in, out[2];  /* our ends of its standard streams; -1 once closed. On a terminal: out[0] is its other side */
     int status;      /* closes when it starts */
+    int listener;    /* where its forks are told; -1 until it starts */
+    uint64_t forks;  /* that were told */
     int go;          /* of a warm process that waits; else -1 */
 };
 
@@ -39,8 +41,11 @@ struct run {
     bool input_ends;
     struct buffer output[2];
     uint64_t room;                  /* bytes of output that may still come */
-    bool truncated, processes_hit, disk_full;
+    bool truncated, disk_full;
+    bool processes_full;            /* at the last look */
+    bool processes_refused;         /* a fork was asked for that could not be */
     uint64_t started, deadline, next_look, interval; /* ns, monotonic */
+    char failure[256];              /* what was told instead of a start */
     uint64_t peak, cpu_before;
     unsigned long long oom_before;
 };
@@ -55,7 +60,8 @@ struct keeper {
     struct forker spawner, templates[MOST_TEMPLATES];
     struct warm warm[MOST_WARM];
     int memory_limit, memory_usage, memory_events; /* files of the slot's cgroup; -1 without */
-    bool terminals;
+    int terminals;          /* directory of the slot's own terminals; -1 without */
+    struct buffer deferred; /* frames that came during a run and are not for it */
 };
 
 /* keeper.c */
@@ -71,6 +77,12 @@ void retire(struct keeper *keeper, struct forker *forker);
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
                           bool terminal, bool warm);
 void close_program(struct program *program);
+
+/* Learn from the status socket what the program's listener is, or why it did not start. Its size. */
+size_t read_status(struct program *program, char *into, size_t room);
+
+/* Let a fork that is told go on. False where none waited. */
+bool pass_fork(struct program *program);
 
 /* run.c */
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);

@@ -86,7 +86,7 @@ struct order {
     int cell;            /* pidfd of the cell's init */
     int standard[3];
     int go;              /* becomes descriptor 3 of a warm process; else -1 */
-    int status;          /* where a failure is told; closed when the program starts */
+    int status;          /* socket where a failure is told; closed when the program starts */
 };
 
 void write_limits(struct buffer *out, const struct limits *limits);
@@ -97,12 +97,18 @@ bool read_order(struct reader *in, const int *fds, size_t count, struct order *o
 void write_order(struct buffer *out, const struct order *order);
 void free_order(struct order *order);
 
-/* In the child: enter the cell, give up every right. On return the process is confined; only stdio (and `go` as 3)
- * is open. Ends the process with a message on `order->status` where a step fails. */
-void confine(struct order *order);
+/* In the child, in its cell: give up every right. On return the process is confined; only stdio (and `go` as 3) and
+ * the status socket are open. Where it `executes` another program, signals are as that expects them. Ends the process with a message on `order->status` where a step fails. */
+void confine(struct order *order, bool executes);
 
-/* Tell `status` that `what` failed with errno, and end. */
+/* Every signal as a program expects it, none blocked. */
+void reset_signals(void);
+
+/* Tell `status` that `what` failed with errno, and end: with 126, our fault. */
 _Noreturn void program_failed(int status, const char *what);
+
+/* The same for a command that cannot be executed: with 127, where it was compiled its source's fault. */
+_Noreturn void program_missing(int status, const char *what);
 
 /* ── forker.c: forks programs into cells ──────────────────────────────────────────────────────────────────── */
 
@@ -122,6 +128,8 @@ uint64_t fingerprint(void);
 /* ── slot.c: what is made once ────────────────────────────────────────────────────────────────────────────── */
 
 extern int outer_proc; /* directory: /proc of the processes around the keeper; -1 where there is none */
+
+extern int slot_terminals; /* directory: the slot's own terminals; -1 where there are none */
 
 /* Enter the slot's namespaces and root as the fields of a setup frame say. NULL, or what failed. */
 const char *set_up_slot(struct reader *in);

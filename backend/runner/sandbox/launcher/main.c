@@ -53,13 +53,6 @@ static void prepare_self(void)
     if (getrlimit(RLIMIT_NOFILE, &had) == 0 && had.rlim_max < files.rlim_max)
         files.rlim_cur = files.rlim_max = had.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
-    /* When memory runs out, what the keeper makes goes first. */
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        if (write(fd, "1000", 4) < 0)
-            (void)0; /* the kernel's own choice, then */
-        close(fd);
-    }
 }
 
 int main(int count_of_arguments, char **arguments)

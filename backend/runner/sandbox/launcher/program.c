@@ -16,9 +16,12 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { WAIT_KILLABLE_RECV = 1 << 5 }; /* SECCOMP_FILTER_FLAG_, which older headers lack */
 
 void write_limits(struct buffer *out, const struct limits *limits) { put(out, limits, sizeof *limits); }
 
@@ -66,14 +69,17 @@ void free_order(struct order *order)
     order->argv = order->envp = NULL;
 }
 
-void program_failed(int status, const char *what)
+_Noreturn static void fail(int status, const char *what, int code)
 {
     char text[256];
     int size = snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
-    if (write(status, text, (size_t)size) < 0)
+    if (write(status, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1) < 0)
         _exit(125);
-    _exit(126);
+    _exit(code);
 }
+
+void program_failed(int status, const char *what) { fail(status, what, 126); }
+void program_missing(int status, const char *what) { fail(status, what, 127); }
 
 static void limit(const struct order *order, int resource, const char *name, uint64_t soft, uint64_t hard)
 {
@@ -88,7 +94,6 @@ static void set_limits(const struct order *order)
     uint64_t seconds = limits->cpu_ns / 1000000000 + 2; /* a backstop for each process; the keeper strikes first */
     limit(order, RLIMIT_CPU, "limit of processor time", seconds, seconds + 1);
     limit(order, RLIMIT_FSIZE, "limit of file size", limits->file, limits->file);
-    limit(order, RLIMIT_NOFILE, "limit of open files", limits->open_files, limits->open_files);
     limit(order, RLIMIT_NPROC, "limit of processes", limits->processes + 1, limits->processes + 1); /* and the init */
     limit(order, RLIMIT_STACK, "limit of the stack", limits->stack, limits->stack);
     limit(order, RLIMIT_CORE, "limit of core files", 0, 0);
@@ -119,7 +124,7 @@ static void arrange_descriptors(struct order *order)
         program_failed(status, "closing descriptors");
 }
 
-static void reset_signals(void)
+void reset_signals(void)
 {
     sigset_t none;
     for (int number = 1; number < NSIG; number++)
@@ -141,11 +146,40 @@ static void drop_rights(const struct order *order)
         program_failed(order->status, "no new privileges");
 }
 
-void confine(struct order *order)
+/* Load the filter, and give the keeper the descriptor on which forks are told. */
+static void load_filter(const struct order *order)
 {
-    arrange_descriptors(order);
-    /* Descriptors above were closed, the cell's among them: it was entered before. */
-    reset_signals();
+    struct sock_fprog filter = {
+        (unsigned short)(order->filter.size / sizeof(struct sock_filter)), (struct sock_filter *)(uintptr_t)order->filter.data};
+    /* A fork that the keeper has taken up is not interrupted by signals: it would be told again and again. */
+    unsigned patient = SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE_RECV;
+    int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, patient, &filter);
+    if (listener < 0 && errno == EINVAL) /* before Linux 5.19 */
+        listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+    if (listener < 0)
+        program_failed(order->status, "the system-call filter");
+    union {
+        char space[CMSG_SPACE(sizeof listener)];
+        struct cmsghdr aligned;
+    } control = {0};
+    struct iovec part = {"", 1}; /* a NUL, which no failure begins with */
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof listener);
+    memcpy(CMSG_DATA(header), &listener, sizeof listener);
+    if (sendmsg(order->status, &message, MSG_NOSIGNAL) != 1)
+        program_failed(order->status, "the listener of the system-call filter");
+    close(listener);
+}
+
+void confine(struct order *order, bool executes)
+{
+    arrange_descriptors(order); /* closes all others, the cell's among them: it was entered before */
+    if (executes)
+        reset_signals(); /* an interpreter has set its own */
     umask(022);
     if (setsid() < 0 && errno != EPERM)
         program_failed(order->status, "a new session");
@@ -155,8 +189,7 @@ void confine(struct order *order)
     drop_rights(order);
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
         program_failed(order->status, "dumpable");
-    struct sock_fprog filter = {
-        (unsigned short)(order->filter.size / sizeof(struct sock_filter)), (struct sock_filter *)(uintptr_t)order->filter.data};
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
-        program_failed(order->status, "the system-call filter");
+    load_filter(order);
+    /* Only now: what came before needs a few. */
+    limit(order, RLIMIT_NOFILE, "limit of open files", order->limits.open_files, order->limits.open_files);
 }

@@ -134,7 +134,10 @@ static bool hear(struct keeper *keeper, struct run *run)
         close(fds[i]);
     if (kind == 0)
         exit(0); /* the service is gone, and everything here goes with the keeper */
-    if (kind == 'I') {
+    if (kind == 'T' || kind == 'U' || kind == 'W' || kind == 'V' || kind == 'P') {
+        put_u32(&keeper->deferred, (uint32_t)in.size);
+        put(&keeper->deferred, in.data, in.size);
+    } else if (kind == 'I') {
         struct bytes typed = read_bytes(&fields);
         put(&run->input, typed.data, typed.size);
     } else if (kind == 'E')
@@ -155,7 +158,7 @@ static void notice(struct run *run, const struct usage *usage)
 {
     if (usage->memory > run->peak)
         run->peak = usage->memory;
-    run->processes_hit = usage->processes >= run->limits.processes;
+    run->processes_full = usage->processes >= run->limits.processes;
     run->disk_full = run->disk_full || usage->disk_full;
 }
 
@@ -169,6 +172,17 @@ static enum ending inspect(struct run *run, uint64_t now)
     if (usage.memory > run->limits.memory)
         return MEMORY;
     return usage.cpu_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;
+}
+
+/* Let a fork go on; note when the kernel is about to refuse it. Counting is for those that may have enough. */
+static void hear_fork(struct run *run)
+{
+    if (run->program.forks + 1 >= run->limits.processes) {
+        struct usage usage = look(&run->program.cell, UINT64_MAX);
+        notice(run, &usage);
+        run->processes_refused = run->processes_refused || run->processes_full;
+    }
+    (void)pass_fork(&run->program);
 }
 
 static enum ending supervise(struct keeper *keeper, struct run *run)
@@ -197,6 +211,8 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
             {held ? -1 : run->program.out[1], POLLIN, 0},
             {feeds ? run->program.in : -1, POLLOUT, 0},
             {keeper->service, (short)(POLLIN | (keeper->outgoing.size ? POLLOUT : 0)), 0},
+            {run->program.listener < 0 ? run->program.status : -1, POLLIN, 0},
+            {run->program.listener, POLLIN, 0},
         };
         if (ppoll(fds, sizeof fds / sizeof *fds, &wait, NULL) < 0)
             continue;
@@ -211,15 +227,11 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
             return STOPPED;
         if (fds[0].revents)
             return EXITED;
+        if (fds[5].revents && read_status(&run->program, run->failure, sizeof run->failure))
+            return EXITED; /* it did not start, and ends */
+        if (fds[6].revents & POLLIN)
+            hear_fork(run);
     }
-}
-
-/* What the status pipe says: empty when the program started. */
-static size_t read_status(struct program *program, char *into, size_t room)
-{
-    ssize_t got = read(program->status, into, room - 1);
-    into[got < 0 ? 0 : got] = 0;
-    return got < 0 ? 0 : (size_t)got;
 }
 
 struct verdict {
@@ -241,13 +253,7 @@ static void finish(struct keeper *keeper, struct run *run, struct verdict *verdi
     int status = 0;
     struct rusage usage = {0};
     verdict->wall_ns = now_ns() - run->started;
-    if (verdict->ending == EXITED) {
-        struct usage last = look(&run->program.cell, UINT64_MAX);
-        bool hit = run->processes_hit;
-        notice(run, &last);
-        run->processes_hit = run->processes_hit || hit;
-        verdict->cpu_ns = last.cpu_ns;
-    } else if (verdict->ending != OUTPUT) {
+    if (verdict->ending != OUTPUT) {
         struct usage last = look(&run->program.cell, UINT64_MAX);
         notice(run, &last);
         verdict->cpu_ns = last.cpu_ns;
@@ -268,9 +274,16 @@ static void finish(struct keeper *keeper, struct run *run, struct verdict *verdi
         run->peak = (uint64_t)usage.ru_maxrss * 1024;
     verdict->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     verdict->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    if (read_status(&run->program, verdict->detail, sizeof verdict->detail))
-        verdict->ending = FAILED;
-    else if (verdict->signal == SIGKILL && verdict->ending == EXITED && count_oom_kills(keeper) > run->oom_before)
+    size_t told = strlen(run->failure);
+    if (told == 0)
+        told = read_status(&run->program, run->failure, sizeof run->failure);
+    if (told == 0 && run->program.status >= 0) /* what comes after the listener */
+        told = read_status(&run->program, run->failure, sizeof run->failure);
+    memcpy(verdict->detail, run->failure, sizeof verdict->detail);
+    bool failed = verdict->signal || verdict->exit_code > 0;
+    if (told)
+        verdict->ending = verdict->exit_code == 127 ? MISSING : FAILED;
+    else if (failed && verdict->ending == EXITED && count_oom_kills(keeper) > run->oom_before)
         verdict->ending = MEMORY;
     else if (verdict->signal == SIGXCPU && verdict->ending == EXITED)
         verdict->ending = CPU;
@@ -283,7 +296,8 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
     put_u8(out, (uint8_t)verdict->ending);
     put_u32(out, (uint32_t)verdict->exit_code);
     put_u32(out, (uint32_t)verdict->signal);
-    put_u8(out, (uint8_t)(run->truncated | run->processes_hit << 1 | run->disk_full << 2));
+    bool processes = verdict->ending == TIMEOUT ? run->processes_full : run->processes_refused;
+    put_u8(out, (uint8_t)(run->truncated | processes << 1 | run->disk_full << 2));
     put_u64(out, verdict->wall_ns);
     put_u64(out, verdict->cpu_ns);
     put_u64(out, run->peak);
@@ -361,6 +375,7 @@ static const char *begin(struct keeper *keeper, struct request *request, int pro
         return "a cell could not be made";
     int error = furnish_cell(&run->program.cell, &run->limits, request->files, program, request->flags & COMPILES);
     if (error) {
+        run->disk_full = error == ENOSPC;
         snprintf(text, sizeof text, "the files could not be written: %s", strerror(error));
         return text;
     }
@@ -384,7 +399,7 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
 {
     struct request request;
     struct verdict verdict = {.ending = FAILED};
-    struct run run = {.program = {.pid = 0, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .go = -1}};
+    struct run run = {.program = {.pid = 0, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .go = -1, .listener = -1}};
     run.program.cell = NO_CELL;
     if (!read_request(keeper, fields, &request)) {
         free_request(&request);

@@ -31,13 +31,12 @@ def _serve() -> None:
         main.__file__ = "/work/main.py"
         main.__cached__ = None
         main.__loader__ = SourceFileLoader("__main__", "/work/main.py")
+        sys.path_importer_cache["/work/main.py"] = None
         with open("/work/main.py", "rb", buffering=0) as file:  # noqa: PTH123
             return file.read()
 
     def leave() -> None:
         """In the child: what comes after the last line, while everything is still in place."""
-        if (threading := modules.get("threading")) is not None:
-            threading._shutdown()
         _run_exitfuncs()
 
     def tidy() -> None:
@@ -62,6 +61,7 @@ def _serve() -> None:
         if name not in known:
             del modules[name]
     del os.environ["PYTHONPATH"]
+    _template.forget()
     path.remove(here)
     sys.path_importer_cache.pop(here, None)
     collect()

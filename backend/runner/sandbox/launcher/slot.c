@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 int outer_proc = -1;
+int slot_terminals = -1;
 bool proc_mountable;
 
 static char failure[512];
@@ -72,9 +73,9 @@ static void raise_loopback(void)
     (void)write_file("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");
 }
 
-static int set_read_only(const char *path)
+static int set_read_only(const char *path, uint64_t more)
 {
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | more};
     return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, AT_RECURSIVE, &attributes, sizeof attributes);
 }
 
@@ -120,7 +121,8 @@ static const char *add_entry(char kind, const char *from, const char *to)
         return truncate(place, 0) == 0 && write_file(place, from) ? NULL : failed("cannot write", to);
     if (binds && mount(source, place, NULL, MS_BIND | MS_REC, NULL))
         return failed("cannot bind", from);
-    if (kind == 'r' && set_read_only(place))
+    if ((kind == 'r' && set_read_only(place, MOUNT_ATTR_NODEV)) ||
+        (kind == 'd' && set_read_only(place, MOUNT_ATTR_NOEXEC)))
         return failed("cannot make read-only:", to);
     return NULL;
 }
@@ -152,10 +154,15 @@ static const char *build_root(struct reader *in)
 
 static const char *seal_root(void)
 {
-    if (mount("/.outside/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) == 0)
+    struct mount_attr proc = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    if (mount("/.outside/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) == 0 &&
+        syscall(SYS_mount_setattr, AT_FDCWD, "/proc", 0, &proc, sizeof proc) == 0)
         outer_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,max=16"))
-        (void)rmdir("/dev/pts"); /* no terminals then; the service is told when one is asked for */
+    /* Terminals are made by the keeper alone, which reaches them through a descriptor: programs see no /dev/pts. */
+    if (mount("devpts", "/dev/shm", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,max=16") == 0) {
+        slot_terminals = open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        (void)umount2("/dev/shm", MNT_DETACH);
+    }
     if (umount2("/.outside", MNT_DETACH) || rmdir("/.outside"))
         return failed("cannot leave", "the old root");
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};

@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,13 +41,23 @@ static bool make_pipe(int *ours, int *theirs, bool we_write)
     return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
 }
 
-static bool make_streams(struct program *program, int theirs[3], bool terminal)
+static bool make_socket(int *ours, int *theirs)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return false;
+    *ours = ends[0];
+    *theirs = ends[1];
+    return true;
+}
+
+static bool make_streams(const struct keeper *keeper, struct program *program, int theirs[3], bool terminal)
 {
     if (!terminal)
         return make_pipe(&program->in, &theirs[0], true) && make_pipe(&program->out[0], &theirs[1], false) &&
                make_pipe(&program->out[1], &theirs[2], false);
     int unlocked = 0;
-    program->out[0] = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    program->out[0] = openat(keeper->terminals, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (program->out[0] < 0 || ioctl(program->out[0], TIOCSPTLCK, &unlocked))
         return false;
     theirs[0] = ioctl(program->out[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -79,11 +91,12 @@ static pid_t have_forked(struct forker *forker, const struct order *order, const
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
                           bool terminal, bool warm)
 {
-    (void)keeper;
     int theirs[3] = {-1, -1, -1}, status = -1, go = -1, error = 0;
     program->pid = 0;
     program->pidfd = program->in = program->out[0] = program->out[1] = program->status = program->go = -1;
-    bool made = make_streams(program, theirs, terminal) && make_pipe(&program->status, &status, false) &&
+    program->listener = -1;
+    program->forks = 0;
+    bool made = make_streams(keeper, program, theirs, terminal) && make_socket(&program->status, &status) &&
                 (!warm || make_pipe(&program->go, &go, true));
     error = errno;
     if (made) {
@@ -102,6 +115,39 @@ const char *start_program(struct keeper *keeper, struct forker *forker, struct o
     return NULL;
 }
 
+size_t read_status(struct program *program, char *into, size_t room)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec part = {into, room - 1};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    ssize_t got = recvmsg(program->status, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    into[got < 0 ? 0 : got] = 0;
+    if (got == 0)
+        close_if(&program->status);
+    struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(&program->listener, CMSG_DATA(header), sizeof program->listener);
+        memmove(into, into + 1, (size_t)got); /* what follows it, if anything */
+        got--;
+    }
+    return got < 0 ? 0 : (size_t)got;
+}
+
+bool pass_fork(struct program *program)
+{
+    struct seccomp_notif told = {0};
+    if (ioctl(program->listener, SECCOMP_IOCTL_NOTIF_RECV, &told))
+        return false; /* it was killed meanwhile */
+    struct seccomp_notif_resp go = {.id = told.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    (void)ioctl(program->listener, SECCOMP_IOCTL_NOTIF_SEND, &go);
+    program->forks++;
+    return true;
+}
+
 void close_program(struct program *program)
 {
     close_if(&program->pidfd);
@@ -110,5 +156,6 @@ void close_program(struct program *program)
     close_if(&program->out[1]);
     close_if(&program->status);
     close_if(&program->go);
+    close_if(&program->listener);
     end_cell(&program->cell);
 }

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,7 +53,8 @@ extern int PyObject_IsTrue(PyObject *);
 extern void PyErr_WriteUnraisable(PyObject *);
 extern PyObject *PyList_New(ssize_t), *PyUnicode_DecodeFSDefault(const char *), *PyEval_GetBuiltins(void);
 extern int PyList_SetItem(PyObject *, ssize_t, PyObject *);
-extern PyObject *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);
+extern void Py_IncRef(PyObject *), PyThreadState_Clear(PyThreadState *), PyThreadState_Delete(PyThreadState *);
+extern PyObject *PyImport_GetModuleDict(void), *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);
 extern PyObject *PyDict_GetItemString(PyObject *, const char *), *PyObject_GetAttrString(PyObject *, const char *);
 extern PyObject *PyEval_EvalCode(PyObject *, PyObject *, PyObject *), *PySys_GetObject(const char *);
 extern void PyErr_Fetch(PyObject **, PyObject **, PyObject **), PyErr_Clear(void), PyErr_PrintEx(int);
@@ -91,8 +93,8 @@ static int asked_status(void)
     return 1;
 }
 
-/* Run the source; the exit status, or -1 for an interrupt that nobody caught. */
-static int run_source(PyObject *source)
+/* Run the source; the exit status. `*interrupted` where nobody caught an interrupt. */
+static int run_source(PyObject *source, bool *interrupted)
 {
     PyObject *names = PyModule_GetDict(PyImport_AddModule("__main__"));
     PyObject *compile = PyDict_GetItemString(PyEval_GetBuiltins(), "compile");
@@ -101,9 +103,9 @@ static int run_source(PyObject *source)
         return 0;
     if (PyErr_ExceptionMatches(PyExc_SystemExit))
         return asked_status();
-    bool interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    *interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
     PyErr_PrintEx(1);
-    return interrupted ? -1 : 1;
+    return 1;
 }
 
 /* Flush a standard stream; false where its output could not be written, which is told of stdout. */
@@ -137,6 +139,26 @@ static void call(PyObject *function)
         PyErr_PrintEx(0);
 }
 
+/* A thread state without frames in place of the template's. First the old one goes: the new one is to be what C code
+ * that calls back finds as this thread's. */
+static void begin_anew(void)
+{
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+    PyThreadState *between = PyThreadState_New(interpreter), *template = PyThreadState_Swap(between);
+    PyThreadState_Clear(template);
+    PyThreadState_Delete(template);
+    (void)PyThreadState_Swap(PyThreadState_New(interpreter));
+    PyThreadState_Clear(between);
+    PyThreadState_Delete(between);
+}
+
+static void await_threads(void)
+{
+    PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
+    if (threading && PyObject_CallMethod(threading, "_shutdown", NULL) == NULL)
+        PyErr_WriteUnraisable(threading);
+}
+
 struct steps {
     PyObject *begin, *leave, *tidy;
 };
@@ -156,18 +178,19 @@ _Noreturn static void be_program(struct order *order, const struct steps *steps)
         PyErr_PrintEx(0);
         _exit(1);
     }
-    PyThreadState_Swap(PyThreadState_New(PyInterpreterState_Get()));
-    int status = run_source(source);
+    begin_anew();
+    bool interrupted = false;
+    int status = run_source(source, &interrupted);
+    await_threads();
     call(steps->leave);
     bool flushed = flush_both(true);
     call(steps->tidy);
     flushed = flush_both(flushed) && flushed;
-    if (!flushed && status >= 0)
+    if (!flushed)
         status = 120; /* what the interpreter says when its output could not be written */
-    if (status < 0) {
+    if (interrupted) {
         signal(SIGINT, SIG_DFL);
         kill(getpid(), SIGINT);
-        status = 130;
     }
     _exit(status & 0xff);
 }
@@ -180,6 +203,9 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     struct steps steps;
     if (!PyArg_ParseTuple(arguments, "OOO", &steps.begin, &steps.leave, &steps.tidy))
         return NULL;
+    Py_IncRef(steps.begin);
+    Py_IncRef(steps.leave);
+    Py_IncRef(steps.tidy);
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
     end_frame(&ready, begun);
@@ -189,7 +215,32 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     be_program(&order, &steps);
 }
 
-static struct PyMethodDef methods[] = {{"serve", serve, METH_VARARGS, NULL}, {0}};
+/* Wipe what the interpreter was told by its environment: a program can still read where it was. */
+static PyObject *forget(PyObject *module, PyObject *arguments)
+{
+    static const char name[] = "PYTHONPATH=";
+    (void)module;
+    (void)arguments;
+    char path[4096], *text = NULL;
+    size_t size = 0;
+    unsigned long from = 0;
+    FILE *stat = fopen("/proc/self/stat", "re");
+    if (stat && fgets(path, sizeof path, stat)) {
+        text = strrchr(path, ')');
+        for (int field = 2; text && field < 50; field++) /* 50: env_start, 51: env_end */
+            text = strchr(text + 1, ' ');
+        if (text && sscanf(text, " %lu %zu", &from, &size) == 2 && size > from)
+            for (char *at = (char *)from; at < (char *)size; at += strlen(at) + 1)
+                if (strncmp(at, name, sizeof name - 1) == 0)
+                    explicit_bzero(at, strlen(at));
+    }
+    if (stat)
+        fclose(stat);
+    return PyList_New(0);
+}
+
+static struct PyMethodDef methods[] = {
+    {"serve", serve, METH_VARARGS, NULL}, {"forget", forget, METH_VARARGS, NULL}, {0}};
 
 static struct PyModuleDef definition = {.head = {1, NULL}, .name = "_template", .methods = methods};
 

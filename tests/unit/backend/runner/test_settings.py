@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ def test_every_setting_is_declared_with_variable_and_help() -> None:
     declared = [field.metadata for field in dataclasses.fields(Settings)]
     assert all(one["env"].isupper() and one["help"] for one in declared)
     assert len({one["env"] for one in declared}) == len(declared)
+
+
+def test_the_page_has_every_setting_as_it_is_declared() -> None:
+    page = (Path(__file__).parents[4] / "docs/configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(?:RUNNER_|NUM_|RUN_)[A-Z_]*` \|.*$", page.partition("## The service")[2], re.MULTILINE)
+    for field in dataclasses.fields(Settings):
+        said = field.metadata
+        default = f"`{said['default']}`" if said["default"] else ""
+        assert f"| `{said['env']}` | {default} | {said['help']} |".replace("|  |", "| |") in rows
+    assert len(rows) == len(dataclasses.fields(Settings))
 
 
 def test_values_are_read_and_frozen(tmp_path: Path) -> None:

@@ -127,3 +127,20 @@ def test_a_name_declared_twice_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(languages, "__path__", [*languages.__path__, str(tmp_path)])
     with pytest.raises(ValueError, match="another module declares"):
         all_languages()
+
+
+def test_the_documentation_lists_every_language_as_it_is_declared() -> None:
+    page = Path(__file__).parents[5].joinpath("docs/languages.md").read_text(encoding="utf-8")
+    rows = [
+        re.split(r" *\| *", line.strip("| "))
+        for line in page.splitlines()
+        if re.match(r"\| `[^`]+` \| [^|]+ \| *[`|]", line)
+    ]
+    listed = {row[0].strip("`"): row for row in rows}
+    assert list(listed) == list(all_languages())
+    for name, language in all_languages().items():
+        row = [cell for cell in listed[name] if cell]
+        aliases = ", ".join(f"`{alias}`" for alias in language.aliases)
+        wanted = [f"`{name}`", language.title, aliases, f"`{language.source}`", "yes" if language.core else ""]
+        assert row[:-1] == [cell for cell in wanted if cell]
+        assert float(row[-1]) >= 0

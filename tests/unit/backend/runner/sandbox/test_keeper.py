@@ -67,10 +67,26 @@ def test_nothing_outlives_a_step(shell: Shell) -> None:
     assert _processes_with(mark) == []
 
 
-def test_a_sandbox_that_cannot_be_made_is_our_fault_and_not_the_programs(place: Place) -> None:
+def test_a_command_that_is_missing_is_said_so(place: Place) -> None:
     verdict = place.run(("/no/such/program",))
-    assert (verdict.ending, verdict.status, verdict.stderr) == (Ending.FAILED, None, b"")
+    assert (verdict.ending, verdict.status, verdict.stderr) == (Ending.MISSING, None, b"")
     assert "/no/such/program" in verdict.detail
+
+
+def test_files_that_do_not_fit_are_the_requests_own(place: Place) -> None:
+    verdict = place.run(("true",), files={"a": b"x" * 100_000}, limits=Limits(disk_kb=8))
+    assert (verdict.ending, verdict.disk_full) == (Ending.FAILED, True)
+
+
+@pytest.mark.parametrize("limit", [8, 20])
+def test_a_process_too_many_is_noticed_however_short_it_all_is(place: Place, limit: int) -> None:
+    source = b"import threading\nwhile True: threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    limits = Limits(processes=limit)
+    verdict = place.run(("/usr/bin/python3", "main.py"), files={"main.py": source}, limits=limits)
+    assert (verdict.status, verdict.processes_hit) == (1, True)
+    just = f"import threading\nfor _ in range({limit - 1}): threading.Thread(target=print).start()\n1 // 0".encode()
+    verdict = place.run(("/usr/bin/python3", "main.py"), files={"main.py": just}, limits=limits)
+    assert (verdict.status, verdict.processes_hit) == (1, False)
 
 
 def test_one_who_gives_up_ends_the_program(place: Place) -> None:

@@ -28,6 +28,14 @@ PROGRAMS: dict[str, str | bytes] = {
     "an error that takes arguments": "raise KeyError('a', 2)",
     "a syntax error": "print('never')\nif:\n",
     "an indentation error": "def f():\nreturn 1",
+    "exit negative": "import sys\nsys.exit(-1)",
+    "a file too large": "import os\ntry: os.truncate(os.open('f', os.O_CREAT | os.O_RDWR), 1 << 40)\nexcept OSError as e: print(e)",
+    "a broken pipe": "import os\nr, w = os.pipe()\nos.close(r)\ntry: os.write(w, b'x')\nexcept OSError as e: print(e)",
+    "faulthandler": "import ctypes, faulthandler\nfaulthandler.enable()\nctypes.string_at(0)",
+    "a callback from C": "import ctypes\nT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))\na = (ctypes.c_int * 5)(3, 1, 4, 1, 5)\nctypes.CDLL(None).qsort(a, 5, 4, T(lambda x, y: x[0] - y[0]))\nprint(list(a))",
+    "a threading of its own": "import sys, types\nsys.modules['threading'] = types.ModuleType('threading')",
+    "importers": "import sys\nprint(sorted(sys.path_importer_cache), sys.meta_path, sys.path_hooks)",
+    "threads of the interpreter": "import sys, threading\nprint(len(sys._current_frames()), threading.enumerate(), threading.main_thread() is threading.current_thread())",
     "another encoding": b"# coding: latin-1\nprint('\xe9')",
     "a byte order mark": b"\xef\xbb\xbfprint('marked')",
     "nothing": "",
@@ -112,12 +120,17 @@ def _run(place: Place, source: str | bytes, forker: int, **limits: int) -> Verdi
     )  # fmt: skip
 
 
+def _plain(output: bytes) -> str:
+    """Without the addresses, which differ from run to run."""
+    return re.sub(r"0x[0-9a-f]+|started \d+", "0x", output.decode())
+
+
 def _told(verdict: Verdict) -> tuple[object, ...]:
     return (
         verdict.ending,
         verdict.status,
-        verdict.stdout.decode(),
-        re.sub(r"0x[0-9a-f]+", "0x", verdict.stderr.decode()),
+        _plain(verdict.stdout),
+        _plain(verdict.stderr),
     )
 
 

@@ -1,0 +1,47 @@
+// A Node.js that has started, and waits for what to run: `node -r /opt/warm/node.js /work/main.js`.
+//
+// Preloaded, it loads what programs mostly need, then blocks until a line of JSON {"argv": [...], "env": {...}} comes
+// from descriptor 3: the program's arguments and its whole environment. It closes the descriptor and returns, and Node.js
+// goes on to the program as if it had just started, for it has not looked at that file yet. A descriptor that ends
+// without a line ends the process.
+//
+// What a program can notice: process.uptime() and performance.now() count from the start of the process, more of Node's
+// own modules are loaded, and NODE_* variables have been read before "env" came.
+"use strict";
+
+const { isMainThread } = require("node:worker_threads");
+
+if (isMainThread) prepare(); // a worker of the program preloads this file too
+hide();
+
+function prepare() {
+  const fs = require("node:fs");
+  for (const name of ["net", "tty", "stream", "events", "util", "path", "os", "readline", "timers", "assert", "crypto"]) {
+    require(`node:${name}`);
+  }
+  const { argv, env } = JSON.parse(line(fs));
+  fs.closeSync(3);
+
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, env);
+  process.argv.splice(2, Infinity, ...argv);
+  process.chdir("/work");
+}
+
+function line(fs) {
+  const chunks = [];
+  const buffer = Buffer.alloc(65536);
+  while (!chunks.length || chunks.at(-1).at(-1) !== 10) {
+    const count = fs.readSync(3, buffer);
+    if (count === 0) process.exit(0);
+    chunks.push(Buffer.from(buffer.subarray(0, count)));
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function hide() {
+  const place = process.execArgv.indexOf("-r");
+  process.execArgv.splice(place, 2);
+  if (process._preload_modules) process._preload_modules.length = 0;
+  delete require.cache[__filename];
+}

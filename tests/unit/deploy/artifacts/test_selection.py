@@ -1,0 +1,91 @@
+"""An image of some languages: the blocks of the Dockerfile, and what they hold against the declarations."""
+
+import re
+import shlex
+
+import pytest
+
+from backend.runner.languages import Language, all_languages
+from backend.runner.languages.language import arguments
+from deploy.artifacts.selection import blocks, select_languages, with_languages
+from deploy.environments import ROOT
+from deploy.errors import UsageError
+
+DOCKERFILE = (ROOT / "backend/Dockerfile").read_text(encoding="utf-8")
+DECLARED = all_languages()
+CORE = {name for name, language in DECLARED.items() if language.core}
+
+
+def test_all_and_core_and_names_and_aliases() -> None:
+    assert select_languages("all") == tuple(DECLARED)
+    assert set(select_languages("core")) == CORE
+    assert select_languages("rust, JavaScript,rust") == ("nodejs", "rust")
+
+
+@pytest.mark.parametrize("wanted", ["klingon", "c,klingon", "", " , "])
+def test_a_language_that_there_is_not_is_wrong_use_and_the_known_ones_are_named(wanted: str) -> None:
+    with pytest.raises(UsageError) as wrong:
+        select_languages(wanted)
+    assert all(name in str(wrong.value) for name in DECLARED)
+    assert wrong.value.exit_code == 2
+
+
+def test_every_language_has_one_block_and_the_core_ones_come_first() -> None:
+    assert set(blocks(DOCKERFILE)) == set(DECLARED)
+    assert DOCKERFILE.count("\n# language: ") == len(DECLARED)
+    assert set(list(blocks(DOCKERFILE))[: len(CORE)]) == CORE
+
+
+@pytest.mark.parametrize("language", DECLARED.values(), ids=lambda language: language.name)
+def test_a_block_brings_the_packages_of_the_declaration(language: Language) -> None:
+    (line,) = re.findall(r"^RUN bring (.*)$", blocks(DOCKERFILE)[language.name], re.MULTILINE)
+    assert tuple(line.split()) == language.packages
+
+
+@pytest.mark.parametrize("language", DECLARED.values(), ids=lambda language: language.name)
+def test_what_a_block_copies_is_there_and_warm_files_are_among_it(language: Language) -> None:
+    copied = dict(re.findall(r"^COPY (\S+) (\S+)$", blocks(DOCKERFILE)[language.name], re.MULTILINE))
+    assert all((ROOT / source).exists() for source in copied)
+    for place, text in language.warm_files.items():
+        everywhere = dict(re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.MULTILINE))
+        (source,) = (source for source, target in everywhere.items() if target == place)
+        assert (ROOT / source).read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    "language", [one for one in DECLARED.values() if one.cache], ids=lambda language: language.name
+)
+def test_a_cache_is_filled_by_the_block_where_the_service_looks_for_it(language: Language) -> None:
+    assert language.cache is not None
+    assert f"{language.cache.variable}=/opt/codecanvas/cache/{language.name} " in blocks(DOCKERFILE)[language.name]
+
+
+def test_the_go_cache_is_filled_with_the_very_command_and_variables_of_a_compile() -> None:
+    block, go = blocks(DOCKERFILE)["go"].replace("\\\n", " "), DECLARED["go"]
+    words = shlex.split(block[block.index("RUN ") + 4 :])
+    assert {f"{name}={value}" for name, value in go.variables if name != "GOCACHE"} <= set(words)
+    assert go.compile is not None
+    assert set(arguments(go.compile)) - {"/program/main", "main.go"} <= set(words)
+
+
+def test_the_headers_of_cpp_are_compiled_with_the_options_of_every_compile() -> None:
+    cpp = DECLARED["c++"]
+    assert cpp.compile is not None
+    assert cpp.cache is not None
+    assert cpp.cache.fill is not None
+    assert " ".join(arguments(cpp.compile)[:4]) in cpp.cache.fill[-1]
+
+
+def test_blocks_that_were_not_asked_for_are_left_out_and_nothing_else() -> None:
+    assert with_languages(DOCKERFILE, DECLARED) == DOCKERFILE
+    some = with_languages(DOCKERFILE, ["c", "ruby"])
+    assert list(blocks(some)) == ["c", "ruby"]
+    assert "bring ghc" not in some
+    rest = [paragraph for paragraph in DOCKERFILE.split("\n\n") if not paragraph.startswith("# language: ")]
+    assert [paragraph for paragraph in some.split("\n\n") if not paragraph.startswith("# language: ")] == rest
+
+
+def test_an_image_of_the_core_languages_shares_all_its_layers_before_the_service_with_one_of_all() -> None:
+    core = with_languages(DOCKERFILE, CORE)
+    assert DOCKERFILE.startswith(core[: core.index("# What the service brings along")])
+    assert core.index("COPY backend/runner /opt") > core.index("COPY site-packages")
