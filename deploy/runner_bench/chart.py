@@ -20,11 +20,7 @@ text { fill: #f0f6fc }
 
 
 def peers_chart(report: Report) -> str:
-<<<<<<< HEAD
     """Bars on a logarithmic scale: how long each way to run Python's hello world takes; bare is 1."""
-=======
-    """Bars on a logarithmic scale: how long each way to run a hello world in Python takes; 1 is bare."""
->>>>>>> main
     rows = sorted(report.peers.items(), key=lambda item: item[1].ratio.value)
     lowest = min(0.1, *(peer.ratio.low for _, peer in rows))
     highest = max(10.0, *(peer.ratio.high for _, peer in rows))
