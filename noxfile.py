@@ -112,6 +112,25 @@ def integration(session: nox.Session) -> None:
         _against(session, *paths)
 
 
+@nox.session(venv_backend="none", default=False)
+def hostile(session: nox.Session) -> None:
+    """Attacks on the runner in each mode of isolation, then a short soak; `-- --root`, `--container`, `--user` select."""
+    session.run("python", "-m", "tests.hostile.modes", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def soak(session: nox.Session) -> None:
+    """100,000 short runs with faults among them: every answer right, nothing grows; `-- --runs N` for fewer."""
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session(python="3.11", default=False)
+def fuzz(session: nox.Session) -> None:
+    """The request parser, the HTTP API and the launcher on input nobody thought of; `-- --examples N` for fewer."""
+    session.run_install("uv", "pip", "sync", "--quiet", "--require-hashes", "requirements/fuzz.txt", external=True)
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def browser(session: nox.Session) -> None:
     """The page in a real browser, against an environment as in `integration`."""

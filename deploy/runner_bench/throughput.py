@@ -55,7 +55,7 @@ def put_under_load(binary: Path, port: int, clients: int, seconds: float) -> Loa
     """Have `clients` run Python's hello world for `seconds`, each program with a number of its own."""
     request = binary.with_name("request")
     request.write_bytes(post("/api/v1/run", {"language": "python3", "source": f"{HELLO}# ########"}))
-    command = [binary, str(port), str(clients), str(seconds), request]
+    command = [str(binary), str(port), str(clients), str(seconds), str(request)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DeployError(f"the load generator failed: {done.stderr[-500:]}")

@@ -45,7 +45,8 @@ def service_pid() -> int | None:
 
 def _internal_errors(client: httpx.Client) -> float:
     lines = client.get("metrics").text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if 'status="internal_error"' in line)
+    counted = [line for line in lines if "_total{" in line and 'status="internal_error"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in counted)
 
 
 @pytest.fixture(scope="session", autouse=True)
