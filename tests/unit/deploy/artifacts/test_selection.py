@@ -48,7 +48,11 @@ def test_what_a_block_copies_is_there_and_warm_files_are_among_it(language: Lang
     assert all((ROOT / source).exists() for source in copied)
     for place, text in language.warm_files.items():
         everywhere = dict(re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.MULTILINE))
-        (source,) = (source for source, target in everywhere.items() if target == place.replace("/opt/warm", "/opt/codecanvas/warm"))
+        (source,) = (
+            source
+            for source, target in everywhere.items()
+            if target == place.replace("/opt/warm", "/opt/codecanvas/warm")
+        )
         assert (ROOT / source).read_text(encoding="utf-8") == text
 
 
