@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -247,23 +248,34 @@ static uint64_t cpu_of(const struct rusage *usage)
            ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) * 1000;
 }
 
-/* Take the cell's processes down and learn how the program ended. */
+static void reap(pid_t pid, int *status, struct rusage *usage)
+{
+    while (wait4(pid, status, 0, usage) < 0 && errno == EINTR)
+        ;
+}
+
+/* Take the cell's processes down and learn how the program ended. Where no fork was ever told there is but one. */
 static void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
 {
     int status = 0;
     struct rusage usage = {0};
+    bool alone = run->program.listener >= 0 && run->program.forks == 0, reaped = verdict->ending == EXITED;
     verdict->wall_ns = now_ns() - run->started;
-    if (verdict->ending != OUTPUT) {
+    if (reaped)
+        reap(run->program.pid, &status, &usage);
+    if (verdict->ending != OUTPUT && (!alone || status != 0)) {
         struct usage last = look(&run->program.cell, UINT64_MAX);
         notice(run, &last);
         verdict->cpu_ns = last.cpu_ns;
     }
-    if (!empty_cell(&run->program.cell)) {
+    if (alone)
+        (void)syscall(SYS_pidfd_send_signal, run->program.pidfd, SIGKILL, NULL, 0);
+    else if (!empty_cell(&run->program.cell)) {
         tell_failure(keeper, "a cell could not be emptied");
         exit(1); /* the kernel takes down what is left */
     }
-    while (wait4(run->program.pid, &status, 0, &usage) < 0 && errno == EINTR)
-        ;
+    if (!reaped)
+        reap(run->program.pid, &status, &usage);
     drain(keeper, run);
     if (run->truncated && verdict->ending == EXITED)
         verdict->ending = OUTPUT;
