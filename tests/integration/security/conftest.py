@@ -36,7 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--attacks") == "all":
         return
     seen: set[tuple[str, str]] = set()
-    kept, left = [], []
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
         attack = (str(item.path), getattr(item, "originalname", item.name))
         is_variant = item.path.parent == Path(__file__).parent and attack in seen
