@@ -115,7 +115,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def hostile(session: nox.Session) -> None:
-    """Attacks on the runner in each mode of isolation, then a short soak; `-- --root`, `--container`, `--user` select."""
+    """Attacks on the runner in each mode of isolation, then a short soak; `-- --root`, `--container`, `--user`."""
     session.run("python", "-m", "tests.hostile.modes", *session.posargs)
 
 
