@@ -72,7 +72,7 @@ static int mount_program(bool compiles, int pack)
         int root = open("/program", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (data == MAP_FAILED || root < 0)
             return errno;
-        struct reader in = {data, (uint8_t *)data + size, false};
+        struct reader in = read_block(data, size);
         int failed = unpack(&in, root);
         munmap(data, size ? size : 1);
         close(root);
@@ -105,7 +105,7 @@ static int furnish(struct reader *in, int program)
     int work = open("/work", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (work < 0)
         return errno;
-    struct reader pack = {files.data, files.data + files.size, false};
+    struct reader pack = read_block(files.data, files.size);
     int failed = unpack(&pack, work);
     close(work);
     return failed;
@@ -163,7 +163,7 @@ _Noreturn static void be_init(int control)
     for (int i = 0; i < 3; i++)
         close(given[i]);
     for (uint8_t kind; (kind = receive_frame(control, &in, fds, &count));) {
-        struct reader fields = {in.data + 1, in.data + in.size, false};
+        struct reader fields = read_frame(&in);
         bool alive = true;
         if (kind == 'F')
             alive = tell(control, 'F', furnish(&fields, count ? fds[0] : -1), NULL, 0);
@@ -205,7 +205,7 @@ static int answered(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *
 {
     struct buffer in = {0};
     uint8_t got = receive_frame(cell->control, &in, fds, count);
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     int error = got == kind ? (int)read_u32(&fields) : EPIPE;
     free(in.data);
     if (error)

@@ -95,7 +95,7 @@ static void wipe(void)
 /* In the child, which is to be the program. */
 static void become(struct order *order, const int *fds, size_t count, const struct hooks *hooks)
 {
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     if (hooks)
         hooks->in_child();
     if (!read_order(&fields, fds, count, order))

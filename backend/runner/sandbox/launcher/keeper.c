@@ -154,7 +154,7 @@ static void tell_fingerprint(struct keeper *keeper, struct forker *forker)
     size_t begun = begin_frame(&out, 'P');
     end_frame(&out, begun);
     bool told = send_frame(forker->socket, &out, NULL, 0) && receive_frame(forker->socket, &in, fds, &count) == 'p';
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     begun = begin_frame(&keeper->outgoing, 'p');
     put_u32(&keeper->outgoing, forker->id);
     put_u64(&keeper->outgoing, told ? read_u64(&fields) : 0);
@@ -309,30 +309,36 @@ static void obey_frame(struct keeper *keeper, uint8_t kind, struct reader *field
 
 static void obey_deferred(struct keeper *keeper)
 {
-    struct reader in = {keeper->deferred.data, keeper->deferred.data + keeper->deferred.size, false};
+    struct reader in = read_block(keeper->deferred.data, keeper->deferred.size);
     while (in.at < in.end) {
         struct bytes frame = read_bytes(&in);
-        struct reader fields = {frame.data + 1, frame.data + frame.size, false};
-        if (frame.size)
-            obey_frame(keeper, frame.data[0], &fields);
+        if (frame.size == 0)
+            break;
+        struct reader fields = read_block(frame.data + 1, frame.size - 1);
+        obey_frame(keeper, frame.data[0], &fields);
     }
     keeper->deferred.size = 0;
 }
 
 static void obey(struct keeper *keeper)
 {
-    static struct buffer in;
-    int fds[MOST_FDS];
-    size_t count;
-    uint8_t kind = receive_frame(keeper->service, &in, fds, &count);
-    struct reader fields = {in.data + 1, in.data + in.size, false};
-    bool good = kind != 0;
-    if (kind == 'R')
-        good = do_run(keeper, &fields, fds, count);
+    struct inbox *in = &keeper->inbox;
+    enum arrival arrived = receive_some(keeper->service, in, false);
+    if (arrived == OVER)
+        exit(0);
+    if (arrived == PARTLY)
+        return;
+    struct inbox taken = *in; /* the next may come in while this is done */
+    *in = (struct inbox){0};
+    struct reader fields = read_frame(&taken.frame);
+    bool good = true;
+    if (taken.frame.data[0] == 'R')
+        good = do_run(keeper, &fields, taken.fds, taken.count);
     else
-        obey_frame(keeper, kind, &fields);
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
+        obey_frame(keeper, taken.frame.data[0], &fields);
+    for (size_t i = 0; i < taken.count; i++)
+        close(taken.fds[i]);
+    free(taken.frame.data);
     if (!good)
         exit(0);
     obey_deferred(keeper);

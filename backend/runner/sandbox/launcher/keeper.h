@@ -52,6 +52,7 @@ struct run {
 
 struct keeper {
     int service;
+    struct inbox inbox;     /* what the service says */
     struct buffer outgoing; /* frames for the service that its socket did not take yet */
     size_t sent;
     struct bytes filter;
@@ -83,6 +84,17 @@ size_t read_status(struct program *program, char *into, size_t room);
 
 /* Let a fork that is told go on. False where none waited. */
 bool pass_fork(struct program *program);
+
+/* request.c: what the frame of a run says. Its blocks lie in the frame; the strings are its own, to be freed. */
+struct request {
+    struct order order; /* without descriptors; the filter is empty for the slot's own */
+    uint32_t flags, forker;
+    char *key;
+    struct bytes files, input, go;
+    unsigned rows, columns;
+};
+bool read_request(struct reader *in, struct request *request); /* false where it is malformed */
+void free_request(struct request *request);
 
 /* run.c */
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);

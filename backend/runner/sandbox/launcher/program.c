@@ -51,7 +51,7 @@ bool read_order(struct reader *in, const int *fds, size_t count, struct order *o
     order->envp = in->bad ? NULL : read_strings(in);
     order->filter = read_bytes(in);
     if (in->bad || order->argv[0] == NULL || order->filter.size == 0 || count < 5 || count > 6 ||
-        order->filter.size % sizeof(struct sock_filter)) {
+        order->filter.size % sizeof(struct sock_filter) || order->filter.size / sizeof(struct sock_filter) > BPF_MAXINSNS) {
         free_order(order);
         return false;
     }

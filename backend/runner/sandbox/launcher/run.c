@@ -123,25 +123,34 @@ static void resize(struct run *run, unsigned rows, unsigned columns)
         (void)ioctl(run->program.out[0], TIOCSWINSZ, &size);
 }
 
-/* False when the run is to end. */
+static void obey_typed(struct run *run, struct reader *fields)
+{
+    struct bytes typed = read_bytes(fields);
+    if (run->program.in < 0)
+        return; /* nobody reads it any more */
+    if (run->written == run->input.size)
+        run->written = run->input.size = 0;
+    put(&run->input, typed.data, typed.size);
+}
+
+/* False when the run is to end. A frame that comes in pieces is not waited for. */
 static bool hear(struct keeper *keeper, struct run *run)
 {
-    struct buffer in = {0};
-    int fds[MOST_FDS];
-    size_t count;
-    uint8_t kind = receive_frame(keeper->service, &in, fds, &count);
-    struct reader fields = {in.data + 1, in.data + in.size, false};
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
-    if (kind == 0)
+    struct inbox *in = &keeper->inbox;
+    enum arrival arrived = receive_some(keeper->service, in, false);
+    if (arrived == OVER)
         exit(0); /* the service is gone, and everything here goes with the keeper */
-    if (kind == 'T' || kind == 'U' || kind == 'W' || kind == 'V' || kind == 'P') {
-        put_u32(&keeper->deferred, (uint32_t)in.size);
-        put(&keeper->deferred, in.data, in.size);
-    } else if (kind == 'I') {
-        struct bytes typed = read_bytes(&fields);
-        put(&run->input, typed.data, typed.size);
-    } else if (kind == 'E')
+    if (arrived == PARTLY)
+        return true;
+    struct reader fields = read_frame(&in->frame);
+    uint8_t kind = in->frame.data[0];
+    for (size_t i = 0; i < in->count; i++)
+        close(in->fds[i]);
+    if (kind == 'T' || kind == 'U' || kind == 'W' || kind == 'V' || kind == 'P')
+        put_bytes(&keeper->deferred, in->frame.data, in->frame.size);
+    else if (kind == 'I')
+        obey_typed(run, &fields);
+    else if (kind == 'E')
         run->input_ends = true;
     else if (kind == 'G')
         send_signal(run, (int)read_u32(&fields));
@@ -149,7 +158,6 @@ static bool hear(struct keeper *keeper, struct run *run)
         unsigned rows = read_u32(&fields), columns = read_u32(&fields);
         resize(run, rows, columns);
     }
-    free(in.data);
     return kind != 'X';
 }
 
@@ -331,40 +339,6 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
 
 /* ── starting ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
-struct request {
-    struct order order;
-    uint32_t flags, forker;
-    char *key;
-    struct bytes files, input, go;
-    unsigned rows, columns;
-};
-
-static bool read_request(struct keeper *keeper, struct reader *in, struct request *request)
-{
-    *request = (struct request){.order = {.go = -1}};
-    request->flags = read_u32(in);
-    request->forker = read_u32(in);
-    request->key = read_string(in);
-    read_limits(in, &request->order.limits);
-    request->rows = read_u32(in);
-    request->columns = read_u32(in);
-    request->order.argv = read_strings(in);
-    request->order.envp = in->bad ? NULL : read_strings(in);
-    request->order.filter = read_bytes(in);
-    request->files = read_bytes(in);
-    request->input = read_bytes(in);
-    request->go = read_bytes(in);
-    if (request->order.filter.size == 0)
-        request->order.filter = keeper->filter;
-    return !in->bad && request->order.argv[0] != NULL;
-}
-
-static void free_request(struct request *request)
-{
-    free_order(&request->order);
-    free(request->key);
-}
-
 static struct warm *find_warm(struct keeper *keeper, const char *key)
 {
     for (int i = 0; *key && i < MOST_WARM; i++)
@@ -413,10 +387,12 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
     struct verdict verdict = {.ending = FAILED};
     struct run run = {.program = {.pid = 0, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .go = -1, .listener = -1}};
     run.program.cell = NO_CELL;
-    if (!read_request(keeper, fields, &request)) {
+    if (!read_request(fields, &request)) {
         free_request(&request);
         return false;
     }
+    if (request.order.filter.size == 0)
+        request.order.filter = keeper->filter;
     run.limits = request.order.limits;
     run.flags = request.flags;
     run.room = run.limits.output;

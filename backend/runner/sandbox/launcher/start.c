@@ -80,7 +80,7 @@ static pid_t have_forked(struct forker *forker, const struct order *order, const
     end_frame(&out, begun);
     bool sent = send_frame(forker->socket, &out, fds, count);
     uint8_t kind = sent ? receive_frame(forker->socket, &in, none, &nothing) : 0;
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     pid_t pid = kind == 'P' ? (pid_t)read_u64(&fields) : 0;
     *error = kind == 'P' ? (int)read_u32(&fields) : EPIPE;
     free(out.data);
