@@ -46,7 +46,8 @@ def api(arguments: argparse.Namespace) -> bool:
             "--phases",
             "examples,coverage,fuzzing",
         ]
-        done = subprocess.run(command, cwd=ROOT, check=False)
+        CRASHES.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(command, cwd=CRASHES, check=False)  # what it keeps of its own lands there
         alive = Path(f"/proc/{running.pid}").exists()
         faults = [line for line in running.log.read_text(errors="replace").splitlines() if "Traceback" in line]
     if not alive or faults:

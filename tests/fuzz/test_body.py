@@ -42,8 +42,7 @@ _fields: dict[str, st.SearchStrategy[Any]] = {
     "stdin": _any_text | _any_json,
     "stdin_base64": _any_json,
     "args": st.lists(_any_text, max_size=4) | _any_json,
-    "options": st.lists(st.sampled_from(["-O2", "-Wall", "-O2 -o/x", "-fplugin=x"]) | _any_text, max_size=4)
-    | _any_json,
+    "options": st.lists(st.sampled_from(["-O2", "-O2 -o/x", "-fplugin=x"]) | _any_text, max_size=4) | _any_json,
     "files": st.dictionaries(st.sampled_from(["a", "a/b", "../a", "/a", "a/", "main.py"]) | _any_text,
                              _any_text | _base64 | _any_json, max_size=4),
     "limits": _limits | _any_json,

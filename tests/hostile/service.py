@@ -58,7 +58,7 @@ def serving(mode: str, accelerations: str, settings: Mapping[str, str] | None = 
     port = _free_port()
     logs = ROOT / "dist" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"hostile-{mode}-{accelerations}.log"
+    log = logs / f"hostile-{mode}-{accelerations}-{port}.log"
     variables = {
         "RUNNER_ENVIRONMENT": "local",
         "RUNNER_ACCELERATIONS": accelerations,

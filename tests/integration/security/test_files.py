@@ -179,7 +179,7 @@ for place in / /usr /usr/bin /etc /dev /proc /proc/sys/kernel /program /lib /opt
     (echo x >$place/.written) 2>/dev/null && echo $place
     mkdir $place/.made 2>/dev/null && echo $place
 done
-find / -xdev \\( -path /proc -o -path /work -o -path /tmp -o -path /dev/shm \\) -prune -o -type d -writable -print 2>/dev/null
+find / -xdev \\( -path /proc -o -path /work -o -path /tmp -o -path /dev/shm -o -path /dev/pts \\) -prune -o -type d -writable -print 2>/dev/null
 echo mine >/work/x && echo mine >/tmp/y && echo end"""
     assert attack("bash", source, limits={"timeout": 8})["stdout"] == "end\n"
 
