@@ -30,6 +30,8 @@ _log = logging.getLogger("codecanvas.runner")
 Observer = Callable[[str, str, float], None]
 """Told of each step: language, "compile" or "run", seconds."""
 
+_OWNERS = {"sh": "", "bash": "bash", "java": "java", "node": "nodejs"}
+
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT")
 
 
@@ -249,8 +251,8 @@ class Executor:
         if language.packages and all(map(_installed, language.packages)):
             return True
         command = language.version[0]
-        if command in {"sh", "bash"} and language.name != "bash":
-            return False
+        if command in _OWNERS and _OWNERS[command] != language.name:
+            return False  # that it is there tells of another language
         return any((Path(place) / command).exists() for place in self._host.outer_search_path)
 
     async def version(self, slot: Slot, language: Language) -> str | None:
