@@ -19,11 +19,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SHARED_MEMORY_MB = 16, PROGRAM_MB = 256, DEATH_SECONDS = 10 };
+enum { SHARED_MEMORY_MB = 16, PROGRAM_MB = 256 };
 
 /* ── the init's side ──────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -123,6 +122,7 @@ static int kill_all(void)
 static int collect(int control)
 {
     struct buffer out = {0};
+    (void)kill_all(); /* the program is reaped: whom it left are children of the init, and are waited for */
     int root = open("/program", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int failed = root < 0 ? errno : pack(&out, root, (size_t)PROGRAM_MB << 20);
     int file = failed ? -1 : memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -240,8 +240,7 @@ bool make_cell(struct cell *cell)
         return false;
     }
     *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, 0};
-    struct timeval patience = {DEATH_SECONDS, 0};
-    (void)setsockopt(cell->control, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    be_patient(cell->control);
     int error = map_user(pid) && write(cell->control, "m", 1) == 1 ? answered(cell, 'M', fds, &count) : errno;
     if (error) {
         end_cell(cell);
@@ -283,11 +282,15 @@ static int ask(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *count
     return sent ? answered(cell, kind, fds, count) : EPIPE;
 }
 
-bool empty_cell(struct cell *cell)
+void empty_cell(struct cell *cell)
 {
     int fds[MOST_FDS];
     size_t count;
-    return ask(cell, 'K', fds, &count) == 0;
+    if (ask(cell, 'K', fds, &count) == 0)
+        return;
+    /* With an init its namespace ends: once it is dead, so is all that was in there. */
+    (void)syscall(SYS_pidfd_send_signal, cell->pidfd, SIGKILL, NULL, 0);
+    (void)waitid(P_PIDFD, (id_t)cell->pidfd, NULL, WEXITED);
 }
 
 int collect_program(struct cell *cell)

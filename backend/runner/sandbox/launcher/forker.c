@@ -38,12 +38,6 @@ static pid_t fork_sibling(void *thread_id)
 #endif
 }
 
-static void close_all(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
-}
-
 /* Nothing here allocates: what a template's children start with is to be the same after each of them. */
 static bool answer(int socket, uint8_t kind, uint64_t first, uint32_t second)
 {

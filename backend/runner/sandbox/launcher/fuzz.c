@@ -24,12 +24,6 @@ static void expect(bool holds, const char *what)
     }
 }
 
-static void close_fds(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
-}
-
 /* ── wire.c ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Frames that come in pieces, with descriptors among them. The first byte is the size of a piece. */
@@ -45,14 +39,14 @@ static void fuzz_frames(const uint8_t *data, size_t size)
         expect(send_frame(ends[0], &part, fds, part.data[0] % 4), "it is sent");
         while ((arrived = receive_some(ends[1], &in, false)) == WHOLE) {
             expect(in.frame.size > 0 && in.frame.size <= MOST_FRAME && in.count <= MOST_FDS, "a frame has a kind");
-            close_fds(in.fds, in.count);
+            close_all(in.fds, in.count);
         }
     }
     close(ends[0]);
     while (arrived != OVER)
         if ((arrived = receive_some(ends[1], &in, true)) == WHOLE)
-            close_fds(in.fds, in.count);
-    close_fds(in.fds, in.count);
+            close_all(in.fds, in.count);
+    close_all(in.fds, in.count);
     close(ends[1]);
     free(in.frame.data);
 }

@@ -21,6 +21,10 @@ struct program {
     int go;          /* of a warm process that waits; else -1 */
 };
 
+#define NO_PROGRAM                                                                                                     \
+    ((struct program){                                                                                                 \
+        .cell = NO_CELL, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .listener = -1, .go = -1})
+
 struct warm {
     char *key; /* NULL for an empty place */
     struct program program;
@@ -58,6 +62,7 @@ struct keeper {
     struct bytes filter;
     char **environment;
     struct cell spare;
+    uint64_t spare_after;   /* when it may be made; ns, monotonic */
     struct forker spawner, templates[MOST_TEMPLATES];
     struct warm warm[MOST_WARM];
     int memory_limit, memory_usage, memory_events; /* files of the slot's cgroup; -1 without */
@@ -73,6 +78,7 @@ bool flush_outgoing(struct keeper *keeper, bool wait);
 struct forker *find_forker(struct keeper *keeper, uint32_t id);
 bool take_spare(struct keeper *keeper, struct cell *cell);
 void retire(struct keeper *keeper, struct forker *forker);
+void end_warm(struct keeper *keeper, struct warm *warm);
 
 /* start.c: from a frame to a running program. NULL, or what failed. */
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,

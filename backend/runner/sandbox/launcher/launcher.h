@@ -14,6 +14,7 @@ enum {
     MOST_TEMPLATES = 64,
     MOST_WARM = 16,
     MOST_FDS = 8,           /* descriptors that one frame carries */
+    PATIENCE = 10,          /* seconds */
 };
 
 /* ── wire.c: frames and the fields in them ────────────────────────────────────────────────────────────────── */
@@ -71,6 +72,11 @@ enum arrival { OVER, PARTLY, WHOLE };
 
 /* Receive what is there of a frame, or, where it may `wait`, all. OVER at the end and for a malformed frame. */
 enum arrival receive_some(int socket, struct inbox *in, bool wait);
+
+void close_all(const int *fds, size_t count);
+
+/* Neither send nor receive longer than PATIENCE seconds at once: who does not answer then is taken for lost. */
+void be_patient(int socket);
 
 /* Receive one whole frame; blocks. `*in` is allocated. Returns the kind, or 0 at the end or for a malformed frame. */
 uint8_t receive_frame(int socket, struct buffer *in, int fds[MOST_FDS], size_t *count);
@@ -174,8 +180,8 @@ bool make_cell(struct cell *cell);
  * into /program, which then is writable only where `compiles`. 0 or an errno. */
 int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes files, int program, bool compiles);
 
-/* Kill all processes of the cell but its init, and wait until they are gone. False where the init does not answer. */
-bool empty_cell(struct cell *cell);
+/* Kill all processes of the cell but its init, or, where that does not answer, with it. */
+void empty_cell(struct cell *cell);
 
 /* A sealed memory file with the pack of /program; -1 with errno. */
 int collect_program(struct cell *cell);

@@ -96,7 +96,7 @@ static void set_limits(const struct order *order)
     limit(order, RLIMIT_FSIZE, "limit of file size", limits->file, limits->file);
     limit(order, RLIMIT_NPROC, "limit of processes", limits->processes + 1, limits->processes + 1); /* and the init */
     limit(order, RLIMIT_STACK, "limit of the stack", limits->stack, limits->stack);
-    limit(order, RLIMIT_CORE, "limit of core files", 0, 0);
+    limit(order, RLIMIT_CORE, "limit of core files", 1, 1); /* with 0 the host's handler of crashes would be run */
     limit(order, RLIMIT_MEMLOCK, "limit of locked memory", 0, 0);
     limit(order, RLIMIT_MSGQUEUE, "limit of message queues", 0, 0);
     limit(order, RLIMIT_NICE, "limit of priority", 0, 0);

@@ -86,7 +86,7 @@ static void feed(struct run *run)
         ssize_t done = write(run->program.in, run->input.data + run->written, run->input.size - run->written);
         if (done > 0)
             run->written += (size_t)done;
-        else if (errno != EAGAIN && errno != EINTR) {
+        else if (done < 0 && errno != EAGAIN && errno != EINTR) {
             close_input(run); /* nobody reads it any more */
             return;
         }
@@ -144,8 +144,7 @@ static bool hear(struct keeper *keeper, struct run *run)
         return true;
     struct reader fields = read_frame(&in->frame);
     uint8_t kind = in->frame.data[0];
-    for (size_t i = 0; i < in->count; i++)
-        close(in->fds[i]);
+    close_all(in->fds, in->count);
     if (kind == 'T' || kind == 'U' || kind == 'W' || kind == 'V' || kind == 'P')
         put_bytes(&keeper->deferred, in->frame.data, in->frame.size);
     else if (kind == 'I')
@@ -278,10 +277,9 @@ static void finish(struct keeper *keeper, struct run *run, struct verdict *verdi
     }
     if (alone)
         (void)syscall(SYS_pidfd_send_signal, run->program.pidfd, SIGKILL, NULL, 0);
-    else if (!empty_cell(&run->program.cell)) {
-        tell_failure(keeper, "a cell could not be emptied");
-        exit(1); /* the kernel takes down what is left */
-    }
+    else
+        empty_cell(&run->program.cell);
+    bound_memory(keeper, 0); /* what the keeper needs to tell the rest is no program's */
     if (!reaped)
         reap(run->program.pid, &status, &usage);
     drain(keeper, run);
@@ -347,46 +345,79 @@ static struct warm *find_warm(struct keeper *keeper, const char *key)
     return NULL;
 }
 
-/* Put a program into `run`: the warm one that waits, or a new one. NULL, or what failed. */
-static const char *begin(struct keeper *keeper, struct request *request, int program, struct run *run)
+/* Write the request's files into the cell and start the clock. NULL, or what failed. */
+static const char *lay_out(struct keeper *keeper, const struct request *request, int program, struct run *run)
 {
     static char text[128];
-    struct warm *warm = find_warm(keeper, request->key);
-    if (warm) {
-        run->program = warm->program;
-        free(warm->key);
-        *warm = (struct warm){0};
-        run->cpu_before = look(&run->program.cell, UINT64_MAX).cpu_ns;
-    } else if (!take_spare(keeper, &run->program.cell))
-        return "a cell could not be made";
-    int error = furnish_cell(&run->program.cell, &run->limits, request->files, program, request->flags & COMPILES);
+    int error = furnish_cell(&run->program.cell, &run->limits, request->files, program, run->flags & COMPILES);
     if (error) {
         run->disk_full = error == ENOSPC;
         snprintf(text, sizeof text, "the files could not be written: %s", strerror(error));
         return text;
     }
     bound_memory(keeper, run->limits.memory);
-    run->oom_before = keeper->memory_events < 0 ? 0 : count_oom_kills(keeper);
+    run->oom_before = count_oom_kills(keeper);
     run->started = now_ns();
-    if (warm) {
-        if (write(run->program.go, request->go.data, request->go.size) != (ssize_t)request->go.size)
-            return "the warm process did not listen";
-        close(run->program.go);
-        run->program.go = -1;
-        return NULL;
+    return NULL;
+}
+
+/* Have the warm process be the run's program. False where there is none, or it ended while it waited. */
+static bool wake(struct keeper *keeper, const struct request *request, int program, struct run *run)
+{
+    struct warm *warm = find_warm(keeper, request->key);
+    if (warm == NULL)
+        return false;
+    struct pollfd ended = {warm->program.pidfd, POLLIN, 0};
+    if (poll(&ended, 1, 0) != 0) {
+        end_warm(keeper, warm);
+        return false;
     }
+    run->program = warm->program;
+    free(warm->key);
+    *warm = (struct warm){0};
+    run->cpu_before = look(&run->program.cell, UINT64_MAX).cpu_ns;
+    if (lay_out(keeper, request, program, run) ||
+        write(run->program.go, request->go.data, request->go.size) != (ssize_t)request->go.size)
+        return false;
+    close(run->program.go);
+    run->program.go = -1;
+    return true;
+}
+
+/* Start a new program in a new cell. NULL, or what failed; `*lost` where another forker may do better. */
+static const char *start_new(struct keeper *keeper, struct request *request, int program, struct forker *forker,
+                             struct run *run, bool *lost)
+{
+    close_program(&run->program); /* where one was begun that came to nothing */
+    run->program = NO_PROGRAM;
+    run->cpu_before = 0;
+    if (!take_spare(keeper, &run->program.cell))
+        return "a cell could not be made";
+    const char *wrong = lay_out(keeper, request, program, run);
+    if (wrong)
+        return wrong;
+    wrong = start_program(keeper, forker, &request->order, &run->program, run->flags & TERMINAL, false);
+    *lost = wrong && forker != &keeper->spawner;
+    return wrong;
+}
+
+/* Put a program into `run`: the warm one that waits, one that the template forks, or, where those are lost, one that
+ * starts as any other. NULL, or what failed. */
+static const char *begin(struct keeper *keeper, struct request *request, int program, struct run *run)
+{
+    bool lost = false;
+    if (wake(keeper, request, program, run))
+        return NULL;
     struct forker *forker = find_forker(keeper, request->forker);
-    if (forker == NULL)
-        return "there is no such template";
-    return start_program(keeper, forker, &request->order, &run->program, request->flags & TERMINAL, false);
+    const char *wrong = start_new(keeper, request, program, forker ? forker : &keeper->spawner, run, &lost);
+    return lost ? start_new(keeper, request, program, &keeper->spawner, run, &lost) : wrong;
 }
 
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count)
 {
     struct request request;
     struct verdict verdict = {.ending = FAILED};
-    struct run run = {.program = {.pid = 0, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .go = -1, .listener = -1}};
-    run.program.cell = NO_CELL;
+    struct run run = {.program = NO_PROGRAM};
     if (!read_request(fields, &request)) {
         free_request(&request);
         return false;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static void *grown(void *data, size_t size)
@@ -180,6 +181,19 @@ bool send_frame(int socket, const struct buffer *out, const int *fds, size_t cou
             sent += (size_t)done;
     }
     return true;
+}
+
+void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+}
+
+void be_patient(int socket)
+{
+    struct timeval patience = {PATIENCE, 0};
+    (void)setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    (void)setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
 static void keep_descriptors(struct msghdr *message, struct inbox *in)
