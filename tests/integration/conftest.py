@@ -103,7 +103,7 @@ def run(api: httpx.Client) -> Run:
     def run_program(language: str, source: str, **more: Any) -> dict[str, Any]:
         for _ in range(30):
             response = api.post("run", json={"language": language, "source": source, **more})
-            if response.status_code != 429:
+            if response.status_code not in (429, 503):
                 break
             time.sleep(float(response.headers["retry-after"]))
         assert response.status_code == 200, response.text
