@@ -30,7 +30,9 @@ class SuiteSpec:
 
 
 INTEGRATION: tuple[SuiteSpec, ...] = (
-    SuiteSpec("integration", (f"{TESTS}/api", f"{TESTS}/security", f"{TESTS}/frontend"), ("-n", "2")),
+    SuiteSpec(
+        "integration", (f"{TESTS}/api", f"{TESTS}/security", f"{TESTS}/frontend"), ("-n", "2", "--attacks", "brief")
+    ),
     SuiteSpec("load", (f"{TESTS}/load", f"{TESTS}/baseline")),
 )
 SMOKE = SuiteSpec("smoke", (TESTS,), ("-m", "smoke"))

@@ -26,7 +26,7 @@ _console = Console(highlight=False)
 
 
 def _commands(arguments: argparse.Namespace, running: Running) -> list[list[str]]:
-    suite = [sys.executable, "-m", "pytest", SUITE, "-q", *arguments.pytest]
+    suite = [sys.executable, "-m", "pytest", SUITE, "-q", "-n", "4", *arguments.pytest]
     soak = [sys.executable, "-m", "tests.soak", "--url", running.url, "--pid", str(running.pid)]
     return [suite] + ([[*soak, "--runs", str(arguments.soak)]] if arguments.soak else [])
 

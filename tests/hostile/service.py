@@ -62,7 +62,7 @@ def serving(mode: str, accelerations: str, settings: Mapping[str, str] | None = 
     variables = {
         "RUNNER_ENVIRONMENT": "local",
         "RUNNER_ACCELERATIONS": accelerations,
-        "NUM_RUNNERS": "2",
+        "NUM_RUNNERS": "4",
         "RUN_TIMEOUT": "10",
         **(settings or {}),
     }

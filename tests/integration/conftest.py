@@ -26,6 +26,10 @@ Run = Callable[..., dict[str, Any]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("environment")
     group.addoption("--env", default="local", choices=NAMES, help="the environment to speak to (default: local)")
+    group.addoption(
+        "--attacks", default="all", choices=("all", "brief"),
+        help="of each attack all variants, or one (default: all; `nox -s hostile` runs all in every mode of isolation)",
+    )  # fmt: skip
     group.addoption("--rehearsal", action="store_true", help="the environment of the rehearsal on this machine")
 
 

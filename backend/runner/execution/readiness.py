@@ -16,6 +16,8 @@ from backend.runner.sandbox.spares import Recipe
 from backend.runner.settings import Settings
 
 _EVERY = 0.1
+_IDLE_SECONDS = 0.5
+"""How long nothing is run before used templates are replaced: it takes as long as several runs."""
 _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _PROCESS_MB = 64
@@ -39,20 +41,23 @@ class Tender:
     async def tend(self) -> None:
         """Go on until cancelled."""
         while True:
+            self._tend_templates()
             for slot in self.slots:
-                self._tend_templates(slot)
                 self._tend_warm(slot)
             await self._tend_javac()
             await asyncio.sleep(_EVERY)
 
-    def _tend_templates(self, slot: Slot) -> None:
+    def _tend_templates(self) -> None:
+        """Have as many as there should be; replace one that is worn, or, while nothing runs, one that was used."""
         language = next((one for one in self.languages.values() if one.fork_server), None)
         if language is None or "fork_server" not in self.settings.accelerations:
             return
         variables = (*self.executor.variables(language), ("PYTHONPATH", TEMPLATE_PLACE))
         recipe = Recipe(command=arguments(language.run), variables=variables, limits=language.limits)
-        slot.spares.add_templates(recipe, self.settings.templates)
-        slot.spares.renew_template(recipe, idle=not slot.busy)
+        idle = time.monotonic() - max(self._used.values(), default=float("-inf")) > _IDLE_SECONDS
+        for slot in self.slots:
+            slot.spares.add_templates(recipe, self.settings.templates)
+        any(slot.spares.renew_template(recipe, idle=idle) for slot in self.slots)
 
     async def _tend_javac(self) -> None:
         javac = self.executor.javac

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,6 +29,22 @@ def _why_not() -> str:
     if not os.environ.get(PID_VARIABLE):
         return f"{PID_VARIABLE} is not set"
     return "" if os.geteuid() == 0 else "only root can look at the service's processes"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--attacks brief`, keep the first variant of each attack."""
+    if config.getoption("--attacks") == "all":
+        return
+    seen: set[tuple[str, str]] = set()
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        attack = (str(item.path), getattr(item, "originalname", item.name))
+        is_variant = item.path.parent == Path(__file__).parent and attack in seen
+        seen.add(attack)
+        (left if is_variant else kept).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -21,6 +21,10 @@ struct program {
     int go;          /* of a warm process that waits; else -1 */
 };
 
+#define NO_PROGRAM                                                                                                     \
+    ((struct program){                                                                                                 \
+        .cell = NO_CELL, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .listener = -1, .go = -1})
+
 struct warm {
     char *key; /* NULL for an empty place */
     struct program program;
@@ -52,11 +56,13 @@ struct run {
 
 struct keeper {
     int service;
+    struct inbox inbox;     /* what the service says */
     struct buffer outgoing; /* frames for the service that its socket did not take yet */
     size_t sent;
     struct bytes filter;
     char **environment;
     struct cell spare;
+    uint64_t spare_after;   /* when it may be made; ns, monotonic */
     struct forker spawner, templates[MOST_TEMPLATES];
     struct warm warm[MOST_WARM];
     int memory_limit, memory_usage, memory_events; /* files of the slot's cgroup; -1 without */
@@ -72,6 +78,7 @@ bool flush_outgoing(struct keeper *keeper, bool wait);
 struct forker *find_forker(struct keeper *keeper, uint32_t id);
 bool take_spare(struct keeper *keeper, struct cell *cell);
 void retire(struct keeper *keeper, struct forker *forker);
+void end_warm(struct keeper *keeper, struct warm *warm);
 
 /* start.c: from a frame to a running program. NULL, or what failed. */
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
@@ -83,6 +90,17 @@ size_t read_status(struct program *program, char *into, size_t room);
 
 /* Let a fork that is told go on. False where none waited. */
 bool pass_fork(struct program *program);
+
+/* request.c: what the frame of a run says. Its blocks lie in the frame; the strings are its own, to be freed. */
+struct request {
+    struct order order; /* without descriptors; the filter is empty for the slot's own */
+    uint32_t flags, forker;
+    char *key;
+    struct bytes files, input, go;
+    unsigned rows, columns;
+};
+bool read_request(struct reader *in, struct request *request); /* false where it is malformed */
+void free_request(struct request *request);
 
 /* run.c */
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
