@@ -374,7 +374,7 @@ void keep(struct keeper *keeper)
         for (int i = 0; i < MOST_WARM; i++)
             if (keeper->warm[i].key) {
                 struct program *program = &keeper->warm[i].program;
-                warm[i].fd = program->listener < 0 ? program->status : program->listener;
+                warm[i].fd = program->confined ? program->listener : program->status;
             }
         if (poll(fds, sizeof fds / sizeof *fds, keeper->spare.init > 0 || now_ns() < keeper->spare_after ? 1000 : 0) < 0 && errno != EINTR)
             exit(1);

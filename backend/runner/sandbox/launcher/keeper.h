@@ -16,7 +16,8 @@ struct program {
     int pidfd;
     int in, out[2];  /* our ends of its standard streams; -1 once closed. On a terminal: out[0] is its other side */
     int status;      /* closes when it starts */
-    int listener;    /* where its forks are told; -1 until it starts */
+    bool confined;   /* its filter is loaded: from here on each fork is told */
+    int listener;    /* where; -1 until then, and when all that have the filter have begun to end */
     uint64_t forks;  /* that were told */
     int go;          /* of a warm process that waits; else -1 */
 };
@@ -87,6 +88,9 @@ void close_program(struct program *program);
 
 /* Learn from the status socket what the program's listener is, or why it did not start. Its size. */
 size_t read_status(struct program *program, char *into, size_t room);
+
+/* Stop hearing of forks: none will come. */
+void close_listener(struct program *program);
 
 /* Let a fork that is told go on. False where none waited. */
 bool pass_fork(struct program *program);

@@ -219,7 +219,7 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
             {held ? -1 : run->program.out[1], POLLIN, 0},
             {feeds ? run->program.in : -1, POLLOUT, 0},
             {keeper->service, (short)(POLLIN | (keeper->outgoing.size ? POLLOUT : 0)), 0},
-            {run->program.listener < 0 ? run->program.status : -1, POLLIN, 0},
+            {run->program.confined ? -1 : run->program.status, POLLIN, 0},
             {run->program.listener, POLLIN, 0},
         };
         if (ppoll(fds, sizeof fds / sizeof *fds, &wait, NULL) < 0)
@@ -239,6 +239,8 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
             return EXITED; /* it did not start, and ends */
         if (fds[6].revents & POLLIN)
             hear_fork(run);
+        else if (fds[6].revents)
+            close_listener(&run->program); /* or it would be told again and again while memory is given back */
     }
 }
 
@@ -266,7 +268,7 @@ static void finish(struct keeper *keeper, struct run *run, struct verdict *verdi
 {
     int status = 0;
     struct rusage usage = {0};
-    bool alone = run->program.listener >= 0 && run->program.forks == 0, reaped = verdict->ending == EXITED;
+    bool alone = run->program.confined && run->program.forks == 0, reaped = verdict->ending == EXITED;
     verdict->wall_ns = now_ns() - run->started;
     if (reaped)
         reap(run->program.pid, &status, &usage);

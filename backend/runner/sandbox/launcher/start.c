@@ -133,11 +133,14 @@ size_t read_status(struct program *program, char *into, size_t room)
     struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         memcpy(&program->listener, CMSG_DATA(header), sizeof program->listener);
+        program->confined = true;
         memmove(into, into + 1, (size_t)got); /* what follows it, if anything */
         got--;
     }
     return got < 0 ? 0 : (size_t)got;
 }
+
+void close_listener(struct program *program) { close_if(&program->listener); }
 
 bool pass_fork(struct program *program)
 {
