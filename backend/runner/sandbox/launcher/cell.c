@@ -288,9 +288,8 @@ void empty_cell(struct cell *cell)
     size_t count;
     if (ask(cell, 'K', fds, &count) == 0)
         return;
-    /* With an init its namespace ends: once it is dead, so is all that was in there. */
+    /* With an init its namespace ends. It is not waited for: it waits until the program is reaped, by the keeper. */
     (void)syscall(SYS_pidfd_send_signal, cell->pidfd, SIGKILL, NULL, 0);
-    (void)waitid(P_PIDFD, (id_t)cell->pidfd, NULL, WEXITED);
 }
 
 int collect_program(struct cell *cell)
