@@ -172,6 +172,21 @@ def _own_warm(stack: contextlib.AsyncExitStack) -> Path:
     return place
 
 
+async def _done(*command: str) -> bool:
+    """Run a command of our own; whether it went well. Cancelled, it is ended."""
+    nothing = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=nothing, stdout=nothing, stderr=nothing)
+    except OSError:
+        return False
+    try:
+        return await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def _warm_java(service: Service, slot: Slot, warm: Path) -> None:
     """Let Java use processes that wait and a compiler that stays, once their classes are there; built where need be."""
     if "warm" not in service.settings.accelerations or "java" not in service.languages:
@@ -181,15 +196,8 @@ async def _warm_java(service: Service, slot: Slot, warm: Path) -> None:
             str(path) for path in (Path(languages_file).parent / "warm" / "java" / "codecanvas").glob("*.java")
         )
         command = ["javac", "-J-XX:-UsePerfData", "-XDignore.symbol.file", "-nowarn", "-d", str(warm / "building")]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command, *sources, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-        except OSError:
-            return
-        if await process.wait() != 0:
-            _log.info("java: its processes are not kept warm; this host's javac does not compile what does that")
+        if not await _done(*command, *sources):
+            _log.info("java: its processes are not kept warm; no javac here compiles what does that")
             return
         (warm / "building").rename(warm / "java")
     service.executor.javac = JavacDaemon(slot, service.executor.variables(service.languages["java"]))
