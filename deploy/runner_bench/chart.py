@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from deploy.runner_bench.report import Report
 
-_WIDTH, _ROW, _LEFT, _RIGHT = 760, 28, 130, 110
+_WIDTH, _ROW, _LEFT, _RIGHT = 760, 28, 130, 150
 _STYLE = """<style>
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600 } .faint { fill: #59636e }
@@ -55,7 +55,7 @@ def load_chart(report: Report) -> str:
         top, wide = 34 + _ROW * number, span * load.runs_per_second / highest
         parts.append(f'<text x="0" y="{top + 14}">{load.clients} client{"s" * (load.clients > 1)}</text>')
         parts.append(_bar("ours", top, wide))
-        label = f"{load.runs_per_second:.0f}/s   p50 {load.p50_ms:.1f} ms, p99 {load.p99_ms:.1f} ms"
+        label = f"{load.runs_per_second:.0f}/s, p50 {load.p50_ms:.1f} ms, p99 {load.p99_ms:.1f} ms"
         parts.append(f'<text x="{_LEFT + wide + 8:.1f}" y="{top + 14}">{label}</text>')
     return _svg(height, parts)
 

@@ -21,8 +21,13 @@ from deploy.runner_bench.throughput import cores
 
 _START_SECONDS = 120.0
 _SETTLE_SECONDS = 60.0
-_PATIENCE = {"RUNNER_QUEUE_WAIT": "600", "RUNNER_QUEUE_SECONDS": "600", "RUNNER_QUEUE_LIMIT": "1000"}
-"""Nobody is refused: what is asked is how long all take, not when the service sends the last ones away."""
+_PATIENCE = {
+    "RUNNER_QUEUE_LIMIT": "1000",
+    "RUNNER_QUEUE_SECONDS": "600",
+    "RUNNER_QUEUE_SHARE": "1",
+    "RUNNER_QUEUE_WAIT": "600",
+}
+"""Nobody is refused for the time that it would wait; where a queue stands, the service still keeps it short."""
 
 
 @contextlib.contextmanager

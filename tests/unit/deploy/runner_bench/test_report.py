@@ -22,7 +22,7 @@ def report() -> Report:
         "c": LanguageResult(20.0, 22.0, 21.0, 30.0, Ratio(0.7, 0.6, 0.8), unique=True),
         "cobol": LanguageResult(90.0, 95.0, 92.0, None, None, unique=False),
     }
-    loads = [Load(1, 400.0, 2.0, 3.0, 4.0, 0, 0.01), Load(2, 700.0, 2.5, 3.5, 9.0, 0, 0.02)]
+    loads = [Load(1, 400.0, 2.0, 3.0, 4.0, 0, 0, 0.01), Load(2, 700.0, 2.5, 3.5, 9.0, 5, 0, 0.02)]
     return Report(2, peers, [Absent("isolate", "not <installed>")], languages, loads)
 
 
