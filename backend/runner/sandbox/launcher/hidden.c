@@ -1,8 +1,10 @@
-/* Shared memory that no process of a cell has resident: it was touched and let go, and a mapping that nobody touches
- * keeps it. No process's figures show it, nor does a mapping's size, which may have been larger. Looked for where no
- * control group counts.
+/* What a cell uses though none of its processes shows it, where no control group counts.
  *
- * How much shared memory there is on this host is known, and how much it grew since the run began bounds what the cell
+ * What lies in sockets: each holds about as much as its buffer, which a program cannot enlarge (slot.c, the filter).
+ * Beyond a few, that is counted for each that is open, as there is no telling how full they are.
+ *
+ * Shared memory that was touched and let go, kept by a mapping that nobody touches. No process has it resident, and
+ * the mapping may have been larger. How much shared memory there is on this host is known, and how much it grew since the run began bounds what the cell
  * can hide. Where that bound would pass the limit, the shared objects that its processes map are looked up: no more
  * is laid to a cell than its objects can hold, and to one that has none nothing. */
 
@@ -21,6 +23,10 @@ enum { MOST_OBJECTS = 256, MOST_TEXT = 4 << 20 };
 /* What an object may hold though a page of it is all that is still mapped: as much as is touched between two looks. */
 #define LEAST_HELD ((uint64_t)32 << 20)
 
+/* A socket's buffer, and how many there are of which nothing is counted. */
+#define BUFFER ((uint64_t)256 << 10)
+enum { FEW_SOCKETS = 64 };
+
 struct objects {
     unsigned long inodes[MOST_OBJECTS];
     uint64_t sizes[MOST_OBJECTS]; /* up to the end of what is mapped */
@@ -28,17 +34,29 @@ struct objects {
     bool too_many;
 };
 
-/* Bytes of shared memory and of files in memory on this host; 0 where it is not known. */
+/* The number after `name` in a file of the keeper's /proc, kept open in `*fd`; 0 where there is none. */
+static uint64_t read_number(int *fd, const char *path, const char *name)
+{
+    char text[4096];
+    if (*fd < 0)
+        *fd = openat(outer_proc, path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = *fd < 0 ? -1 : pread(*fd, text, sizeof text - 1, 0);
+    text[got < 0 ? 0 : got] = 0;
+    const char *found = strstr(text, name);
+    return found ? strtoull(found + strlen(name), NULL, 10) : 0;
+}
+
+/* Bytes of shared memory and of files in memory on this host. */
 static uint64_t shared_on_host(void)
 {
     static int fd = -1;
-    char text[4096];
-    if (fd < 0)
-        fd = openat(outer_proc, "meminfo", O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
-    text[got < 0 ? 0 : got] = 0;
-    const char *found = strstr(text, "\nShmem:");
-    return found ? strtoull(found + strlen("\nShmem:"), NULL, 10) * 1024 : 0;
+    return read_number(&fd, "meminfo", "\nShmem:") * 1024;
+}
+
+uint64_t count_sockets(void)
+{
+    static int fd = -1;
+    return read_number(&fd, "self/net/sockstat", "sockets: used");
 }
 
 static void note_mapping(struct objects *objects, const char *line)
@@ -119,9 +137,11 @@ static uint64_t most_held(const struct objects *objects)
 void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage)
 {
     static struct search search;
-    uint64_t on_host = shared_on_host();
+    uint64_t on_host = shared_on_host(), sockets = count_sockets();
     if (!since->begun)
-        *since = (struct since){true, on_host, usage->files};
+        *since = (struct since){true, on_host, usage->files, since->sockets};
+    uint64_t buffers = sockets > since->sockets + FEW_SOCKETS ? (sockets - since->sockets) * BUFFER : 0;
+    usage->memory += buffers;
     uint64_t before = since->shared + (usage->files > since->files ? usage->files - since->files : 0);
     uint64_t grown = on_host > before ? on_host - before : 0;
     if (grown == 0 || usage->memory + grown <= limit)
@@ -131,5 +151,5 @@ void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *sinc
     uint64_t held = most_held(&search.objects);
     held = held < grown ? held : grown;
     if (held > search.shared)
-        usage->memory = usage->files + search.proportional + held - search.shared;
+        usage->memory = usage->files + buffers + search.proportional + held - search.shared;
 }

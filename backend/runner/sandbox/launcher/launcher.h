@@ -213,13 +213,17 @@ struct resident read_proportional(int proc, const char *pid); /* slow */
 
 /* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
 
-/* What there was when a run was looked at first. All zero before. */
+/* What there was when a run was looked at first; sockets: before it began. All else is zero before. */
 struct since {
     bool begun;
     uint64_t shared, files; /* bytes */
+    uint64_t sockets;
 };
 
-/* Add hidden shared memory to `usage->memory`, where with it that may pass `limit`. */
+/* How many there are in the slot. */
+uint64_t count_sockets(void);
+
+/* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
 void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage);
 
 #endif
