@@ -35,7 +35,7 @@ def parser(arguments: argparse.Namespace) -> bool:
 
 def api(arguments: argparse.Namespace) -> bool:
     """Schemathesis on the service's own description; whether it always answered as that says, and lives."""
-    with serving("root", "all", {"RUN_TIMEOUT": "1", "RUNNER_QUEUE_LIMIT": "1000"}) as running:
+    with serving("root", "all", {"RUN_TIMEOUT": "1", "RUNNER_QUEUE_LIMIT": "1000", "NUM_RUNNERS": "4"}) as running:
         routes = 8  # roughly; examples are given to each
         command = ["st", "run", f"{running.url}openapi.json", "--url", running.url, "--workers", "4", "--no-color"]
         command += ["--checks", CHECKS, "--max-examples", str(max(1, arguments.examples // routes))]
