@@ -97,7 +97,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _remove(group: Path, patience: int = 0) -> None:
-    """Remove a group with those beneath it; those with processes are tried again for `patience` hundredths of a second."""
+    """Remove a group with those beneath it; busy ones are tried again for `patience` hundredths of a second."""
     for directory in [*(path for path in group.glob("*") if path.is_dir()), group]:
         for left in range(patience, -1, -1):
             try:

@@ -1,23 +1,11 @@
 """Groups of version 1 are this machine's own; those of version 2 a simulation in a directory."""
 
-import asyncio
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from backend.runner.sandbox import frames
 from backend.runner.sandbox.cgroup import Cgroups, find_cgroups
-from backend.runner.sandbox.host import Host
-from backend.runner.sandbox.limits import Limits
-from backend.runner.sandbox.slots import Plan, Slot, make_slots
-from backend.runner.sandbox.step import Step
-from backend.runner.sandbox.verdict import Ending
-from tests.unit.backend.runner.conftest import VARIABLES, Place
 
 HIERARCHY = Path("/sys/fs/cgroup")
 
