@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +14,13 @@ from tempfile import TemporaryDirectory
 
 from deploy.environments import ROOT
 from deploy.errors import DeployError
+from deploy.workstation import need
 from tests.hostile.service import serving
 
 EXAMPLES = 10_000
 LAUNCHER_SECONDS = 60
 HARNESS = ROOT / "backend/runner/sandbox/launcher/fuzz.c"
+SEEDS = ROOT / "tests/fuzz/corpus"
 CRASHES = ROOT / "dist" / "fuzz"
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -34,7 +35,7 @@ def parser(arguments: argparse.Namespace) -> bool:
 
 def api(arguments: argparse.Namespace) -> bool:
     """Schemathesis on the service's own description; whether it always answered as that says, and lives."""
-    with serving("root", "all", {"RUN_TIMEOUT": "1", "RUNNER_QUEUE_LIMIT": "1000"}) as running:
+    with serving("root", "all", {"RUN_TIMEOUT": "1", "RUNNER_QUEUE_LIMIT": "1000", "NUM_RUNNERS": "4"}) as running:
         routes = 8  # roughly; examples are given to each
         command = ["st", "run", f"{running.url}openapi.json", "--url", running.url, "--workers", "4", "--no-color"]
         command += ["--checks", CHECKS, "--max-examples", str(max(1, arguments.examples // routes))]
@@ -60,16 +61,15 @@ def launcher(arguments: argparse.Namespace) -> bool:
     if not HARNESS.exists():
         print(f"{HARNESS.relative_to(ROOT)} is not there: the launcher is not fuzzed")
         return True
-    if shutil.which("clang") is None:
-        raise DeployError("clang is missing. Install it: apt-get install clang")
+    need("fuzz")
     corpus = CRASHES / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="codecanvas-fuzz-") as place:
         binary = str(Path(place) / "fuzz")
-        flags = ["-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", f"-I{HARNESS.parent}"]
+        flags = ["-std=gnu17", "-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
         subprocess.run(["clang", *flags, "-o", binary, str(HARNESS)], check=True)
         command = [binary, f"-max_total_time={arguments.seconds}", "-timeout=10", "-rss_limit_mb=1024"]
-        command += [f"-artifact_prefix={CRASHES}/", "-print_final_stats=1", str(corpus)]
+        command += [f"-artifact_prefix={CRASHES}/", "-print_final_stats=1", str(corpus), str(SEEDS)]
         return not subprocess.run(command, cwd=CRASHES, check=False).returncode
 
 

@@ -88,6 +88,11 @@ class Executor:
         """The compiler that stays, where there is one."""
         self._ended = False
 
+    async def stop_javac(self) -> None:
+        """End the compiler that stays."""
+        if self.javac is not None:
+            await self.javac.stop()
+
     def end(self) -> None:
         """Take runs that are ended from now on for the service's own doing: it is about to end."""
         self._ended = True

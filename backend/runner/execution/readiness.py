@@ -30,6 +30,8 @@ class Tender:
     slots: Sequence[Slot]
     settings: Settings
     languages: Mapping[str, Language] = dataclasses.field(default_factory=dict)
+    warm_java: bool = False
+    """Whether what waiting Java processes need is there."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def note(self, language: str) -> None:
@@ -75,7 +77,7 @@ class Tender:
             name for name, used in sorted(self._used.items(), key=lambda item: -item[1]) if now - used < _WANTED_SECONDS
         ]
         for name, language in self.languages.items():
-            if language.warm is None:
+            if language.warm is None or (name == "java" and not self.warm_java):
                 continue
             if name not in wanted[:room]:
                 slot.spares.drop_warm(name)
