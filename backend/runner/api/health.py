@@ -15,7 +15,6 @@ from backend.runner.api.models import (
 )
 from backend.runner.errors import ShuttingDown
 
-
 _ASKED = "not known yet"  # toolchains are asked for their versions while the service serves already
 
 
