@@ -40,7 +40,8 @@ def limits_field(limits: Limits) -> bytes:
     """Limits as the launcher counts them: nanoseconds and bytes."""
     return _LIMITS.pack(
         max(1, int(limits.timeout * 1e9)), max(1, int(limits.cpu_seconds * 1e9)), limits.memory_kb * 1024,
-        limits.output_bytes, limits.processes, limits.open_files, limits.file_kb * 1024, limits.disk_kb * 1024, limits.inodes, STACK_BYTES,
+        limits.output_bytes, limits.processes, limits.open_files, limits.file_kb * 1024,
+        limits.disk_kb * 1024, limits.inodes, STACK_BYTES,
     )  # fmt: skip
 
 
