@@ -106,7 +106,8 @@ def kill(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Suites against an environment: the local one, started here, or `-- --env staging --rehearsal`."""
     tests = "tests/integration"
-    side_by_side = [f"{tests}/api", f"{tests}/security", f"{tests}/frontend", "-n", "2", "-m", "not browser"]
+    side_by_side = [f"{tests}/api", f"{tests}/security", f"{tests}/frontend"]
+    side_by_side += ["-n", "2", "-m", "not browser", "--attacks", "brief"]
     alone = [f"{tests}/load", f"{tests}/baseline"]
     for paths in (side_by_side, alone):
         _against(session, *paths)

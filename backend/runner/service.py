@@ -233,6 +233,8 @@ async def _find_languages(service: Service, versions: dict[str, str], slot: Slot
 
     service.languages = offered
     await ask_all(core=True)
+    if service.settings.environment == "local":
+        await ask_all(core=False)  # somebody's own machine: there some may not work, and must not be offered
     return asyncio.create_task(ask_all(core=False))
 
 

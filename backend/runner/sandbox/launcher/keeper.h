@@ -51,6 +51,7 @@ struct run {
     bool processes_refused;         /* a fork was asked for that could not be */
     uint64_t started, deadline, next_look, interval; /* ns, monotonic */
     char failure[256];              /* what was told instead of a start */
+    struct since since;
     uint64_t peak, cpu_before;
     unsigned long long oom_before;
 };

@@ -193,6 +193,7 @@ void end_cell(struct cell *cell);
 
 struct usage {
     uint64_t memory;     /* bytes: resident memory and files */
+    uint64_t files;      /* bytes of it in files */
     uint64_t processes;  /* threads of all processes, without the init */
     uint64_t cpu_ns;
     bool disk_full;      /* no room, or no more files, in the work directory */
@@ -200,5 +201,29 @@ struct usage {
 
 /* Look once. Pages that processes share are counted once only where counting them twice would pass `limit`. */
 struct usage look(const struct cell *cell, uint64_t limit);
+
+/* Have `of` look at each program of the cell, by its name in the directory `proc`; the sum of what it returns. */
+uint64_t for_each_process(const struct cell *cell, uint64_t (*of)(int proc, const char *pid, void *context),
+                          void *context);
+
+struct resident {
+    uint64_t all, shared; /* bytes, those that processes share divided among them; shared memory among them */
+};
+struct resident read_proportional(int proc, const char *pid); /* slow */
+
+/* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
+
+/* What there was when a run was looked at first; sockets: before it began. All else is zero before. */
+struct since {
+    bool begun;
+    uint64_t shared, files; /* bytes */
+    uint64_t sockets;
+};
+
+/* How many there are in the slot. */
+uint64_t count_sockets(void);
+
+/* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
+void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage);
 
 #endif

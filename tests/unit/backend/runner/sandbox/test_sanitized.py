@@ -9,11 +9,11 @@ import pytest
 from backend.runner.sandbox.build import build_launcher
 from backend.runner.sandbox.host import Host
 from tests.unit.backend.runner.conftest import Place
-from tests.unit.backend.runner.sandbox import test_keeper, test_slots
+from tests.unit.backend.runner.sandbox import test_keeper, test_launcher, test_slots
 
 REPORT = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:")
 
-for _module in (test_keeper, test_slots):
+for _module in (test_keeper, test_launcher, test_slots):
     globals().update({name: value for name, value in vars(_module).items() if name.startswith("test_")})
 
 
