@@ -108,7 +108,7 @@ def integration(session: nox.Session) -> None:
     tests = "tests/integration"
     side_by_side = [f"{tests}/api", f"{tests}/security", f"{tests}/frontend"]
     side_by_side += ["-n", "2", "-m", "not browser", "--attacks", "brief"]
-    alone = [f"{tests}/load", f"{tests}/baseline"]
+    alone = [f"{tests}/rest", f"{tests}/load", f"{tests}/baseline"]
     for paths in (side_by_side, alone):
         _against(session, *paths)
 

@@ -33,7 +33,7 @@ INTEGRATION: tuple[SuiteSpec, ...] = (
     SuiteSpec(
         "integration", (f"{TESTS}/api", f"{TESTS}/security", f"{TESTS}/frontend"), ("-n", "2", "--attacks", "brief")
     ),
-    SuiteSpec("load", (f"{TESTS}/load", f"{TESTS}/baseline")),
+    SuiteSpec("load", (f"{TESTS}/rest", f"{TESTS}/load", f"{TESTS}/baseline")),
 )
 SMOKE = SuiteSpec("smoke", (TESTS,), ("-m", "smoke"))
 

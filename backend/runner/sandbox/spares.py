@@ -84,13 +84,23 @@ class Spares:
         self._templates[number].uses += 1
         return number
 
-    def renew_template(self, recipe: Recipe, *, idle: bool) -> bool:
-        """Replace the template with the most uses: any that was used when `idle`, else a worn one. True if it was."""
-        worn = [(template.uses, number) for number, template in self._templates.items() if template.ready]
-        if self._keeper is None or not worn:
+    @property
+    def starting(self) -> bool:
+        """Whether a template is on its way."""
+        return not all(template.ready for template in self._templates.values())
+
+    @property
+    def used_templates(self) -> int:
+        """Templates that are ready and have served a run."""
+        return sum(template.ready and template.uses > 0 for template in self._templates.values())
+
+    def renew_template(self, recipe: Recipe, *, worn: int = MOST_USES) -> bool:
+        """Replace the template with the most uses, if it has at least `worn`. True if it was."""
+        ready = [(template.uses, number) for number, template in self._templates.items() if template.ready]
+        if self._keeper is None or not ready:
             return False
-        uses, number = max(worn)
-        if uses < (1 if idle else MOST_USES):
+        uses, number = max(ready)
+        if uses < worn:
             return False
         del self._templates[number]
         self._keeper.retire(number)
