@@ -1,7 +1,7 @@
 """Go. Its standard library is compiled once, into a cache that runs read but cannot write.
 
-There too is a note of how the go command calls compiler and linker. Programs that ask for nothing unusual are built with
-these calls; whatever they do not build, the go command builds, or says what is wrong with it.
+There too is a note of how the go command calls compiler and linker. Programs that ask for nothing unusual are built
+with these calls; whatever they do not build, the go command builds, or says what is wrong with it.
 """
 
 from pathlib import Path

@@ -73,7 +73,7 @@ def test_options_are_for_the_go_command(builder: Builder) -> None:
     ("source", "message"),
     [
         ("package main\n\nfunc main() {\n\tnothing()\n}\n", "./main.go:4:2: undefined: nothing"),
-        ('package main\n\nimport "internal/poll"\n\nfunc main() { _ = poll.ErrNoDeadline }\n', "use of internal package"),
+        ('package main\n\nimport "internal/poll"\n\nvar _ = poll.ErrNoDeadline\n', "use of internal package"),
         ('package main\n\nimport "nowhere"\n\nfunc main() {}\n', "main.go:3:8: "),
         ("package main\n", "function main is undeclared in the main package"),
     ],
