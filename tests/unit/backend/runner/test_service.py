@@ -132,7 +132,8 @@ def test_what_may_not_be_had_is_not_used() -> None:
 def test_processes_wait_for_the_languages_used_last_among_those_that_can_have_some() -> None:
     async def waits(service: Service, count: int) -> None:
         async with asyncio.timeout(20):
-            while [slot.spares.warm("nodejs") for slot in service.tender.slots] != [count] * service.queue.total:
+            # Processes tell nobody that they wait.
+            while [slot.spares.warm("nodejs") for slot in service.tender.slots] != [count] * service.queue.total:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
     async def work(service: Service) -> None:
