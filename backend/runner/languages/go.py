@@ -26,6 +26,7 @@ LANGUAGE = Language(
     source="main.go",
     compile=("sh", "-c", _BUILD, "go", OPTIONS),
     run=(PROGRAM,),
+    formatter=("gofmt",),
     options={
         "-gcflags=-[NlmBS]": "no optimisation, no inlining, print decisions, no bounds checks, print assembly",
         "-tags=[a-z0-9_,]+": "build tags",
