@@ -64,7 +64,7 @@ def _serve() -> None:
     _template.forget()
     path.remove(here)
     sys.path_importer_cache.pop(here, None)
-    PathFinder.find_spec("sitecustomize")  # without this one, the interpreter would have looked through the whole path
+    PathFinder.find_spec("_nowhere")  # an interpreter that starts looks for something in vain, through the whole path
     collect()
     gc.freeze()
     _template.serve(begin, leave, tidy)

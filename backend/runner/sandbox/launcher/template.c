@@ -174,9 +174,10 @@ static void await_threads(void)
 
 /* Where an attribute is missing, Python 3.13 says so if a module of the program's own hides one of the library's. It asks
  * its configuration where the program lies, and only its main program, which is never reached here, notes that there:
- * behind the name of the program's file, as the command line gave it. Where it is not found, that advice is not given. */
+ * behind the path of the program's file. Where it is not found, that advice is not given. */
 static void note_place(void)
 {
+    static const wchar_t name[] = L"main.py";
     static wchar_t place[] = L"/work";
     const uintptr_t page = 4096;
     wchar_t **field = _Py_GetConfig ? (wchar_t **)(uintptr_t)_Py_GetConfig() : NULL;
@@ -185,7 +186,9 @@ static void note_place(void)
         uintptr_t at = (uintptr_t)*field;
         if (at < page || at % sizeof(wchar_t) || mincore((void *)(at & ~(page - 1)), page, &in_memory))
             continue; /* numbers stand between the pointers */
-        if (wcsncmp(*field, L"main.py", page / sizeof(wchar_t) / 2) == 0 && field[1] == NULL) {
+        const size_t room = (page - at % page) / sizeof(wchar_t), length = sizeof name / sizeof name[0];
+        const wchar_t *end = wmemchr(*field, L'\0', room);
+        if (end && end + 1 - *field >= (ptrdiff_t)length && !wmemcmp(end + 1 - length, name, length) && !field[1]) {
             field[1] = place;
             return;
         }
