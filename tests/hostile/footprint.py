@@ -206,7 +206,10 @@ def _cgroups(service: int, processes: Mapping[int, str]) -> Iterator[str]:
         for named in _hierarchy(controllers, path).glob(f"**/*{service}*"):
             if re.search(rf"(?<![0-9a-f]){service}(?![0-9a-f])", named.name):  # not within a container's name
                 yield from _beneath(named)
-    moved = {_hierarchy(*one) for pid in processes for one in _memberships(pid) if one not in own.items()}
+    # A process that has ended, and waits for its parent to hear of it, is shown at the root.
+    moved = {
+        _hierarchy(*one) for pid in processes for one in _memberships(pid) if one not in own.items() and one[1] != "/"
+    }
     for place in moved:
         yield from _beneath(place)
 
