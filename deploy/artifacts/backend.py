@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import docker
 import docker.errors
+from docker.models.images import Image
 
 from deploy.artifacts.oci import Blob, BlobStore, put_image
 from deploy.artifacts.selection import with_languages
@@ -40,27 +42,55 @@ def build_backend(
 
     Raises BuildFailed with the log's path.
     """
-    client = docker.DockerClient(base_url=host, timeout=1800)
-    try:
+    tags = [f"{REPOSITORY}:{source.label}", f"{REPOSITORY}:{environment}-{source.label}"]
+    with _engine(host, log) as client:
         base = ensure_base(client, tell)
-        packages = _site_packages(root, store.place.parent, log)
-        tags = [f"{REPOSITORY}:{source.label}", f"{REPOSITORY}:{environment}-{source.label}"]
-        tell("building the backend image")
-        image_id = _build(client, _context(root, packages, languages), source, tags[0], log, tell)
-        image = client.images.get(image_id)
-        for tag in tags:
-            image.tag(*tag.split(":"))
+        image = _make(client, root, source, tags, languages, store.place.parent, log, tell)
         tell("writing the image's layers")
-        blob = _export(client, image_id, store)
+        blob = _export(client, str(image.id), store)
         inputs = {
             "base": f"{base.name} {base.origin} {base.id}",
             "requirements": _file_digest(root / "requirements/runner.txt"),
         }
         return blob, inputs, int(image.attrs["Size"])
+
+
+def make_backend(
+    root: Path, source: Source, languages: Collection[str], host: str, log: Path, tell: Callable[[str], None]
+) -> str:
+    """Have the image with `languages` in the engine alone, as a container is started from it; returns its name.
+
+    Raises BuildFailed with the log's path.
+    """
+    name = f"{REPOSITORY}:{source.label}"
+    with _engine(host, log) as client:
+        ensure_base(client, tell)
+        _make(client, root, source, [name], languages, root / "dist", log, tell)
+    return name
+
+
+@contextlib.contextmanager
+def _engine(host: str, log: Path) -> Iterator[docker.DockerClient]:
+    """A client of the engine. Raises BuildFailed for what fails there."""
+    client = docker.DockerClient(base_url=host, timeout=1800)
+    try:
+        yield client
     except docker.errors.DockerException as failed:
         raise BuildFailed(f"the Docker engine at {host} failed: {failed}; see `docker info`", log=log) from failed
     finally:
         client.close()
+
+
+def _make(
+    client: docker.DockerClient, root: Path, source: Source, tags: Sequence[str], languages: Collection[str],
+    cache: Path, log: Path, tell: Callable[[str], None],
+) -> Image:  # fmt: skip
+    packages = _site_packages(root, cache, log)
+    tell("building the backend image")
+    image = client.images.get(_build(client, _context(root, packages, languages), source, tags[0], log, tell))
+    for tag in tags:
+        image.tag(*tag.split(":"))
+    return image
 
 
 def _file_digest(file: Path) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import httpx
 
-from deploy.artifacts.backend import REPOSITORY
+from deploy.artifacts.backend import make_backend
+from deploy.artifacts.selection import select_languages
 from deploy.artifacts.source import read_source
 from deploy.environments import ROOT
 from deploy.errors import DeployError
@@ -170,11 +171,12 @@ def _as_user(port: int, variables: Mapping[str, str], log: Path) -> Iterator[int
 
 @contextlib.contextmanager
 def _in_container(languages: str, port: int, variables: Mapping[str, str], log: Path) -> Iterator[int]:
-    environment = {**os.environ, "DOCKER_HOST": docker_host()}
+    host = docker_host()
+    environment = {**os.environ, "DOCKER_HOST": host}
     options = [f"--env={name}={value}" for name, value in variables.items()]
     options += ["--user=10001:10001", f"--security-opt=seccomp={ROOT / 'backend/seccomp.json'}"]
     options += ["--security-opt=systempaths=unconfined", "--cap-drop=ALL", f"--publish=127.0.0.1:{port}:10100"]
-    container = _docker(environment, "run", "--detach", *options, _image(environment, languages))
+    container = _docker(environment, "run", "--detach", *options, _image(host, languages))
     try:
         pid = int(_docker(environment, "inspect", "--format={{.State.Pid}}", container))
         if not pid:
@@ -194,14 +196,8 @@ def _docker(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _image(environment: Mapping[str, str], languages: str) -> str:
-    """The image of this tree with `languages`; where they are the core ones, built only if the engine lacks it."""
-    label = read_source(ROOT).label
-    image = f"{REPOSITORY}:{label}"
-    there = subprocess.run(["docker", "image", "inspect", image], env=environment, capture_output=True, check=False)
-    if there.returncode or label.endswith("-dirty") or languages != "core":
-        command = [sys.executable, "-m", "deploy.cli", "build", "--env", "staging", "--languages", languages]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise DeployError(f"the image could not be built: {done.stderr.strip()[-500:]}")
-    return image
+def _image(host: str, languages: str) -> str:
+    """The image of this tree with `languages`; layers that the engine has already are not built again."""
+    log = ROOT / "dist" / "logs" / "hostile-image.log"
+    chosen = select_languages(languages)
+    return make_backend(ROOT, read_source(ROOT), chosen, host, log, lambda _: None)
