@@ -65,9 +65,11 @@ def test_offers_every_language_of_the_service(page: Page, languages: list[str]) 
 
 
 def test_python_with_the_keyboard_alone(page: Page) -> None:
-    for name in ("Language", "Example", "Run", "Program in Python 3"):
+    order = ("Language", "Example", "Run", "Terminal", "Share", "More", "main.py", "New file", "Program in Python 3")
+    for name in order:
         page.keyboard.press("Tab")
-        expect(page.get_by_label(name).or_(page.get_by_role("button", name=name, exact=True))).to_be_focused()
+        labelled, button = page.get_by_label(name, exact=True), page.get_by_role("button", name=name, exact=True)
+        expect(labelled.or_(button)).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type("print(6 * 7, input())")
     page.keyboard.press("Escape")
@@ -151,14 +153,28 @@ def test_no_answer_is_told(page: Page, api_url: str, complaints: Any) -> None:
     expect(page.locator("#problem")).to_be_hidden()
 
 
-def test_a_busy_service_is_told_with_a_countdown(page: Page, api_url: str, complaints: Any) -> None:
+BUSY = {"Retry-After": "2", "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+
+
+def test_a_busy_service_is_asked_again_when_it_says(page: Page, api_url: str, complaints: Any) -> None:
     complaints.expected.append("status of 429")
-    headers = {"Retry-After": "1", "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
-    page.route(f"{api_url}run", lambda route: route.fulfill(status=429, json={"error": "busy"}, headers=headers))
+    page.route(f"{api_url}run", lambda route: route.fulfill(status=429, json={"error": "busy"}, headers=BUSY))
     run(page)
-    expect(page.get_by_role("button", name=re.compile(r"^Run in \d s$"))).to_be_disabled()
+    expect(page.locator("#status")).to_have_text(re.compile(r"^Runs again in \d s$"))
+    expect(page.get_by_role("alert")).to_contain_text("Too many runs")
     page.unroute(f"{api_url}run")
+    expect(stream(page, "Standard output")).to_contain_text("Hello")
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_waiting_for_a_busy_service_can_be_cancelled(page: Page, api_url: str, complaints: Any) -> None:
+    complaints.expected.append("status of 503")
+    headers = {**BUSY, "Retry-After": "60"}
+    page.route(f"{api_url}run", lambda route: route.fulfill(status=503, json={"error": "busy"}, headers=headers))
+    run(page)
+    page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+    expect(page.locator("#status")).to_contain_text("Stopped")
 
 
 def test_an_absent_service_leaves_the_editor_and_comes_back(blank: Page, api_url: str, complaints: Any) -> None:
