@@ -88,6 +88,10 @@ function rules(typescript) {
     { test: /\.css$/, resourceQuery: { not: [/raw/] }, type: "css" },
     { resourceQuery: /raw/, type: "asset/source" },
     {
+      test: /codemirror-emacs[\\/]dist[\\/]index\.js$/,
+      loader: join(frontend, "build", "impure-loader.mjs"),
+    },
+    {
       test: /codemirror-vim[\\/]dist[\\/]index\.js$/,
       resolve: { alias: { "@codemirror/language$": source("vim-language.ts") } },
     },

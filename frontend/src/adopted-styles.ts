@@ -1,8 +1,8 @@
 /**
  * Style sheets that scripts make, under a policy that refuses style elements: constructed sheets are adopted instead.
  *
- * xterm.js writes three style elements. It takes the document that it makes elements with as an option; the one made
- * here gives it, for a style element, an element that shows nothing and passes its text on to a constructed sheet.
+ * xterm.js makes three style elements while it opens. In their place it is given elements that show nothing and pass
+ * their text on to a constructed sheet. (Its own option for that, documentOverride, does not reach all three.)
  */
 export function adoptCss(css: string): void {
   const sheet = new CSSStyleSheet();
@@ -10,17 +10,16 @@ export function adoptCss(css: string): void {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
-/** `real`, but for `createElement("style")`. */
-export function styleDocument(real: Document): Document {
+/** Calls `make`; style elements that it makes are stand-ins. */
+export function withStandIns(make: () => void): void {
   const createElement = (name: string): HTMLElement =>
-    name === "style" ? styleElement(real) : real.createElement(name);
-  return new Proxy(real, {
-    get(target, key) {
-      if (key === "createElement") return createElement;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+    name === "style" ? styleElement(document) : Document.prototype.createElement.call(document, name);
+  Object.assign(document, { createElement });
+  try {
+    make();
+  } finally {
+    Reflect.deleteProperty(document, "createElement");
+  }
 }
 
 function styleElement(real: Document): HTMLElement {

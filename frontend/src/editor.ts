@@ -165,6 +165,7 @@ export class Editor {
         "aria-label": label,
         "aria-description": "Tab indents. To leave the editor, press Escape and then Tab.",
         autocapitalize: "off",
+        tabindex: "0", // it is focusable anyhow; this says so to those who look for what scrolls
       }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) this.changed();

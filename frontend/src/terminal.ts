@@ -2,7 +2,7 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { type ITheme, Terminal } from "@xterm/xterm";
 import css from "@xterm/xterm/css/xterm.css?raw";
-import { adoptCss, styleDocument } from "./adopted-styles";
+import { adoptCss, withStandIns } from "./adopted-styles";
 import type { RunListener, RunRequest } from "./execute";
 import type { Page } from "./page";
 import { explanation } from "./result";
@@ -29,13 +29,12 @@ class TerminalView implements RunView {
     this.terminal = new Terminal({
       convertEol: true, // a compiler writes to no terminal
       screenReaderMode: true,
-      documentOverride: styleDocument(document),
       scrollback: 5000,
       ...this.look(),
     });
     this.terminal.loadAddon(this.fit);
     page.terminal.hidden = false;
-    this.terminal.open(page.terminal);
+    withStandIns(() => this.terminal.open(page.terminal));
     this.terminal.onData((text) => this.session?.type(text));
     this.terminal.onBinary((text) => this.session?.type(text));
     this.terminal.onResize(({ rows, cols }) => this.session?.resize({ rows, columns: cols }));
@@ -82,7 +81,7 @@ class TerminalView implements RunView {
   }
 
   finish(result: RunResult): void {
-    const explained = explanation(result, result.status === "compile_error");
+    const explained = explanation(result, true);
     if (explained !== "") this.terminal.write(`\r\n\x1b[2m${explained}\x1b[0m\r\n`);
     if (result.truncated) this.terminal.write("\r\n\x1b[2mThe output was cut off here.\x1b[0m\r\n");
     this.terminal.write("\x1b[?25l");
