@@ -103,6 +103,16 @@ describe("a build", () => {
     expect(size).toBeLessThan(FIRST_LOAD_LIMIT);
   });
 
+  it("keeps source maps beside what is published, not in it", () => {
+    const { out } = build("mapped", release("staging"));
+    expect(Object.keys(files(out)).filter((name) => name.endsWith(".map"))).toEqual([]);
+    const scripts = Object.keys(files(out)).filter((name) => name.endsWith(".js") && name.startsWith("assets/"));
+    expect(Object.keys(files(`${out}.maps`))).toEqual(
+      expect.arrayContaining(scripts.map((name) => `${name.slice("assets/".length)}.map`)),
+    );
+    expect(scripts.filter((name) => files(out)[name].includes("sourceMappingURL"))).toEqual([]);
+  });
+
   it("carries the policy in the page, for hosts that read no _headers", () => {
     const policy = contentSecurityPolicy(readEnvironments(join(frontend, ".."))).replaceAll("; ", ";");
     const html = bundles[2]["index.html"].toString();
