@@ -16,6 +16,8 @@ const PARTING_MS = 500;
 export class Session {
   private readonly socket: WebSocket;
   private opened = false;
+  /** What was typed before the connection stood. */
+  private early: object[] = [];
 
   /** @param root the API's address, ending with "/" */
   constructor(private readonly root: string) {
@@ -29,7 +31,7 @@ export class Session {
       const teller = new Teller(listener);
       socket.onopen = () => {
         this.opened = true;
-        this.send({ ...request, terminal: size });
+        for (const message of [{ ...request, terminal: size }, ...this.early]) this.send(message);
       };
       socket.onmessage = ({ data }) => {
         try {
@@ -70,5 +72,6 @@ export class Session {
 
   private send(message: object): void {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    if (this.socket.readyState === WebSocket.CONNECTING) this.early.push(message);
   }
 }
