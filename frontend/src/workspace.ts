@@ -65,15 +65,18 @@ export class Workspace {
     return before;
   }
 
-  /** More is known of the language now. A program that nobody has written yet becomes its example. */
+  /** More is known of the language now. An empty program becomes its first example. */
   learn(language: Language): void {
     this.chosen = language;
     const { files } = this.program;
-    if (files.length === 1 && files[0]?.text === "" && !this.memory.program(language.id)) {
-      this.load(program(language.examples[0]?.text ?? ""));
-    } else {
+    const example = language.examples[0]?.text ?? "";
+    if (files.length > 1 || files[0]?.text !== "" || example === "") {
       this.showTabs();
+      return;
     }
+    const typed = this.timer !== undefined; // input, arguments and options may have been; they stay
+    this.load({ ...this.program, files: program(example).files });
+    if (typed) this.touched();
   }
 
   /** Opens file `index` and goes to it. */
