@@ -106,10 +106,30 @@ def kill(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Suites against an environment: the local one, started here, or `-- --env staging --rehearsal`."""
     tests = "tests/integration"
-    side_by_side = [f"{tests}/api", f"{tests}/security", f"{tests}/frontend", "-n", "2", "-m", "not browser"]
-    alone = [f"{tests}/load", f"{tests}/baseline"]
+    side_by_side = [f"{tests}/api", f"{tests}/security", f"{tests}/frontend"]
+    side_by_side += ["-n", "2", "-m", "not browser", "--attacks", "brief"]
+    alone = [f"{tests}/rest", f"{tests}/load", f"{tests}/baseline"]
     for paths in (side_by_side, alone):
         _against(session, *paths)
+
+
+@nox.session(venv_backend="none", default=False)
+def hostile(session: nox.Session) -> None:
+    """Attacks on the runner in each mode of isolation, each with a short soak; `-- --root` selects a mode."""
+    session.run("python", "-m", "tests.hostile.modes", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def soak(session: nox.Session) -> None:
+    """100,000 short runs with faults among them: every answer right, nothing grows; `-- --runs N` for fewer."""
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session(python="3.13", default=False)
+def fuzz(session: nox.Session) -> None:
+    """The request parser, the API and the launcher on input nobody thought of; `-- --examples N` for fewer."""
+    session.run_install("uv", "pip", "sync", "--quiet", "--require-hashes", "requirements/fuzz.txt", external=True)
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -227,7 +227,7 @@ def lock(context: Context, upgrade: bool = False) -> None:
     uv = str(Path(sys.executable).with_name("uv"))
     common = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
     common += ["--no-emit-index-url", "--no-header", *(["--upgrade"] if upgrade else [])]
-    for group in ("dev", "test", "runner", "uv"):
+    for group in ("dev", "test", "fuzz", "runner", "uv"):
         constraint = [] if group == "dev" else ["-c", "requirements/dev.txt"]
         command = [*common, "--group", group, *constraint, "-o", f"requirements/{group}.txt"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ)

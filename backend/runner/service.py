@@ -22,6 +22,7 @@ from backend.runner.execution.queue import SlotQueue
 from backend.runner.execution.readiness import Tender
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language, all_languages
+from backend.runner.languages import __file__ as languages_file
 from backend.runner.sandbox import layers
 from backend.runner.sandbox.build import find_launcher
 from backend.runner.sandbox.cgroup import find_cgroups
@@ -115,8 +116,9 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
 
     Raises SandboxError or LayersMissing where the host cannot isolate as the environment requires.
     """
-    host = Host.find(find_launcher(settings.launcher), settings.toolchains, settings.warm)
     async with contextlib.AsyncExitStack() as stack:
+        warm = settings.warm or _own_warm(stack)
+        host = Host.find(find_launcher(settings.launcher), settings.toolchains, warm)
         caches = settings.cache or _own_caches(stack, FIRST_UID + settings.num_runners + 2 if host.choose_uid else None)
         plan = Plan(host=host, cgroups=find_cgroups() if settings.cgroups == "auto" else None, caches=caches)
         *slots, spare, bench, workshop = await stack.enter_async_context(make_slots(plan, settings.num_runners + 2))
@@ -133,11 +135,10 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         service = Service(settings, queue, {}, versions, found, executor, slots, spare, tender)
         asking = await _find_languages(service, versions, spare)
         tender.languages = service.languages
-        if "warm" in settings.accelerations and settings.warm is not None and "java" in service.languages:
-            executor.javac = JavacDaemon(bench, executor.variables(service.languages["java"]))
-            stack.push_async_callback(executor.javac.stop)
+        stack.push_async_callback(executor.stop_javac)
+        warming = asyncio.create_task(_warm_java(service, bench, warm))
         filling = asyncio.create_task(_fill_caches(service, workshop, caches))
-        tending = [asking, filling, asyncio.create_task(tender.tend())]
+        tending = [asking, filling, warming, asyncio.create_task(tender.tend())]
         try:
             yield service
         finally:
@@ -159,6 +160,48 @@ def _own_caches(stack: contextlib.AsyncExitStack, writer: int | None) -> Path:
             if writer is not None:
                 os.chown(place / language.name, writer, writer)
     return place
+
+
+def _own_warm(stack: contextlib.AsyncExitStack) -> Path:
+    """A directory of what warm processes read, where no image brings one."""
+    place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codecanvas-warm-")))
+    place.chmod(0o755)
+    for language in all_languages().values():
+        for name, content in language.warm_files.items():
+            (place / Path(name).name).write_text(content, encoding="utf-8")
+    return place
+
+
+async def _done(*command: str) -> bool:
+    """Run a command of our own; whether it went well. Cancelled, it is ended."""
+    nothing = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=nothing, stdout=nothing, stderr=nothing)
+    except OSError:
+        return False
+    try:
+        return await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _warm_java(service: Service, slot: Slot, warm: Path) -> None:
+    """Let Java use processes that wait and a compiler that stays, once their classes are there; built where need be."""
+    if "warm" not in service.settings.accelerations or "java" not in service.languages:
+        return
+    if not (warm / "java").is_dir():
+        sources = sorted(
+            str(path) for path in (Path(languages_file).parent / "warm" / "java" / "codecanvas").glob("*.java")
+        )
+        command = ["javac", "-J-XX:-UsePerfData", "-XDignore.symbol.file", "-nowarn", "-d", str(warm / "building")]
+        if not await _done(*command, *sources):
+            _log.info("java: its processes are not kept warm; no javac here compiles what does that")
+            return
+        (warm / "building").rename(warm / "java")
+    service.executor.javac = JavacDaemon(slot, service.executor.variables(service.languages["java"]))
+    service.tender.warm_java = True
 
 
 async def _find_languages(service: Service, versions: dict[str, str], slot: Slot) -> asyncio.Task[None]:
@@ -190,6 +233,8 @@ async def _find_languages(service: Service, versions: dict[str, str], slot: Slot
 
     service.languages = offered
     await ask_all(core=True)
+    if service.settings.environment == "local":
+        await ask_all(core=False)  # somebody's own machine: there some may not work, and must not be offered
     return asyncio.create_task(ask_all(core=False))
 
 

@@ -176,7 +176,7 @@ class Settings:
         "RUNNER_ACCELERATIONS", "all", _accelerations, f"all, off, or some of {', '.join(ACCELERATIONS)}"
     )
     templates: int = _setting(
-        "RUNNER_TEMPLATES", "4", _whole(1, 32), "interpreters that each runner keeps ready to be forked"
+        "RUNNER_TEMPLATES", "8", _whole(1, 32), "interpreters that each runner keeps ready to be forked"
     )
     warm_mb: int = _setting(
         "RUNNER_WARM_MB", "256", _whole(0, 65536), "MiB that processes which wait to be used may take together"

@@ -10,7 +10,7 @@ from deploy.errors import UsageError
 
 ALL, CORE = "all", "core"
 
-_MARK = re.compile(r"# language: (\S+)")
+_MARK = re.compile(r"^# language: (\S+)$", re.MULTILINE)
 
 
 def select_languages(wanted: str, known: Mapping[str, Language] | None = None) -> tuple[str, ...]:
@@ -32,12 +32,18 @@ def select_languages(wanted: str, known: Mapping[str, Language] | None = None) -
 
 
 def blocks(dockerfile: str) -> dict[str, str]:
-    """The lines of each language in the order of the file: from its mark to the next empty line."""
-    found = (paragraph for paragraph in dockerfile.split("\n\n") if _MARK.match(paragraph))
-    return {str(_MARK.match(block)[1]): block for block in found}  # type: ignore[index]
+    """The lines of each language in the order of the file: from a mark of it to the next empty line."""
+    found: dict[str, str] = {}
+    for paragraph in dockerfile.split("\n\n"):
+        if mark := _MARK.search(paragraph):
+            found[mark[1]] = f"{found[mark[1]]}\n\n{paragraph}" if mark[1] in found else paragraph
+    return found
 
 
 def with_languages(dockerfile: str, languages: Collection[str]) -> str:
     """The Dockerfile without the blocks of languages that are not among `languages`."""
-    left_out = {block for name, block in blocks(dockerfile).items() if name not in languages}
-    return "\n\n".join(paragraph for paragraph in dockerfile.split("\n\n") if paragraph not in left_out)
+    return "\n\n".join(
+        paragraph
+        for paragraph in dockerfile.split("\n\n")
+        if (mark := _MARK.search(paragraph)) is None or mark[1] in languages
+    )

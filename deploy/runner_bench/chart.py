@@ -7,18 +7,20 @@ from xml.sax.saxutils import escape
 
 from deploy.runner_bench.report import Report
 
-_WIDTH, _ROW, _LEFT, _RIGHT = 760, 28, 130, 110
+_WIDTH, _ROW, _LEFT, _RIGHT = 760, 28, 130, 150
 _STYLE = """<style>
-text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 } .faint { fill: #59636e }
+text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+.title { font-weight: 600 } .faint { fill: #59636e }
 .bar { fill: #8c959f } .ours { fill: #0969da } .line { stroke: #59636e; stroke-dasharray: 3 3 } .ci { stroke: #1f2328 }
 @media (prefers-color-scheme: dark) {
-text { fill: #f0f6fc } .faint { fill: #9198a1 } .bar { fill: #656c76 } .ours { fill: #4493f8 } .line { stroke: #9198a1 }
+text { fill: #f0f6fc }
+.faint { fill: #9198a1 } .bar { fill: #656c76 } .ours { fill: #4493f8 } .line { stroke: #9198a1 }
 .ci { stroke: #f0f6fc } }
 </style>"""
 
 
 def peers_chart(report: Report) -> str:
-    """Bars on a logarithmic scale: how long each way to run a hello world in Python takes; 1 is bare."""
+    """Bars on a logarithmic scale: how long each way to run Python's hello world takes; bare is 1."""
     rows = sorted(report.peers.items(), key=lambda item: item[1].ratio.value)
     lowest = min(0.1, *(peer.ratio.low for _, peer in rows))
     highest = max(10.0, *(peer.ratio.high for _, peer in rows))
@@ -28,7 +30,7 @@ def peers_chart(report: Report) -> str:
         return _LEFT + span * (math.log(value / lowest)) / math.log(highest / lowest)
 
     height = 60 + _ROW * len(rows)
-    parts = [f'<text class="title" x="0" y="16">Python hello world: time as a ratio to the bare interpreter</text>']  # noqa: F541
+    parts = ['<text class="title" x="0" y="16">Python hello world: time as a ratio to the bare interpreter</text>']
     parts.append(f'<line class="line" x1="{x(1):.1f}" x2="{x(1):.1f}" y1="30" y2="{height - 20}"/>')
     parts.append(f'<text class="faint" x="{x(1) - 12:.1f}" y="{height - 4}">bare</text>')
     for number, (name, peer) in enumerate(rows):
@@ -52,14 +54,16 @@ def load_chart(report: Report) -> str:
     for number, load in enumerate(report.loads):
         top, wide = 34 + _ROW * number, span * load.runs_per_second / highest
         parts.append(f'<text x="0" y="{top + 14}">{load.clients} client{"s" * (load.clients > 1)}</text>')
-        parts.append(f'<rect class="ours" x="{_LEFT}" y="{top}" width="{wide:.1f}" height="18" rx="2"/>')
-        label = f"{load.runs_per_second:.0f}/s   p50 {load.p50_ms:.1f} ms, p99 {load.p99_ms:.1f} ms"
+        parts.append(_bar("ours", top, wide))
+        label = f"{load.runs_per_second:.0f}/s, p50 {load.p50_ms:.1f} ms, p99 {load.p99_ms:.1f} ms"
         parts.append(f'<text x="{_LEFT + wide + 8:.1f}" y="{top + 14}">{label}</text>')
     return _svg(height, parts)
 
 
+def _bar(kind: str, top: int, wide: float) -> str:
+    return f'<rect class="{kind}" x="{_LEFT}" y="{top}" width="{wide:.1f}" height="18" rx="2"/>'
+
+
 def _svg(height: int, parts: list[str]) -> str:
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">'
-    )
-    return "\n".join([head, _STYLE, *parts, "</svg>"]) + "\n"
+    size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', _STYLE, *parts, "</svg>"]) + "\n"

@@ -4,8 +4,9 @@
  *
  * REQUEST is a file with a whole HTTP request whose answer has a Content-Length. Each client has a connection, sends the
  * request, waits for the whole answer, and sends it again, for SECONDS. Eight '#' in a row become a number that no other
- * request has. Prints a line of JSON: how many answers were right ("status":"ok" in a 200), how many were not, the
- * microseconds each took, and the processor time of this process; exits with 1 when a connection fails.
+ * request has. A client that is refused (429) waits as long as Retry-After says. Prints a line of JSON: how many answers
+ * were right ("status":"ok" in a 200), how many were refusals, how many were wrong, the microseconds each right one took,
+ * and the processor time of this process; exits with 1 when a connection fails. The first wrong answer goes to stderr.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,13 +26,13 @@ enum { ANSWER = 1 << 16, CLIENTS = 256 };
 struct client {
     int socket;
     size_t have;
-    double begun;
+    double begun, resumes; /* resumes: when a client that was refused tries again, or 0 */
     char answer[ANSWER];
 };
 
 static char *request, *place; /* place: where the number goes, or NULL */
 static size_t request_size;
-static unsigned long number, right, wrong;
+static unsigned long number, right, refused, wrong;
 static double *taken;
 static size_t room;
 
@@ -86,9 +87,19 @@ static int complete(const struct client *client) {
     return client->have >= (size_t)(body + 4 - client->answer) + strtoul(length + 17, NULL, 10);
 }
 
-static void note(const struct client *client) {
+/* Count the answer; a client that is refused gets the time of its next try. */
+static void note(struct client *client) {
+    if (!strncmp(client->answer, "HTTP/1.1 429", 12)) {
+        const char *seconds = strcasestr(client->answer, "\r\nretry-after:");
+        client->resumes = now() + (seconds ? atof(seconds + 14) : 1);
+        refused++;
+        return;
+    }
     int good = !strncmp(client->answer, "HTTP/1.1 200", 12) && strstr(client->answer, "\"status\":\"ok\"");
-    if (!good) { wrong++; return; }
+    if (!good) {
+        if (!wrong++) fprintf(stderr, "the first wrong answer: %.600s\n", client->answer);
+        return;
+    }
     if (right == room && !(taken = realloc(taken, (room = room ? room * 2 : 4096) * sizeof *taken))) fail("memory");
     taken[right++] = now() - client->begun;
 }
@@ -107,8 +118,8 @@ static void report(double seconds) {
     struct rusage used;
     getrusage(RUSAGE_SELF, &used);
     double busy = used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    printf("{\"right\": %lu, \"wrong\": %lu, \"seconds\": %.6f, \"cpu_seconds\": %.6f, \"microseconds\": [", right, wrong,
-           seconds, busy);
+    printf("{\"right\": %lu, \"refused\": %lu, \"wrong\": %lu, \"seconds\": %.6f, \"cpu_seconds\": %.6f, "
+           "\"microseconds\": [", right, refused, wrong, seconds, busy);
     for (unsigned long each = 0; each < right; each++) printf("%s%.0f", each ? "," : "", taken[each] * 1e6);
     puts("]}");
 }
@@ -116,7 +127,7 @@ static void report(double seconds) {
 int main(int count, char **words) {
     if (count != 5) { fputs("usage: load PORT CLIENTS SECONDS REQUEST\n", stderr); return 2; }
     static struct client clients[CLIENTS];
-    int many = atoi(words[2]), poll = epoll_create1(EPOLL_CLOEXEC), waiting = many;
+    int many = atoi(words[2]), poll = epoll_create1(EPOLL_CLOEXEC), waiting = many, resting = 0;
     if (many < 1 || many > CLIENTS || poll < 0) { fputs("too many clients\n", stderr); return 2; }
     read_request(words[4]);
     for (int each = 0; each < many; each++) connect_client(&clients[each], atoi(words[1]), poll);
@@ -124,12 +135,21 @@ int main(int count, char **words) {
     for (int each = 0; each < many; each++) send_request(&clients[each]);
     while (waiting) {
         struct epoll_event events[CLIENTS];
-        int ready = epoll_wait(poll, events, CLIENTS, -1);
+        int ready = epoll_wait(poll, events, CLIENTS, resting ? 10 : -1);
         if (ready < 0 && errno != EINTR) fail("epoll_wait");
         for (int each = 0; each < ready; each++) {
             struct client *client = events[each].data.ptr;
             if (!receive(client)) continue;
             note(client);
+            if (now() >= end) waiting--;
+            else if (client->resumes > 0) resting++;
+            else send_request(client);
+        }
+        for (int each = 0; resting && each < many; each++) {
+            struct client *client = &clients[each];
+            if (client->resumes <= 0 || (now() < client->resumes && now() < end)) continue;
+            client->resumes = 0;
+            resting--;
             if (now() < end) send_request(client);
             else waiting--;
         }

@@ -13,6 +13,7 @@ import httpx
 
 from backend.runner.languages import Language, all_languages
 from deploy.console import Teller
+from deploy.errors import DeployError
 from deploy.runner_bench.client import Connection, connected, unique
 from deploy.runner_bench.estimate import milliseconds, ratio
 from deploy.runner_bench.peers import HELLO, Absent, Peer, bare, peers
@@ -99,9 +100,12 @@ def _languages(plan: Plan, port: int, connection: Connection, tell: Callable[[st
     for name, language in all_languages().items():
         if name not in offered:
             continue
-        tell(name)
-        with toolchain(language) as tools:
-            found[name] = _language(plan.language_rounds, language, tools, connection)
+        try:
+            with toolchain(language) as tools:
+                found[name] = _language(plan.language_rounds, language, tools, connection)
+            tell(name)
+        except DeployError as failed:
+            tell(f"{name} is left out: {failed}")
     return found
 
 

@@ -102,10 +102,8 @@ def _docker(work: Path) -> Iterator[Peer | Absent]:
     except DeployError as error:
         yield Absent("docker run", str(error))
         return
-    listed = subprocess.run(
-        ["docker", "images", "--quiet", IMAGE], env={**os.environ, **environment}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    asked = ["docker", "images", "--quiet", IMAGE]
+    listed = subprocess.run(asked, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     if not listed.stdout.split():
         yield Absent("docker run", "the engine has no image of the runner (invoke build --env staging)")
         return

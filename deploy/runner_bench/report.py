@@ -77,9 +77,9 @@ class Report:
                 for name, each in self.languages.items()
             ],
         )
-        yield "Load", ["clients", "runs/s", "p50", "p95", "p99", "wrong", "generator"], [
+        yield "Load", ["clients", "runs/s", "p50", "p95", "p99", "refused", "wrong", "generator"], [
             [str(load.clients), f"{load.runs_per_second:.0f}", _ms(load.p50_ms), _ms(load.p95_ms), _ms(load.p99_ms),
-             str(load.wrong), f"{load.generator_share:.1%}"]
+             str(load.refused), str(load.wrong), f"{load.generator_share:.1%}"]
             for load in self.loads
         ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,11 +29,11 @@ def spawn(
     """Seconds, exit status, and stdout with stderr. `posix_spawn` knows no directory, so this process moves there."""
     reading, writing = os.pipe()
     actions = [(os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_DUP2, writing, 2), (os.POSIX_SPAWN_CLOSE, reading)]
-    before = Path.cwd()
+    before, program = Path.cwd(), shutil.which(command[0], path=environment["PATH"])
     try:
         os.chdir(directory or before)
         begun = time.perf_counter()
-        pid = os.posix_spawnp(command[0], list(command), dict(environment), file_actions=actions)
+        pid = os.posix_spawn(program or command[0], list(command), dict(environment), file_actions=actions)
         os.close(writing)
         output = _read(reading)
         _, status = os.waitpid(pid, 0)

@@ -29,6 +29,8 @@ class Load:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    refused: int
+    """Answers 429, after each of which a client rested as long as it was told to."""
     wrong: int
     generator_share: float
     """Of one processor, that the load generator took from the service."""
@@ -55,7 +57,7 @@ def put_under_load(binary: Path, port: int, clients: int, seconds: float) -> Loa
     """Have `clients` run Python's hello world for `seconds`, each program with a number of its own."""
     request = binary.with_name("request")
     request.write_bytes(post("/api/v1/run", {"language": "python3", "source": f"{HELLO}# ########"}))
-    command = [binary, str(port), str(clients), str(seconds), request]
+    command = [str(binary), str(port), str(clients), str(seconds), str(request)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DeployError(f"the load generator failed: {done.stderr[-500:]}")
@@ -69,6 +71,7 @@ def put_under_load(binary: Path, port: int, clients: int, seconds: float) -> Loa
         p50_ms=quantile(took, 0.50),
         p95_ms=quantile(took, 0.95),
         p99_ms=quantile(took, 0.99),
+        refused=measured["refused"],
         wrong=measured["wrong"],
         generator_share=measured["cpu_seconds"] / measured["seconds"],
     )

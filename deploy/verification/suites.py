@@ -30,8 +30,10 @@ class SuiteSpec:
 
 
 INTEGRATION: tuple[SuiteSpec, ...] = (
-    SuiteSpec("integration", (f"{TESTS}/api", f"{TESTS}/security", f"{TESTS}/frontend"), ("-n", "2")),
-    SuiteSpec("load", (f"{TESTS}/load", f"{TESTS}/baseline")),
+    SuiteSpec(
+        "integration", (f"{TESTS}/api", f"{TESTS}/security", f"{TESTS}/frontend"), ("-n", "2", "--attacks", "brief")
+    ),
+    SuiteSpec("load", (f"{TESTS}/rest", f"{TESTS}/load", f"{TESTS}/baseline")),
 )
 SMOKE = SuiteSpec("smoke", (TESTS,), ("-m", "smoke"))
 

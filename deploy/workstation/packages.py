@@ -41,6 +41,7 @@ NEEDS: dict[str, Need] = {
         ),
     ),
     "bench": Need("the runner is measured beside it", ("bwrap",), ("bubblewrap",)),
+    "fuzz": Need("the launcher is fuzzed with libFuzzer", ("clang",), ("clang", "libclang-rt-dev")),
     "browser": Need(
         "the page is tested in real browsers",
         ("chromium", "firefox-esr", "WebKitWebDriver", "xvfb-run"),

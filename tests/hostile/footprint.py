@@ -23,6 +23,9 @@ MEMORY_SLACK_KB = 64 * 1024
 
 TMPFS_SLACK_KB = 1024
 
+MOST_COMPILED_KB = 72 * 1024
+"""What RUNNER_COMPILE_CACHE_MB allows where it is not set, and the one that is being added."""
+
 _PROC = Path("/proc")
 _SHARED_PLACES = ("tmp", "var/tmp", "dev/shm", "run/lock")
 
@@ -34,7 +37,9 @@ class Footprint:
     processes: Mapping[int, str]
     """uid and name of every process of the service, or of a slot's uid, by pid."""
     descriptors: int
-    """Open descriptors of the service's own process."""
+    """Open descriptors of the service's own process, but for memory files: in those it keeps compiled programs."""
+    compiled_kb: int
+    """Size of those memory files."""
     mounts: int
     """Mounts in every mount namespace that the processes are in, but the machine's own, together."""
     cgroups: frozenset[str]
@@ -43,8 +48,13 @@ class Footprint:
     ipc: int
     """SysV objects of slots' uids."""
     tmpfs_kb: int
-    memory_kb: int
-    """Proportional set size of all processes together."""
+    memory: Mapping[int, int]
+    """Proportional set size of every process, by pid; empty where it was not asked for."""
+
+    @property
+    def memory_kb(self) -> int:
+        """Of all processes together."""
+        return sum(self.memory.values())
 
 
 def read(pid: int, *, memory: bool = True) -> Footprint:
@@ -53,15 +63,17 @@ def read(pid: int, *, memory: bool = True) -> Footprint:
         raise ProcessLookupError(f"the service, process {pid}, is gone")
     processes = dict(_processes(pid))
     namespaces = _mount_namespaces(processes)
+    descriptors, compiled_kb = _descriptors(pid)
     return Footprint(
         processes=processes,
-        descriptors=len(_listed(_PROC / str(pid) / "fd")),
+        descriptors=descriptors,
+        compiled_kb=compiled_kb,
         mounts=sum(len(_lines(_PROC / str(one) / "mountinfo")) for one in namespaces),
         cgroups=frozenset(_cgroups(pid, processes)),
         files=frozenset(_files(pid)),
         ipc=sum(1 for name in ("shm", "sem", "msg") for line in _lines(_PROC / "sysvipc" / name)[1:] if _slots(line)),
         tmpfs_kb=_tmpfs(namespaces),
-        memory_kb=sum(map(_proportional, processes)) if memory else 0,
+        memory={pid: _proportional(pid) for pid in processes} if memory else {},
     )
 
 
@@ -75,7 +87,9 @@ def lasting(before: Footprint, now: Footprint) -> list[str]:
         earlier, later = getattr(before, name), getattr(now, name)
         if later > earlier + slack:
             found.append(f"{name}: {earlier} became {later}")
-    if now.memory_kb and now.memory_kb > before.memory_kb + MEMORY_SLACK_KB:
+    if now.compiled_kb > MOST_COMPILED_KB:
+        found.append(f"compiled programs that are kept take {now.compiled_kb} KiB")
+    if now.memory and now.memory_kb > before.memory_kb + MEMORY_SLACK_KB:
         found.append(f"memory: {before.memory_kb} KiB became {now.memory_kb} KiB")
     for name in ("cgroups", "files"):
         found += [f"{name}: {place}" for place in sorted(getattr(now, name) - getattr(before, name))[:10]]
@@ -115,6 +129,19 @@ def _listed(place: Path) -> list[str]:
     with contextlib.suppress(OSError):
         return [entry.name for entry in place.iterdir()]
     return []
+
+
+def _descriptors(pid: int) -> tuple[int, int]:
+    """How many the process has but for memory files, and the KiB of those."""
+    others = size = 0
+    for name in _listed(_PROC / str(pid) / "fd"):
+        place = _PROC / str(pid) / "fd" / name
+        with contextlib.suppress(OSError):
+            if str(place.readlink()).startswith("/memfd:"):
+                size += place.stat().st_size
+            else:
+                others += 1
+    return others, size // 1024
 
 
 def _slots(line: str) -> bool:

@@ -26,9 +26,10 @@ _console = Console(highlight=False)
 
 
 def _commands(arguments: argparse.Namespace, running: Running) -> list[list[str]]:
-    suite = [sys.executable, "-m", "pytest", SUITE, "-q", *arguments.pytest]
+    suite = [sys.executable, "-m", "pytest", SUITE, "-q", "-n", "4", *arguments.pytest]
+    rest = [sys.executable, "-m", "pytest", "tests/integration/rest", "-q"]
     soak = [sys.executable, "-m", "tests.soak", "--url", running.url, "--pid", str(running.pid)]
-    return [suite] + ([[*soak, "--runs", str(arguments.soak)]] if arguments.soak else [])
+    return [suite, rest] + ([[*soak, "--runs", str(arguments.soak)]] if arguments.soak else [])
 
 
 def _attack(mode: str, accelerations: str, arguments: argparse.Namespace) -> bool:

@@ -58,11 +58,11 @@ def serving(mode: str, accelerations: str, settings: Mapping[str, str] | None = 
     port = _free_port()
     logs = ROOT / "dist" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"hostile-{mode}-{accelerations}.log"
+    log = logs / f"hostile-{mode}-{accelerations}-{port}.log"
     variables = {
         "RUNNER_ENVIRONMENT": "local",
         "RUNNER_ACCELERATIONS": accelerations,
-        "NUM_RUNNERS": "2",
+        "NUM_RUNNERS": "4",
         "RUN_TIMEOUT": "10",
         **(settings or {}),
     }
@@ -82,12 +82,19 @@ def _free_port() -> int:
 
 def _wait_ready(url: str, pid: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+    while time.monotonic() < deadline and _runs(pid):
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{url}readyz", timeout=30).is_success:
                 return
         time.sleep(0.2)
     raise DeployError("the service did not become ready", log=log)
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is there, and not merely waiting for its parent to hear of its end."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2][0] != "Z"
+    return False
 
 
 @contextlib.contextmanager
@@ -146,9 +153,9 @@ def _as_user(port: int, variables: Mapping[str, str], log: Path) -> Iterator[int
         setpriv = f"setpriv --reuid {PLAIN_UID} --regid {PLAIN_UID} --clear-groups --bounding-set=-all --inh-caps=-all"
         python = home / "python" / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
         script.append(f"exec {setpriv} '{python}' -m backend.runner")
-        environment = _environment(
-            port, {"RUNNER_CGROUPS": "off", **variables}, str(home / "home"), str(home / "root"), str(home / "packages")
-        )
+        libraries = str(home / "python" / "lib")  # where Python was not built to be moved, it finds its own there
+        variables = {"RUNNER_CGROUPS": "off", "LD_LIBRARY_PATH": libraries, **variables}
+        environment = _environment(port, variables, str(home / "home"), str(home / "root"), str(home / "packages"))
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", "\n".join(script)]
         with _process(command, environment, log) as pid:
             yield pid

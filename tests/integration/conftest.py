@@ -26,6 +26,10 @@ Run = Callable[..., dict[str, Any]]
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("environment")
     group.addoption("--env", default="local", choices=NAMES, help="the environment to speak to (default: local)")
+    group.addoption(
+        "--attacks", default="all", choices=("all", "brief"),
+        help="of each attack all variants, or one (default: all; `nox -s hostile` runs all in every mode of isolation)",
+    )  # fmt: skip
     group.addoption("--rehearsal", action="store_true", help="the environment of the rehearsal on this machine")
 
 
@@ -99,7 +103,7 @@ def run(api: httpx.Client) -> Run:
     def run_program(language: str, source: str, **more: Any) -> dict[str, Any]:
         for _ in range(30):
             response = api.post("run", json={"language": language, "source": source, **more})
-            if response.status_code != 429:
+            if response.status_code not in (429, 503):
                 break
             time.sleep(float(response.headers["retry-after"]))
         assert response.status_code == 200, response.text

@@ -60,3 +60,9 @@ def test_files_that_pages_name_exist() -> None:
     for page in PAGES:
         for name in re.findall(r"`((?:deploy|backend|frontend|tests|docs)/[\w./-]+)`", page.read_text()):
             assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+def test_every_attack_of_the_table_is_a_test() -> None:
+    suite = "".join(file.read_text() for file in (ROOT / "tests/integration/security").glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text()))
+    assert {name for name in named if f"def {name}(" not in suite} == set()

@@ -15,6 +15,8 @@ from backend.runner.api.models import (
 )
 from backend.runner.errors import ShuttingDown
 
+_ASKED = "not known yet"  # toolchains are asked for their versions while the service serves already
+
 
 def health_routes(service: Backend, metrics: Metrics) -> Routes:
     """The routes at the root, and the service's status."""
@@ -43,7 +45,7 @@ def health_routes(service: Backend, metrics: Metrics) -> Routes:
                 runners=RunnersAnswer(queue.total, queue.busy),
                 queue=QueueAnswer(queue.depth, queue.limit),
                 layers=[LayerAnswer(one.name, one.state, one.detail) for one in service.layers],
-                languages=dict(sorted(service.versions.items())),
+                languages={name: service.versions.get(name) or _ASKED for name in sorted(service.languages)},
             )
         )
 

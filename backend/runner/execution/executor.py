@@ -30,6 +30,8 @@ _log = logging.getLogger("codecanvas.runner")
 Observer = Callable[[str, str, float], None]
 """Told of each step: language, "compile" or "run", seconds."""
 
+_OWNERS = {"sh": "", "bash": "bash", "java": "java", "node": "nodejs"}
+
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT")
 
 
@@ -85,6 +87,11 @@ class Executor:
         self.javac: JavacDaemon | None = None
         """The compiler that stays, where there is one."""
         self._ended = False
+
+    async def stop_javac(self) -> None:
+        """End the compiler that stays."""
+        if self.javac is not None:
+            await self.javac.stop()
 
     def end(self) -> None:
         """Take runs that are ended from now on for the service's own doing: it is about to end."""
@@ -245,14 +252,13 @@ class Executor:
     # ── toolchains ──────────────────────────────────────────────────────────────────────────────────────────
 
     def has(self, language: Language) -> bool:
-        """Whether the program that tells the toolchain's version is there."""
+        """Whether the toolchain seems to be there: its packages, or else the program that tells its version."""
+        if language.packages and all(map(_installed, language.packages)):
+            return True
         command = language.version[0]
-        places = (
-            [Path(command)]
-            if command.startswith("/")
-            else [Path(place) / command for place in self._host.outer_search_path]
-        )
-        return any(place.exists() for place in places)
+        if command in _OWNERS and _OWNERS[command] != language.name:
+            return False  # that it is there tells of another language
+        return any((Path(place) / command).exists() for place in self._host.outer_search_path)
 
     async def version(self, slot: Slot, language: Language) -> str | None:
         """First line of what the toolchain says of itself; None where it does not work on this host."""
@@ -287,6 +293,12 @@ class Executor:
         if verdict.status != 0:
             _log.warning("%s: %s %s", language.name, verdict.ending, verdict.stderr.decode("utf-8", "replace")[-500:])
         return verdict.ending is Ending.EXITED and verdict.status == 0
+
+
+def _installed(package: str) -> bool:
+    """Whether Debian's package manager has it."""
+    known = Path("/var/lib/dpkg/info")
+    return any((known / f"{package}{architecture}.list").exists() for architecture in ("", ":amd64", ":arm64"))
 
 
 def _is_text(source: bytes) -> bool:

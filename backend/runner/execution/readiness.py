@@ -16,6 +16,8 @@ from backend.runner.sandbox.spares import Recipe
 from backend.runner.settings import Settings
 
 _EVERY = 0.1
+_EVERY_BEHIND = 0.02
+"""The same while templates that were used wait to be replaced."""
 _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _PROCESS_MB = 64
@@ -30,6 +32,8 @@ class Tender:
     slots: Sequence[Slot]
     settings: Settings
     languages: Mapping[str, Language] = dataclasses.field(default_factory=dict)
+    warm_java: bool = False
+    """Whether what waiting Java processes need is there."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def note(self, language: str) -> None:
@@ -38,21 +42,34 @@ class Tender:
 
     async def tend(self) -> None:
         """Go on until cancelled."""
+        begun = 0.0
         while True:
-            for slot in self.slots:
-                self._tend_templates(slot)
-                self._tend_warm(slot)
-            await self._tend_javac()
-            await asyncio.sleep(_EVERY)
+            behind = self._tend_templates()
+            if time.monotonic() - begun >= _EVERY:
+                begun = time.monotonic()
+                for slot in self.slots:
+                    self._tend_warm(slot)
+                await self._tend_javac()
+            await asyncio.sleep(_EVERY_BEHIND if behind else _EVERY)
 
-    def _tend_templates(self, slot: Slot) -> None:
+    def _tend_templates(self) -> bool:
+        """Have as many as there should be; replace what is worn and, one after the other, what was used while slots
+        are idle: each start takes a processor for as long as several runs do. True where more is left to replace."""
         language = next((one for one in self.languages.values() if one.fork_server), None)
         if language is None or "fork_server" not in self.settings.accelerations:
-            return
+            return False
         variables = (*self.executor.variables(language), ("PYTHONPATH", TEMPLATE_PLACE))
         recipe = Recipe(command=arguments(language.run), variables=variables, limits=language.limits)
-        slot.spares.add_templates(recipe, self.settings.templates)
-        slot.spares.renew_template(recipe, idle=not slot.busy)
+        for slot in self.slots:
+            slot.spares.add_templates(recipe, self.settings.templates)
+            slot.spares.renew_template(recipe)
+        used = [slot for slot in self.slots if slot.spares.used_templates]
+        if any(slot.spares.starting for slot in self.slots):
+            return bool(used)
+        for slot in sorted(used, key=lambda slot: -slot.spares.used_templates):
+            if not slot.busy:
+                return slot.spares.renew_template(recipe, worn=1)
+        return bool(used)
 
     async def _tend_javac(self) -> None:
         javac = self.executor.javac
@@ -73,7 +90,7 @@ class Tender:
             name for name, used in sorted(self._used.items(), key=lambda item: -item[1]) if now - used < _WANTED_SECONDS
         ]
         for name, language in self.languages.items():
-            if language.warm is None:
+            if language.warm is None or (name == "java" and not self.warm_java):
                 continue
             if name not in wanted[:room]:
                 slot.spares.drop_warm(name)

@@ -6,7 +6,7 @@ from backend.runner.sandbox.limits import Limits
 QUIET = "+S 2:2 +SDcpu 2:2 +SDio 1 +A 1 +sbwt none +sbwtdcpu none +sbwtdio none"
 """Few threads, which sleep rather than spin when there is nothing to do."""
 
-VARIABLES = (("ERL_CRASH_DUMP_BYTES", "0"), ("ERL_EPMD_ADDRESS", "127.0.0.1"))
+VARIABLES = (("ERL_CRASH_DUMP_BYTES", "0"),)
 
 LIMITS = Limits(memory_kb=384 * 1024)
 
@@ -23,12 +23,7 @@ LANGUAGE = Language(
     title="Erlang",
     aliases=("erl",),
     packages=("erlang-base",),
-    version=(
-        "erl",
-        "-noshell",
-        "-eval",
-        'io:format("Erlang/OTP ~s~n", [erlang:system_info(otp_release)]), halt().',
-    ),
+    version=("erl", "-noshell", "-eval", 'io:format("Erlang/OTP ~s~n", [erlang:system_info(otp_release)]), halt().'),
     source="main.erl",
     compile=("erlc", OPTIONS, "-o", "/program", "main.erl"),
     run=("erl", *QUIET.split(), "+fnu", "-noshell", "-pa", "/program", "-eval", _MAIN, "-extra"),

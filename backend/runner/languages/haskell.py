@@ -1,7 +1,6 @@
 """Haskell, with GHC."""
 
 from backend.runner.languages.language import OPTIONS, PROGRAM, Language
-from backend.runner.sandbox.limits import Limits
 
 LANGUAGE = Language(
     name="haskell",
@@ -10,16 +9,7 @@ LANGUAGE = Language(
     packages=("ghc",),
     version=("sh", "-c", 'test -e "$(ghc --print-libdir)/package.conf.d" && ghc --version'),
     source="main.hs",
-    compile=(
-        "ghc",
-        "-v0",
-        "-O1",
-        "-dynamic",
-        OPTIONS,
-        "-o",
-        PROGRAM,
-        "main.hs",
-    ),
+    compile=("ghc", "-v0", "-O1", "-dynamic", OPTIONS, "-o", PROGRAM, "main.hs"),
     run=(PROGRAM,),
     options={
         "-O[0-2]": "how much is optimised (otherwise -O1)",
@@ -27,7 +17,6 @@ LANGUAGE = Language(
         "-X(No)?[A-Z][A-Za-z0-9]+": "a language extension",
         "-threaded": "the runtime with several threads",
     },
-    compile_limits=Limits(timeout=30, memory_kb=1024 * 1024, output_bytes=256 * 1024, processes=128),
     hello='main :: IO ()\nmain = putStrLn "Hello, world!"\n',
     sample="""\
 import Data.Char (toLower)

@@ -55,10 +55,10 @@ public class Main {
     record Rectangle(double width, double height) implements Shape {}
 
     static double area(Shape shape) {
-        return switch (shape) {
-            case Circle(double radius) -> Math.PI * radius * radius;
-            case Rectangle(double width, double height) -> width * height;
-        };
+        if (shape instanceof Circle circle) {
+            return Math.PI * circle.radius() * circle.radius();
+        }
+        return shape instanceof Rectangle box ? box.width() * box.height() : 0;
     }
 
     public static void main(String[] args) {

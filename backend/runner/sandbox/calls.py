@@ -122,7 +122,7 @@ ALLOWED = frozenset(
     setresgid setresuid setreuid setrlimit setsid setsockopt setuid setxattr shutdown sigaltstack signalfd
     signalfd4 socketpair splice stat statfs statx symlink symlinkat sync sync_file_range sysinfo tee tgkill time
     timer_create timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime
-    timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes vfork vmsplice wait4
+    timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes vfork wait4
     waitid write writev
     """.split()  # noqa: SIM905 - two hundred words read better so
 )

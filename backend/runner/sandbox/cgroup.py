@@ -7,7 +7,10 @@ version 1. The launcher sets the memory limit anew for each run, beyond what it 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
+import time
 from pathlib import Path
 
 _PROCESSES = "2048"  # a backstop; the limit of a run is exact, and counted by its user namespace
@@ -16,6 +19,9 @@ _FILES = {
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control"),
 }
 _PROCESS_LIMIT = "pids.max"
+_NO_SWAP = {2: ("memory.swap.max",), 1: ("memory.swappiness",)}
+_OURS = re.compile(r"codecanvas-(\d+)(-service)?")
+_PATIENCE = 100  # the last processes of a launcher that was killed may take a moment
 
 
 class SlotGroup:
@@ -43,30 +49,29 @@ class SlotGroup:
 class Cgroups:
     """The groups of this service."""
 
-    def __init__(self, version: int, parents: dict[str, Path]) -> None:
+    def __init__(self, version: int, parents: dict[str, Path], service: Path | None = None) -> None:
         self.version = version
         self._parents = parents
         """A directory of this service's own for each controller; the same one with version 2."""
-        self._made: list[Path] = []
+        self._service = service
+        """With version 2: the group that this service itself moved into."""
 
     def slot(self, index: int) -> SlotGroup:
         """The group of a slot, made where it is not there."""
-        directories = {}
-        for controller, parent in self._parents.items():
-            directory = parent / f"slot-{index}"
-            if not directory.exists():
-                directory.mkdir()
-                self._made.append(directory)
-            directories[controller] = directory
-        with contextlib.suppress(OSError):
-            (directories["pids"] / _PROCESS_LIMIT).write_text(_PROCESSES, encoding="ascii")
+        directories = {controller: parent / f"slot-{index}" for controller, parent in self._parents.items()}
+        for directory in directories.values():
+            directory.mkdir(parents=True, exist_ok=True)
+        _write(directories["pids"] / _PROCESS_LIMIT, _PROCESSES)
+        for name in _NO_SWAP[self.version]:  # else what passes the limit goes there
+            _write(directories["memory"] / name, "0")
         return SlotGroup(directories, self.version)
 
     def remove(self) -> None:
         """Remove every group; their processes must have ended."""
-        for directory in [*self._made, *set(self._parents.values())]:
-            with contextlib.suppress(OSError):
-                directory.rmdir()
+        for parent in set(self._parents.values()):
+            _remove(parent, _PATIENCE)
+        if self._service is not None:
+            _leave(self._service)
 
 
 def find_cgroups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Cgroups | None:
@@ -86,23 +91,59 @@ def _memberships(own: Path) -> list[tuple[str, str]]:
     return lines
 
 
+def _write(file: Path, text: str) -> None:
+    with contextlib.suppress(OSError):
+        file.write_text(text, encoding="ascii")
+
+
+def _remove(group: Path, patience: int = 0) -> None:
+    """Remove a group and those beneath it; what has processes is tried again, for `patience` hundredths of a second."""
+    for directory in [*(path for path in group.glob("*") if path.is_dir()), group]:
+        for left in range(patience, -1, -1):
+            try:
+                directory.rmdir()
+            except OSError as error:
+                if error.errno == errno.EBUSY and left:
+                    time.sleep(0.01)
+                    continue
+            break
+
+
+def _leave(service: Path) -> None:
+    """Move this process back to the group above `service`, and remove that."""
+    if service.is_dir():
+        _write(service.parent / "cgroup.subtree_control", "-memory -pids")
+        _write(service.parent / "cgroup.procs", str(os.getpid()))
+        _remove(service)
+
+
+def _remove_stale(place: Path) -> None:
+    """Remove what services that did not end well have left, this one's own number among them: it just began."""
+    for group in place.glob("codecanvas-*"):
+        found = _OURS.fullmatch(group.name)
+        if found and (int(found[1]) == os.getpid() or not Path(f"/proc/{found[1]}").exists()):
+            _remove(group)
+
+
 def _version_2(root: Path, path: str) -> Cgroups | None:
     place = root / path.lstrip("/")
     name = f"codecanvas-{os.getpid()}"
+    service, parent = place / f"{name}-service", place / name
     try:
         if not {"memory", "pids"} <= set((place / "cgroup.controllers").read_text(encoding="ascii").split()):
             return None
+        _remove_stale(place)
         # Controllers pass on only from a group without processes: this service moves into one beneath.
-        own = place / f"{name}-service"
-        own.mkdir()
-        (own / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
+        service.mkdir()
+        (service / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
         (place / "cgroup.subtree_control").write_text("+memory +pids", encoding="ascii")
-        parent = place / name
         parent.mkdir()
         (parent / "cgroup.subtree_control").write_text("+memory +pids", encoding="ascii")
     except OSError:
+        _remove(parent)
+        _leave(service)
         return None
-    return Cgroups(2, {"memory": parent, "pids": parent})
+    return Cgroups(2, {"memory": parent, "pids": parent}, service)
 
 
 def _version_1(root: Path, places: dict[str, str]) -> Cgroups | None:
@@ -113,12 +154,12 @@ def _version_1(root: Path, places: dict[str, str]) -> Cgroups | None:
         # In a container the group that is named lies outside; what is mounted is its own.
         named = root / controller / places[controller].lstrip("/")
         place = named if named.is_dir() else root / controller
-        parent = place / f"codecanvas-{os.getpid()}"
+        parents[controller] = place / f"codecanvas-{os.getpid()}"
         try:
-            parent.mkdir()
+            _remove_stale(place)
+            parents[controller].mkdir()
         except OSError:
             for made in parents.values():
-                made.rmdir()
+                _remove(made)
             return None
-        parents[controller] = parent
     return Cgroups(1, parents)

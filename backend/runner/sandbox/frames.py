@@ -39,8 +39,9 @@ def whole(number: int) -> bytes:
 def limits_field(limits: Limits) -> bytes:
     """Limits as the launcher counts them: nanoseconds and bytes."""
     return _LIMITS.pack(
-        int(limits.timeout * 1e9), int(limits.cpu_seconds * 1e9), limits.memory_kb * 1024, limits.output_bytes,
-        limits.processes, limits.open_files, limits.file_kb * 1024, limits.disk_kb * 1024, limits.inodes, STACK_BYTES,
+        max(1, int(limits.timeout * 1e9)), max(1, int(limits.cpu_seconds * 1e9)), limits.memory_kb * 1024,
+        limits.output_bytes, limits.processes, limits.open_files, limits.file_kb * 1024,
+        limits.disk_kb * 1024, limits.inodes, STACK_BYTES,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import socket
 import subprocess
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -47,6 +48,7 @@ class Keeper:
         self._process, self._socket = process, connection
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
+        self._outgoing: deque[tuple[memoryview, Sequence[int]]] = deque()  # frames, or what is left of the first
         self._descriptors: list[int] = []
         self._waiting: asyncio.Future[Verdict] | None = None
         self._verdict: Verdict | None = None  # of a compile whose program is still to come
@@ -76,7 +78,7 @@ class Keeper:
             if cgroup is not None:
                 cgroup.enter(process.pid)
                 descriptors = cgroup.open_files()
-            await keeper._send(frames.frame(b"S", frames.block(seccomp.program() or b""), setup), descriptors)
+            keeper._send(frames.frame(b"S", frames.block(seccomp.program() or b""), setup), descriptors)
             await asyncio.wait_for(keeper._started, _START_SECONDS)
         except TimeoutError:
             await keeper.close()
@@ -102,7 +104,7 @@ class Keeper:
             raise SandboxError("a slot was asked to run two programs at once")
         self._waiting, self._hearer, self._compiles = self._loop.create_future(), hearer, step.compiles
         try:
-            await self._send(_run_frame(step), [] if step.program is None else [step.program])
+            self._send(_run_frame(step), [] if step.program is None else [step.program])
             return await asyncio.shield(self._waiting)
         except asyncio.CancelledError:
             await self._give_up()
@@ -121,18 +123,9 @@ class Keeper:
                 os.close(verdict.program)
 
     def send_soon(self, kind: bytes, *fields: bytes) -> None:
-        """Tell something small without waiting: what is typed, signals, templates to make."""
-        if self.failure:
-            return
-        data = memoryview(frames.frame(kind, *fields))
-        with contextlib.suppress(BlockingIOError):
-            data = data[self._socket.send(data) :]
-        if data:
-            self._loop.create_task(self._send_rest(bytes(data)))
-
-    async def _send_rest(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):
-            await self._loop.sock_sendall(self._socket, data)
+        """Tell something without waiting: what is typed, signals, templates to make."""
+        if not self.failure:
+            self._post(frames.frame(kind, *fields), ())
 
     def template(self, number: int, command: Sequence[str], variables: Environment) -> None:
         """Start a template; `on_template` hears when it is ready."""
@@ -167,21 +160,39 @@ class Keeper:
         """End a process that waits."""
         self.send_soon(b"V", frames.block(key.encode()))
 
-    async def _send(self, data: bytes, descriptors: Sequence[int]) -> None:
+    def _send(self, data: bytes, descriptors: Sequence[int]) -> None:
+        if not self.failure:
+            self._post(data, descriptors)
         if self.failure:
             raise SandboxError(self.failure)
-        sent = 0
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-        try:
-            with contextlib.suppress(BlockingIOError):
-                sent = self._socket.sendmsg([data], ancillary)
-            if sent == 0:
-                raise SandboxError("the launcher does not listen")
+
+    def _post(self, data: bytes, descriptors: Sequence[int]) -> None:
+        """Send a frame after those before it. Descriptors must stay open until it is answered."""
+        self._outgoing.append((memoryview(data), descriptors))
+        if len(self._outgoing) == 1 and not self._flush():
+            self._loop.add_writer(self._socket, self._writable)
+
+    def _writable(self) -> None:
+        if self._flush():
+            self._loop.remove_writer(self._socket)
+
+    def _flush(self) -> bool:
+        """Send what the socket takes; whether nothing is left."""
+        while self._outgoing:
+            data, descriptors = self._outgoing[0]
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+            try:
+                sent = self._socket.sendmsg([data], rights)
+            except (BlockingIOError, InterruptedError):
+                return False
+            except OSError as error:
+                self._fail(f"the launcher is gone: {error}")
+                return True
             if sent < len(data):
-                await self._loop.sock_sendall(self._socket, memoryview(data)[sent:])
-        except OSError as error:
-            self._fail(f"the launcher is gone: {error}")
-            raise SandboxError(self.failure) from error
+                self._outgoing[0] = (data[sent:], ())  # the descriptors went with the first byte
+            else:
+                self._outgoing.popleft()
+        return True
 
     # ── hearing ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -260,11 +271,12 @@ class Keeper:
             return
         self.failure = reason
         self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._outgoing.clear()
         for future in (self._waiting, self._started, *self._fingerprints.values()):
             if future is not None and not future.done():
                 future.set_exception(SandboxError(reason))
-        if self._started.done() and not self._started.cancelled():
-            self._started.exception()  # heard
+                future.exception()  # heard, should nobody wait for it any more
 
     async def close(self) -> None:
         """End the launcher, and with it everything that it made."""

@@ -3,8 +3,9 @@
 An allow-list (`calls.py`), with what a language declares beyond it. A call outside is answered EPERM, or ENOSYS where
 the caller then falls back to an older one. `clone` may not make namespaces, nor a sibling: a program's parent lies
 outside its cell. Forks are told to the launcher, which lets them go on: so it knows when a program asked for more
-processes than it may have. A 32-bit or x32 call kills the process. The numbers are searched as a tree: the kernel
-compiles the filter, and looks through all of it, once for each run.
+processes than it may have. Socket buffers keep their size: they are memory that nothing counts. A 32-bit or x32 call
+kills the process. The numbers are searched as a tree: the kernel compiles the filter, and looks through all of it, once
+for each run.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_
 _CLONE_FLAGS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x8000
 
 _UNIX, _INET, _INET6 = 1, 2, 10
+_SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _END = 512  # beyond every call that is named
 
@@ -77,11 +79,19 @@ def _ioctl() -> bytes:
     return _statement(_LOAD, _FIRST_ARGUMENT + 8) + refused + _end(_ALLOW)
 
 
+def _setsockopt() -> bytes:
+    """Say that a socket's buffer has the size that was asked for, and leave it as it is."""
+    left = b"".join(_answer(option, _ERRNO | 0) for option in (_SO_SNDBUF, _SO_RCVBUF))
+    level = _statement(_LOAD, _FIRST_ARGUMENT + 8) + _statement(_EQUAL, _SOL_SOCKET, 1, 0) + _end(_ALLOW)
+    return level + _statement(_LOAD, _FIRST_ARGUMENT + 16) + left + _end(_ALLOW)
+
+
 def _fork() -> bytes:
     return _end(_TELL)
 
 
-_SPECIAL = {"clone": _clone, "fork": _fork, "vfork": _fork, "socket": _socket, "ioctl": _ioctl}
+_SPECIAL = {"clone": _clone, "fork": _fork, "vfork": _fork, "socket": _socket, "ioctl": _ioctl,
+            "setsockopt": _setsockopt}  # fmt: skip
 
 
 def _tree(segments: Sequence[tuple[int, bytes]]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Sequence
 
 from backend.runner.sandbox.keeper import Environment, Keeper
@@ -12,6 +13,9 @@ from backend.runner.sandbox.step import SPAWNER
 
 MOST_USES = 256
 """Runs that one template serves: they share its hash seed and its address layout."""
+
+_REST_SECONDS = 30.0
+"""After a waiting process has ended by itself, before another of its language is started."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,7 @@ class Spares:
         self._templates: dict[int, _Template] = {}
         self._warm: dict[str, list[str]] = {}  # keys by language, the oldest first
         self._keys = itertools.count()
+        self._rests: dict[str, float] = {}
 
     def attach(self, keeper: Keeper) -> None:
         """Begin with a new keeper."""
@@ -79,13 +84,23 @@ class Spares:
         self._templates[number].uses += 1
         return number
 
-    def renew_template(self, recipe: Recipe, *, idle: bool) -> bool:
-        """Replace the template with the most uses: any that was used when `idle`, else a worn one. True if it was."""
-        worn = [(template.uses, number) for number, template in self._templates.items() if template.ready]
-        if self._keeper is None or not worn:
+    @property
+    def starting(self) -> bool:
+        """Whether a template is on its way."""
+        return not all(template.ready for template in self._templates.values())
+
+    @property
+    def used_templates(self) -> int:
+        """Templates that are ready and have served a run."""
+        return sum(template.ready and template.uses > 0 for template in self._templates.values())
+
+    def renew_template(self, recipe: Recipe, *, worn: int = MOST_USES) -> bool:
+        """Replace the template with the most uses, if it has at least `worn`. True if it was."""
+        ready = [(template.uses, number) for number, template in self._templates.items() if template.ready]
+        if self._keeper is None or not ready:
             return False
-        uses, number = max(worn)
-        if uses < (1 if idle else MOST_USES):
+        uses, number = max(ready)
+        if uses < worn:
             return False
         del self._templates[number]
         self._keeper.retire(number)
@@ -106,7 +121,7 @@ class Spares:
 
     def add_warm(self, language: str, recipe: Recipe) -> None:
         """Start one more process of `language`."""
-        if self._keeper is not None:
+        if self._keeper is not None and time.monotonic() >= self._rests.get(language, 0):
             key = f"{language}#{next(self._keys)}"
             self._warm.setdefault(language, []).append(key)
             self._keeper.warm(key, recipe.command, recipe.variables, recipe.limits, recipe.calls)
@@ -123,6 +138,8 @@ class Spares:
             self._keeper.cool(key)
 
     def _warm_changed(self, key: str, ready: bool) -> None:
-        keys = self._warm.get(key.rpartition("#")[0], [])
-        if not ready and key in keys:
+        language = key.rpartition("#")[0]
+        keys = self._warm.get(language, [])
+        if not ready and key in keys:  # it was not ended by us: what is wrong may be wrong the next time too
             keys.remove(key)
+            self._rests[language] = time.monotonic() + _REST_SECONDS

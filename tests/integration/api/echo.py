@@ -320,7 +320,7 @@ BROKEN = {
     "c": "int main( {",
     "c#": "class Broken { static void Main( { }",
     "c++": "int main( {",
-    "cobol": "identification division.\nprogram-id. broken.\nprocedure division.\n    frobnicate.",
+    "cobol": "identification division.\nprogram-id. broken.\nprocedure division.\n    display nobody-knows.",
     "d": "void main( {",
     "erlang": "-module(main).\n-export([main/1]).\nmain(_) -> .",
     "fortran": "program broken\n  x = (\nend program",

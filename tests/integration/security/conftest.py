@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,6 +31,22 @@ def _why_not() -> str:
     return "" if os.geteuid() == 0 else "only root can look at the service's processes"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--attacks brief`, keep the first variant of each attack."""
+    if config.getoption("--attacks") == "all":
+        return
+    seen: set[tuple[str, str]] = set()
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        attack = (str(item.path), getattr(item, "originalname", item.name))
+        is_variant = item.path.parent == Path(__file__).parent and attack in seen
+        seen.add(attack)
+        (left if is_variant else kept).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say which half of "nothing is left behind" was looked at."""
     reason = _why_not()
@@ -45,7 +62,8 @@ def service_pid() -> int | None:
 
 def _internal_errors(client: httpx.Client) -> float:
     lines = client.get("metrics").text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if 'status="internal_error"' in line)
+    counted = [line for line in lines if "_total{" in line and 'status="internal_error"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in counted)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,11 +19,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SHARED_MEMORY_MB = 16, PROGRAM_MB = 256, DEATH_SECONDS = 10 };
+enum { SHARED_MEMORY_MB = 16, PROGRAM_MB = 256 };
 
 /* ── the init's side ──────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -72,7 +71,7 @@ static int mount_program(bool compiles, int pack)
         int root = open("/program", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (data == MAP_FAILED || root < 0)
             return errno;
-        struct reader in = {data, (uint8_t *)data + size, false};
+        struct reader in = read_block(data, size);
         int failed = unpack(&in, root);
         munmap(data, size ? size : 1);
         close(root);
@@ -105,7 +104,7 @@ static int furnish(struct reader *in, int program)
     int work = open("/work", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (work < 0)
         return errno;
-    struct reader pack = {files.data, files.data + files.size, false};
+    struct reader pack = read_block(files.data, files.size);
     int failed = unpack(&pack, work);
     close(work);
     return failed;
@@ -123,6 +122,7 @@ static int kill_all(void)
 static int collect(int control)
 {
     struct buffer out = {0};
+    (void)kill_all(); /* the program is reaped: whom it left are children of the init, and are waited for */
     int root = open("/program", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int failed = root < 0 ? errno : pack(&out, root, (size_t)PROGRAM_MB << 20);
     int file = failed ? -1 : memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -163,7 +163,7 @@ _Noreturn static void be_init(int control)
     for (int i = 0; i < 3; i++)
         close(given[i]);
     for (uint8_t kind; (kind = receive_frame(control, &in, fds, &count));) {
-        struct reader fields = {in.data + 1, in.data + in.size, false};
+        struct reader fields = read_frame(&in);
         bool alive = true;
         if (kind == 'F')
             alive = tell(control, 'F', furnish(&fields, count ? fds[0] : -1), NULL, 0);
@@ -205,7 +205,7 @@ static int answered(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *
 {
     struct buffer in = {0};
     uint8_t got = receive_frame(cell->control, &in, fds, count);
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     int error = got == kind ? (int)read_u32(&fields) : EPIPE;
     free(in.data);
     if (error)
@@ -240,8 +240,7 @@ bool make_cell(struct cell *cell)
         return false;
     }
     *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, 0};
-    struct timeval patience = {DEATH_SECONDS, 0};
-    (void)setsockopt(cell->control, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    be_patient(cell->control);
     int error = map_user(pid) && write(cell->control, "m", 1) == 1 ? answered(cell, 'M', fds, &count) : errno;
     if (error) {
         end_cell(cell);
@@ -283,11 +282,14 @@ static int ask(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *count
     return sent ? answered(cell, kind, fds, count) : EPIPE;
 }
 
-bool empty_cell(struct cell *cell)
+void empty_cell(struct cell *cell)
 {
     int fds[MOST_FDS];
     size_t count;
-    return ask(cell, 'K', fds, &count) == 0;
+    if (ask(cell, 'K', fds, &count) == 0)
+        return;
+    /* With an init its namespace ends. It is not waited for: it waits until the program is reaped, by the keeper. */
+    (void)syscall(SYS_pidfd_send_signal, cell->pidfd, SIGKILL, NULL, 0);
 }
 
 int collect_program(struct cell *cell)

@@ -38,12 +38,6 @@ static pid_t fork_sibling(void *thread_id)
 #endif
 }
 
-static void close_all(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
-}
-
 /* Nothing here allocates: what a template's children start with is to be the same after each of them. */
 static bool answer(int socket, uint8_t kind, uint64_t first, uint32_t second)
 {
@@ -95,7 +89,7 @@ static void wipe(void)
 /* In the child, which is to be the program. */
 static void become(struct order *order, const int *fds, size_t count, const struct hooks *hooks)
 {
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     if (hooks)
         hooks->in_child();
     if (!read_order(&fields, fds, count, order))

@@ -54,10 +54,11 @@ bool take_spare(struct keeper *keeper, struct cell *cell)
     return cell->init > 0 || make_cell(cell);
 }
 
+/* Where it fails it is tried again in a second, and when a run needs it, which is told. */
 static void make_spare(struct keeper *keeper)
 {
-    if (keeper->spare.init <= 0)
-        (void)make_cell(&keeper->spare); /* tried again, and told, when a run needs it */
+    if (keeper->spare.init <= 0 && now_ns() >= keeper->spare_after && !make_cell(&keeper->spare))
+        keeper->spare_after = now_ns() + 1000000000;
 }
 
 /* ── forkers ──────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -95,15 +96,22 @@ static pid_t fork_forker(int *socket, char **argv, char **environment)
     close(ends[1]);
     if (pid < 0)
         close(ends[0]);
+    else
+        be_patient(ends[0]);
     *socket = ends[0];
     return pid;
 }
 
+static void tell_forker(struct keeper *keeper, uint8_t kind, uint32_t id)
+{
+    size_t begun = begin_frame(&keeper->outgoing, kind);
+    put_u32(&keeper->outgoing, id);
+    end_frame(&keeper->outgoing, begun);
+}
+
 void retire(struct keeper *keeper, struct forker *forker)
 {
-    size_t begun = begin_frame(&keeper->outgoing, 'u');
-    put_u32(&keeper->outgoing, forker->id);
-    end_frame(&keeper->outgoing, begun);
+    tell_forker(keeper, 'u', forker->id);
     close(forker->socket);
     (void)kill(forker->pid, SIGKILL);
     while (waitpid(forker->pid, NULL, 0) < 0 && errno == EINTR)
@@ -117,15 +125,16 @@ static void start_template(struct keeper *keeper, struct reader *in)
     uint32_t id = read_u32(in);
     char **argv = read_strings(in);
     char **environment = in->bad ? NULL : read_strings(in);
-    if (!in->bad && argv[0] && id)
-        for (int i = 0; i < MOST_TEMPLATES; i++)
-            if (keeper->templates[i].pid == 0) {
-                int socket;
-                pid_t pid = fork_forker(&socket, argv, environment);
-                if (pid > 0)
-                    keeper->templates[i] = (struct forker){id, pid, socket};
-                break;
-            }
+    struct forker *place = NULL;
+    for (int i = 0; i < MOST_TEMPLATES; i++)
+        if (keeper->templates[i].pid == 0)
+            place = &keeper->templates[i];
+    int socket;
+    pid_t pid = in->bad || !argv[0] || !id || !place ? -1 : fork_forker(&socket, argv, environment);
+    if (pid > 0)
+        *place = (struct forker){id, pid, socket};
+    else
+        tell_forker(keeper, 'u', id);
     free_strings(argv);
     free_strings(environment);
 }
@@ -137,11 +146,10 @@ static void hear_template(struct keeper *keeper, struct forker *forker)
     int fds[MOST_FDS];
     size_t count;
     uint8_t kind = receive_frame(forker->socket, &in, fds, &count);
-    if (kind == 't') {
-        size_t begun = begin_frame(&keeper->outgoing, 't');
-        put_u32(&keeper->outgoing, forker->id);
-        end_frame(&keeper->outgoing, begun);
-    } else
+    close_all(fds, count);
+    if (kind == 't')
+        tell_forker(keeper, 't', forker->id);
+    else
         retire(keeper, forker);
     free(in.data);
 }
@@ -154,7 +162,7 @@ static void tell_fingerprint(struct keeper *keeper, struct forker *forker)
     size_t begun = begin_frame(&out, 'P');
     end_frame(&out, begun);
     bool told = send_frame(forker->socket, &out, NULL, 0) && receive_frame(forker->socket, &in, fds, &count) == 'p';
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     begun = begin_frame(&keeper->outgoing, 'p');
     put_u32(&keeper->outgoing, forker->id);
     put_u64(&keeper->outgoing, told ? read_u64(&fields) : 0);
@@ -165,12 +173,12 @@ static void tell_fingerprint(struct keeper *keeper, struct forker *forker)
 
 /* ── warm cells ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-static void end_warm(struct keeper *keeper, struct warm *warm)
+void end_warm(struct keeper *keeper, struct warm *warm)
 {
     tell_text(keeper, 'v', warm->key);
-    if (empty_cell(&warm->program.cell))
-        while (waitpid(warm->program.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
+    empty_cell(&warm->program.cell);
+    while (waitpid(warm->program.pid, NULL, 0) < 0 && errno == EINTR)
+        ;
     close_program(&warm->program);
     free(warm->key);
     *warm = (struct warm){0};
@@ -187,7 +195,7 @@ static struct warm *free_place(struct keeper *keeper)
 static void start_warm(struct keeper *keeper, struct reader *in)
 {
     struct order order = {.go = -1};
-    struct program program;
+    struct program program = NO_PROGRAM;
     char *key = read_string(in);
     read_limits(in, &order.limits);
     order.argv = in->bad ? NULL : read_strings(in);
@@ -204,12 +212,11 @@ static void start_warm(struct keeper *keeper, struct reader *in)
         int error = furnish_cell(&program.cell, &order.limits, none, -1, false);
         wrong = error ? "a warm cell could not be furnished"
                       : start_program(keeper, &keeper->spawner, &order, &program, false, true);
-        if (wrong)
-            close_program(&program);
     }
-    if (wrong)
+    if (wrong) {
+        close_program(&program);
         tell_text(keeper, 'v', key ? key : "");
-    else {
+    } else {
         *place = (struct warm){key, program};
         tell_text(keeper, 'w', key);
         key = NULL;
@@ -309,42 +316,47 @@ static void obey_frame(struct keeper *keeper, uint8_t kind, struct reader *field
 
 static void obey_deferred(struct keeper *keeper)
 {
-    struct reader in = {keeper->deferred.data, keeper->deferred.data + keeper->deferred.size, false};
+    struct reader in = read_block(keeper->deferred.data, keeper->deferred.size);
     while (in.at < in.end) {
         struct bytes frame = read_bytes(&in);
-        struct reader fields = {frame.data + 1, frame.data + frame.size, false};
-        if (frame.size)
-            obey_frame(keeper, frame.data[0], &fields);
+        if (frame.size == 0)
+            break;
+        struct reader fields = read_block(frame.data + 1, frame.size - 1);
+        obey_frame(keeper, frame.data[0], &fields);
     }
     keeper->deferred.size = 0;
 }
 
 static void obey(struct keeper *keeper)
 {
-    static struct buffer in;
-    int fds[MOST_FDS];
-    size_t count;
-    uint8_t kind = receive_frame(keeper->service, &in, fds, &count);
-    struct reader fields = {in.data + 1, in.data + in.size, false};
-    bool good = kind != 0;
-    if (kind == 'R')
-        good = do_run(keeper, &fields, fds, count);
+    struct inbox *in = &keeper->inbox;
+    enum arrival arrived = receive_some(keeper->service, in, false);
+    if (arrived == OVER)
+        exit(0);
+    if (arrived == PARTLY)
+        return;
+    struct inbox taken = *in; /* the next may come in while this is done */
+    *in = (struct inbox){0};
+    struct reader fields = read_frame(&taken.frame);
+    bool good = true;
+    if (taken.frame.data[0] == 'R')
+        good = do_run(keeper, &fields, taken.fds, taken.count);
     else
-        obey_frame(keeper, kind, &fields);
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
+        obey_frame(keeper, taken.frame.data[0], &fields);
+    close_all(taken.fds, taken.count);
+    free(taken.frame.data);
     if (!good)
         exit(0);
     obey_deferred(keeper);
 }
 
 /* Warm processes start threads while they wait. */
-static void hear_warm(struct program *program)
+static void hear_warm(struct program *program, short events)
 {
     char text[256];
     if (program->listener < 0)
         (void)read_status(program, text, sizeof text);
-    else
+    else if (events & POLLIN) /* else it ended, and before Linux 6.11 asking what it forks would block */
         (void)pass_fork(program);
 }
 
@@ -362,16 +374,16 @@ void keep(struct keeper *keeper)
         for (int i = 0; i < MOST_WARM; i++)
             if (keeper->warm[i].key) {
                 struct program *program = &keeper->warm[i].program;
-                warm[i].fd = program->listener < 0 ? program->status : program->listener;
+                warm[i].fd = program->confined ? program->listener : program->status;
             }
-        if (poll(fds, sizeof fds / sizeof *fds, keeper->spare.init > 0 ? 1000 : 0) < 0 && errno != EINTR)
+        if (poll(fds, sizeof fds / sizeof *fds, keeper->spare.init > 0 || now_ns() < keeper->spare_after ? 1000 : 0) < 0 && errno != EINTR)
             exit(1);
         for (int i = 0; i < MOST_TEMPLATES; i++)
-            if (templates[i].revents)
+            if (templates[i].revents && keeper->templates[i].pid)
                 hear_template(keeper, &keeper->templates[i]);
         for (int i = 0; i < MOST_WARM; i++)
-            if (warm[i].revents)
-                hear_warm(&keeper->warm[i].program);
+            if (warm[i].revents && keeper->warm[i].key)
+                hear_warm(&keeper->warm[i].program, warm[i].revents);
         if (fds[0].revents)
             obey(keeper);
         else if (keeper->spare.init <= 0)

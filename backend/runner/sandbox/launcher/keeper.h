@@ -16,10 +16,15 @@ struct program {
     int pidfd;
     int in, out[2];  /* our ends of its standard streams; -1 once closed. On a terminal: out[0] is its other side */
     int status;      /* closes when it starts */
-    int listener;    /* where its forks are told; -1 until it starts */
+    bool confined;   /* its filter is loaded: from here on each fork is told */
+    int listener;    /* where; -1 until then, and when all that have the filter have begun to end */
     uint64_t forks;  /* that were told */
     int go;          /* of a warm process that waits; else -1 */
 };
+
+#define NO_PROGRAM                                                                                                     \
+    ((struct program){                                                                                                 \
+        .cell = NO_CELL, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .listener = -1, .go = -1})
 
 struct warm {
     char *key; /* NULL for an empty place */
@@ -46,17 +51,20 @@ struct run {
     bool processes_refused;         /* a fork was asked for that could not be */
     uint64_t started, deadline, next_look, interval; /* ns, monotonic */
     char failure[256];              /* what was told instead of a start */
+    struct since since;
     uint64_t peak, cpu_before;
     unsigned long long oom_before;
 };
 
 struct keeper {
     int service;
+    struct inbox inbox;     /* what the service says */
     struct buffer outgoing; /* frames for the service that its socket did not take yet */
     size_t sent;
     struct bytes filter;
     char **environment;
     struct cell spare;
+    uint64_t spare_after;   /* when it may be made; ns, monotonic */
     struct forker spawner, templates[MOST_TEMPLATES];
     struct warm warm[MOST_WARM];
     int memory_limit, memory_usage, memory_events; /* files of the slot's cgroup; -1 without */
@@ -72,6 +80,7 @@ bool flush_outgoing(struct keeper *keeper, bool wait);
 struct forker *find_forker(struct keeper *keeper, uint32_t id);
 bool take_spare(struct keeper *keeper, struct cell *cell);
 void retire(struct keeper *keeper, struct forker *forker);
+void end_warm(struct keeper *keeper, struct warm *warm);
 
 /* start.c: from a frame to a running program. NULL, or what failed. */
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
@@ -81,8 +90,22 @@ void close_program(struct program *program);
 /* Learn from the status socket what the program's listener is, or why it did not start. Its size. */
 size_t read_status(struct program *program, char *into, size_t room);
 
+/* Stop hearing of forks: none will come. */
+void close_listener(struct program *program);
+
 /* Let a fork that is told go on. False where none waited. */
 bool pass_fork(struct program *program);
+
+/* request.c: what the frame of a run says. Its blocks lie in the frame; the strings are its own, to be freed. */
+struct request {
+    struct order order; /* without descriptors; the filter is empty for the slot's own */
+    uint32_t flags, forker;
+    char *key;
+    struct bytes files, input, go;
+    unsigned rows, columns;
+};
+bool read_request(struct reader *in, struct request *request); /* false where it is malformed */
+void free_request(struct request *request);
 
 /* run.c */
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);

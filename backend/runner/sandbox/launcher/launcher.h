@@ -14,6 +14,7 @@ enum {
     MOST_TEMPLATES = 64,
     MOST_WARM = 16,
     MOST_FDS = 8,           /* descriptors that one frame carries */
+    PATIENCE = 10,          /* seconds */
 };
 
 /* ── wire.c: frames and the fields in them ────────────────────────────────────────────────────────────────── */
@@ -36,6 +37,8 @@ struct buffer {
     size_t size, room;
 };
 
+struct reader read_block(const void *data, size_t size); /* of fields that lie there; NULL for none */
+struct reader read_frame(const struct buffer *frame); /* its fields; none where it is empty */
 uint8_t read_u8(struct reader *in);
 uint32_t read_u32(struct reader *in);
 uint64_t read_u64(struct reader *in);
@@ -55,6 +58,25 @@ void end_frame(struct buffer *out, size_t begun);
 
 /* Send all of `out` with `count` descriptors; blocks. False where the peer is gone. */
 bool send_frame(int socket, const struct buffer *out, const int *fds, size_t count);
+
+/* A frame that comes in, perhaps in pieces. All zero before the first. */
+struct inbox {
+    struct buffer frame; /* kind and fields, once WHOLE */
+    int fds[MOST_FDS];
+    size_t count;
+    uint32_t length;
+    size_t got; /* bytes of the length and the frame that came so far */
+};
+
+enum arrival { OVER, PARTLY, WHOLE };
+
+/* Receive what is there of a frame, or, where it may `wait`, all. OVER at the end and for a malformed frame. */
+enum arrival receive_some(int socket, struct inbox *in, bool wait);
+
+void close_all(const int *fds, size_t count);
+
+/* Neither send nor receive longer than PATIENCE seconds at once: who does not answer then is taken for lost. */
+void be_patient(int socket);
 
 /* Receive one whole frame; blocks. `*in` is allocated. Returns the kind, or 0 at the end or for a malformed frame. */
 uint8_t receive_frame(int socket, struct buffer *in, int fds[MOST_FDS], size_t *count);
@@ -158,8 +180,8 @@ bool make_cell(struct cell *cell);
  * into /program, which then is writable only where `compiles`. 0 or an errno. */
 int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes files, int program, bool compiles);
 
-/* Kill all processes of the cell but its init, and wait until they are gone. False where the init does not answer. */
-bool empty_cell(struct cell *cell);
+/* Kill all processes of the cell but its init, or, where that does not answer, with it. */
+void empty_cell(struct cell *cell);
 
 /* A sealed memory file with the pack of /program; -1 with errno. */
 int collect_program(struct cell *cell);
@@ -171,6 +193,7 @@ void end_cell(struct cell *cell);
 
 struct usage {
     uint64_t memory;     /* bytes: resident memory and files */
+    uint64_t files;      /* bytes of it in files */
     uint64_t processes;  /* threads of all processes, without the init */
     uint64_t cpu_ns;
     bool disk_full;      /* no room, or no more files, in the work directory */
@@ -178,5 +201,29 @@ struct usage {
 
 /* Look once. Pages that processes share are counted once only where counting them twice would pass `limit`. */
 struct usage look(const struct cell *cell, uint64_t limit);
+
+/* Have `of` look at each program of the cell, by its name in the directory `proc`; the sum of what it returns. */
+uint64_t for_each_process(const struct cell *cell, uint64_t (*of)(int proc, const char *pid, void *context),
+                          void *context);
+
+struct resident {
+    uint64_t all, shared; /* bytes, those that processes share divided among them; shared memory among them */
+};
+struct resident read_proportional(int proc, const char *pid); /* slow */
+
+/* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
+
+/* What there was when a run was looked at first; sockets: before it began. All else is zero before. */
+struct since {
+    bool begun;
+    uint64_t shared, files; /* bytes */
+    uint64_t sockets;
+};
+
+/* How many there are in the slot. */
+uint64_t count_sockets(void);
+
+/* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
+void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage);
 
 #endif

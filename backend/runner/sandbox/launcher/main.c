@@ -68,7 +68,7 @@ int main(int count_of_arguments, char **arguments)
     prepare_self();
     if (receive_frame(keeper.service, &in, fds, &count) != 'S')
         return 1;
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     const char *wrong = start_keeper(&keeper, &fields, fds, count);
     if (wrong) {
         tell_failure(&keeper, wrong);

@@ -51,7 +51,7 @@ bool read_order(struct reader *in, const int *fds, size_t count, struct order *o
     order->envp = in->bad ? NULL : read_strings(in);
     order->filter = read_bytes(in);
     if (in->bad || order->argv[0] == NULL || order->filter.size == 0 || count < 5 || count > 6 ||
-        order->filter.size % sizeof(struct sock_filter)) {
+        order->filter.size % sizeof(struct sock_filter) || order->filter.size / sizeof(struct sock_filter) > BPF_MAXINSNS) {
         free_order(order);
         return false;
     }
@@ -96,7 +96,7 @@ static void set_limits(const struct order *order)
     limit(order, RLIMIT_FSIZE, "limit of file size", limits->file, limits->file);
     limit(order, RLIMIT_NPROC, "limit of processes", limits->processes + 1, limits->processes + 1); /* and the init */
     limit(order, RLIMIT_STACK, "limit of the stack", limits->stack, limits->stack);
-    limit(order, RLIMIT_CORE, "limit of core files", 0, 0);
+    limit(order, RLIMIT_CORE, "limit of core files", 1, 1); /* with 0 the host's handler of crashes would be run */
     limit(order, RLIMIT_MEMLOCK, "limit of locked memory", 0, 0);
     limit(order, RLIMIT_MSGQUEUE, "limit of message queues", 0, 0);
     limit(order, RLIMIT_NICE, "limit of priority", 0, 0);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -85,7 +86,7 @@ static void feed(struct run *run)
         ssize_t done = write(run->program.in, run->input.data + run->written, run->input.size - run->written);
         if (done > 0)
             run->written += (size_t)done;
-        else if (errno != EAGAIN && errno != EINTR) {
+        else if (done < 0 && errno != EAGAIN && errno != EINTR) {
             close_input(run); /* nobody reads it any more */
             return;
         }
@@ -122,25 +123,33 @@ static void resize(struct run *run, unsigned rows, unsigned columns)
         (void)ioctl(run->program.out[0], TIOCSWINSZ, &size);
 }
 
-/* False when the run is to end. */
+static void obey_typed(struct run *run, struct reader *fields)
+{
+    struct bytes typed = read_bytes(fields);
+    if (run->program.in < 0)
+        return; /* nobody reads it any more */
+    if (run->written == run->input.size)
+        run->written = run->input.size = 0;
+    put(&run->input, typed.data, typed.size);
+}
+
+/* False when the run is to end. A frame that comes in pieces is not waited for. */
 static bool hear(struct keeper *keeper, struct run *run)
 {
-    struct buffer in = {0};
-    int fds[MOST_FDS];
-    size_t count;
-    uint8_t kind = receive_frame(keeper->service, &in, fds, &count);
-    struct reader fields = {in.data + 1, in.data + in.size, false};
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
-    if (kind == 0)
+    struct inbox *in = &keeper->inbox;
+    enum arrival arrived = receive_some(keeper->service, in, false);
+    if (arrived == OVER)
         exit(0); /* the service is gone, and everything here goes with the keeper */
-    if (kind == 'T' || kind == 'U' || kind == 'W' || kind == 'V' || kind == 'P') {
-        put_u32(&keeper->deferred, (uint32_t)in.size);
-        put(&keeper->deferred, in.data, in.size);
-    } else if (kind == 'I') {
-        struct bytes typed = read_bytes(&fields);
-        put(&run->input, typed.data, typed.size);
-    } else if (kind == 'E')
+    if (arrived == PARTLY)
+        return true;
+    struct reader fields = read_frame(&in->frame);
+    uint8_t kind = in->frame.data[0];
+    close_all(in->fds, in->count);
+    if (kind == 'T' || kind == 'U' || kind == 'W' || kind == 'V' || kind == 'P')
+        put_bytes(&keeper->deferred, in->frame.data, in->frame.size);
+    else if (kind == 'I')
+        obey_typed(run, &fields);
+    else if (kind == 'E')
         run->input_ends = true;
     else if (kind == 'G')
         send_signal(run, (int)read_u32(&fields));
@@ -148,7 +157,6 @@ static bool hear(struct keeper *keeper, struct run *run)
         unsigned rows = read_u32(&fields), columns = read_u32(&fields);
         resize(run, rows, columns);
     }
-    free(in.data);
     return kind != 'X';
 }
 
@@ -163,12 +171,15 @@ static void notice(struct run *run, const struct usage *usage)
 }
 
 /* Look at the cell; the ending that what it uses brings about, or EXITED. */
-static enum ending inspect(struct run *run, uint64_t now)
+static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_t now)
 {
     run->interval = run->interval * 3 / 2 < LOOK_EVERY ? run->interval * 3 / 2 : LOOK_EVERY;
     struct usage usage = look(&run->program.cell, run->limits.memory);
+    if (keeper->memory_limit < 0) /* else its control group counts it */
+        look_for_hidden(&run->program.cell, run->limits.memory, &run->since, &usage);
     notice(run, &usage);
-    run->next_look = now + run->interval;
+    uint64_t end = now_ns(); /* a program that makes looking slow is looked at less often: half of the time at most */
+    run->next_look = end + (end - now > run->interval ? end - now : run->interval);
     if (usage.memory > run->limits.memory)
         return MEMORY;
     return usage.cpu_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;
@@ -194,7 +205,7 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
         if (run->truncated)
             return OUTPUT;
         if (now >= run->next_look) {
-            enum ending found = inspect(run, now);
+            enum ending found = inspect(keeper, run, now);
             if (found != EXITED)
                 return found;
             now = now_ns();
@@ -211,7 +222,7 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
             {held ? -1 : run->program.out[1], POLLIN, 0},
             {feeds ? run->program.in : -1, POLLOUT, 0},
             {keeper->service, (short)(POLLIN | (keeper->outgoing.size ? POLLOUT : 0)), 0},
-            {run->program.listener < 0 ? run->program.status : -1, POLLIN, 0},
+            {run->program.confined ? -1 : run->program.status, POLLIN, 0},
             {run->program.listener, POLLIN, 0},
         };
         if (ppoll(fds, sizeof fds / sizeof *fds, &wait, NULL) < 0)
@@ -231,6 +242,8 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
             return EXITED; /* it did not start, and ends */
         if (fds[6].revents & POLLIN)
             hear_fork(run);
+        else if (fds[6].revents)
+            close_listener(&run->program); /* or it would be told again and again while memory is given back */
     }
 }
 
@@ -247,23 +260,33 @@ static uint64_t cpu_of(const struct rusage *usage)
            ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) * 1000;
 }
 
-/* Take the cell's processes down and learn how the program ended. */
+static void reap(pid_t pid, int *status, struct rusage *usage)
+{
+    while (wait4(pid, status, 0, usage) < 0 && errno == EINTR)
+        ;
+}
+
+/* Take the cell's processes down and learn how the program ended. Where no fork was ever told there is but one. */
 static void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
 {
     int status = 0;
     struct rusage usage = {0};
+    bool alone = run->program.confined && run->program.forks == 0, reaped = verdict->ending == EXITED;
     verdict->wall_ns = now_ns() - run->started;
-    if (verdict->ending != OUTPUT) {
+    if (reaped)
+        reap(run->program.pid, &status, &usage);
+    if (verdict->ending != OUTPUT && (!alone || status != 0)) {
         struct usage last = look(&run->program.cell, UINT64_MAX);
         notice(run, &last);
         verdict->cpu_ns = last.cpu_ns;
     }
-    if (!empty_cell(&run->program.cell)) {
-        tell_failure(keeper, "a cell could not be emptied");
-        exit(1); /* the kernel takes down what is left */
-    }
-    while (wait4(run->program.pid, &status, 0, &usage) < 0 && errno == EINTR)
-        ;
+    if (alone)
+        (void)syscall(SYS_pidfd_send_signal, run->program.pidfd, SIGKILL, NULL, 0);
+    else
+        empty_cell(&run->program.cell);
+    bound_memory(keeper, 0); /* what the keeper needs to tell the rest is no program's */
+    if (!reaped)
+        reap(run->program.pid, &status, &usage);
     drain(keeper, run);
     if (run->truncated && verdict->ending == EXITED)
         verdict->ending = OUTPUT;
@@ -319,40 +342,6 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
 
 /* ── starting ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
-struct request {
-    struct order order;
-    uint32_t flags, forker;
-    char *key;
-    struct bytes files, input, go;
-    unsigned rows, columns;
-};
-
-static bool read_request(struct keeper *keeper, struct reader *in, struct request *request)
-{
-    *request = (struct request){.order = {.go = -1}};
-    request->flags = read_u32(in);
-    request->forker = read_u32(in);
-    request->key = read_string(in);
-    read_limits(in, &request->order.limits);
-    request->rows = read_u32(in);
-    request->columns = read_u32(in);
-    request->order.argv = read_strings(in);
-    request->order.envp = in->bad ? NULL : read_strings(in);
-    request->order.filter = read_bytes(in);
-    request->files = read_bytes(in);
-    request->input = read_bytes(in);
-    request->go = read_bytes(in);
-    if (request->order.filter.size == 0)
-        request->order.filter = keeper->filter;
-    return !in->bad && request->order.argv[0] != NULL;
-}
-
-static void free_request(struct request *request)
-{
-    free_order(&request->order);
-    free(request->key);
-}
-
 static struct warm *find_warm(struct keeper *keeper, const char *key)
 {
     for (int i = 0; *key && i < MOST_WARM; i++)
@@ -361,50 +350,86 @@ static struct warm *find_warm(struct keeper *keeper, const char *key)
     return NULL;
 }
 
-/* Put a program into `run`: the warm one that waits, or a new one. NULL, or what failed. */
-static const char *begin(struct keeper *keeper, struct request *request, int program, struct run *run)
+/* Write the request's files into the cell and start the clock. NULL, or what failed. */
+static const char *lay_out(struct keeper *keeper, const struct request *request, int program, struct run *run)
 {
     static char text[128];
-    struct warm *warm = find_warm(keeper, request->key);
-    if (warm) {
-        run->program = warm->program;
-        free(warm->key);
-        *warm = (struct warm){0};
-        run->cpu_before = look(&run->program.cell, UINT64_MAX).cpu_ns;
-    } else if (!take_spare(keeper, &run->program.cell))
-        return "a cell could not be made";
-    int error = furnish_cell(&run->program.cell, &run->limits, request->files, program, request->flags & COMPILES);
+    int error = furnish_cell(&run->program.cell, &run->limits, request->files, program, run->flags & COMPILES);
     if (error) {
         run->disk_full = error == ENOSPC;
         snprintf(text, sizeof text, "the files could not be written: %s", strerror(error));
         return text;
     }
     bound_memory(keeper, run->limits.memory);
-    run->oom_before = keeper->memory_events < 0 ? 0 : count_oom_kills(keeper);
+    run->oom_before = count_oom_kills(keeper);
+    run->since.sockets = keeper->memory_limit < 0 ? count_sockets() : 0;
     run->started = now_ns();
-    if (warm) {
-        if (write(run->program.go, request->go.data, request->go.size) != (ssize_t)request->go.size)
-            return "the warm process did not listen";
-        close(run->program.go);
-        run->program.go = -1;
-        return NULL;
+    return NULL;
+}
+
+/* Have the warm process be the run's program. False where there is none, or it ended while it waited. */
+static bool wake(struct keeper *keeper, const struct request *request, int program, struct run *run)
+{
+    struct warm *warm = find_warm(keeper, request->key);
+    if (warm == NULL)
+        return false;
+    struct pollfd ended = {warm->program.pidfd, POLLIN, 0};
+    if (poll(&ended, 1, 0) != 0) {
+        end_warm(keeper, warm);
+        return false;
     }
+    run->program = warm->program;
+    free(warm->key);
+    *warm = (struct warm){0};
+    run->cpu_before = look(&run->program.cell, UINT64_MAX).cpu_ns;
+    if (lay_out(keeper, request, program, run) ||
+        write(run->program.go, request->go.data, request->go.size) != (ssize_t)request->go.size)
+        return false;
+    close(run->program.go);
+    run->program.go = -1;
+    return true;
+}
+
+/* Start a new program in a new cell. NULL, or what failed; `*lost` where another forker may do better. */
+static const char *start_new(struct keeper *keeper, struct request *request, int program, struct forker *forker,
+                             struct run *run, bool *lost)
+{
+    close_program(&run->program); /* where one was begun that came to nothing */
+    run->program = NO_PROGRAM;
+    run->cpu_before = 0;
+    if (!take_spare(keeper, &run->program.cell))
+        return "a cell could not be made";
+    const char *wrong = lay_out(keeper, request, program, run);
+    if (wrong)
+        return wrong;
+    wrong = start_program(keeper, forker, &request->order, &run->program, run->flags & TERMINAL, false);
+    *lost = wrong && forker != &keeper->spawner;
+    return wrong;
+}
+
+/* Put a program into `run`: the warm one that waits, one that the template forks, or, where those are lost, one that
+ * starts as any other. NULL, or what failed. */
+static const char *begin(struct keeper *keeper, struct request *request, int program, struct run *run)
+{
+    bool lost = false;
+    if (wake(keeper, request, program, run))
+        return NULL;
     struct forker *forker = find_forker(keeper, request->forker);
-    if (forker == NULL)
-        return "there is no such template";
-    return start_program(keeper, forker, &request->order, &run->program, request->flags & TERMINAL, false);
+    const char *wrong = start_new(keeper, request, program, forker ? forker : &keeper->spawner, run, &lost);
+    return lost ? start_new(keeper, request, program, &keeper->spawner, run, &lost) : wrong;
 }
 
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count)
 {
     struct request request;
     struct verdict verdict = {.ending = FAILED};
-    struct run run = {.program = {.pid = 0, .pidfd = -1, .in = -1, .out = {-1, -1}, .status = -1, .go = -1, .listener = -1}};
-    run.program.cell = NO_CELL;
-    if (!read_request(keeper, fields, &request)) {
+    struct run run = {.program = NO_PROGRAM};
+    if (!read_request(fields, &request)) {
         free_request(&request);
         return false;
     }
+    if (request.order.filter.size == 0)
+        request.order.filter = keeper->filter;
     run.limits = request.order.limits;
     run.flags = request.flags;
     run.room = run.limits.output;

@@ -80,9 +80,12 @@ static pid_t have_forked(struct forker *forker, const struct order *order, const
     end_frame(&out, begun);
     bool sent = send_frame(forker->socket, &out, fds, count);
     uint8_t kind = sent ? receive_frame(forker->socket, &in, none, &nothing) : 0;
-    struct reader fields = {in.data + 1, in.data + in.size, false};
+    struct reader fields = read_frame(&in);
     pid_t pid = kind == 'P' ? (pid_t)read_u64(&fields) : 0;
     *error = kind == 'P' ? (int)read_u32(&fields) : EPIPE;
+    close_all(none, nothing);
+    if (kind != 'P')
+        (void)shutdown(forker->socket, SHUT_RDWR); /* lost: its socket says so, and it is ended */
     free(out.data);
     free(in.data);
     return pid;
@@ -92,10 +95,9 @@ const char *start_program(struct keeper *keeper, struct forker *forker, struct o
                           bool terminal, bool warm)
 {
     int theirs[3] = {-1, -1, -1}, status = -1, go = -1, error = 0;
-    program->pid = 0;
-    program->pidfd = program->in = program->out[0] = program->out[1] = program->status = program->go = -1;
-    program->listener = -1;
-    program->forks = 0;
+    struct cell cell = program->cell;
+    *program = NO_PROGRAM;
+    program->cell = cell;
     bool made = make_streams(keeper, program, theirs, terminal) && make_socket(&program->status, &status) &&
                 (!warm || make_pipe(&program->go, &go, true));
     error = errno;
@@ -126,16 +128,19 @@ size_t read_status(struct program *program, char *into, size_t room)
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
     ssize_t got = recvmsg(program->status, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     into[got < 0 ? 0 : got] = 0;
-    if (got == 0)
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
         close_if(&program->status);
     struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         memcpy(&program->listener, CMSG_DATA(header), sizeof program->listener);
+        program->confined = true;
         memmove(into, into + 1, (size_t)got); /* what follows it, if anything */
         got--;
     }
     return got < 0 ? 0 : (size_t)got;
 }
+
+void close_listener(struct program *program) { close_if(&program->listener); }
 
 bool pass_fork(struct program *program)
 {

@@ -52,13 +52,19 @@ static uint64_t resident(int proc, const char *pid)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Resident memory with shared pages divided among those who share them. Slow. */
-static uint64_t proportional(int proc, const char *pid)
+static uint64_t kilobytes(const char *text, const char *name)
+{
+    const char *found = strstr(text, name);
+    return found ? strtoull(found + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+struct resident read_proportional(int proc, const char *pid)
 {
     char path[64], text[2048];
     snprintf(path, sizeof path, "%.16s/smaps_rollup", pid);
-    const char *found = read_file(proc, path, text, sizeof text) ? strstr(text, "\nPss:") : NULL;
-    return found ? strtoull(found + 5, NULL, 10) * 1024 : resident(proc, pid);
+    if (read_file(proc, path, text, sizeof text) == 0 || strstr(text, "\nPss:") == NULL)
+        return (struct resident){resident(proc, pid), 0};
+    return (struct resident){kilobytes(text, "\nPss:"), kilobytes(text, "\nPss_Shmem:")};
 }
 
 static uint64_t files(int directory, bool *full)
@@ -86,7 +92,7 @@ static bool is_program(const struct cell *cell, const char *pid)
            found.st_ino == cell->pid_namespace;
 }
 
-static uint64_t memory_of(const struct cell *cell, uint64_t (*of)(int, const char *), struct usage *usage)
+uint64_t for_each_process(const struct cell *cell, uint64_t (*of)(int, const char *, void *), void *context)
 {
     uint64_t sum = 0;
     int proc = cell->proc >= 0 ? cell->proc : outer_proc;
@@ -97,26 +103,36 @@ static uint64_t memory_of(const struct cell *cell, uint64_t (*of)(int, const cha
             close(fd);
         return 0;
     }
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        uint64_t ticks, threads;
-        if (!is_program(cell, entry->d_name))
-            continue;
-        if (usage && read_stat(proc, entry->d_name, &ticks, &threads)) {
-            usage->cpu_ns += ticks * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-            usage->processes += threads;
-        }
-        sum += of(proc, entry->d_name);
-    }
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (is_program(cell, entry->d_name))
+            sum += of(proc, entry->d_name, context);
     closedir(directory);
     return sum;
+}
+
+static uint64_t count_process(int proc, const char *pid, void *context)
+{
+    struct usage *usage = context;
+    uint64_t ticks, threads;
+    if (read_stat(proc, pid, &ticks, &threads)) {
+        usage->cpu_ns += ticks * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+        usage->processes += threads;
+    }
+    return resident(proc, pid);
+}
+
+static uint64_t count_proportional(int proc, const char *pid, void *context)
+{
+    (void)context;
+    return read_proportional(proc, pid).all;
 }
 
 struct usage look(const struct cell *cell, uint64_t limit)
 {
     struct usage usage = {0};
-    uint64_t kept = files(cell->work, &usage.disk_full) + files(cell->shared, NULL);
-    usage.memory = kept + memory_of(cell, resident, &usage);
+    usage.files = files(cell->work, &usage.disk_full) + files(cell->shared, NULL);
+    usage.memory = usage.files + for_each_process(cell, count_process, &usage);
     if (usage.memory > limit)
-        usage.memory = kept + memory_of(cell, proportional, NULL);
+        usage.memory = usage.files + for_each_process(cell, count_proportional, NULL);
     return usage;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static void *grown(void *data, size_t size)
@@ -25,6 +26,16 @@ static const uint8_t *take(struct reader *in, size_t size)
     const uint8_t *taken = in->at;
     in->at += size;
     return taken;
+}
+
+struct reader read_block(const void *data, size_t size)
+{
+    return data ? (struct reader){data, (const uint8_t *)data + size, false} : (struct reader){0};
+}
+
+struct reader read_frame(const struct buffer *frame)
+{
+    return frame->size ? read_block(frame->data + 1, frame->size - 1) : (struct reader){NULL, NULL, true};
 }
 
 uint8_t read_u8(struct reader *in)
@@ -172,54 +183,90 @@ bool send_frame(int socket, const struct buffer *out, const int *fds, size_t cou
     return true;
 }
 
-/* Receive exactly `size` bytes, taking descriptors that come along. */
-static bool receive_all(int socket, uint8_t *into, size_t size, int fds[MOST_FDS], size_t *count)
+void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+}
+
+void be_patient(int socket)
+{
+    struct timeval patience = {PATIENCE, 0};
+    (void)setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    (void)setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+static void keep_descriptors(struct msghdr *message, struct inbox *in)
+{
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t came = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < came; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+            if (in->count < MOST_FDS)
+                in->fds[in->count++] = fd;
+            else
+                close(fd);
+        }
+    }
+}
+
+/* Receive up to `size` bytes; what recvmsg returns. */
+static ssize_t receive(int socket, struct inbox *in, uint8_t *into, size_t size, bool wait)
 {
     union {
         char space[CMSG_SPACE(sizeof(int) * MOST_FDS)];
         struct cmsghdr aligned;
     } control;
-    size_t got = 0;
-    while (got < size) {
-        struct iovec part = {into + got, size - got};
-        struct msghdr message = {
-            .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
-        ssize_t done = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    struct iovec part = {into, size};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    ssize_t done = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+    if (done >= 0)
+        keep_descriptors(&message, in);
+    return done;
+}
+
+enum arrival receive_some(int socket, struct inbox *in, bool wait)
+{
+    enum { HEAD = sizeof in->length };
+    if (in->got == 0) {
+        in->frame.size = 0;
+        in->count = 0;
+    }
+    while (in->got < HEAD || in->got - HEAD < in->length) {
+        bool head = in->got < HEAD;
+        uint8_t *into = head ? (uint8_t *)&in->length + in->got : in->frame.data + (in->got - HEAD);
+        ssize_t done = receive(socket, in, into, head ? HEAD - in->got : in->length - (in->got - HEAD), wait);
         if (done < 0 && errno == EINTR)
             continue;
+        if (done < 0 && errno == EAGAIN && !wait)
+            return PARTLY;
         if (done <= 0)
-            return false;
-        got += (size_t)done;
-        for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-            if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-                continue;
-            size_t came = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            for (size_t i = 0; i < came; i++) {
-                int fd;
-                memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-                if (*count < MOST_FDS)
-                    fds[(*count)++] = fd;
-                else
-                    close(fd);
-            }
+            return OVER;
+        in->got += (size_t)done;
+        if (!head || in->got < HEAD)
+            continue;
+        if (in->length == 0 || in->length > MOST_FRAME)
+            return OVER;
+        if (in->frame.room < in->length) {
+            in->frame.data = grown(in->frame.data, in->length);
+            in->frame.room = in->length;
         }
     }
-    return true;
+    in->frame.size = in->length;
+    in->got = 0;
+    return WHOLE;
 }
 
 uint8_t receive_frame(int socket, struct buffer *in, int fds[MOST_FDS], size_t *count)
 {
-    uint32_t length;
-    *count = 0;
-    in->size = 0;
-    if (!receive_all(socket, (uint8_t *)&length, sizeof length, fds, count) || length == 0 || length > MOST_FRAME)
-        return 0;
-    if (in->room < length) {
-        in->data = grown(in->data, length);
-        in->room = length;
-    }
-    if (!receive_all(socket, in->data, length, fds, count))
-        return 0;
-    in->size = length;
-    return in->data[0];
+    struct inbox inbox = {.frame = *in};
+    enum arrival arrived = receive_some(socket, &inbox, true);
+    *in = inbox.frame;
+    *count = inbox.count;
+    memcpy(fds, inbox.fds, sizeof inbox.fds);
+    return arrived == WHOLE ? in->data[0] : 0;
 }

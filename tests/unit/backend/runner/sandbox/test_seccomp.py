@@ -77,6 +77,13 @@ def test_nobody_types_for_another(x86_64: bytes) -> None:
     assert _decide(x86_64, 16, 0, 0x5401) == ALLOW
 
 
+def test_socket_buffers_keep_their_size_and_other_options_are_set(x86_64: bytes) -> None:
+    pretend = 0x00050000
+    assert [_decide(x86_64, 54, 3, 1, option) for option in (7, 8)] == [pretend] * 2
+    assert [_decide(x86_64, 54, 3, 1, option) for option in (2, 9)] == [ALLOW] * 2
+    assert [_decide(x86_64, 54, 3, level, 7) for level in (0, 6)] == [ALLOW] * 2
+
+
 def test_other_calling_conventions_are_fatal(x86_64: bytes) -> None:
     assert _decide(x86_64, 1, architecture=0x40000003) == KILL
     assert _decide(x86_64, 0x40000000 | 1) == KILL

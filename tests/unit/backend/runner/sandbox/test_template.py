@@ -182,13 +182,15 @@ def test_templates_take_turns_and_are_replaced_once_used(python: Place) -> None:
     spares = python.slot.spares
     before = list(spares.templates)
     assert sorted(spares.take_template() for _ in before) == sorted(before)
-    assert not spares.renew_template(RECIPE, idle=False)
-    assert spares.renew_template(RECIPE, idle=True)
+    assert spares.used_templates == len(before)
+    assert not spares.renew_template(RECIPE)
+    assert spares.renew_template(RECIPE, worn=1)
+    assert spares.starting
     python.do(_with_templates(python))
     assert len(set(spares.templates) - set(before)) == 1
     for _ in range(MOST_USES * 2):
         spares.take_template()
-    assert spares.renew_template(RECIPE, idle=False)
+    assert spares.renew_template(RECIPE)
 
 
 def test_a_template_that_is_lost_is_gone_and_the_slot_goes_on(python: Place) -> None:

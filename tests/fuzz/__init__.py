@@ -1,0 +1,1 @@
+"""Requests, bodies and frames that nobody thought of."""

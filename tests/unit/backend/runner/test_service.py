@@ -1,0 +1,129 @@
+"""The service without its HTTP, on this host's real sandbox."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from backend.runner.execution.listener import Controls
+from backend.runner.execution.outcome import Outcome, Status
+from backend.runner.execution.request import Case, RunRequest
+from backend.runner.service import Service, make_service
+from backend.runner.settings import Settings
+
+ECHO = b"#include <stdio.h>\nint main(int n, char **v) { int c; while ((c = getchar()) > 0) putchar(c); return n - 1; }"
+
+
+def _with(work: Callable[[Service], Awaitable[None]], **variables: str) -> None:
+    async def go() -> None:
+        async with make_service(Settings.read(variables)) as service:
+            await work(service)
+
+    asyncio.run(go())
+
+
+def _request(service: Service, name: str, source: bytes, **more: object) -> RunRequest:
+    language = service.languages[name]
+    return RunRequest(language=language, source=source, **{"limits": language.limits, **more})  # type: ignore[arg-type]
+
+
+async def _run(service: Service, name: str, source: bytes, **more: object) -> Outcome:
+    async with service.queue.slot("client") as slot:
+        return await service.run(_request(service, name, source, **more), slot)
+
+
+@pytest.mark.parametrize(("accelerations", "cached"), [("all", [False, True, False]), ("off", [False] * 3)])
+def test_a_program_is_compiled_once_where_that_is_allowed(accelerations: str, cached: list[bool]) -> None:
+    async def work(service: Service) -> None:
+        outcomes = [
+            await _run(service, "c", ECHO, stdin=b"one"),
+            await _run(service, "c", ECHO, stdin=b"two"),
+            await _run(service, "c", ECHO + b"\n", stdin=b"three"),
+        ]
+        assert [outcome.stdout for outcome in outcomes] == [b"one", b"two", b"three"]
+        assert [outcome.compile.cached for outcome in outcomes if outcome.compile] == cached
+
+    _with(work, RUNNER_ACCELERATIONS=accelerations)
+
+
+def test_options_reach_the_compiler_and_are_part_of_what_is_kept() -> None:
+    source = b'#include <stdio.h>\nint main(void) { printf("%d\\n", N); }'
+
+    async def work(service: Service) -> None:
+        for number in (1, 2, 1):
+            outcome = await _run(service, "c", source, options=(f"-DN={number}",))
+            assert outcome.stdout == b"%d\n" % number
+
+    _with(work)
+
+
+def test_a_compile_that_makes_no_program_is_the_sources_fault() -> None:
+    async def work(service: Service) -> None:
+        outcome = await _run(service, "c", b"", options=("-DX",))
+        assert outcome.status is Status.COMPILE_ERROR
+
+    _with(work)
+
+
+def test_a_batch_compiles_once_and_runs_each_case() -> None:
+    async def work(service: Service) -> None:
+        cases = [Case(stdin=b"a"), Case(stdin=b"b", args=("x", "y"))]
+        async with service.queue.slot("client") as slot:
+            failed, outcomes = await service.run_batch(_request(service, "c", ECHO), cases, slot)
+            assert failed is None
+            assert [(one.stdout, one.exit_code) for one in outcomes] == [(b"a", 0), (b"b", 2)]
+            failed, outcomes = await service.run_batch(_request(service, "c", b"no"), cases, slot)
+            assert failed is not None
+            assert (failed.status, outcomes) == (Status.COMPILE_ERROR, [])
+
+    _with(work)
+
+
+class _Listener:
+    def __init__(self, act: Callable[[Controls], None]) -> None:
+        self.act, self.phases, self.heard = act, list[str](), b""
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def output(self, stream: str, data: bytes) -> None:
+        self.heard += data
+
+    def started(self, controls: Controls) -> None:
+        self.act(controls)
+
+
+@pytest.mark.parametrize("accelerations", ["all", "off"])
+def test_a_listener_hears_and_is_heard(accelerations: str) -> None:
+    def act(controls: Controls) -> None:
+        controls.stdin(b"typed\n")
+        controls.end_stdin()
+
+    async def work(service: Service) -> None:
+        listener = _Listener(act)
+        request = _request(service, "python3", b"print(input(), input.__name__)", interactive=True)
+        async with service.queue.slot("client") as slot:
+            outcome = await service.run(request, slot, listener)
+        assert (outcome.status, outcome.stdout) == (Status.OK, b"")
+        assert (listener.phases, listener.heard) == (["run"], b"typed input\n")
+
+    _with(work, RUNNER_ACCELERATIONS=accelerations)
+
+
+def test_a_program_is_stopped_on_request() -> None:
+    async def work(service: Service) -> None:
+        listener = _Listener(lambda controls: controls.stop())
+        async with service.queue.slot("client") as slot:
+            outcome = await service.run(_request(service, "bash", b"sleep 60"), slot, listener)
+        assert (outcome.status, outcome.error) == (Status.RUNTIME_ERROR, "stopped on request")
+
+    _with(work)
+
+
+def test_what_may_not_be_had_is_not_used() -> None:
+    async def work(service: Service) -> None:
+        await asyncio.sleep(0.5)
+        assert [list(slot.spares.templates) for slot in service.slots] == [[], []]
+        assert (await _run(service, "python3", b"print(1)")).stdout == b"1\n"
+
+    _with(work, RUNNER_ACCELERATIONS="off")
