@@ -65,7 +65,7 @@ def types(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Unit tests, on each Python."""
     session.run_install("uv", "pip", "sync", "--quiet", "--require-hashes", "requirements/test.txt", external=True)
-    session.run("python", "-m", "deploy.workstation", "sandbox", silent=True)
+    session.run("python", "-m", "deploy.workstation", "sandbox", "languages", silent=True)
     session.run("python", "-m", "pytest", "tests/unit", "-n", "2", "-q", *session.posargs)
 
 

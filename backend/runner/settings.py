@@ -179,7 +179,7 @@ class Settings:
         "RUNNER_TEMPLATES", "8", _whole(1, 32), "interpreters that each runner keeps ready to be forked"
     )
     warm_mb: int = _setting(
-        "RUNNER_WARM_MB", "256", _whole(0, 65536), "MiB that processes which wait to be used may take together"
+        "RUNNER_WARM_MB", "384", _whole(0, 65536), "MiB that processes which wait to be used may take together"
     )
     compile_cache_mb: int = _setting(
         "RUNNER_COMPILE_CACHE_MB", "64", _whole(1, 65536), "MiB of compiled programs that are kept"

@@ -13,6 +13,7 @@ from backend.runner.api.batch import batch_routes
 from backend.runner.api.checks import Catalogue
 from backend.runner.api.cors import Cors
 from backend.runner.api.desk import Desk
+from backend.runner.api.format import format_routes
 from backend.runner.api.health import health_routes
 from backend.runner.api.languages import language_routes
 from backend.runner.api.metrics import Metrics
@@ -45,6 +46,7 @@ class App:
             **language_routes(service),
             **run_routes(desk),
             **batch_routes(desk),
+            **format_routes(desk),
             "/openapi.json": {"GET": _description(service)},
             SESSION: {"GET": _only_websockets},
         }

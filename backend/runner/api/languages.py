@@ -46,5 +46,6 @@ def _details(language: Language, service: Backend) -> LanguageAnswer:
         hello=language.hello,
         sample=language.sample,
         options=dict(language.options),
+        formats=language.formatter is not None,
         limits=dataclasses.asdict(limits),
     )

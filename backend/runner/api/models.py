@@ -84,6 +84,22 @@ class BatchBody(RunBody, forbid_unknown_fields=True, omit_defaults=True, kw_only
     ] = "trimmed"
 
 
+class FormatBody(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A program to format."""
+
+    language: Annotated[str, Meta(description="a name or an alias; one for which /api/v1/languages says formats")]
+    source: str
+
+
+class FormatAnswer(Struct, kw_only=True):
+    """A program as its language's formatter writes it."""
+
+    status: Annotated[Status, Meta(description="of the formatter's run; runtime_error where the program is at fault")]
+    source: Annotated[str, Meta(description="formatted; as it was sent where status is not ok")]
+    stderr: Annotated[str, Meta(description="what the formatter says")]
+    language: str
+
+
 class CompileAnswer(Struct, kw_only=True):
     """What came of the compile."""
 
@@ -162,6 +178,7 @@ class LanguageAnswer(Struct, kw_only=True):
     hello: Annotated[str, Meta(description="a program that greets")]
     sample: Annotated[str, Meta(description="a program that shows the language")]
     options: Annotated[dict[str, str], Meta(description="what each option does, by pattern of the whole option")]
+    formats: Annotated[bool, Meta(description="whether /api/v1/format serves it")]
     limits: Annotated[dict[str, float], Meta(description="limits of a run that asks for none")]
 
 

@@ -8,16 +8,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from backend.runner.api.models import BatchBody, CaseBody, LimitsBody, RunBody
+from backend.runner.api.models import BatchBody, CaseBody, FormatBody, LimitsBody, RunBody
 from backend.runner.errors import InvalidRequest
 
-Body = TypeVar("Body", bound=RunBody)
+Body = TypeVar("Body", bound=RunBody | FormatBody)
 
 
 def parse(body: bytes, kind: type[Body]) -> Body:
     """The body as `kind`. Raises InvalidRequest naming the field at fault."""
     document = decode(body)
-    _check_names(document, kind)
+    check_fields(document, kind)
+    if issubclass(kind, RunBody):
+        _check_parts(document, kind)
     return convert(document, kind)
 
 
@@ -83,8 +85,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number)
 
 
-def _check_names(document: dict[str, Any], kind: type[RunBody]) -> None:
-    check_fields(document, kind)
+def _check_parts(document: dict[str, Any], kind: type[RunBody]) -> None:
     check_fields(document.get("limits"), LimitsBody, "limits.")
     cases = document.get("cases")
     if issubclass(kind, BatchBody) and isinstance(cases, list):

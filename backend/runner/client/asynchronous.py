@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
-from backend.runner.api.models import BatchAnswer, LanguagesAnswer, RunAnswer, StatusAnswer
+from backend.runner.api.models import BatchAnswer, FormatAnswer, FormatBody, LanguagesAnswer, RunAnswer, StatusAnswer
 from backend.runner.client.errors import Busy, Unreachable
 from backend.runner.client.events import Event, EventReader
 from backend.runner.client.programs import Case, Content, Program
@@ -94,6 +94,15 @@ class AsyncClient:
     def session(self, program: Program, terminal: tuple[int, int] | None = None) -> AsyncSession:
         """Speak to a program while it runs; `terminal` is the rows and columns of the terminal that it gets."""
         return AsyncSession(self._root, program.session(terminal), authorization(self._token))
+
+    async def format(self, language: str, source: str) -> FormatAnswer:
+        """A program as the language's own formatter writes it."""
+        sent = posted(FormatBody(language=language, source=source))
+
+        async def ask() -> FormatAnswer:
+            return read(await self._ask("POST", "/api/v1/format", **sent), FormatAnswer)
+
+        return await self._again(ask)
 
     async def languages(self) -> LanguagesAnswer:
         """What programs may be written in."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
-from backend.runner.api.models import BatchAnswer, LanguagesAnswer, RunAnswer, StatusAnswer
+from backend.runner.api.models import BatchAnswer, FormatAnswer, FormatBody, LanguagesAnswer, RunAnswer, StatusAnswer
 from backend.runner.client.errors import Busy, Unreachable
 from backend.runner.client.events import Event, EventReader
 from backend.runner.client.programs import Case, Content, Program
@@ -85,6 +85,11 @@ class Client:
     def session(self, program: Program, terminal: tuple[int, int] | None = None) -> Session:
         """Speak to a program while it runs; `terminal` is the rows and columns of the terminal that it gets."""
         return Session(self._root, program.session(terminal), authorization(self._token))
+
+    def format(self, language: str, source: str) -> FormatAnswer:
+        """A program as the language's own formatter writes it."""
+        sent = posted(FormatBody(language=language, source=source))
+        return self._again(lambda: read(self._ask("POST", "/api/v1/format", **sent), FormatAnswer))
 
     def languages(self) -> LanguagesAnswer:
         """What programs may be written in."""

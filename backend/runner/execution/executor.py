@@ -258,6 +258,10 @@ class Executor:
         command = language.version[0]
         if command in _OWNERS and _OWNERS[command] != language.name:
             return False  # that it is there tells of another language
+        return self.finds(command)
+
+    def finds(self, command: str) -> bool:
+        """Whether a program of that name is there for runs."""
         return any((Path(place) / command).exists() for place in self._host.outer_search_path)
 
     async def version(self, slot: Slot, language: Language) -> str | None:

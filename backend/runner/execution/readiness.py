@@ -86,15 +86,17 @@ class Tender:
             return
         now = time.monotonic()
         room = self.settings.warm_mb // _PROCESS_MB // max(1, len(self.slots))
-        wanted = [
-            name for name, used in sorted(self._used.items(), key=lambda item: -item[1]) if now - used < _WANTED_SECONDS
-        ]
-        for name, language in self.languages.items():
-            if language.warm is None or (name == "java" and not self.warm_java):
-                continue
-            if name not in wanted[:room]:
+        warmable = {
+            name: language
+            for name, language in self.languages.items()
+            if language.warm is not None and (name != "java" or self.warm_java)
+        }
+        latest = sorted((used, name) for name, used in self._used.items() if name in warmable)[-room:] if room else []
+        wanted = {name for used, name in latest if now - used < _WANTED_SECONDS}
+        for name, language in warmable.items():
+            if name not in wanted:
                 slot.spares.drop_warm(name)
-            elif slot.spares.warm(name) == 0 and not slot.busy:
+            elif language.warm is not None and slot.spares.warm(name) == 0 and not slot.busy:
                 recipe = Recipe(
                     command=language.warm, variables=self.executor.variables(language), limits=language.limits,
                     calls=language.calls,

@@ -47,6 +47,18 @@ class Case:
     args: tuple[str, ...] | None = None
 
 
+def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
+    """The run of `language`'s formatter, which reads `source` and prints it formatted.
+
+    Raises InvalidRequest for a language that has none.
+    """
+    if language.formatter is None:
+        raise InvalidRequest(f"language {language.name!r} has no formatter here; /api/v1/languages tells which do")
+    tool = dataclasses.replace(language, compile=None, run=language.formatter, options={}, fork_server=False, warm=None)
+    limits = dataclasses.replace(language.compile_limits, timeout=min(timeout, language.compile_limits.timeout))
+    return RunRequest(language=tool, source=b"", stdin=source, limits=limits)
+
+
 def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout: float) -> Limits:
     """`default` with what was asked for. Raises InvalidRequest for a limit that is not above 0 or above its ceiling.
 

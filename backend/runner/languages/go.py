@@ -1,11 +1,20 @@
-"""Go. Its standard library is compiled once, into a cache that runs read but cannot write."""
+"""Go. Its standard library is compiled once, into a cache that runs read but cannot write.
+
+There too is a note of how the go command calls compiler and linker. Programs that ask for nothing unusual are built
+with these calls; whatever they do not build, the go command builds, or says what is wrong with it.
+"""
 
 from pathlib import Path
 
 from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 
 # What programs mostly import; anything else of the standard library is compiled when a program asks for it.
-_WARM_UP = Path(__file__).with_name("warm") / "go.go"
+_WARM = Path(__file__).with_name("warm")
+
+_BUILD = """\
+if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi
+exec go build '-ldflags=-s -w' "$@" -o /program/main main.go
+"""
 
 LANGUAGE = Language(
     name="go",
@@ -15,8 +24,9 @@ LANGUAGE = Language(
     core=True,
     version=("go", "version"),
     source="main.go",
-    compile=("go", "build", "-ldflags=-s -w", OPTIONS, "-o", PROGRAM, "main.go"),
+    compile=("sh", "-c", _BUILD, "go", OPTIONS),
     run=(PROGRAM,),
+    formatter=("gofmt",),
     options={
         "-gcflags=-[NlmBS]": "no optimisation, no inlining, print decisions, no bounds checks, print assembly",
         "-tags=[a-z0-9_,]+": "build tags",
@@ -30,7 +40,11 @@ LANGUAGE = Language(
         ("CGO_ENABLED", "0"),
         ("GOTELEMETRY", "off"),
     ),
-    cache=Cache(variable="GOCACHE", warm_up=_WARM_UP.read_text(encoding="utf-8")),
+    cache=Cache(
+        variable="GOCACHE",
+        warm_up=(_WARM / "go.go").read_text(encoding="utf-8"),
+        fill=("sh", "-c", (_WARM / "go.sh").read_text(encoding="utf-8")),
+    ),
     hello='package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("Hello, world!")\n}\n',
     sample="""\
 package main

@@ -75,6 +75,8 @@ class Language:
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Compiler or interpreter options that a request may ask for, by regular expression that the whole option must
     match, with what it does; they are inserted at OPTIONS in `compile`, or in `run` where nothing is compiled."""
+    formatter: tuple[str, ...] | None = None
+    """Command that reads a program from stdin and prints it formatted; None where there is none."""
     calls: tuple[str, ...] = ()
     """System calls that this language needs beyond the sandbox's allow-list."""
     fork_server: bool = False

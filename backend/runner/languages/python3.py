@@ -6,11 +6,12 @@ LANGUAGE = Language(
     name="python3",
     title="Python",
     aliases=("python", "py"),
-    packages=("python3",),
+    packages=("python3", "black"),
     core=True,
     version=("/usr/bin/python3", "--version"),
     source="main.py",
     run=("/usr/bin/python3", "-B", OPTIONS, "main.py"),
+    formatter=("black", "--quiet", "-"),
     options={
         "-OO?": "leave out assertions, and docstrings",
         "-X(dev|importtime|tracemalloc|faulthandler|no_debug_ranges)": "an implementation option",

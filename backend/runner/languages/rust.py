@@ -6,7 +6,7 @@ LANGUAGE = Language(
     name="rust",
     title="Rust",
     aliases=("rs", "rustc"),
-    packages=("rustc", "mold"),
+    packages=("rustc", "rustfmt", "mold"),
     core=True,
     version=("rustc", "--version"),
     source="main.rs",
@@ -23,6 +23,7 @@ LANGUAGE = Language(
         "main.rs",
     ),
     run=(PROGRAM,),
+    formatter=("rustfmt", "--edition=2021", "--emit=stdout"),
     options={
         "--edition=(2015|2018|2021|2024)": "the edition (otherwise 2021)",
         "-Copt-level=[0-3sz]": "how much is optimised (otherwise 2)",

@@ -49,6 +49,30 @@ def test_hello(run: Any, language: str) -> None:
     assert result["time_ms"] > 0
 
 
+_UNTIDY = {
+    "go": ("package main\nfunc  main( ) {println( 1 )}\n", "package main\n\nfunc main() { println(1) }\n"),
+    "python3": ("x=[1,2 ]\ndef f(): return x\n", "x = [1, 2]\n\n\ndef f():\n    return x\n"),
+    "rust": ('fn main( ){println!( "1" ) ; }', 'fn main() {\n    println!("1");\n}\n'),
+}
+
+
+def test_programs_are_formatted_where_the_language_says_so(api: httpx.Client, environment: Any) -> None:
+    details = api.get("languages").json()["details"]
+    formatted = {name for name, one in details.items() if one["formats"]}
+    declared = {name for name, language in DECLARED.items() if language.formatter}
+    assert declared == set(_UNTIDY)
+    if environment.name != "local":  # an image brings every formatter with its language
+        assert formatted == declared & set(details)
+    for name in formatted:
+        untidy, tidy = _UNTIDY[name]
+        answer = api.post("format", json={"language": name, "source": untidy}).raise_for_status().json()
+        assert answer == {"status": "ok", "source": tidy, "stderr": "", "language": name}
+        assert api.post("format", json={"language": name, "source": tidy}).json()["source"] == tidy
+        broken = api.post("format", json={"language": name, "source": "(((\n"}).json()
+        assert (broken["status"], broken["source"]) == ("runtime_error", "(((\n")
+        assert broken["stderr"]
+
+
 def test_the_sample_prints_what_its_declaration_says(run: Any, language: str) -> None:
     result = run(language, DECLARED[language].sample)
     assert (result["status"], result["stderr"]) == ("ok", "")

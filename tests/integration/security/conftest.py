@@ -7,12 +7,14 @@ is looked at too: after every test when tests run one after the other, at the en
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from tests.hostile import footprint
 
@@ -66,15 +68,31 @@ def _internal_errors(client: httpx.Client) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in counted)
 
 
+def _at_rest(client: httpx.Client, service_pid: int | None) -> tuple[float, footprint.Footprint | None]:
+    """Internal errors so far, and what the service occupies after a run of each language."""
+    for language in client.get("api/v1/languages").raise_for_status().json()["languages"]:
+        name = language if isinstance(language, str) else language["name"]
+        client.post("api/v1/run", json={"language": name, "source": ""})
+    return _internal_errors(client), None if service_pid is None else footprint.steady(service_pid)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def before_all(environment: Any, service_pid: int | None) -> Iterator[footprint.Footprint | None]:
-    """The service at rest, after a run of each language; at the end it occupies no more, and was never at fault."""
+def before_all(
+    environment: Any, service_pid: int | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[footprint.Footprint | None]:
+    """The service at rest; at the end it occupies no more, and was never at fault.
+
+    Where tests run side by side, the first worker looks before any of them begins, and for all of them.
+    """
     with httpx.Client(base_url=environment.service_url, timeout=120) as client:
-        for language in client.get("api/v1/languages").raise_for_status().json()["languages"]:
-            name = language if isinstance(language, str) else language["name"]
-            client.post("api/v1/run", json={"language": name, "source": ""})
-        errors = _internal_errors(client)
-        before = None if service_pid is None else footprint.steady(service_pid)
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            seen = tmp_path_factory.getbasetemp().parent / "service-at-rest"
+            with FileLock(f"{seen}.lock"):
+                if not seen.exists():
+                    seen.write_bytes(pickle.dumps(_at_rest(client, service_pid)))
+                errors, before = pickle.loads(seen.read_bytes())
+        else:
+            errors, before = _at_rest(client, service_pid)
         yield before
         assert _internal_errors(client) == errors, "some runs ended with internal_error; the service's log says why"
     if service_pid is not None and before is not None:

@@ -15,7 +15,8 @@ from backend.runner.api.openapi.routes import routes
 from backend.runner.languages import Language
 
 _MODELS: Sequence[Any] = (
-    models.RunBody, models.SessionBody, models.BatchBody, models.RunAnswer, models.ResultAnswer, models.BatchAnswer,
+    models.RunBody, models.SessionBody, models.BatchBody, models.FormatBody,
+    models.RunAnswer, models.ResultAnswer, models.BatchAnswer, models.FormatAnswer,
     models.ErrorAnswer, models.LanguagesAnswer, models.HealthAnswer, models.VersionAnswer, models.StatusAnswer,
     *COMMANDS.values(),
 )  # fmt: skip

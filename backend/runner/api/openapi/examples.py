@@ -22,6 +22,10 @@ BINARY = {
     "encoding": "base64",
 }
 
+SQUEEZED = {"language": "python3", "source": "x=[1,2 ]\n"}
+
+FORMATTED = {"status": "ok", "source": "x = [1, 2]\n", "stderr": "", "language": "python3"}
+
 _ENDING: dict[str, Any] = {
     "status": "ok",
     "error": "",
@@ -102,6 +106,7 @@ LANGUAGES = {
             "hello": 'print("Hello, world!")\n',
             "sample": 'print(sum(n * n for n in range(10)))\n',
             "options": {},
+            "formats": True,
             "limits": {
                 "timeout": 10, "cpu_seconds": 20, "memory_kb": 262144, "output_bytes": 1048576, "processes": 64,
                 "open_files": 256, "file_kb": 65536, "disk_kb": 65536, "inodes": 8192,

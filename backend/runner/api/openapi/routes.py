@@ -31,6 +31,7 @@ def routes() -> dict[str, Any]:
         "/api/v1/run": {"post": _run()},
         "/api/v1/run/stream": {"post": _stream()},
         "/api/v1/batch": {"post": _batch()},
+        "/api/v1/format": {"post": _format()},
         "/api/v1/session": {"get": _session()},
         "/api/v1/languages": {"get": _languages()},
         "/api/v1/status": {
@@ -129,6 +130,18 @@ def _stream() -> dict[str, Any]:
         **_guarded(
             description="The program ends when the client leaves. Output is sent once: the result does not repeat it.",
             requestBody=_body("RunBody", hello=examples.HELLO),
+        ),
+    )
+
+
+def _format() -> dict[str, Any]:
+    return _operation(
+        "Format a program",
+        _answer({_JSON: {"schema": _reference("FormatAnswer"), "example": examples.FORMATTED}}),
+        *(status for status in _RUN_ERRORS if status != 422),
+        **_guarded(
+            description="The language's own formatter, for those languages that have one.",
+            requestBody=_body("FormatBody", squeezed=examples.SQUEEZED),
         ),
     )
 

@@ -11,7 +11,7 @@ def _serve() -> None:
     known = {*modules, "sitecustomize"}
     import gc
     import os
-    from _frozen_importlib_external import SourceFileLoader
+    from _frozen_importlib_external import PathFinder, SourceFileLoader
     from _weakref import ref
     from atexit import _run_exitfuncs
 
@@ -64,6 +64,7 @@ def _serve() -> None:
     _template.forget()
     path.remove(here)
     sys.path_importer_cache.pop(here, None)
+    PathFinder.find_spec("_nowhere")  # an interpreter that starts looks for something in vain, through the whole path
     collect()
     gc.freeze()
     _template.serve(begin, leave, tidy)

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+#include <wchar.h>
 
 typedef struct _object PyObject;
 typedef struct _ts PyThreadState;
@@ -65,6 +67,8 @@ extern long PyLong_AsLong(PyObject *);
 extern PyInterpreterState *PyInterpreterState_Get(void);
 extern PyThreadState *PyThreadState_New(PyInterpreterState *), *PyThreadState_Swap(PyThreadState *);
 extern void PyOS_BeforeFork(void), PyOS_AfterFork_Parent(void), PyOS_AfterFork_Child(void);
+extern void PyErr_FormatUnraisable(const char *, ...) __attribute__((weak)); /* from Python 3.13 on */
+extern const void *_Py_GetConfig(void) __attribute__((weak));
 extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, _Py_NoneStruct;
 
 enum { PRINT_RAW = 1 };
@@ -108,6 +112,15 @@ static int run_source(PyObject *source, bool *interrupted)
     return 1;
 }
 
+/* Tell of an exception that nobody can catch any more; newer Pythons say when it happened, older ones to what. */
+static void tell_ignored(const char *when, PyObject *what)
+{
+    if (PyErr_FormatUnraisable)
+        PyErr_FormatUnraisable("Exception ignored on %s", when);
+    else
+        PyErr_WriteUnraisable(what);
+}
+
 /* Flush a standard stream; false where its output could not be written, which is told of stdout. */
 static bool flush(const char *name, bool told)
 {
@@ -121,7 +134,7 @@ static bool flush(const char *name, bool told)
     if (PyObject_CallMethod(stream, "flush", NULL))
         return true;
     if (told)
-        PyErr_WriteUnraisable(stream);
+        tell_ignored("flushing sys.stdout", stream);
     else
         PyErr_Clear();
     return false;
@@ -156,7 +169,30 @@ static void await_threads(void)
 {
     PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
     if (threading && PyObject_CallMethod(threading, "_shutdown", NULL) == NULL)
-        PyErr_WriteUnraisable(threading);
+        tell_ignored("threading shutdown", threading);
+}
+
+/* Where an attribute is missing, Python 3.13 says so if a module of the program's own hides one of the library's. It asks
+ * its configuration where the program lies, and only its main program, which is never reached here, notes that there:
+ * behind the path of the program's file. Where it is not found, that advice is not given. */
+static void note_place(void)
+{
+    static const wchar_t name[] = L"main.py";
+    static wchar_t place[] = L"/work";
+    const uintptr_t page = 4096;
+    wchar_t **field = _Py_GetConfig ? (wchar_t **)(uintptr_t)_Py_GetConfig() : NULL;
+    for (int left = 64; field && left > 0; left--, field++) {
+        unsigned char in_memory;
+        uintptr_t at = (uintptr_t)*field;
+        if (at < page || at % sizeof(wchar_t) || mincore((void *)(at & ~(page - 1)), page, &in_memory))
+            continue; /* numbers stand between the pointers */
+        const size_t room = (page - at % page) / sizeof(wchar_t), length = sizeof name / sizeof name[0];
+        const wchar_t *end = wmemchr(*field, L'\0', room);
+        if (end && end + 1 - *field >= (ptrdiff_t)length && !wmemcmp(end + 1 - length, name, length) && !field[1]) {
+            field[1] = place;
+            return;
+        }
+    }
 }
 
 struct steps {
@@ -206,6 +242,7 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     Py_IncRef(steps.begin);
     Py_IncRef(steps.leave);
     Py_IncRef(steps.tidy);
+    note_place();
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
     end_frame(&ready, begun);

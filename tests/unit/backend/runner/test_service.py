@@ -127,3 +127,23 @@ def test_what_may_not_be_had_is_not_used() -> None:
         assert (await _run(service, "python3", b"print(1)")).stdout == b"1\n"
 
     _with(work, RUNNER_ACCELERATIONS="off")
+
+
+def test_processes_wait_for_the_languages_used_last_among_those_that_can_have_some() -> None:
+    async def waits(service: Service, count: int) -> None:
+        async with asyncio.timeout(20):
+            # Processes tell nobody that they wait.
+            while [slot.spares.warm("nodejs") for slot in service.tender.slots] != [count] * service.queue.total:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    async def work(service: Service) -> None:
+        await _run(service, "nodejs", b"1")
+        await waits(service, 1)
+        for name in ("bash", "python3", "c"):
+            await _run(service, name, service.languages[name].hello.encode())
+        await asyncio.sleep(0.5)  # the tender has looked several times
+        await waits(service, 1)
+        await _run(service, "typescript", b"1")
+        await waits(service, 0)
+
+    _with(work, RUNNER_WARM_MB="128", NUM_RUNNERS="2", RUNNER_ENVIRONMENT="local")

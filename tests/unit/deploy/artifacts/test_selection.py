@@ -64,12 +64,10 @@ def test_a_cache_is_filled_by_the_block_where_the_service_looks_for_it(language:
     assert f"{language.cache.variable}=/opt/codecanvas/cache/{language.name} " in blocks(DOCKERFILE)[language.name]
 
 
-def test_the_go_cache_is_filled_with_the_very_command_and_variables_of_a_compile() -> None:
+def test_the_go_cache_is_filled_with_the_very_variables_of_a_compile() -> None:
     block, go = blocks(DOCKERFILE)["go"].replace("\\\n", " "), DECLARED["go"]
-    words = shlex.split(block[block.index("RUN ") + 4 :])
+    words = shlex.split(block[block.index("RUN cd") + 4 :])
     assert {f"{name}={value}" for name, value in go.variables if name != "GOCACHE"} <= set(words)
-    assert go.compile is not None
-    assert set(arguments(go.compile)) - {"/program/main", "main.go"} <= set(words)
 
 
 def test_the_headers_of_cpp_are_compiled_with_the_options_of_every_compile() -> None:

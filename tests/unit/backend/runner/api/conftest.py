@@ -27,9 +27,9 @@ from tests.unit.backend.runner.conftest import NOWHERE
 
 SCRIPT = Language(
     name="script", title="Script", aliases=("scr",), version=("script",), source="main.txt", run=("script",),
-    hello="out hello", options={"-O[0-3]": "how fast"},
+    hello="out hello", options={"-O[0-3]": "how fast"}, formatter=("formatter",),
 )  # fmt: skip
-COMPILED = dataclasses.replace(SCRIPT, name="compiled", aliases=(), compile=("compiler",), options={})
+COMPILED = dataclasses.replace(SCRIPT, name="compiled", aliases=(), compile=("compiler",), options={}, formatter=None)
 
 
 class _Ended(Exception):
@@ -38,6 +38,8 @@ class _Ended(Exception):
 
 class Program:
     """Carries out a script, a line after the other, and can be spoken to.
+
+    The formatter carries out what it reads.
 
     out TEXT, err TEXT, hex BYTES: write; cat: write what is typed until its end; env: write what was asked for;
     sleep SECONDS; exit STATUS; crash: the machine itself fails
@@ -94,7 +96,9 @@ class Program:
         )  # fmt: skip
 
     async def _lines(self) -> int:
-        for line in self._request.source.decode("utf-8", "replace").splitlines():
+        request = self._request
+        script = request.stdin if request.language.run == SCRIPT.formatter else request.source
+        for line in script.decode("utf-8", "replace").splitlines():
             word, _, rest = line.partition(" ")
             if word == "exit":
                 return int(rest)

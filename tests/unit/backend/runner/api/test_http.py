@@ -104,7 +104,17 @@ def test_languages_tell_all_of_each_and_are_cached(serve: Serve) -> None:
         body = answer.json()
         assert body["languages"] == sorted(body["details"]) == ["compiled", "script"]
         script = body["details"]["script"]
-        assert script.keys() == {"title", "aliases", "version", "source", "hello", "sample", "options", "limits"}
+        assert script.keys() == {
+            "title",
+            "aliases",
+            "version",
+            "source",
+            "hello",
+            "sample",
+            "options",
+            "formats",
+            "limits",
+        }
         assert (script["title"], script["aliases"], script["version"]) == ("Script", ["scr"], "Script 1")
         assert (script["limits"]["timeout"], script["limits"]["inodes"]) == (3.0, 8192)
         assert answer.headers["cache-control"] == "public, max-age=60"

@@ -103,6 +103,11 @@ def test_a_batch(runner: Client) -> None:
     assert exact.passed == 0
 
 
+def test_a_formatted_program(runner: Client) -> None:
+    answer = runner.format("script", "out tidy")
+    assert (answer.status, answer.source) == ("ok", "tidy\n")
+
+
 def test_a_stream_of_typed_events(runner: Client) -> None:
     events = list(runner.stream(Program(language="compiled", source="out a\nsleep 0.05\nhex ff\nexit 2")))
     assert events[:4] == [Phase("compile"), Phase("run"), Output("stdout", b"a\n"), Output("stdout", b"\xff")]

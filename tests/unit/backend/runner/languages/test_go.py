@@ -1,0 +1,94 @@
+"""Go programs are built by calling compiler and linker, and by the go command where that does not do."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from backend.runner.languages.go import LANGUAGE
+
+Build = subprocess.CompletedProcess[str]
+
+
+class Builder:
+    """The cache's directory, and a work directory beside it in which programs are built as a compile step does it."""
+
+    def __init__(self, place: Path) -> None:
+        assert shutil.which("go"), "no go: `./dev python -m deploy.workstation languages` installs it"
+        assert LANGUAGE.cache is not None
+        assert LANGUAGE.cache.fill is not None
+        self.cache, self.work, self.program = place / "cache", place / "work", place / "main"
+        self.cache.mkdir()
+        self.work.mkdir()
+        self.tools = place / "tools"  # a PATH without the go command
+        self.tools.mkdir()
+        for tool in ("sh", "mkdir"):
+            (self.tools / tool).symlink_to(str(shutil.which(tool)))
+        self._run(LANGUAGE.cache.fill, LANGUAGE.cache.warm_up, os.environ["PATH"]).check_returncode()
+
+    def build(self, source: str, *options: str, go: bool = True) -> Build:
+        """Build `source`, with or without a go command on PATH."""
+        self.program.unlink(missing_ok=True)
+        assert LANGUAGE.compile is not None
+        command = (*LANGUAGE.compile[:-1], *options)
+        return self._run(command, source, os.environ["PATH"] if go else str(self.tools))
+
+    def output(self) -> str:
+        return subprocess.run([self.program], capture_output=True, text=True, check=True).stdout
+
+    def _run(self, command: tuple[str, ...], source: str, path: str) -> Build:
+        (self.work / "main.go").write_text(source)
+        variables = {**dict(LANGUAGE.variables), "GOCACHE": str(self.cache), "SEEN": str(self.cache), "PATH": path}
+        words = [word.replace("/program/main", str(self.program)) for word in command]
+        return subprocess.run(
+            words, cwd=self.work, env=variables | {"HOME": str(self.work)}, capture_output=True, text=True, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    return Builder(tmp_path_factory.mktemp("go"))
+
+
+def test_a_usual_program_is_built_without_the_go_command(builder: Builder) -> None:
+    for source, output in ((LANGUAGE.hello, LANGUAGE.hello_output), (LANGUAGE.sample, LANGUAGE.sample_output)):
+        assert builder.build(source, go=False).returncode == 0
+        assert builder.output() == output
+
+
+def test_what_is_not_in_the_cache_is_built_by_the_go_command(builder: Builder) -> None:
+    source = 'package main\n\nimport "hash/fnv"\n\nfunc main() { println(fnv.New32().Size()) }\n'
+    assert builder.build(source).returncode == 0
+    assert builder.build(source, go=False).returncode != 0
+
+
+def test_options_are_for_the_go_command(builder: Builder) -> None:
+    assert builder.build(LANGUAGE.hello, "-gcflags=-N").returncode == 0
+    assert builder.build(LANGUAGE.hello, "-gcflags=-N", go=False).returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("package main\n\nfunc main() {\n\tnothing()\n}\n", "./main.go:4:2: undefined: nothing"),
+        ('package main\n\nimport "internal/poll"\n\nvar _ = poll.ErrNoDeadline\n', "use of internal package"),
+        ('package main\n\nimport "nowhere"\n\nfunc main() {}\n', "main.go:3:8: "),
+        ("package main\n", "function main is undeclared in the main package"),
+    ],
+)  # fmt: skip
+def test_the_go_command_says_what_is_wrong(builder: Builder, source: str, message: str) -> None:
+    done = builder.build(source)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert not builder.program.exists()
+
+
+def test_a_panic_names_the_file_as_the_go_command_does(builder: Builder) -> None:
+    traces = []
+    for options in ((), ("-tags=any",)):
+        builder.build('package main\n\nfunc main() { panic("x") }\n', *options).check_returncode()
+        traces.append(subprocess.run([builder.program], capture_output=True, text=True, check=False).stderr)
+    assert "main.go:3" in traces[0]
+    assert traces[0] == traces[1]
