@@ -10,6 +10,8 @@ export interface LanguageDetails {
   readonly sample: string;
   /** What each option does, by a regular expression of the whole option. */
   readonly options: Readonly<Record<string, string>>;
+  /** Whether the service formats its programs. */
+  readonly formats: boolean;
 }
 
 export interface Catalogue {
@@ -37,6 +39,7 @@ function languageDetails(entry: Record<string, unknown>): LanguageDetails {
     hello: textOf(entry.hello),
     sample: textOf(entry.sample),
     options: Object.fromEntries(options.map(([pattern, what]) => [pattern, textOf(what)])),
+    formats: entry.formats === true,
   };
 }
 

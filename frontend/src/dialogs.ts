@@ -70,7 +70,7 @@ const WHAT: Record<Shortcut, string> = {
   interactive: "Run in a terminal",
   stop: "Stop",
   share: "Link to this program",
-  format: "Set indentation anew",
+  format: "Format, or set indentation anew",
   rename: "Rename the open file",
   next: "Next place that messages name",
   cycle: "Between program, input and output",

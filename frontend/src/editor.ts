@@ -105,9 +105,16 @@ export class Editor {
     else void this.loadMode(language.id, file, name);
   }
 
-  /** Replaces the text; undo brings the old one back. */
+  /** Replaces the text; undo brings the old one back. What is alike at both ends stays, and the cursor with it. */
   replace(source: string): void {
-    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: source }, scrollIntoView: true });
+    const old = this.source;
+    const least = Math.min(old.length, source.length);
+    let from = 0;
+    while (from < least && old[from] === source[from]) from++;
+    let end = 0;
+    while (end < least - from && old[old.length - 1 - end] === source[source.length - 1 - end]) end++;
+    const changes = { from, to: old.length - end, insert: source.slice(from, source.length - end) };
+    this.view.dispatch({ changes, scrollIntoView: true });
   }
 
   /** Goes to a place; both numbers count from 1, and what lies beyond the text is brought within it. */

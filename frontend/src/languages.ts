@@ -23,6 +23,8 @@ export interface Language {
   readonly indent: string;
   /** What each option of the compiler or interpreter does, by a regular expression of the whole option. */
   readonly options: Readonly<Record<string, string>>;
+  /** Whether the service formats its programs. */
+  readonly formats: boolean;
 }
 
 interface Known {
@@ -81,5 +83,6 @@ export function language(id: string, details?: LanguageDetails): Language {
     examples: known && !(id in greetings) ? [] : examples.filter(({ text }) => text !== ""),
     indent: INDENTS[id] ?? "    ",
     options: details?.options ?? {},
+    formats: details?.formats ?? false,
   };
 }

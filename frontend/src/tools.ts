@@ -6,6 +6,7 @@ import { adoptCss } from "./adopted-styles";
 import type { Parts } from "./canvas";
 import { NotLoaded } from "./errors";
 import { Files } from "./files";
+import { formatted } from "./format";
 import type { Language } from "./languages";
 import { setUpMenu } from "./menu";
 import { BRACKETED } from "./modes";
@@ -28,7 +29,8 @@ export class Tools {
     const running = new Running(page, root, workspace, ({ file, line, column }) => files.jump(file, line, column));
     const more = setUpMenu(page, () => {
       page.reopen.hidden = !files.canReopen;
-      page.format.hidden = !this.canFormat();
+      page.format.hidden = !this.formats && !this.canIndent();
+      page.format.textContent = this.formats ? "Format" : "Set indentation anew";
     });
     adoptCss(css);
     this.notices = notices;
@@ -119,20 +121,33 @@ export class Tools {
     }
   }
 
-  private canFormat(): boolean {
+  /** Whether the service formats the open file: a program, not what lies beside it, and nothing on a wrong service. */
+  private get formats(): boolean {
+    const { language, program } = this.parts.workspace;
+    return language.formats && program.active === 0 && !this.parts.page.run.disabled;
+  }
+
+  private canIndent(): boolean {
     const { language, names, program } = this.parts.workspace;
     return BRACKETED.includes(language.id) || names[program.active]?.endsWith(".json") === true;
   }
 
-  private format(): void {
+  private async format(): Promise<void> {
     const { notices } = this;
-    const { editor } = this.parts;
-    if (!this.canFormat()) {
-      notices.tell("In this language indentation has a meaning, so it is left as it is.");
-      return;
-    }
-    editor.indent();
-    notices.tell("Each line's indentation was set anew; nothing else was changed. Undo brings the old one back.");
+    const { editor, workspace, root } = this.parts;
+    if (this.formats) {
+      const source = editor.source;
+      const tidy = await formatted(root, workspace.language.id, source);
+      if (editor.source !== source) notices.tell("The program was changed meanwhile, and is left as it is.");
+      else if (tidy === source) notices.tell("The program is formatted already.");
+      else {
+        editor.replace(tidy);
+        notices.tell("The program is formatted. Undo brings the old one back.");
+      }
+    } else if (this.canIndent()) {
+      editor.indent();
+      notices.tell("Each line's indentation was set anew; nothing else was changed. Undo brings the old one back.");
+    } else notices.tell("No formatter serves this language, and its indentation has a meaning: it is left as it is.");
   }
 
   /** Goes to the next place that the messages name. */

@@ -11,7 +11,15 @@ const KEEP_AFTER_MS = 400;
 
 export class Workspace {
   private current: Program = program("");
-  private chosen: Language = { id: "", name: "", source: "main", examples: [], indent: "    ", options: {} };
+  private chosen: Language = {
+    id: "",
+    name: "",
+    source: "main",
+    examples: [],
+    indent: "    ",
+    options: {},
+    formats: false,
+  };
   /** Programs of this visit, so that undo outlives a look at another language. */
   private readonly opened = new Map<string, Program>();
   private timer: ReturnType<typeof setTimeout> | undefined;

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { Api, retryAfter } from "../src/api";
 import { Broken, Busy, Failed, Refused, Stopped, TooLarge, Unreachable } from "../src/errors";
 import { execute, type RunListener } from "../src/execute";
+import { formatted } from "../src/format";
 
 const ROOT = "http://localhost:10100/api/v1/";
 const api = new Api(ROOT);
@@ -36,6 +37,37 @@ function service(body: unknown, status = 200, headers: Record<string, string> = 
 }
 
 afterEach(() => vi.unstubAllGlobals());
+
+describe("formatted", () => {
+  it("returns the program as the formatter writes it", async () => {
+    const fetch = service({ status: "ok", source: "x = 1\n", stderr: "", language: "python3" });
+    expect(await formatted(ROOT, "python3", "x=1")).toBe("x = 1\n");
+    const [url, init] = fetch.mock.calls[0] ?? [];
+    expect(url).toBe(`${ROOT}format`);
+    expect(JSON.parse(String(init?.body))).toEqual({ language: "python3", source: "x=1" });
+  });
+
+  it("tells what the formatter says of a program that it cannot read", async () => {
+    service({ status: "runtime_error", source: "(((", stderr: "error: cannot parse\nline 1\n", language: "python3" });
+    await expect(formatted(ROOT, "python3", "(((")).rejects.toThrow(
+      "error: cannot parse · line 1. Nothing was changed.",
+    );
+  });
+
+  it.each([
+    ["a busy service", { error: "full" }, 429, Busy],
+    ["an answer without a program", { status: "ok" }, 200, Failed],
+    ["an answer that is no JSON", "<html>", 200, Failed],
+  ])("tells of %s", async (_, body, status, kind) => {
+    service(body, status);
+    await expect(formatted(ROOT, "go", "")).rejects.toBeInstanceOf(kind);
+  });
+
+  it("tells of a service that is gone", async () => {
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("gone")));
+    await expect(formatted(ROOT, "go", "")).rejects.toBeInstanceOf(Unreachable);
+  });
+});
 
 describe("run", () => {
   it("sends the program as JSON and returns what became of it", async () => {
@@ -174,7 +206,15 @@ describe("environment", () => {
 
 describe("languages", () => {
   it("returns the ids in the service's order, with what makes sense of their details", async () => {
-    const c = { title: "C", version: "gcc 1", source: "main.c", hello: "h", sample: "s", options: { "-g": "debug" } };
+    const c = {
+      title: "C",
+      version: "gcc 1",
+      source: "main.c",
+      hello: "h",
+      sample: "s",
+      options: { "-g": "debug" },
+      formats: false,
+    };
     service({ languages: ["rust", "c"], details: { c, rust: "none" } });
     expect(await api.languages()).toEqual({ ids: ["rust", "c"], details: { c } });
   });

@@ -61,7 +61,15 @@ describe("files", () => {
 });
 
 describe("requestOf", () => {
-  const c = { id: "c", name: "C", source: "main.c", examples: [], indent: "", options: { "-O[0-3]": "" } };
+  const c = {
+    id: "c",
+    name: "C",
+    source: "main.c",
+    examples: [],
+    indent: "",
+    options: { "-O[0-3]": "" },
+    formats: false,
+  };
 
   it("sends all of a program", () => {
     expect(requestOf(c, full)).toEqual({
