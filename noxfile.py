@@ -113,6 +113,13 @@ def integration(session: nox.Session) -> None:
         _against(session, *paths)
 
 
+@nox.session(venv_backend="none")
+def languages(session: nox.Session) -> None:
+    """What every language must do, in the image of all of them."""
+    session.run("python", "-m", "deploy.workstation", "engine", "base", silent=True)
+    session.run("python", "-m", "tests.languages", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False)
 def hostile(session: nox.Session) -> None:
     """Attacks on the runner in each mode of isolation, each with a short soak; `-- --root` selects a mode."""

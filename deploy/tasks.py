@@ -26,9 +26,12 @@ from deploy.target import DEPLOYED, Target, cloud_target, deployable
 
 if TYPE_CHECKING:
     from deploy import verification
+    from deploy.artifacts import frontend as pages
+    from deploy.release import platform as platforms
     from deploy.release import verbs as release
 else:
     release, verification = lazy("deploy.release.verbs"), lazy("deploy.verification")
+    platforms, pages = lazy("deploy.release.platform"), lazy("deploy.artifacts.frontend")
 
 REHEARSAL = "speak to the platforms on this machine (invoke rehearse) instead of the cloud"
 STRATEGY = "bluegreen, canary, rolling or immediate (default: STRATEGY of .env.<name>)"
@@ -126,7 +129,12 @@ def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
     if serving is None:
         raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}")
     evidence, log = verification.prove(
-        serving, rehearsal=target.rehearsal, logs=logs_of(target.rehearsal), tell=teller.note
+        serving,
+        _pages(target, serving.frontend),
+        target.config.frontend_url,
+        rehearsal=target.rehearsal,
+        logs=logs_of(target.rehearsal),
+        tell=teller.note,
     )
     target.ledger.prove(evidence)
     if not evidence.ok:
@@ -135,6 +143,14 @@ def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
             f"{serving.version} is not proven ({failed}); it will not be promoted. Mend it and deploy again", log=log
         )
     return evidence.to_json()
+
+
+def _pages(target: Target, digest: str) -> dict[str, dict[str, bytes]]:
+    """The files of a release's page as each environment publishes them."""
+    with target.registry() as registry:
+        image = platforms.read_page(registry, digest)
+    configs = [target.config if name == target.name else target_of(name, target.rehearsal).config for name in DEPLOYED]
+    return {one.name: pages.site_files(image, one.name, one.api_url) for one in configs}
 
 
 @task(

@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import httpx
 
 from deploy.environments import ROOT
 from deploy.errors import SuiteFailed
 from deploy.ledger import DeploymentInfo, Evidence, Suite
 from deploy.ledger.store import who
+from deploy.verification.parity import NAME as PARITY
+from deploy.verification.parity import check_parity
 
 TESTS = "tests/integration"
 
@@ -69,20 +73,34 @@ def run_smoke(environment: str, *, rehearsal: bool, logs: Path) -> Suite:
 
 
 def prove(
-    deployment: DeploymentInfo, *, rehearsal: bool, logs: Path, tell: Callable[[str], None]
+    deployment: DeploymentInfo,
+    pages: Mapping[str, Mapping[str, bytes]],
+    site: str,
+    *,
+    rehearsal: bool,
+    logs: Path,
+    tell: Callable[[str], None],
 ) -> tuple[Evidence, Path | None]:
-    """Run the integration suites against the environment that serves `deployment`.
+    """Run the integration suites against the environment that serves `deployment`, and compare its page at `site`.
 
-    Returns the evidence, and the log of the first suite that failed.
+    `pages` are the release's files, by environment and name. Returns the evidence, and the log of the first suite that
+    failed.
     """
     suites: list[Suite] = []
-    log = None
+    logs_of: list[Path] = []
+
+    def ran(suite: Suite, log: Path) -> None:
+        tell(f"{suite.name}: {_verdict(suite)} in {suite.seconds:.1f} s")
+        suites.append(suite)
+        if not suite.ok:
+            logs_of.append(log)
+
+    log = logs / f"{PARITY}-{deployment.environment}.log"
+    with httpx.Client(base_url=site, timeout=30) as served:
+        ran(check_parity(pages, deployment.environment, served, log), log)
     for spec in INTEGRATION:
         suite = run_suite(spec, deployment.environment, rehearsal=rehearsal, logs=logs)
-        tell(f"{spec.name}: {_verdict(suite)} in {suite.seconds:.1f} s")
-        if not suite.ok and log is None:
-            log = log_of(spec, deployment.environment, logs)
-        suites.append(suite)
+        ran(suite, log_of(spec, deployment.environment, logs))
     evidence = Evidence(
         environment=deployment.environment,
         commit_sha=deployment.commit_sha,
@@ -92,7 +110,7 @@ def prove(
         by=who(),
         suites=tuple(suites),
     )
-    return evidence, log
+    return evidence, next(iter(logs_of), None)
 
 
 def _verdict(suite: Suite) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -47,10 +48,13 @@ class Running:
 
 
 @contextlib.contextmanager
-def serving(mode: str, accelerations: str, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
+def serving(
+    mode: str, accelerations: str, settings: Mapping[str, str] | None = None, languages: str = "core"
+) -> Iterator[Running]:
     """The service in `mode`, ready; stopped at the end. Needs root, which alone can start it in every one.
 
-    `settings` are variables of the service beyond the usual. Raises DeployError, which names the service's log.
+    `settings` are variables of the service beyond the usual; `languages` are those of a container's image. Raises
+    DeployError, which names the service's log.
     """
     if os.geteuid() != 0:
         raise DeployError("only root can start the service in each of its modes; run this as root")
@@ -66,9 +70,12 @@ def serving(mode: str, accelerations: str, settings: Mapping[str, str] | None = 
         "RUN_TIMEOUT": "10",
         **(settings or {}),
     }
-    start: Callable[[int, Mapping[str, str], Path], contextlib.AbstractContextManager[int]]
-    start = {"root": _as_root, "container": _in_container, "user": _as_user}[mode]
-    with start(port, variables, log) as pid:
+    ways: dict[str, Callable[[int, Mapping[str, str], Path], contextlib.AbstractContextManager[int]]] = {
+        "root": _as_root,
+        "container": functools.partial(_in_container, languages),
+        "user": _as_user,
+    }
+    with ways[mode](port, variables, log) as pid:
         url = f"http://127.0.0.1:{port}/"
         _wait_ready(url, pid, log)
         yield Running(url, pid, log)
@@ -162,12 +169,12 @@ def _as_user(port: int, variables: Mapping[str, str], log: Path) -> Iterator[int
 
 
 @contextlib.contextmanager
-def _in_container(port: int, variables: Mapping[str, str], log: Path) -> Iterator[int]:
+def _in_container(languages: str, port: int, variables: Mapping[str, str], log: Path) -> Iterator[int]:
     environment = {**os.environ, "DOCKER_HOST": docker_host()}
     options = [f"--env={name}={value}" for name, value in variables.items()]
     options += ["--user=10001:10001", f"--security-opt=seccomp={ROOT / 'backend/seccomp.json'}"]
     options += ["--security-opt=systempaths=unconfined", "--cap-drop=ALL", f"--publish=127.0.0.1:{port}:10100"]
-    container = _docker(environment, "run", "--detach", *options, _image(environment))
+    container = _docker(environment, "run", "--detach", *options, _image(environment, languages))
     try:
         pid = int(_docker(environment, "inspect", "--format={{.State.Pid}}", container))
         if not pid:
@@ -187,13 +194,13 @@ def _docker(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _image(environment: Mapping[str, str]) -> str:
-    """The image of this tree with the core languages, built where the engine does not have it."""
+def _image(environment: Mapping[str, str], languages: str) -> str:
+    """The image of this tree with `languages`; where they are the core ones, built only if the engine lacks it."""
     label = read_source(ROOT).label
     image = f"{REPOSITORY}:{label}"
     there = subprocess.run(["docker", "image", "inspect", image], env=environment, capture_output=True, check=False)
-    if there.returncode or label.endswith("-dirty"):
-        command = [sys.executable, "-m", "deploy.cli", "build", "--env", "staging", "--languages", "core"]
+    if there.returncode or label.endswith("-dirty") or languages != "core":
+        command = [sys.executable, "-m", "deploy.cli", "build", "--env", "staging", "--languages", languages]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise DeployError(f"the image could not be built: {done.stderr.strip()[-500:]}")

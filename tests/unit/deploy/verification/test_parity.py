@@ -1,0 +1,85 @@
+"""What is served is what the release holds, and environments differ in their configuration alone."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.ledger import Suite
+from deploy.verification.parity import check_parity
+
+SHARED = {"index.html": b"<main>", "assets/main.1.js": b"run()", "_headers": b"/*\n  A: b\n"}
+PAGES = {"staging": {**SHARED, "config.js": b"staging"}, "production": {**SHARED, "config.js": b"production"}}
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """What staging serves."""
+    for name, content in PAGES["staging"].items():
+        if name != "_headers":  # hosts keep it to themselves
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.fixture
+def served(place: Path) -> Iterator[httpx.Client]:
+    """A client of a real server of `place`."""
+    handler = functools.partial(_Quiet, directory=str(place))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}/") as client:
+            yield client
+        server.shutdown()
+
+
+def _check(served: httpx.Client, log: Path, production: dict[str, bytes] | None = None) -> tuple[Suite, str]:
+    pages = {**PAGES, "production": PAGES["production"] if production is None else production}
+    return check_parity(pages, "staging", served, log), log.read_text()
+
+
+def test_a_page_that_is_served_as_it_was_released_passes(served: httpx.Client, tmp_path: Path) -> None:
+    suite, said = _check(served, tmp_path / "log")
+    assert (suite.name, suite.passed, suite.failed, said) == ("parity", 4, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("production", "fault"),
+    [
+        ({**PAGES["production"], "assets/main.1.js": b"walk()"}, "assets/main.1.js: differs between environments"),
+        ({**PAGES["production"], "extra.js": b""}, "extra.js: differs between environments"),
+        ({**PAGES["production"], "config.js": b"staging"}, "config.js: is the same in several environments"),
+    ],
+)
+def test_environments_differ_in_their_configuration_alone(
+    served: httpx.Client, tmp_path: Path, production: dict[str, bytes], fault: str
+) -> None:
+    suite, said = _check(served, tmp_path / "log", production)
+    assert (suite.ok, suite.failed, said) == (False, 1, f"{fault}\n")
+
+
+def test_files_that_are_served_otherwise_are_told(served: httpx.Client, place: Path, tmp_path: Path) -> None:
+    (place / "index.html").write_bytes(b"<main onclick=x>")
+    (place / "assets/main.1.js").unlink()
+    suite, said = _check(served, tmp_path / "log")
+    assert (suite.passed, suite.failed) == (2, 2)
+    assert "index.html: is served with other content" in said
+    assert "assets/main.1.js: is answered with HTTP 404" in said
+
+
+def test_a_site_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    with httpx.Client(base_url="http://127.0.0.1:9/") as nobody:
+        suite, said = _check(nobody, tmp_path / "log")
+    assert (suite.passed, suite.failed) == (1, 3)
+    assert "index.html: could not be read" in said
