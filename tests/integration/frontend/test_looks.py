@@ -60,33 +60,37 @@ def with_a_dialog(canvas: Canvas) -> None:
     canvas.dialog.contains("Colours")
 
 
+LOOKS: dict[str, tuple[str, Bounds, Callable[[Canvas], None]]] = {
+    "phone-light": ("light", PHONE, as_opened),
+    "desk-light": ("light", DESK, as_opened),
+    "desk-dark": ("dark", DESK, as_opened),
+    "desk-light-compiler": ("light", DESK, after_a_compiler_message),
+    "desk-dark-settings": ("dark", DESK, with_a_dialog),
+}
+
+
+@pytest.fixture
+def viewport(look: str) -> Bounds:
+    """Size of the page, as the look wants it."""
+    return LOOKS[look][1]
+
+
 @pytest.mark.parametrize("engine", ["chromium"])
-@pytest.mark.parametrize(
-    ("name", "theme", "viewport", "reach"),
-    [
-        ("phone-light", "light", PHONE, as_opened),
-        ("desk-light", "light", DESK, as_opened),
-        ("desk-dark", "dark", DESK, as_opened),
-        ("desk-light-compiler", "light", DESK, after_a_compiler_message),
-        ("desk-dark-settings", "dark", DESK, with_a_dialog),
-    ],
-    ids=lambda value: value if isinstance(value, str) and "-" in value else "",
-)
-def test_looks(
-    unopened: Canvas, name: str, theme: str, reach: Callable[[Canvas], None], pytestconfig: pytest.Config
-) -> None:
+@pytest.mark.parametrize("look", LOOKS)
+def test_looks_as_its_reference(unopened: Canvas, look: str, pytestconfig: pytest.Config) -> None:
+    theme, _, reach = LOOKS[look]
     unopened.open(f"?theme={theme}")
     reach(unopened)
     picture = settled(unopened)
-    reference = REFERENCES / f"{name}.png"
+    reference = REFERENCES / f"{look}.png"
     if pytestconfig.getoption("--update-screenshots"):
         reference.parent.mkdir(exist_ok=True)
         reference.write_bytes(smallest(picture))
     assert reference.exists(), f"no {reference}: make it with --update-screenshots"
     compared = compare(picture, reference.read_bytes())
     if not compared.alike:
-        kept = "\n".join(map(str, compared.keep(KEPT, name)))
-        pytest.fail(f"{compared.share:.2%} of the pixels differ, and {TOLERANCE:.2%} may; see\n{kept}")
+        kept = "\n".join(map(str, compared.keep(KEPT, look)))
+        pytest.fail(f"{compared.share:.3%} of the pixels differ, and {TOLERANCE:.3%} may; see\n{kept}")
 
 
 def settled(canvas: Canvas) -> bytes:
