@@ -26,7 +26,7 @@ REQUEST_FAILED = (
     "Failed to load resource",
     "WebSocket connection to",
     "Firefox can’t establish a connection",
-    "Cross-Origin Request Blocked",
+    "CORS request did not succeed",
 )
 DESK: Bounds = {"width": 1280, "height": 800}
 
