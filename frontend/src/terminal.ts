@@ -70,6 +70,7 @@ class TerminalView implements RunView {
     this.fitIn();
     this.terminal.reset();
     this.terminal.focus();
+    this.page.terminal.scrollIntoView({ block: "nearest" }); // on a phone it is below what can be seen
   }
 
   phase(): void {
