@@ -76,7 +76,9 @@ class Seen:
 
     def matches(self, pattern: str) -> None:
         """Wait until `pattern` is found in it."""
-        eventually(lambda: self.now, lambda text: re.search(pattern, text or ""), f"{self.what} to match {pattern}")
+        eventually(
+            lambda: self.now, lambda text: bool(re.search(pattern, text or "")), f"{self.what} to match {pattern}"
+        )
 
 
 class Canvas:

@@ -31,13 +31,10 @@ class Fault:
     answer: bytes = b""
     #: The connection stays open, and nothing comes.
     silent: bool = False
-    #: The service answers, and the connection breaks as soon as its answer holds this.
-    breaks_after: bytes = b""
 
 
 DOWN = Fault()
 SILENT = Fault(silent=True)
-BROKEN = Fault(breaks_after=b"event: output")
 
 
 def answering(status: str, body: str, media_type: str = "application/json", **headers: str) -> Fault:
@@ -60,6 +57,8 @@ class FaultProxy:
         self._service = urlsplit(environment.service_url)
         self._known = {_address(self._service), _address(urlsplit(environment.frontend_url))}
         self._faults: dict[str, Fault] = {}
+        #: Browsers' ends of the connections that are passed on just now.
+        self.relayed: set[socket.socket] = set()
         #: Whether the service was made to fail since the last renewal.
         self.failed = False
         #: What was asked for since the last renewal, such as "POST /api/v1/run".
@@ -73,6 +72,13 @@ class FaultProxy:
         assert self._service.scheme == "http", "what is encrypted cannot be made to fail here: use a rehearsal or local"
         self.failed = True
         self._faults.update(dict.fromkeys(paths or ("/api/", "/version"), fault))
+
+    def cut(self) -> None:
+        """Break every connection that carries an answer just now."""
+        self.failed = True
+        for relayed in list(self.relayed):
+            with suppress(OSError):
+                relayed.shutdown(socket.SHUT_RDWR)
 
     def heal(self) -> None:
         """The service is as it is again."""
@@ -134,21 +140,26 @@ class _Connection(socketserver.BaseRequestHandler):
             return
         proxy.asked.append(f"{method} {url.path}")
         fault = proxy.fault(method, url)
-        if fault is None or fault.breaks_after:
-            self._pass_on(method, url, _forwarded(head, url) + body, fault)
+        if fault is None:
+            self._pass_on(method, url, _forwarded(head, url) + body)
         elif fault.silent:
             while self.request.recv(CHUNK):
                 pass
         else:
             self.request.sendall(fault.answer)
 
-    def _pass_on(self, method: str, url: SplitResult, request: bytes, fault: Fault | None) -> None:
+    def _pass_on(self, method: str, url: SplitResult, request: bytes) -> None:
+        relayed = self.server.proxy.relayed
         with socket.create_connection(_address(url)) as service:
             if method == "CONNECT":
                 self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
                 service.sendall(request)
-            _relay(self.request, service, fault.breaks_after if fault else b"")
+            relayed.add(self.request)
+            try:
+                _relay(self.request, service)
+            finally:
+                relayed.discard(self.request)
 
 
 def _address(url: SplitResult) -> tuple[str, int]:
@@ -183,18 +194,13 @@ def _forwarded(head: str, url: SplitResult) -> bytes:
     return "\r\n".join([f"{method} {path} {version}", *headers, "", ""]).encode("latin-1")
 
 
-def _relay(browser: socket.socket, service: socket.socket, breaks_after: bytes) -> None:
-    """Carry bytes both ways until one side ends, or until the answer held `breaks_after`."""
-    seen = b""
+def _relay(browser: socket.socket, service: socket.socket) -> None:
+    """Carry bytes both ways until one side ends."""
     while True:
         for side in select.select([browser, service], [], [])[0]:
             if not (data := side.recv(CHUNK)):
                 return
             (service if side is browser else browser).sendall(data)
-            if breaks_after and side is service:
-                seen += data
-                if breaks_after in seen:
-                    return
 
 
 @contextmanager

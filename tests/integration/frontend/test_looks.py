@@ -47,7 +47,7 @@ def as_opened(canvas: Canvas) -> None:
 
 def after_a_compiler_message(canvas: Canvas) -> None:
     """A program in C did not compile."""
-    canvas.choose("Language", "c")
+    canvas.language("c")
     canvas.write("#include <stdio.h>\n\nint main(void) {\n    return nothing;\n}\n")
     canvas.run()
     canvas.status.contains("Did not compile")

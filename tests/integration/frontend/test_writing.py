@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 def leave(canvas: Canvas) -> None:
     """Go to another page of the same origin."""
-    canvas.window.goto(f"{canvas.root}config.js")
+    canvas.window.goto(f"{canvas.root}favicon.svg")
 
 
 def test_reload_keeps_text_input_and_options(canvas: Canvas) -> None:
