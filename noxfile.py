@@ -141,9 +141,9 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def browser(session: nox.Session) -> None:
-    """The page in a real browser, against an environment as in `integration`."""
+    """The page in Chromium, Firefox and WebKit, against an environment as in `integration`."""
     session.run("python", "-m", "deploy.workstation", "browser", silent=True)
-    _against(session, "tests/integration/frontend", "-m", "browser")
+    _against(session, "tests/integration/frontend", "-n", "2", "--dist", "worksteal", "-m", "browser")
 
 
 def _against(session: nox.Session, *arguments: str) -> None:

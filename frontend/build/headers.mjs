@@ -7,6 +7,10 @@
  * for a moment when a person types over coloured text in an editable element.
  */
 const LOOPBACK = ["http://localhost:*", "http://*.localhost:*", "http://127.0.0.1:*"];
+const webSocket = (address) => address.replace(/^http/, "ws");
+
+/** The one Trusted Types policy, under which the bundler's runtime names the scripts that it loads. */
+export const TRUSTED_TYPES = "codecanvas";
 
 /**
  * What the page may load and reach. It stands in index.html too, so that it holds on hosts that read no `_headers`.
@@ -17,15 +21,18 @@ export function contentSecurityPolicy(environments) {
   const services = Object.values(environments)
     .map(({ url }) => new URL(url).origin)
     .filter((origin) => origin.startsWith("https:"));
+  const reachable = [...new Set(services.sort()), ...LOOPBACK];
   const directives = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
     "style-src": ["'self'"],
     "style-src-attr": ["'unsafe-inline'"],
     "img-src": ["'self'"],
-    "connect-src": ["'self'", ...new Set(services.sort()), ...LOOPBACK],
+    "connect-src": ["'self'", ...reachable, ...reachable.map(webSocket)],
     "base-uri": ["'none'"],
     "form-action": ["'none'"],
+    "require-trusted-types-for": ["'script'"],
+    "trusted-types": [TRUSTED_TYPES],
   };
   return Object.entries(directives)
     .map(([name, sources]) => `${name} ${sources.join(" ")}`)
@@ -35,8 +42,9 @@ export function contentSecurityPolicy(environments) {
 /** @param {Record<string, {url: string}>} environments */
 export function headersFile(environments) {
   const everywhere = {
+    // Any page may embed the canvas: it knows no account and no cookie that a frame around it could misuse.
     // Browsers take frame-ancestors from a header only.
-    "Content-Security-Policy": `${contentSecurityPolicy(environments)}; frame-ancestors 'none'`,
+    "Content-Security-Policy": `${contentSecurityPolicy(environments)}; frame-ancestors *`,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",

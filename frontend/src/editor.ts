@@ -10,11 +10,12 @@ import {
   bracketMatching,
   HighlightStyle,
   indentOnInput,
+  indentRange,
   indentUnit,
   StreamLanguage,
   syntaxHighlighting,
 } from "@codemirror/language";
-import { Compartment, EditorState, type Extension, type StateEffect } from "@codemirror/state";
+import { Compartment, EditorState, type Extension, Prec } from "@codemirror/state";
 import {
   drawSelection,
   EditorView,
@@ -25,6 +26,8 @@ import {
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import type { Language } from "./languages";
+import { modeOf } from "./modes";
+import type { SourceFile } from "./program";
 
 const theme = EditorView.theme({
   "&": { height: "100%", color: "var(--ink)", backgroundColor: "transparent", fontSize: "var(--code-size)" },
@@ -40,6 +43,10 @@ const theme = EditorView.theme({
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
     backgroundColor: "var(--selection)",
   },
+  ".cm-panels": { color: "var(--ink)", backgroundColor: "var(--paper)", borderColor: "var(--rule)" },
+  ".cm-searchMatch": { backgroundColor: "var(--selection)", outline: "1px solid var(--quiet)" },
+  ".cm-searchMatch-selected": { outline: "2px solid var(--accent)" },
+  ".cm-fat-cursor": { color: "var(--paper) !important", backgroundColor: "var(--ink) !important" },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--selection)" },
   "&.cm-focused .cm-nonmatchingBracket": { backgroundColor: "transparent", color: "var(--bad)" },
 });
@@ -52,20 +59,28 @@ const colours = HighlightStyle.define([
   { tag: [tags.definition(tags.variableName), tags.typeName], color: "var(--name)" },
 ]);
 
+/** How keys work in the editor. */
+export type Keys = "plain" | "vim" | "emacs";
+
 export class Editor {
   private readonly view: EditorView;
   private readonly mode = new Compartment();
-  /** The state of every language that was open, so that going back also brings back undo. */
-  private readonly states = new Map<string, EditorState>();
-  private language: Language | null = null;
+  private readonly keys = new Compartment();
+  private readonly finder = new Compartment();
+  private keysExtension: Extension = [];
+  /** The state of every file that was open, so that going back also brings back undo. */
+  private readonly states = new WeakMap<SourceFile, EditorState>();
+  private file: SourceFile | null = null;
 
   /**
    * @param host the element that becomes the editor
-   * @param changed told each new text of the program
+   * @param changed told that the text is another
+   * @param failed told that a part of the editor did not load
    */
   constructor(
     host: HTMLElement,
-    private readonly changed: (language: Language, source: string) => void,
+    private readonly changed: () => void,
+    private readonly failed: (what: string) => void,
   ) {
     const root = host.attachShadow({ mode: "open", delegatesFocus: true });
     this.view = new EditorView({ root, parent: root });
@@ -80,25 +95,67 @@ export class Editor {
     this.view.focus();
   }
 
-  /** Opens `language` as it was left, or with `source` the first time. */
-  open(language: Language, source: string): void {
-    if (this.language) this.states.set(this.language.id, this.view.state);
-    this.language = language;
-    const known = this.states.get(language.id);
-    this.view.setState(known ?? this.firstState(language, source));
-    if (!known) void this.loadMode(language);
+  /** Opens `file`, called `name`, as it was left. */
+  open(language: Language, file: SourceFile, name: string): void {
+    if (this.file) this.states.set(this.file, this.view.state);
+    this.file = file;
+    const known = this.states.get(file);
+    this.view.setState(known ?? this.firstState(language, file.text, name));
+    if (known) this.view.dispatch({ effects: this.keys.reconfigure(this.keysExtension) });
+    else void this.loadMode(language.id, file, name);
   }
 
-  /** Replaces the program; undo brings the old one back. */
+  /** Replaces the text; undo brings the old one back. What is alike at both ends stays, and the cursor with it. */
   replace(source: string): void {
-    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: source } });
+    const old = this.source;
+    const least = Math.min(old.length, source.length);
+    let from = 0;
+    while (from < least && old[from] === source[from]) from++;
+    let end = 0;
+    while (end < least - from && old[old.length - 1 - end] === source[source.length - 1 - end]) end++;
+    const changes = { from, to: old.length - end, insert: source.slice(from, source.length - end) };
+    this.view.dispatch({ changes, scrollIntoView: true });
   }
 
-  private firstState(language: Language, doc: string): EditorState {
-    return EditorState.create({ doc, extensions: [this.extensions(language), this.mode.of([])] });
+  /** Goes to a place; both numbers count from 1, and what lies beyond the text is brought within it. */
+  jump(line: number, column: number | null): void {
+    const { doc } = this.view.state;
+    const found = doc.line(Math.min(Math.max(line, 1), doc.lines));
+    const at = Math.min(found.from + Math.max((column ?? 1) - 1, 0), found.to);
+    this.view.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: "center" }) });
+    this.focus();
   }
 
-  private extensions(language: Language): Extension {
+  /** Sets the indentation of every line anew, as the mode has it. */
+  indent(): void {
+    const { state } = this.view;
+    this.view.dispatch({ changes: indentRange(state, 0, state.doc.length) });
+  }
+
+  /** Makes keys work as `keys` says, from now on and in every file. */
+  async useKeys(keys: Keys): Promise<void> {
+    try {
+      this.keysExtension = keys === "plain" ? [] : Prec.highest(await keysExtension(keys));
+    } catch {
+      return this.failed(keys === "vim" ? "Vim keys" : "Emacs keys");
+    }
+    this.view.dispatch({ effects: this.keys.reconfigure(this.keysExtension) });
+  }
+
+  private firstState(language: Language, doc: string, name: string): EditorState {
+    return EditorState.create({
+      doc,
+      extensions: [
+        this.keys.of(this.keysExtension),
+        this.extensions(language, name),
+        this.mode.of([]),
+        this.finder.of([]),
+      ],
+    });
+  }
+
+  private extensions(language: Language, name: string): Extension {
+    const label = name === language.source ? `Program in ${language.name}` : `File ${name}`;
     return [
       lineNumbers(),
       highlightActiveLine(),
@@ -109,33 +166,57 @@ export class Editor {
       bracketMatching(),
       indentUnit.of(language.indent),
       EditorState.tabSize.of(4),
-      keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
+      EditorState.allowMultipleSelections.of(true),
+      keymap.of([{ key: "Mod-f", run: () => this.find() }, ...defaultKeymap, ...historyKeymap, indentWithTab]),
       EditorView.contentAttributes.of({
-        "aria-label": `Program in ${language.name}`,
+        "aria-label": label,
         "aria-description": "Tab indents. To leave the editor, press Escape and then Tab.",
         autocapitalize: "off",
+        tabindex: "0", // it is focusable anyhow; this says so to those who look for what scrolls
       }),
       EditorView.updateListener.of((update) => {
-        if (update.docChanged) this.changed(language, update.state.doc.toString());
+        if (update.docChanged) this.changed();
       }),
       theme,
       syntaxHighlighting(colours),
     ];
   }
 
-  private async loadMode(language: Language): Promise<void> {
-    if (!language.mode) return;
-    let effects: StateEffect<unknown>;
+  /** Opens the search panel, which loads the first time. */
+  private find(): boolean {
+    import(/* webpackChunkName: "search" */ "@codemirror/search").then(
+      ({ openSearchPanel, search, searchKeymap }) => {
+        const installed = this.finder.get(this.view.state);
+        if (Array.isArray(installed) && installed.length === 0) {
+          const extension = [search({ top: true }), keymap.of(searchKeymap)];
+          this.view.dispatch({ effects: this.finder.reconfigure(extension) });
+        }
+        openSearchPanel(this.view);
+      },
+      () => this.failed("the search panel"),
+    );
+    return true;
+  }
+
+  private async loadMode(language: string, file: SourceFile, name: string): Promise<void> {
+    const load = modeOf(language, name);
+    if (!load) return;
+    let mode: Extension;
     try {
-      effects = this.mode.reconfigure(StreamLanguage.define(await language.mode()));
+      mode = StreamLanguage.define(await load());
     } catch {
       return; // Without its colours the program can be written and run all the same.
     }
-    if (this.language?.id === language.id) {
-      this.view.dispatch({ effects });
-    } else {
-      const state = this.states.get(language.id);
-      if (state) this.states.set(language.id, state.update({ effects }).state);
-    }
+    const effects = this.mode.reconfigure(mode);
+    const state = this.states.get(file);
+    if (this.file === file) this.view.dispatch({ effects });
+    else if (state) this.states.set(file, state.update({ effects }).state);
   }
+}
+
+async function keysExtension(keys: "vim" | "emacs"): Promise<Extension> {
+  if (keys === "vim") {
+    return (await import(/* webpackChunkName: "keys-vim" */ "@replit/codemirror-vim")).vim({ status: true });
+  }
+  return (await import(/* webpackChunkName: "keys-emacs" */ "@replit/codemirror-emacs")).emacs();
 }

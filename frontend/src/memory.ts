@@ -1,38 +1,78 @@
 /**
- * Remembers programs in this browser, one a language. Browsers may refuse storage (private windows, full disks);
- * then the page works and forgets.
+ * Remembers programs and settings in this browser. Browsers may refuse storage (private windows, full disks);
+ * then the page works, and says once that it forgets.
  */
+import { parse } from "./answers";
+import { asProgram, type Program, program } from "./program";
+
 const PREFIX = "codecanvas:";
 
-/** Storage as the browser gives it, or null where reading the property itself is refused. */
-function storage(): Storage | null {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return null;
+export class Memory {
+  private told = false;
+
+  /**
+   * @param refused told once, when the browser keeps nothing more
+   * @param keeps false in a page that must leave no traces, such as one inside another page
+   */
+  constructor(
+    private readonly refused: () => void,
+    private readonly keeps = true,
+  ) {}
+
+  /** The program of `language` as it was left; null when there is none. */
+  program(language: string): Program | null {
+    const kept = asProgram(parse(this.read(`program:${language}`) ?? ""));
+    if (kept) return kept;
+    const source = this.read(`source:${language}`); // as earlier releases kept it
+    return source === null ? null : program(source);
+  }
+
+  keepProgram(language: string, kept: Program): void {
+    this.write(`program:${language}`, JSON.stringify(kept));
+  }
+
+  /** What a link's or example's program took the place of. */
+  earlier(language: string): Program | null {
+    return asProgram(parse(this.read(`earlier:${language}`) ?? ""));
+  }
+
+  keepEarlier(language: string, kept: Program): void {
+    this.write(`earlier:${language}`, JSON.stringify(kept));
+  }
+
+  get language(): string | null {
+    return this.read("language");
+  }
+
+  set language(id: string) {
+    this.write("language", id);
+  }
+
+  setting(name: string): string | null {
+    return this.read(`setting:${name}`);
+  }
+
+  keepSetting(name: string, value: string): void {
+    this.write(`setting:${name}`, value);
+  }
+
+  private read(key: string): string | null {
+    try {
+      return this.keeps ? globalThis.localStorage.getItem(PREFIX + key) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  private write(key: string, value: string): void {
+    if (!this.keeps) return;
+    try {
+      globalThis.localStorage.setItem(PREFIX + key, value);
+      this.told = false;
+    } catch {
+      // Nothing is lost that is on the screen; the person can still copy it.
+      if (!this.told) this.refused();
+      this.told = true;
+    }
   }
 }
-
-function read(key: string): string | null {
-  try {
-    return storage()?.getItem(PREFIX + key) ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function write(key: string, value: string): void {
-  try {
-    storage()?.setItem(PREFIX + key, value);
-  } catch {
-    // Nothing is lost that is on the screen; the person can still copy it.
-  }
-}
-
-export const rememberedSource = (language: string): string | null => read(`source:${language}`);
-
-export const rememberSource = (language: string, source: string): void => write(`source:${language}`, source);
-
-export const rememberedLanguage = (): string | null => read("language");
-
-export const rememberLanguage = (language: string): void => write("language", language);

@@ -5,31 +5,42 @@ function element<E extends HTMLElement>(id: string, kind: new () => E): E {
   return found;
 }
 
-export interface Page {
-  readonly environment: HTMLElement;
-  readonly language: HTMLSelectElement;
-  readonly example: HTMLButtonElement;
-  readonly run: HTMLButtonElement;
-  readonly editor: HTMLElement;
-  readonly stdin: HTMLTextAreaElement;
-  readonly status: HTMLElement;
-  readonly problem: HTMLElement;
-  readonly output: HTMLElement;
-  readonly version: HTMLElement;
-  readonly hint: HTMLElement;
-}
+export type Page = ReturnType<typeof findPage>;
 
-export function findPage(): Page {
+export function findPage() {
   return {
     environment: element("environment", HTMLElement),
     language: element("language", HTMLSelectElement),
-    example: element("example", HTMLButtonElement),
+    example: element("example", HTMLSelectElement),
     run: element("run", HTMLButtonElement),
+    interactive: element("interactive", HTMLButtonElement),
+    share: element("share", HTMLButtonElement),
+    more: element("more", HTMLButtonElement),
+    menu: element("menu", HTMLElement),
+    format: element("format", HTMLButtonElement),
+    reopen: element("reopen", HTMLButtonElement),
+    download: element("download", HTMLButtonElement),
+    settings: element("settings", HTMLButtonElement),
+    shortcuts: element("shortcuts", HTMLButtonElement),
+    whole: element("whole", HTMLButtonElement),
+    notice: element("notice", HTMLElement),
+    noticeText: element("notice-text", HTMLElement),
+    noticeAct: element("notice-act", HTMLButtonElement),
+    noticeDismiss: element("notice-dismiss", HTMLButtonElement),
+    tabs: element("tabs", HTMLElement),
+    add: element("add", HTMLButtonElement),
     editor: element("editor", HTMLElement),
     stdin: element("stdin", HTMLTextAreaElement),
+    args: element("args", HTMLInputElement),
+    optionsField: element("options-field", HTMLElement),
+    options: element("options", HTMLInputElement),
+    optionList: element("option-list", HTMLSelectElement),
     status: element("status", HTMLElement),
+    copy: element("copy", HTMLButtonElement),
     problem: element("problem", HTMLElement),
     output: element("output", HTMLElement),
+    terminal: element("terminal", HTMLElement),
+    spoken: element("spoken", HTMLElement),
     version: element("version", HTMLElement),
     hint: element("hint", HTMLElement),
   };

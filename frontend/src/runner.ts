@@ -1,53 +1,112 @@
 /**
  * Running: one run at a time, from the press of Run to what is shown.
  *
- *     idle ── start ──▶ running ── answer, failure or stop ──▶ idle
- *                                └─ busy, with Retry-After ──▶ waiting ── time passes ──▶ idle
+ *     idle ── start ──▶ running ── result, failure or stop ──▶ idle
+ *                       │    ▲
+ *                  busy │    │ time passes
+ *                       ▼    │
+ *                      waiting ── stop, or busy too often ──▶ idle
  */
-import type { Api, RunRequest } from "./api";
+
 import { Busy, CanvasError, Stopped } from "./errors";
+import type { RunListener, RunRequest } from "./execute";
 import type { Page } from "./page";
-import { duration, showResult, summary } from "./result";
+import { duration, summary } from "./result";
+import type { RunResult } from "./run-result";
 
 const SECOND_MS = 1000;
+/** How often a busy service is asked again before the person is asked instead. */
+const MOST_RETRIES = 6;
+/** How much of the output is read aloud when a run ends, in characters. */
+const SPOKEN = 300;
+
+/** A program that can be run, and the names by which its files are called in messages. */
+export interface Runnable {
+  readonly request: RunRequest;
+  readonly files: readonly string[];
+}
+
+/** Where a run is seen: the output pane, or a terminal. */
+export interface RunView extends RunListener {
+  /** A run begins. */
+  begin(): void;
+  /** It has ended as `result` says; `files` are names to look for in messages. */
+  finish(result: RunResult, files: readonly string[]): void;
+  /** It ended without a result. */
+  abandon(): void;
+  /** All that was written. */
+  readonly text: string;
+}
+
+/** One way of running: who executes, and where it is seen. */
+export interface Way {
+  readonly view: RunView;
+  execute(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<RunResult>;
+}
 
 export class Runner {
   private current: AbortController | null = null;
-  private waiting: ReturnType<typeof setInterval> | null = null;
 
   constructor(
     private readonly page: Page,
-    private readonly api: Api,
-    private readonly program: () => RunRequest,
+    private readonly program: () => Runnable,
   ) {}
 
-  /** Starts a run; does nothing while one is under way or the service asked to wait. */
-  start(): void {
-    if (this.current === null && this.waiting === null) void this.run();
+  /** Whether a run is under way, or waits for a busy service. */
+  get busy(): boolean {
+    return this.current !== null;
   }
 
-  /** What the button does: Run, or Stop while running. */
-  toggle(): void {
-    if (this.current) this.current.abort();
-    else this.start();
+  /** Starts a run; does nothing while one is under way. */
+  start(way: Way): void {
+    if (this.current === null) void this.run(way);
   }
 
-  private async run(): Promise<void> {
-    const { page } = this;
+  stop(): void {
+    this.current?.abort();
+  }
+
+  private async run(way: Way): Promise<void> {
     const stop = new AbortController();
     this.current = stop;
-    this.showRunning();
     const started = performance.now();
     try {
-      const result = await this.api.run(this.program(), stop.signal);
-      showResult(page.output, result);
+      const { request, files } = this.program();
+      const result = await this.attempts(way, request, stop.signal);
+      way.view.finish(result, files);
       this.showIdle(summary(result), result.status === "ok" ? "good" : "bad");
+      this.speak(way.view.text);
     } catch (error) {
+      way.view.abandon();
       if (error instanceof Stopped) this.showIdle(`Stopped after ${duration(performance.now() - started)}`, "");
-      else this.showProblem(error);
+      else this.fail(error);
     } finally {
       this.current = null;
     }
+  }
+
+  /** Runs, and comes back to a busy service when it asks for that. */
+  private async attempts(way: Way, request: RunRequest, signal: AbortSignal): Promise<RunResult> {
+    for (let attempt = 1; ; attempt++) {
+      this.showRunning();
+      way.view.begin();
+      try {
+        return await way.execute(request, this.listener(way.view), signal);
+      } catch (error) {
+        if (!(error instanceof Busy) || attempt > MOST_RETRIES) throw error;
+        await this.wait(error, error.retryAfter ?? 2 ** attempt, signal);
+      }
+    }
+  }
+
+  private listener(view: RunView): RunListener {
+    return {
+      phase: (name) => {
+        view.phase(name);
+        this.say(name === "compile" ? "Compiling…" : "Running…", "");
+      },
+      output: (stream, text) => view.output(stream, text),
+    };
   }
 
   private showRunning(): void {
@@ -55,6 +114,7 @@ export class Runner {
     page.problem.hidden = true;
     page.run.textContent = "Stop";
     page.run.classList.add("running");
+    page.interactive.disabled = true;
     page.output.setAttribute("aria-busy", "true");
     this.say("Running…", "");
   }
@@ -63,39 +123,54 @@ export class Runner {
     const { page } = this;
     page.run.textContent = "Run";
     page.run.classList.remove("running");
+    page.interactive.disabled = false;
     page.output.removeAttribute("aria-busy");
     this.say(text, mood);
   }
 
-  private showProblem(error: unknown): void {
-    const { page } = this;
+  private fail(error: unknown): void {
     this.showIdle("Did not run", "bad");
-    page.output.replaceChildren();
-    page.problem.textContent = error instanceof CanvasError ? error.message : `The page failed: ${String(error)}`;
-    page.problem.hidden = false;
-    if (error instanceof Busy && error.retryAfter !== null) this.wait(error.retryAfter);
+    this.showProblem(error instanceof CanvasError ? error.message : `The page failed: ${String(error)}`);
   }
 
-  /** Counts down on the button, which people watch; not in the alert, which would be read aloud every second. */
-  private wait(seconds: number): void {
-    const { run } = this.page;
+  private showProblem(message: string): void {
+    this.page.problem.textContent = message;
+    this.page.problem.hidden = false;
+  }
+
+  /** Counts down beside the button, which people watch; not in the alert, which would be read aloud every second. */
+  private async wait(busy: Busy, seconds: number, signal: AbortSignal): Promise<void> {
+    const { page } = this;
+    this.showProblem(busy.waiting);
+    page.run.textContent = "Cancel";
     const end = Date.now() + seconds * SECOND_MS;
-    const tick = (): void => {
-      const left = Math.ceil((end - Date.now()) / SECOND_MS);
-      run.disabled = left > 0;
-      run.textContent = left > 0 ? `Run in ${left} s` : "Run";
-      if (left > 0 || this.waiting === null) return;
-      clearInterval(this.waiting);
-      this.waiting = null;
-      this.page.problem.hidden = true;
-      this.say("You can run again", "");
-    };
-    this.waiting = setInterval(tick, SECOND_MS / 4);
-    tick();
+    for (let left = seconds; left > 0; left = Math.ceil((end - Date.now()) / SECOND_MS)) {
+      page.status.setAttribute("aria-live", "off");
+      this.say(`Runs again in ${left} s`, "");
+      await pause(Math.min(SECOND_MS / 4, Math.max(0, end - Date.now())), signal);
+    }
+    page.status.removeAttribute("aria-live");
+  }
+
+  private speak(written: string): void {
+    const text = written.trim();
+    this.page.spoken.textContent = text.length > SPOKEN ? `${text.slice(0, SPOKEN)}… and more` : text;
   }
 
   private say(text: string, mood: string): void {
     this.page.status.textContent = text;
     this.page.status.dataset.mood = mood;
   }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    const stopped = (): void => {
+      clearTimeout(timer);
+      reject(new Stopped());
+    };
+    signal.addEventListener("abort", stopped, { once: true });
+    if (signal.aborted) stopped();
+  });
 }

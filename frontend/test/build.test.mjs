@@ -88,16 +88,29 @@ describe("a build", () => {
     expect(tags.length).toBe(3);
     for (const tag of tags) {
       const [, path] = /"\/(assets\/[^"]+)"/.exec(tag);
-      const digest = createHash("sha384").update(bundles[2][path]).digest("base64");
-      expect(tag).toContain(`integrity="sha384-${digest}"`);
+      const digest = createHash("sha256").update(bundles[2][path]).digest("base64");
+      expect(tag).toContain(`integrity="sha256-${digest}"`);
     }
   });
 
   it("stays small at first load", () => {
-    const first = Object.entries(bundles[2]).filter(([name]) => /(main|runtime|mode-clike)\.[0-9a-f]+\.js$/.test(name));
-    expect(first.length).toBe(3);
+    // What index.html names, and the mode of the language that the page opens with.
+    const first = Object.entries(bundles[2]).filter(([name]) =>
+      /^assets\/(main|runtime|mode-python)\.[0-9a-f]+\.(js|css)$/.test(name),
+    );
+    expect(first.length).toBe(4);
     const size = first.reduce((sum, [, data]) => sum + brotliCompressSync(data).length, 0);
     expect(size).toBeLessThan(FIRST_LOAD_LIMIT);
+  });
+
+  it("keeps source maps beside what is published, not in it", () => {
+    const { out } = build("mapped", release("staging"));
+    expect(Object.keys(files(out)).filter((name) => name.endsWith(".map"))).toEqual([]);
+    const scripts = Object.keys(files(out)).filter((name) => name.endsWith(".js") && name.startsWith("assets/"));
+    expect(Object.keys(files(`${out}.maps`))).toEqual(
+      expect.arrayContaining(scripts.map((name) => `${name.slice("assets/".length)}.map`)),
+    );
+    expect(scripts.filter((name) => files(out)[name].includes("sourceMappingURL"))).toEqual([]);
   });
 
   it("carries the policy in the page, for hosts that read no _headers", () => {
@@ -161,7 +174,10 @@ describe("_headers", () => {
     );
     expect(policy).toContain("http://127.0.0.1:*");
     expect(policy).toContain("script-src 'self';");
-    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).toContain("ws://127.0.0.1:*");
+    expect(policy).toContain("wss://runner.fly.dev");
+    expect(policy).toContain("frame-ancestors *");
+    expect(policy).toContain("require-trusted-types-for 'script'; trusted-types codecanvas");
     expect(policy).toContain("style-src 'self';");
     expect(policy.replace("style-src-attr 'unsafe-inline'", "")).not.toContain("unsafe");
   });

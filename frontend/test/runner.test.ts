@@ -1,95 +1,121 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Api, type RunResult } from "../src/api";
 import { Busy, Stopped, Unreachable } from "../src/errors";
 import html from "../src/index.html?raw";
+import { Output } from "../src/output";
 import { findPage, type Page } from "../src/page";
-import { Runner } from "../src/runner";
+import type { RunResult } from "../src/run-result";
+import { Runner, type Way } from "../src/runner";
 
 const result: RunResult = {
-  stdout: "hello\n",
-  stderr: "",
   error: "",
   status: "ok",
   exitCode: 0,
   signal: null,
   timeMs: 5,
+  cpuMs: 4,
   memoryKb: 900,
   truncated: false,
 };
 
 let page: Page;
-let api: Api;
 let runner: Runner;
+const execute = vi.fn<Way["execute"]>();
+let way: Way;
 
 beforeEach(() => {
   vi.useFakeTimers();
   document.documentElement.innerHTML = html;
   page = findPage();
-  api = new Api("http://localhost/api/v1/");
-  runner = new Runner(page, api, () => ({ source: "", language: "c" }));
+  execute.mockReset();
+  way = { view: new Output(page.output, () => undefined), execute };
+  runner = new Runner(page, () => ({ request: { source: "", language: "c" }, files: ["main.c"] }));
 });
 afterEach(() => vi.useRealTimers());
 
 const settled = () => vi.advanceTimersByTimeAsync(0);
 
+const finishes: Way["execute"] = async (_request, listener) => {
+  listener.phase("run");
+  listener.output("stdout", "hello\n");
+  return result;
+};
+const waits: Way["execute"] = (_request, _listener, signal) =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Stopped())));
+
 describe("Runner", () => {
   it("offers to stop while it runs, then shows the result", async () => {
-    vi.spyOn(api, "run").mockResolvedValue(result);
-    runner.start();
+    execute.mockImplementation(finishes);
+    runner.start(way);
     expect(page.run.textContent).toBe("Stop");
     expect(page.status.textContent).toBe("Running…");
     await settled();
     expect(page.run.textContent).toBe("Run");
     expect(page.status.textContent).toMatch(/^Finished/);
     expect(page.output.textContent).toContain("hello");
+    expect(page.spoken.textContent).toBe("hello");
   });
 
   it("runs one program at a time", async () => {
-    const run = vi.spyOn(api, "run").mockResolvedValue(result);
-    runner.start();
-    runner.start();
+    execute.mockImplementation(finishes);
+    runner.start(way);
+    runner.start(way);
     await settled();
-    expect(run).toHaveBeenCalledTimes(1);
+    expect(execute).toHaveBeenCalledTimes(1);
   });
 
-  it("stops on the second press, and keeps what was shown", async () => {
-    vi.spyOn(api, "run").mockImplementation((_request, signal) => {
-      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Stopped())));
-    });
+  it("stops, and keeps what was shown", async () => {
+    execute.mockImplementation(waits);
     page.output.textContent = "earlier";
-    runner.toggle();
-    runner.toggle();
+    runner.start(way);
+    expect(runner.busy).toBe(true);
+    runner.stop();
     await settled();
     expect(page.status.textContent).toMatch(/^Stopped after/);
     expect(page.output.textContent).toBe("earlier");
     expect(page.problem.hidden).toBe(true);
+    expect(runner.busy).toBe(false);
   });
 
   it("tells why nothing ran", async () => {
-    vi.spyOn(api, "run").mockRejectedValue(new Unreachable("http://localhost/api/v1/"));
-    runner.start();
+    execute.mockRejectedValue(new Unreachable("http://localhost/api/v1/"));
+    runner.start(way);
     await settled();
     expect(page.problem.hidden).toBe(false);
     expect(page.problem.textContent).toMatch(/^No answer from/);
     expect(page.run.disabled).toBe(false);
   });
 
-  it("counts down what a busy service asks for, and runs nothing before", async () => {
-    const run = vi.spyOn(api, "run").mockRejectedValueOnce(new Busy(429, 3)).mockResolvedValue(result);
-    runner.start();
+  it("comes back to a busy service when it asks for that", async () => {
+    execute.mockRejectedValueOnce(new Busy(429, 3)).mockImplementation(finishes);
+    runner.start(way);
     await settled();
-    expect(page.run.textContent).toBe("Run in 3 s");
+    expect(page.status.textContent).toBe("Runs again in 3 s");
+    expect(page.run.textContent).toBe("Cancel");
     expect(page.problem.textContent).toMatch(/Too many runs/);
-    runner.start();
-    await vi.advanceTimersByTimeAsync(1500);
-    expect(page.run.textContent).toBe("Run in 2 s");
-    expect(run).toHaveBeenCalledTimes(1);
-    await vi.advanceTimersByTimeAsync(1500);
-    expect(page.run.disabled).toBe(false);
-    runner.start();
-    await settled();
-    expect(run).toHaveBeenCalledTimes(2);
+    await vi.advanceTimersByTimeAsync(2900);
+    expect(execute).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(execute).toHaveBeenCalledTimes(2);
+    expect(page.problem.hidden).toBe(true);
     expect(page.status.textContent).toMatch(/^Finished/);
+  });
+
+  it("waits no longer when the person cancels", async () => {
+    execute.mockRejectedValue(new Busy(503, 60));
+    runner.start(way);
+    await settled();
+    runner.stop();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(execute).toHaveBeenCalledTimes(1);
+    expect(page.status.textContent).toMatch(/^Stopped/);
+  });
+
+  it("gives up on a service that stays busy", async () => {
+    execute.mockRejectedValue(new Busy(503, 1));
+    runner.start(way);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(execute).toHaveBeenCalledTimes(7);
+    expect(page.problem.textContent).toMatch(/not available.*Try again/);
   });
 });

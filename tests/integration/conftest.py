@@ -31,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="of each attack all variants, or one (default: all; `nox -s hostile` runs all in every mode of isolation)",
     )  # fmt: skip
     group.addoption("--rehearsal", action="store_true", help="the environment of the rehearsal on this machine")
+    group.addoption(
+        "--update-screenshots", action="store_true", help="write the reference pictures of the page, instead of failing"
+    )
 
 
 def _configured(config: pytest.Config) -> EnvironmentConfig:

@@ -1,54 +1,34 @@
-"""Chromium, and a page in it, for the tests that do what people do.
+"""The canvas in each engine, behind a proxy where the service can be made to fail.
 
-Chromium is the one on PATH, or the one that the variable CHROMIUM names. Every page notes what its console says and
-what its content security policy refused; whatever a page met unexpectedly fails its test.
+Whatever a browser complained of unexpectedly fails its test. What a failed test looked like is kept in dist/browser.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from deploy.environments import EnvironmentConfig
+from tests.integration.frontend.canvas import Canvas
+from tests.integration.frontend.engines import ENGINES, Bounds, Engines, Window
+from tests.integration.frontend.proxy import FaultProxy, proxying
 
-ARGUMENTS = (
-    "--headless",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+KEPT = Path(__file__).parents[3] / "dist" / "browser"
+FAILED = pytest.StashKey[bool]()
+# How the engines' consoles tell of requests that got no answer or a bad one.
+REQUEST_FAILED = (
+    "Failed to load resource",
+    "WebSocket connection to",
+    "Firefox can’t establish a connection",
+    "CORS request did not succeed",
 )
-PATIENCE_MS = 20_000
-NOTE_VIOLATIONS = """
-document.addEventListener("securitypolicyviolation", (event) =>
-  console.error(`refused by policy: ${event.effectiveDirective} ${event.blockedURI}`));
-"""
-
-
-@dataclass
-class Complaints:
-    """What a page's console called an error, and exceptions that nothing caught."""
-
-    texts: list[str] = field(default_factory=list)
-    #: Parts of complaints that a test brings about on purpose.
-    expected: list[str] = field(default_factory=list)
-
-    def hear(self, message: ConsoleMessage) -> None:
-        """Note `message` if it is an error or a warning."""
-        if message.type in ("error", "warning"):
-            self.texts.append(f"{message.text} ({message.location['url']})")
-
-    def unexpected(self) -> list[str]:
-        """Every complaint that the test did not expect."""
-        return [text for text in self.texts if not any(part in text for part in self.expected)]
+DESK: Bounds = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="session")
@@ -65,58 +45,83 @@ def languages(api: httpx.Client) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium a test process."""
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if executable is None:
-        pytest.fail("no Chromium: install Debian's `chromium`, or name one in the variable CHROMIUM")
-    root = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium's own sandbox refuses to run as root
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=[*ARGUMENTS, *root])
-        yield chromium
-        chromium.close()
+def proxy(environment: EnvironmentConfig) -> Iterator[FaultProxy]:
+    """What every browser of this test process reaches the environment through."""
+    with proxying(environment) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def engines(environment: EnvironmentConfig, proxy: FaultProxy) -> Iterator[Engines]:
+    """The browsers of this test process."""
+    with ExitStack() as stack:
+        yield Engines(environment, proxy.address, stack)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine's name; `chromium_only` parametrises it."""
+    return str(request.param)
 
 
 @pytest.fixture
-def viewport() -> dict[str, int]:
+def viewport() -> Bounds:
     """Size of the page in CSS pixels; a test parametrises it to see another."""
-    return {"width": 1280, "height": 800}
+    return DESK
 
 
 @pytest.fixture
-def context(browser: Browser, environment: EnvironmentConfig, viewport: dict[str, int]) -> Iterator[BrowserContext]:
-    """A browser's fresh profile, shared with no other test."""
-    profile = browser.new_context(
-        base_url=environment.frontend_url,
-        viewport={"width": viewport["width"], "height": viewport["height"]},
-    )
-    profile.set_default_timeout(PATIENCE_MS)
-    profile.add_init_script(NOTE_VIOLATIONS)
-    yield profile
-    profile.close()
+def window(engines: Engines, engine: str, viewport: Bounds) -> Iterator[Window]:
+    """A window with empty storage."""
+    with engines[engine].window(viewport) as opened:
+        yield opened
 
 
 @pytest.fixture
-def complaints() -> Complaints:
-    """What the test's page complained of; a test adds what it expects."""
-    return Complaints()
+def unopened(
+    request: pytest.FixtureRequest, window: Window, environment: EnvironmentConfig, proxy: FaultProxy
+) -> Iterator[Canvas]:
+    """A window that has gone nowhere yet, for tests that first stand between it and the service."""
+    proxy.renew()
+    yield Canvas(window, environment)
+    proxy.heal()
+    if not request.node.stash.get(FAILED, False):
+        unexpected = _unexpected(window, proxy)
+        if unexpected:
+            _keep_picture(request.node.name, window)
+        assert unexpected == []
+
+
+def _unexpected(window: Window, proxy: FaultProxy) -> list[str]:
+    """What the browser complained of, but for requests that the test let fail."""
+    expected = REQUEST_FAILED if proxy.failed else ()
+    return [text for text in window.complaints() if not any(part in text for part in expected)]
 
 
 @pytest.fixture
-def blank(context: BrowserContext, complaints: Complaints, tmp_path: Path) -> Iterator[Page]:
-    """A page that has gone nowhere yet, for tests that first stand between it and the service."""
-    page = context.new_page()
-    page.on("console", complaints.hear)
-    page.on("pageerror", lambda error: complaints.texts.append(str(error)))
-    yield page
-    page.screenshot(path=tmp_path / "page.png")  # pytest keeps this directory, so that a failure can be looked at
-    assert complaints.unexpected() == []
-
-
-@pytest.fixture
-def page(blank: Page) -> Page:
+def canvas(unopened: Canvas) -> Canvas:
     """The canvas, open, with the service's languages in its menu."""
-    blank.goto("/")
-    expect(blank.locator("#language")).to_have_attribute("data-source", "service")
-    return blank
+    unopened.open()
+    return unopened
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what the page looked like when a test failed, and say where."""
+    report = yield
+    window: Window | None = getattr(item, "funcargs", {}).get("window")
+    if report.failed and window is not None and report.when != "teardown":
+        item.stash[FAILED] = True
+        report.sections.append(("what the browser complained of", "\n".join(window.complaints())))
+        report.sections.append(("the page when it failed", _keep_picture(item.name, window)))
+    return report
+
+
+def _keep_picture(test: str, window: Window) -> str:
+    """Where the picture of the page is kept."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    kept = KEPT / (re.sub(r"[^\w.-]+", "-", test).strip("-") + ".png")
+    kept.write_bytes(window.screenshot())
+    return str(kept)

@@ -17,7 +17,7 @@ from deploy.environments import EnvironmentConfig
 CONFIG = re.compile(r"globalThis\.CODECANVAS_CONFIG = (\{.*\});\n")
 ASSET = re.compile(r'<(?:script|link)\b[^>]*"/(assets/[^"]+)"[^>]*>')
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">')
-INTEGRITY = re.compile(r'integrity="sha384-([^"]+)"')
+INTEGRITY = re.compile(r'integrity="sha256-([^"]+)"')
 SCRIPT_TYPES = ("text/javascript", "application/javascript")
 
 
@@ -68,7 +68,7 @@ def test_assets_are_what_the_page_says(site: httpx.Client, index: httpx.Response
         stated = INTEGRITY.search(tag[0])
         assert stated, f"no integrity: {tag[0]}"
         content = site.get(tag[1]).raise_for_status().content
-        assert base64.b64encode(hashlib.sha384(content).digest()).decode() == stated[1], tag[1]
+        assert base64.b64encode(hashlib.sha256(content).digest()).decode() == stated[1], tag[1]
 
 
 def test_content_types(site: httpx.Client, index: httpx.Response) -> None:
@@ -87,10 +87,11 @@ def test_policy_allows_only_the_pages_own_scripts(index: httpx.Response, environ
     assert directives["default-src"] == "'none'"
     assert directives["script-src"] == "'self'"
     assert directives["style-src"] == "'self'"
+    assert directives["require-trusted-types-for"] == "'script'"
     served = index.headers.get("content-security-policy")
     if environment.name != "local" or served is not None:  # `invoke up` reads no _headers
         assert served is not None, "the host ignores _headers"
-        assert served.split("; ") == [*inside, "frame-ancestors 'none'"]
+        assert served.split("; ") == [*inside, "frame-ancestors *"]
         assert index.headers["referrer-policy"] == "no-referrer"
     assert index.headers["x-content-type-options"] == "nosniff"
 

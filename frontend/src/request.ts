@@ -1,0 +1,22 @@
+/** From the program as people write it to what the service is asked. */
+import type { RunRequest } from "./execute";
+import type { Language } from "./languages";
+import { checkOptions } from "./options";
+import type { Program } from "./program";
+import { words } from "./words";
+
+/** The request that runs `program`. Throws Unusable for arguments or options that cannot be sent. */
+export function requestOf(language: Language, { files, stdin, args, options }: Program): RunRequest {
+  const [main, ...others] = files;
+  const chosen = words(options, "Options");
+  checkOptions(chosen, language.options);
+  const given = words(args, "Arguments");
+  return {
+    source: main?.text ?? "",
+    language: language.id,
+    ...(stdin === "" ? {} : { stdin }),
+    ...(given.length === 0 ? {} : { args: given }),
+    ...(chosen.length === 0 ? {} : { options: chosen }),
+    ...(others.length === 0 ? {} : { files: Object.fromEntries(others.map(({ name, text }) => [name, text])) }),
+  };
+}

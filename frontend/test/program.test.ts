@@ -1,0 +1,122 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Unusable } from "../src/errors";
+import { addFile, checkName, closeFile, reopenFile } from "../src/file-list";
+import { Memory } from "../src/memory";
+import { asProgram, type Program, program } from "../src/program";
+import { requestOf } from "../src/request";
+import { fragmentOf, isShared, readFragment } from "../src/share";
+
+const full: Program = {
+  files: [
+    { name: "", text: "main ✓ <b>" },
+    { name: "util/a.h", text: "#define A\n" },
+  ],
+  active: 1,
+  stdin: "Ada\n",
+  args: "'a b' c",
+  options: "-O2",
+  closed: [],
+};
+
+describe("a link", () => {
+  it("brings the whole program back", async () => {
+    const fragment = await fragmentOf("c++", full);
+    expect(fragment).toMatch(/^#1=[\w-]+$/);
+    expect(isShared(fragment)).toBe(true);
+    expect(await readFragment(fragment)).toEqual({ language: "c++", program: { ...full, active: 0 } });
+  });
+
+  it("is short for programs that repeat themselves", async () => {
+    expect((await fragmentOf("c", program("int x;\n".repeat(1000)))).length).toBeLessThan(200);
+  });
+
+  it.each(["#1=", "#1=%%%", "#1=AAAA", "#1=S0xLBAA"])("that is damaged (%s) is told, not shown", async (fragment) => {
+    await expect(readFragment(fragment)).rejects.toBeInstanceOf(Unusable);
+  });
+
+  it("that unfolds to more than a program may hold is refused", async () => {
+    const huge = await fragmentOf("c", program("x".repeat(3_000_000)));
+    await expect(readFragment(huge)).rejects.toBeInstanceOf(Unusable);
+  });
+});
+
+describe("files", () => {
+  it("that are closed can be reopened, with their text and under a free name", () => {
+    const one = structuredClone(full);
+    closeFile(one, 1);
+    expect(one).toMatchObject({ active: 0, files: [{ name: "" }] });
+    addFile(one, { name: "util/a.h", text: "new" });
+    reopenFile(one);
+    expect(one.files.map(({ name }) => name)).toEqual(["", "util/a.h", "util/a-2.h"]);
+    expect(one.files[2]?.text).toBe("#define A\n");
+    expect(one.closed).toEqual([]);
+  });
+
+  it.each(["", "a b", "../x", "/etc/x", "a//b", ".hidden", "a".repeat(101), "main.c"])(
+    "cannot be called %j",
+    (name) => {
+      expect(() => checkName(name, ["main.c"])).toThrow(Unusable);
+    },
+  );
+});
+
+describe("requestOf", () => {
+  const c = {
+    id: "c",
+    name: "C",
+    source: "main.c",
+    examples: [],
+    indent: "",
+    options: { "-O[0-3]": "" },
+    formats: false,
+  };
+
+  it("sends all of a program", () => {
+    expect(requestOf(c, full)).toEqual({
+      source: "main ✓ <b>",
+      language: "c",
+      stdin: "Ada\n",
+      args: ["a b", "c"],
+      options: ["-O2"],
+      files: { "util/a.h": "#define A\n" },
+    });
+  });
+
+  it("leaves out what there is none of", () => {
+    expect(requestOf(c, program("x"))).toEqual({ source: "x", language: "c" });
+  });
+});
+
+describe("asProgram", () => {
+  it.each([null, [], {}, { files: [] }, { files: "x" }])("takes %j for none", (value) => {
+    expect(asProgram(value)).toBeNull();
+  });
+
+  it("mends what makes no sense", () => {
+    expect(asProgram({ files: [{ name: "x", text: 1 }], active: 7 })).toEqual(program(""));
+  });
+});
+
+describe("Memory", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("says once that the browser keeps nothing more", () => {
+    const refuses = {
+      getItem: () => null,
+      setItem: () => {
+        throw new DOMException("full", "QuotaExceededError");
+      },
+    };
+    vi.stubGlobal("localStorage", refuses);
+    const refused = vi.fn();
+    const memory = new Memory(refused);
+    memory.keepProgram("c", full);
+    memory.keepProgram("c", full);
+    expect(refused).toHaveBeenCalledTimes(1);
+  });
+
+  it("knows programs that earlier releases kept", () => {
+    vi.stubGlobal("localStorage", { getItem: (key: string) => (key === "codecanvas:source:c" ? "old" : null) });
+    expect(new Memory(() => undefined).program("c")).toEqual(program("old"));
+  });
+});

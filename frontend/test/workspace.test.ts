@@ -1,0 +1,64 @@
+// @vitest-environment jsdom
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { Editor } from "../src/editor";
+import html from "../src/index.html?raw";
+import type { Language } from "../src/languages";
+import { Memory } from "../src/memory";
+import { findPage, type Page } from "../src/page";
+import type { SourceFile } from "../src/program";
+import { Workspace } from "../src/workspace";
+
+const c: Language = { id: "c", name: "C", source: "main.c", examples: [], indent: "  ", options: {}, formats: false };
+const learned: Language = { ...c, examples: [{ name: "Greeting", text: "int main;" }] };
+
+let page: Page;
+let workspace: Workspace;
+let editor: { source: string; open: (language: Language, file: SourceFile) => void; focus: () => void };
+
+beforeEach(() => {
+  localStorage.clear();
+  vi.useFakeTimers();
+  document.documentElement.innerHTML = html;
+  page = findPage();
+  editor = {
+    source: "",
+    open: (_language, file) => {
+      editor.source = file.text;
+    },
+    focus: () => undefined,
+  };
+  workspace = new Workspace(page, editor as unknown as Editor, new Memory(() => undefined), () => undefined);
+  return () => vi.useRealTimers();
+});
+
+describe("Workspace", () => {
+  it("fills an empty program with its example, and keeps what was typed meanwhile", () => {
+    workspace.open(c);
+    page.stdin.value = "Ada";
+    page.options.value = "-O2";
+    page.stdin.dispatchEvent(new Event("input"));
+    workspace.learn(learned);
+    expect(workspace.program).toMatchObject({ files: [{ text: "int main;" }], stdin: "Ada", options: "-O2" });
+    expect(page.stdin.value).toBe("Ada");
+    vi.advanceTimersByTime(1000);
+    expect(new Memory(() => undefined).program("c")).toMatchObject({ stdin: "Ada" });
+  });
+
+  it("leaves a program alone that somebody began to write", () => {
+    workspace.open(c);
+    editor.source = "mine";
+    workspace.learn(learned);
+    expect(workspace.program.files[0]?.text).toBe("mine");
+  });
+
+  it("keeps each language's program, and brings it back", () => {
+    workspace.open(learned);
+    editor.source = "changed";
+    workspace.touched();
+    workspace.open({ ...c, id: "go", source: "main.go" });
+    expect(workspace.names).toEqual(["main.go"]);
+    expect(new Memory(() => undefined).program("c")?.files[0]?.text).toBe("changed");
+    workspace.open(learned);
+    expect(workspace.program.files[0]?.text).toBe("changed");
+  });
+});

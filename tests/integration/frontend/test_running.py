@@ -1,0 +1,140 @@
+"""Programs that people run, and what they see of them, in each engine."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.integration.frontend.canvas import Canvas
+
+pytestmark = pytest.mark.browser
+
+HTML = '<img src=x onerror="document.title=1"><b>bold</b>'
+GREETED = ("bash", "c", "c++", "go", "nodejs", "python3", "rust")
+
+
+def test_every_language_runs_its_sample(canvas: Canvas, api: httpx.Client) -> None:
+    details = api.get("languages").raise_for_status().json()["details"]
+    ended = {language: _sample(canvas, language, about["sample"]) for language, about in details.items()}
+    assert {language: status for language, status in ended.items() if not status.startswith("Finished · exit 0")} == {}
+
+
+def _sample(canvas: Canvas, language: str, sample: str) -> str:
+    """How the sample of `language` ended, and that it wrote something."""
+    canvas.open()  # so that nothing is seen of the run before
+    canvas.language(language)
+    canvas.choose("Example", "Sample")
+    canvas.program.contains(sample.strip().splitlines()[0])
+    canvas.run()
+    canvas.finished()
+    canvas.stdout.matches(r"\S")
+    return canvas.status.now or ""
+
+
+@pytest.mark.parametrize("language", GREETED)
+@pytest.mark.parametrize("engine", ["chromium"])  # engines differ in no greeting
+def test_the_first_program_of_a_language_greets(canvas: Canvas, language: str) -> None:
+    """It runs to its end, and reads what is typed."""
+    canvas.language(language)
+    canvas.fill("Standard input", "Ada\n")
+    canvas.click("Run")
+    canvas.stdout.matches(r"^Hello, Ada!\n[^$]*5 squared is 25\n$")
+    canvas.status.contains("Finished · exit 0")
+
+
+def test_output_comes_while_the_program_runs_and_stays_when_it_is_stopped(canvas: Canvas) -> None:
+    canvas.write("import time\nprint('first', flush=True)\ntime.sleep(8)\nprint('last')")
+    canvas.run()
+    canvas.stdout.becomes("first\n")
+    assert canvas.status.now == "Running…"
+    canvas.click("Stop")
+    canvas.status.contains("Stopped after")
+    assert canvas.stdout.now == "first\n"
+    assert canvas.enabled("Run")
+
+
+def test_c_with_the_mouse(canvas: Canvas) -> None:
+    canvas.language("c")
+    canvas.write('#include <stdio.h>\nint main(void) { puts("from C"); return 3; }\n')
+    canvas.click("Run")
+    canvas.stdout.becomes("from C\n")
+    canvas.status.contains("exit 3")
+
+
+def test_compile_error_is_shown(canvas: Canvas) -> None:
+    canvas.language("c")
+    canvas.write("int main(void) { return nothing; }\n")
+    canvas.run()
+    canvas.status.contains("Did not compile")
+    canvas.compiler.contains("nothing")
+
+
+def test_both_streams_and_exit_status_of_a_failing_program(canvas: Canvas) -> None:
+    canvas.write("import sys; print('out'); print('err', file=sys.stderr); sys.exit(4)")
+    canvas.run()
+    canvas.stdout.becomes("out\n")
+    canvas.stderr.becomes("err\n")
+    canvas.status.contains("Failed while running · exit 4")
+
+
+def test_output_is_text_never_markup(canvas: Canvas) -> None:
+    title = canvas.window.evaluate("return document.title")
+    canvas.write(f"print({HTML!r})")
+    canvas.run()
+    canvas.stdout.becomes(f"{HTML}\n")
+    assert canvas.count("#output img, #output b") == 0
+    assert canvas.window.evaluate("return document.title") == title
+
+
+def test_colours_are_shown(canvas: Canvas) -> None:
+    canvas.write(r"print('\033[1;31mred\033[0m plain')")
+    canvas.run()
+    canvas.stdout.becomes("red plain\n")
+    assert canvas.window.evaluate("return document.querySelector('#output pre span').textContent") == "red"
+    assert canvas.style("#output pre span", "color") != canvas.style("body", "color")
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "place", "line"),
+    [
+        ("c", "int a;\nint main(void) { return nothing; }\n", "main.c:2:25", 2),
+        ("go", "package main\n\nfunc main() {\n\tnothing()\n}\n", "./main.go:4:2", 4),
+        ("rust", "fn main() {\n    nothing();\n}\n", "main.rs:2:5", 2),
+        ("python3", "def f():\n    nothing\nf()\n", 'main.py", line 2', 2),
+    ],
+)
+def test_messages_lead_to_their_lines(canvas: Canvas, language: str, source: str, place: str, line: int) -> None:
+    canvas.language(language)
+    canvas.write(source)
+    canvas.run()
+    canvas.follow(place)
+    canvas.focused.matches("^Program in ")
+    canvas.line.becomes(str(line))
+
+
+def test_several_files_arguments_and_options(canvas: Canvas) -> None:
+    canvas.language("c")
+    main = 'int main(int n, char **v) { printf("%s %s %d\\n", GREETING, v[1], N); }'
+    canvas.write(f'#include <stdio.h>\n#include "greeting.h"\n{main}')
+    canvas.click("New file")
+    canvas.fill("New name of file.c", "greeting.h")
+    canvas.press("Enter")
+    canvas.write('#define GREETING "hello"\n')
+    canvas.fill("Arguments", "'two words'")
+    canvas.fill("Compiler options", "-DN=7")
+    canvas.run()
+    canvas.stdout.becomes("hello two words 7\n")
+
+
+def test_an_option_that_is_not_taken_is_told_before_running(canvas: Canvas) -> None:
+    canvas.language("c")
+    canvas.fill("Compiler options", "-fplugin=x")
+    canvas.run()
+    canvas.alert.contains("does not take the option -fplugin=x")
+
+
+def test_options_can_be_chosen(canvas: Canvas) -> None:
+    canvas.language("c")
+    canvas.focus("Add an option")
+    canvas.choose("Add an option", "-O3")
+    canvas.value("Compiler options").becomes("-O3")
