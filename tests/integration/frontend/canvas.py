@@ -46,7 +46,7 @@ HURRY = """
     globalThis.setTimeout = (act, wait, ...more) => slow(act, wait / times, ...more);
 """
 SERIOUS = """
-    return axe.run().then(({ violations }) => violations
+    return axe.run(arguments[0] ? { runOnly: arguments[0] } : {}).then(({ violations }) => violations
         .filter((one) => ["serious", "critical"].includes(one.impact))
         .map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.target)}`));
 """
@@ -65,6 +65,10 @@ class Seen:
     def now(self) -> str | None:
         text: str | None = self.window.evaluate(self.body, *self.arguments)
         return text.replace("\xa0", " ") if text is not None else None
+
+    def appears(self) -> None:
+        """Wait until it is there, whatever it says."""
+        eventually(lambda: self.now, lambda text: text is not None, f"{self.what} to appear")
 
     def becomes(self, wanted: str | None) -> None:
         """Wait until it is exactly `wanted`."""
@@ -133,6 +137,15 @@ class Canvas:
         """Replace what stands in a field."""
         self.focus(name)
         self._replace(text)
+
+    def add_file(self, name: str, new_name: str | None = None) -> None:
+        """Add a file, which the page calls `name`, and name it at once."""
+        self.click("New file")
+        self.focused.becomes(f"New name of {name}")
+        if new_name is not None:
+            self.fill(f"New name of {name}", new_name)
+        self.press("Enter")
+        self.appears(f"Close {new_name or name}")
 
     def press(self, keys: str) -> None:
         self.window.press(keys)
@@ -220,11 +233,11 @@ class Canvas:
         """Wait until a run has ended, however."""
         self.status.matches("exit|signal|Ran out|Wrote")
 
-    def serious(self) -> list[str]:
-        """What axe-core calls serious or critical on the page as it stands, with the elements."""
+    def serious(self, *rules: str) -> list[str]:
+        """What axe-core calls serious or critical, with the elements, on the page as it stands; by `rules` or all."""
         if not self.window.evaluate("return 'axe' in globalThis"):
             self.window.evaluate(AXE.read_text())
-        found: list[str] = self.window.evaluate(SERIOUS)
+        found: list[str] = self.window.evaluate(SERIOUS, list(rules) or None)
         return found
 
     def _replace(self, text: str) -> None:

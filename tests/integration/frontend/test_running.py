@@ -116,9 +116,7 @@ def test_several_files_arguments_and_options(canvas: Canvas) -> None:
     canvas.language("c")
     main = 'int main(int n, char **v) { printf("%s %s %d\\n", GREETING, v[1], N); }'
     canvas.write(f'#include <stdio.h>\n#include "greeting.h"\n{main}')
-    canvas.click("New file")
-    canvas.fill("New name of file.c", "greeting.h")
-    canvas.press("Enter")
+    canvas.add_file("file.c", "greeting.h")
     canvas.write('#define GREETING "hello"\n')
     canvas.fill("Arguments", "'two words'")
     canvas.fill("Compiler options", "-DN=7")

@@ -14,11 +14,6 @@ from tests.integration.frontend.engines import PlaywrightWindow
 pytestmark = pytest.mark.browser
 
 
-def leave(canvas: Canvas) -> None:
-    """Close the page; of a file of its origin that is no page, Chromium would ask for a favicon.ico."""
-    canvas.window.goto("about:blank")
-
-
 def test_reload_keeps_text_input_and_options(canvas: Canvas) -> None:
     canvas.language("c")
     canvas.write("int mine;")
@@ -42,9 +37,7 @@ def test_programs_are_remembered_by_language(canvas: Canvas) -> None:
 
 
 def test_a_closed_file_can_be_reopened(canvas: Canvas) -> None:
-    canvas.click("New file")
-    canvas.focused.becomes("New name of file.py")
-    canvas.press("Enter")
+    canvas.add_file("file.py")
     canvas.write("precious = 1")
     canvas.click("Close file.py")
     canvas.program.contains("Hello")
@@ -65,7 +58,7 @@ def test_a_link_brings_the_program_and_loses_nothing(canvas: Canvas) -> None:
     assert link
     canvas.press("Escape")
     canvas.write("print('mine')")
-    leave(canvas)
+    canvas.window.goto("about:blank")
     canvas.window.goto(link)
     canvas.program.becomes("print('shared', input())")
     assert canvas.window.evaluate("return location.href") == canvas.root
@@ -83,9 +76,7 @@ def test_a_damaged_link_is_told(unopened: Canvas) -> None:
 
 @pytest.mark.parametrize("engine", ["chromium"])  # the others' drivers know no downloads
 def test_several_files_are_downloaded_as_an_archive(canvas: Canvas, window: PlaywrightWindow, tmp_path: Path) -> None:
-    canvas.click("New file")
-    canvas.focused.becomes("New name of file.py")
-    canvas.press("Enter")
+    canvas.add_file("file.py")
     canvas.write("x = 1")
     with window.page.expect_download() as download:
         canvas.more("Download")
@@ -109,7 +100,7 @@ def test_settings_act_and_are_kept(canvas: Canvas) -> None:
 def test_vim_keys(canvas: Canvas) -> None:
     canvas.more("Settings")
     canvas.choose("Keys in the editor", "vim")
-    canvas.inside("Vim's own line", ".cm-vim-panel").matches("")
+    canvas.inside("Vim's own line", ".cm-vim-panel").appears()
     canvas.press("Escape")
     canvas.focus()
     canvas.type("ggdGiprint(1)")
@@ -122,7 +113,7 @@ def test_emacs_keys(canvas: Canvas) -> None:
     canvas.write("one two")
     canvas.more("Settings")
     canvas.choose("Keys in the editor", "emacs")
-    canvas.inside("an editor with Emacs keys", ".cm-emacsMode").contains("one two")
+    canvas.inside("an editor with Emacs keys", ".cm-emacsMode").appears()
     canvas.press("Escape")
     canvas.focus()
     canvas.press("Control+a")
@@ -133,7 +124,7 @@ def test_emacs_keys(canvas: Canvas) -> None:
 def test_find_opens_its_panel(canvas: Canvas) -> None:
     canvas.focus()
     canvas.press("Control+f")
-    canvas.inside("the search panel", ".cm-search").contains("next")
+    canvas.inside("the search panel", ".cm-search").appears()
 
 
 def test_indentation_is_set_anew(canvas: Canvas) -> None:
@@ -150,6 +141,5 @@ def test_embedded_it_shows_the_program_and_keeps_nothing(unopened: Canvas) -> No
     unopened.write("print('inside')")
     unopened.run()
     unopened.stdout.becomes("inside\n")
-    leave(unopened)
-    unopened.open("?embed=1")
+    unopened.open("?embed=1")  # what was to be kept has been, by now
     assert unopened.window.evaluate("return localStorage.length") == 0
