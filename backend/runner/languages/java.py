@@ -11,9 +11,9 @@ from backend.runner.languages.language import OPTIONS, Language
 _JAVAC = "javac -J-Xshare:auto -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -J-XX:-UsePerfData -proc:none -d /program"
 
 _COMPILE = f"""\
-class=$(sed -nE 's/^[[:space:]]*public[[:space:]]+((abstract|final|sealed|strictfp)[[:space:]]+)*\
-(class|interface|enum|record)[[:space:]]+([A-Za-z_$][A-Za-z0-9_$]*).*/\\4/p' Main.java | head -n 1)
-package=$(sed -nE 's/^[[:space:]]*package[[:space:]]+([A-Za-z0-9_.]+)[[:space:]]*;.*/\\1./p' Main.java | head -n 1)
+class=$(sed -nE '/^[[:space:]]*public[[:space:]]+((abstract|final|sealed|strictfp)[[:space:]]+)*\
+(class|interface|enum|record)[[:space:]]+([A-Za-z_$][A-Za-z0-9_$]*).*/{{s//\\4/p;q}}' Main.java)
+package=$(sed -nE '/^[[:space:]]*package[[:space:]]+([A-Za-z0-9_.]+)[[:space:]]*;.*/{{s//\\1./p;q}}' Main.java)
 [ "${{class:-Main}}" = Main ] || mv Main.java "$class.java"
 {_JAVAC} "$@" "${{class:-Main}}.java" || exit
 echo "-cp /program:/work $package${{class:-Main}}" > /program/launch

@@ -48,7 +48,7 @@ def test_metrics_count_runs_by_language_and_status(service: httpx.Client, run: A
 def test_the_description_covers_every_route(service: httpx.Client) -> None:
     document = service.get("/openapi.json").raise_for_status().json()
     machines = {"/healthz", "/readyz", "/version", "/metrics", "/openapi.json"}
-    people = {f"/api/v1/{name}" for name in ("languages", "run", "run/stream", "batch", "session", "status")}
+    people = {f"/api/v1/{name}" for name in ("languages", "run", "run/stream", "batch", "format", "session", "status")}
     assert document["paths"].keys() == machines | people
     schemas = document["components"]["schemas"]
     text = {"source", "language", "stdin", "args", "options", "files", "limits", "encoding"}
