@@ -3,13 +3,18 @@
 
 from backend.runner.languages.language import Language
 
+# Quotes are doubled without another process: what starts a run should not need to fork.
 _RUN = """\
 sql='.parameter init'
 n=0
 for argument in "$@"; do
     n=$((n + 1))
-    quoted=$(printf '%s.' "$argument" | sed "s/'/''/g")
-    set_all="$set_all INSERT INTO temp.sqlite_parameters VALUES('?$n', '${quoted%.}');"
+    quoted=
+    while [ "${argument#*\\'}" != "$argument" ]; do
+        quoted=$quoted${argument%%\\'*}\\'\\'
+        argument=${argument#*\\'}
+    done
+    set_all="$set_all INSERT INTO temp.sqlite_parameters VALUES('?$n', '$quoted$argument');"
 done
 exec sqlite3 -batch -bail -cmd "$sql" -cmd "$set_all" :memory: '.read main.sql'
 """
