@@ -214,7 +214,7 @@ def test_exec_tells_output_and_exit_code(fly: httpx.Client, machine: str) -> Non
 
 
 def test_a_cordoned_machine_is_sent_nothing(fly: httpx.Client, machine: str, emulated: Emulated) -> None:
-    assert emulated.edge(HOST, "/healthz").status_code == 200
+    assert until(lambda: emulated.edge(HOST, "/healthz").status_code == 200)  # once it has passed its check
     assert fly.post(f"{MACHINES}/{machine}/cordon").status_code == 200
     assert until(lambda: emulated.edge(HOST, "/healthz").status_code == 503)
     assert is_healthy(emulated.look("staging", machine))
