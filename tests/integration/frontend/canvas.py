@@ -150,6 +150,11 @@ class Canvas:
     def press(self, keys: str) -> None:
         self.window.press(keys)
 
+    def close_dialog(self) -> None:
+        """Close it by its key, and wait until it has given the focus back."""
+        self.press("Escape")
+        self.dialog.becomes(None)
+
     def type(self, text: str) -> None:
         self.window.type(text)
 

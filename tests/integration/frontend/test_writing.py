@@ -56,7 +56,7 @@ def test_a_link_brings_the_program_and_loses_nothing(canvas: Canvas) -> None:
     canvas.value("Link").matches("#1=")
     link = canvas.value("Link").now
     assert link
-    canvas.press("Escape")
+    canvas.close_dialog()
     canvas.write("print('mine')")
     canvas.window.goto("about:blank")
     canvas.window.goto(link)
@@ -91,7 +91,7 @@ def test_settings_act_and_are_kept(canvas: Canvas) -> None:
     canvas.more("Settings")
     canvas.choose("Colours", "dark")
     canvas.choose("Size of code", "20")
-    canvas.press("Escape")
+    canvas.close_dialog()
     canvas.reload()
     assert canvas.style("body", "colorScheme") == "dark"
     assert canvas.style(".cm-content", "fontSize") == "20px"
@@ -101,7 +101,7 @@ def test_vim_keys(canvas: Canvas) -> None:
     canvas.more("Settings")
     canvas.choose("Keys in the editor", "vim")
     canvas.inside("Vim's own line", ".cm-vim-panel").appears()
-    canvas.press("Escape")
+    canvas.close_dialog()
     canvas.focus()
     canvas.type("ggdGiprint(1)")
     canvas.press("Escape")
@@ -114,7 +114,7 @@ def test_emacs_keys(canvas: Canvas) -> None:
     canvas.more("Settings")
     canvas.choose("Keys in the editor", "emacs")
     canvas.inside("an editor with Emacs keys", ".cm-emacsMode").appears()
-    canvas.press("Escape")
+    canvas.close_dialog()
     canvas.focus()
     canvas.press("Control+a")
     canvas.type("zero ")
