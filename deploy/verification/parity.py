@@ -11,10 +11,9 @@ import httpx
 
 from deploy.artifacts.frontend import CONFIG
 from deploy.ledger import Suite
+from deploy.platforms.pages import SPECIAL
 
 NAME = "parity"
-_UNSERVED = ("_headers", "_redirects")
-"""Files that tell the host how to serve the others."""
 
 
 def check_parity(files: Mapping[str, Mapping[str, bytes]], environment: str, served: httpx.Client, log: Path) -> Suite:
@@ -25,33 +24,33 @@ def check_parity(files: Mapping[str, Mapping[str, bytes]], environment: str, ser
     """
     begun = time.monotonic()
     names = sorted({name for each in files.values() for name in each})
-    wrong = [line for name in names for line in _faults(name, [*files.values()], files[environment], served)]
+    faults = {name: _fault(name, [*files.values()], files[environment], served) for name in names}
+    wrong = [f"{name}: {fault}\n" for name, fault in faults.items() if fault]
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(f"{line}\n" for line in wrong), encoding="utf-8")
-    failed = len({line.partition(":")[0] for line in wrong})
-    return Suite(NAME, len(names) - failed, failed, round(time.monotonic() - begun, 2))
+    log.write_text("".join(wrong), encoding="utf-8")
+    return Suite(NAME, len(names) - len(wrong), len(wrong), round(time.monotonic() - begun, 2))
 
 
-def _faults(
+def _fault(
     name: str, everywhere: Sequence[Mapping[str, bytes]], here: Mapping[str, bytes], served: httpx.Client
-) -> list[str]:
+) -> str:
     contents = {files.get(name) for files in everywhere}
     if name == CONFIG and len(contents) != len(everywhere):
-        return [f"{name}: is the same in several environments"]
+        return "is the same in several environments"
     if name != CONFIG and len(contents) != 1:
-        return [f"{name}: differs between environments"]
-    return [] if name in _UNSERVED else _unlike(name, here[name], served)
+        return "differs between environments"
+    return "" if name in SPECIAL else _unlike(name, here[name], served)
 
 
-def _unlike(name: str, content: bytes, served: httpx.Client) -> list[str]:
+def _unlike(name: str, content: bytes, served: httpx.Client) -> str:
     """What is wrong with how `name` is served; hosts serve index.html as the directory that it is in."""
     try:
         response = served.get(name.removesuffix("index.html"), follow_redirects=True)
     except httpx.HTTPError as error:
-        return [f"{name}: could not be read: {error}"]
+        return f"could not be read: {error}"
     if not response.is_success:
-        return [f"{name}: is answered with HTTP {response.status_code}"]
+        return f"is answered with HTTP {response.status_code}"
     if response.content != content:
         digests = [hashlib.sha256(one).hexdigest()[:16] for one in (response.content, content)]
-        return [f"{name}: is served with other content ({digests[0]}) than the release holds ({digests[1]})"]
-    return []
+        return f"is served with other content ({digests[0]}) than the release holds ({digests[1]})"
+    return ""

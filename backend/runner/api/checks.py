@@ -42,7 +42,7 @@ class Catalogue:
     def request(self, body: RunBody, terminal: tuple[int, int] | None = None, interactive: bool = False) -> RunRequest:
         """The request that `body` asks for. Raises InvalidRequest naming the field at fault."""
         language = self.find(body.language)
-        files = {_text(name, "files").decode(): _file(name, one) for name, one in body.files.items()}
+        files = {text_bytes(name, "files").decode(): _file(name, one) for name, one in body.files.items()}
         check_files(files, language.source)
         asked = {} if body.limits is None else msgspec.structs.asdict(body.limits)
         return RunRequest(
@@ -73,7 +73,7 @@ class Catalogue:
 
 def _arguments(args: list[str], field: str) -> tuple[str, ...]:
     for argument in args:
-        _text(argument, field)
+        text_bytes(argument, field)
     check_arguments(tuple(args), field)
     return tuple(args)
 
@@ -88,7 +88,7 @@ def _source(body: RunBody) -> bytes:
 def _either(text: str | UnsetType, encoded: str | UnsetType, field: str) -> bytes | None:
     """What one of the two fields holds; None where neither is given."""
     if isinstance(encoded, UnsetType):
-        return None if isinstance(text, UnsetType) else _text(text, field)
+        return None if isinstance(text, UnsetType) else text_bytes(text, field)
     if not isinstance(text, UnsetType):
         raise InvalidRequest(f"{field} and {field}_base64 are both given; give one")
     return from_base64(encoded, f"{field}_base64")
@@ -97,11 +97,11 @@ def _either(text: str | UnsetType, encoded: str | UnsetType, field: str) -> byte
 def _file(name: str, content: str | Base64) -> bytes:
     if isinstance(content, Base64):
         return from_base64(content.base64, f"files: {name[:100]!r}: base64")
-    return _text(content, "files")
+    return text_bytes(content, "files")
 
 
-def _text(text: str, field: str) -> bytes:
-    """JSON can spell half a surrogate pair, which is no character and has no UTF-8."""
+def text_bytes(text: str, field: str) -> bytes:
+    """`text` in UTF-8. Raises InvalidRequest naming `field`: JSON can spell half a surrogate pair, no character."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:

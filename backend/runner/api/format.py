@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from backend.runner.api.answers import in_encoding
 from backend.runner.api.asgi import Request, Response, Routes, answer
 from backend.runner.api.body import read_body
+from backend.runner.api.checks import text_bytes
 from backend.runner.api.desk import Desk
 from backend.runner.api.models import FormatAnswer, FormatBody
 from backend.runner.api.parse import parse
-from backend.runner.errors import InvalidRequest
 from backend.runner.execution.outcome import Status
 from backend.runner.execution.request import formatting
 
@@ -19,16 +20,13 @@ def format_routes(desk: Desk) -> Routes:
         """Format a program."""
         desk.access.admit(request)
         asked = parse(await read_body(request), FormatBody)
-        try:
-            source = asked.source.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidRequest("source holds half a surrogate pair, which is no text") from error
+        source = text_bytes(asked.source, "source")
         wanted = formatting(desk.catalogue.find(asked.language), source, desk.catalogue.timeout)
         async with request.while_connected(), desk.service.queue.slot(request.client) as slot:
             outcome = await desk.service.run(wanted, slot)
         status = Status.OUTPUT_LIMIT if outcome.truncated and outcome.status is Status.OK else outcome.status
-        formatted = outcome.stdout.decode("utf-8", "replace") if status is Status.OK else asked.source
-        said = outcome.stderr.decode("utf-8", "replace") or outcome.error
+        formatted = in_encoding(outcome.stdout, "utf-8") if status is Status.OK else asked.source
+        said = in_encoding(outcome.stderr, "utf-8") or outcome.error
         return answer(FormatAnswer(status=status, source=formatted, stderr=said, language=wanted.language.name))
 
     return {"/api/v1/format": {"POST": format_program}}
