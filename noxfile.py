@@ -142,7 +142,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def browser(session: nox.Session) -> None:
     """The page in Chromium, Firefox and WebKit, against an environment as in `integration`."""
-    session.run("python", "-m", "deploy.workstation", "browser", silent=True)
+    session.run("python", "-m", "deploy.workstation", "browser", "other-browsers", silent=True)
     _against(session, "tests/integration/frontend", "-n", "2", "--dist", "worksteal", "-m", "browser")
 
 

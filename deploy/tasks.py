@@ -23,6 +23,7 @@ from deploy.lazy import lazy
 from deploy.policy import Promotion, Strategy
 from deploy.status import environment_status
 from deploy.target import DEPLOYED, Target, cloud_target, deployable
+from deploy.workstation.packages import need
 
 if TYPE_CHECKING:
     from deploy import verification
@@ -128,6 +129,7 @@ def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
     serving = target.ledger.snapshot().current()
     if serving is None:
         raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}")
+    need("browser", tell=teller.note)
     evidence, log = verification.prove(
         serving,
         _pages(target, serving.frontend),
