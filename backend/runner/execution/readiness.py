@@ -47,8 +47,7 @@ class Tender:
             behind = self._tend_templates()
             if time.monotonic() - begun >= _EVERY:
                 begun = time.monotonic()
-                for slot in self.slots:
-                    self._tend_warm(slot)
+                self._tend_warm()
                 await self._tend_javac()
             await asyncio.sleep(_EVERY_BEHIND if behind else _EVERY)
 
@@ -81,24 +80,25 @@ class Tender:
         elif not wanted and javac.runs:
             await javac.stop()
 
-    def _tend_warm(self, slot: Slot) -> None:
+    def _tend_warm(self) -> None:
+        """Have a process of each language that was used last wait in each slot, as far as memory is set aside."""
         if "warm" not in self.settings.accelerations:
             return
-        now = time.monotonic()
-        room = self.settings.warm_mb // _PROCESS_MB // max(1, len(self.slots))
-        warmable = {
-            name: language
+        recipes = {
+            name: Recipe(
+                command=language.warm, variables=self.executor.variables(language), limits=language.limits,
+                calls=language.calls,
+            )
             for name, language in self.languages.items()
             if language.warm is not None and (name != "java" or self.warm_java)
-        }
-        latest = sorted((used, name) for name, used in self._used.items() if name in warmable)[-room:] if room else []
+        }  # fmt: skip
+        now = time.monotonic()
+        room = self.settings.warm_mb // _PROCESS_MB // max(1, len(self.slots))
+        latest = sorted((used, name) for name, used in self._used.items() if name in recipes)[-room:] if room else []
         wanted = {name for used, name in latest if now - used < _WANTED_SECONDS}
-        for name, language in warmable.items():
-            if name not in wanted:
-                slot.spares.drop_warm(name)
-            elif language.warm is not None and slot.spares.warm(name) == 0 and not slot.busy:
-                recipe = Recipe(
-                    command=language.warm, variables=self.executor.variables(language), limits=language.limits,
-                    calls=language.calls,
-                )  # fmt: skip
-                slot.spares.add_warm(name, recipe)
+        for slot in self.slots:
+            for name, recipe in recipes.items():
+                if name not in wanted:
+                    slot.spares.drop_warm(name)
+                elif slot.spares.warm(name) == 0 and not slot.busy:
+                    slot.spares.add_warm(name, recipe)
