@@ -24,6 +24,7 @@ def format_routes(desk: Desk) -> Routes:
         wanted = formatting(desk.catalogue.find(asked.language), source, desk.catalogue.timeout)
         async with request.while_connected(), desk.service.queue.slot(request.client) as slot:
             outcome = await desk.service.run(wanted, slot)
+        desk.metrics.count(wanted.language.name, outcome.status)
         status = Status.OUTPUT_LIMIT if outcome.truncated and outcome.status is Status.OK else outcome.status
         formatted = in_encoding(outcome.stdout, "utf-8") if status is Status.OK else asked.source
         said = in_encoding(outcome.stderr, "utf-8") or outcome.error
