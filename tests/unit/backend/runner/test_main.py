@@ -1,12 +1,10 @@
 """The process as a whole: how it starts, refuses, and ends."""
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from backend.runner import service
+from backend.runner.client import Busy, Client, Output, Patience, Program
 
 
 def _start(**variables: str) -> subprocess.Popen[str]:
@@ -39,19 +38,13 @@ def _port(process: subprocess.Popen[str]) -> int:
     raise RuntimeError("it ended before it listened")
 
 
-def _post(port: int, source: str) -> tuple[int, dict[str, object]]:
-    body = json.dumps({"language": "bash", "source": source}).encode()
+def _ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/run", body, timeout=30) as response:
-            return response.status, json.load(response)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30):
+            return True
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, json.load(error)
-
-
-def _busy(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/status", timeout=30) as response:
-        return int(json.load(response)["runners"]["busy"])
+            return False
 
 
 def test_a_bad_setting_ends_it_with_2_and_a_sentence() -> None:
@@ -64,18 +57,19 @@ def test_a_bad_setting_ends_it_with_2_and_a_sentence() -> None:
 
 def test_sigterm_finishes_the_run_in_hand_refuses_new_ones_and_exits_0(process: subprocess.Popen[str]) -> None:
     port = _port(process)
-    answers: list[tuple[int, dict[str, object]]] = []
-    client = threading.Thread(target=lambda: answers.append(_post(port, "sleep 1; echo finished")))
-    client.start()
-    while not _busy(port):
-        pass
-    process.send_signal(signal.SIGTERM)
-    refused, said = _post(port, "echo late")
-    while refused == 200:  # the signal had not arrived yet, so that this run waited for its turn and was served
-        refused, said = _post(port, "echo late")
-    assert (refused, "shutting down" in str(said["error"])) == (503, True)
-    client.join(30)
-    assert [(status, answer["stdout"]) for status, answer in answers] == [(200, "finished\n")]
+    with Client(f"http://127.0.0.1:{port}", patience=Patience(attempts=1)) as client:
+        with client.session(Program(language="bash", source="echo begun; read -r line; echo $line")) as session:
+            events = iter(session)
+            while not (isinstance(event := next(events), Output) and event.text == "begun\n"):
+                pass
+            process.send_signal(signal.SIGTERM)
+            while _ready(port):
+                pass
+            with pytest.raises(Busy, match="shutting down"):
+                client.run("bash", "echo late")
+            session.type("finished\n")
+            rest = list(events)
+        assert [event.text for event in rest if isinstance(event, Output)] == ["finished\n"]
     assert process.wait(service.SHUTDOWN_SECONDS) == 0
 
 
