@@ -11,23 +11,24 @@ export class Api {
 
   /** The languages that the service runs, in its order. */
   async languages(): Promise<Catalogue> {
-    return catalogue(await this.json(`${this.root}languages`));
+    return catalogue(await ask(this.root, "languages"));
   }
 
   /** The environment that the service says it is. */
   async environment(): Promise<string> {
-    return textOf((await this.json(new URL("/version", this.root).href)).environment);
+    return textOf((await ask(this.root, "/version")).environment);
   }
+}
 
-  private async json(address: string): Promise<Record<string, unknown>> {
-    try {
-      const response = await send(address, { signal: AbortSignal.timeout(PATIENCE_MS) });
-      const content = parse(await response.text());
-      if (content === null) throw new Failed("its answer was not JSON");
-      return content;
-    } catch (error) {
-      throw error instanceof CanvasError ? error : new Unreachable(this.root);
-    }
+/** The JSON object that the service at `root` answers at `path`. Throws ServiceError. */
+export async function ask(root: string, path: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
+  try {
+    const response = await send(new URL(path, root).href, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
+    const content = parse(await response.text());
+    if (content === null) throw new Failed("its answer was not JSON");
+    return content;
+  } catch (error) {
+    throw error instanceof CanvasError ? error : new Unreachable(root);
   }
 }
 
