@@ -11,7 +11,7 @@ from deploy.environments import EnvironmentConfig
 from tests.integration.frontend.canvas import Canvas
 from tests.integration.frontend.engines import PlaywrightWindow
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.deployed]
 
 
 def test_loads_without_a_complaint(canvas: Canvas) -> None:

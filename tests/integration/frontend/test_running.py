@@ -42,6 +42,7 @@ def test_the_first_program_of_a_language_greets(canvas: Canvas, language: str) -
     canvas.status.contains("Finished · exit 0")
 
 
+@pytest.mark.deployed
 def test_output_comes_while_the_program_runs_and_stays_when_it_is_stopped(canvas: Canvas) -> None:
     canvas.write("import time\nprint('first', flush=True)\ntime.sleep(8)\nprint('last')")
     canvas.run()
@@ -53,6 +54,7 @@ def test_output_comes_while_the_program_runs_and_stays_when_it_is_stopped(canvas
     assert canvas.enabled("Run")
 
 
+@pytest.mark.deployed
 def test_c_with_the_mouse(canvas: Canvas) -> None:
     canvas.language("c")
     canvas.write('#include <stdio.h>\nint main(void) { puts("from C"); return 3; }\n')

@@ -9,6 +9,7 @@ from tests.integration.frontend.canvas import Canvas
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.deployed
 def test_terminal_takes_input_and_control_c(canvas: Canvas) -> None:
     canvas.write("name = input('name? ')\nprint('\\033[32mhello', name)\nimport time\ntime.sleep(60)")
     canvas.click("Terminal")

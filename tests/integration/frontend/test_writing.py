@@ -49,6 +49,7 @@ def test_a_closed_file_can_be_reopened(canvas: Canvas) -> None:
     canvas.program.becomes("precious = 1")
 
 
+@pytest.mark.deployed
 def test_a_link_brings_the_program_and_loses_nothing(canvas: Canvas) -> None:
     canvas.write("print('shared', input())")
     canvas.fill("Standard input", "typed")
