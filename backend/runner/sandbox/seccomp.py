@@ -2,10 +2,12 @@
 
 An allow-list (`calls.py`), with what a language declares beyond it. A call outside is answered EPERM, or ENOSYS where
 the caller then falls back to an older one. `clone` may not make namespaces, nor a sibling: a program's parent lies
-outside its cell. Forks are told to the launcher, which lets them go on: so it knows when a program asked for more
-processes than it may have. Socket buffers keep their size: they are memory that nothing counts. A 32-bit or x32 call
-kills the process. The numbers are searched as a tree: the kernel compiles the filter, and looks through all of it, once
-for each run.
+outside its cell. New threads, and processes that share their parent's memory until they become another program, are
+told to the launcher, which lets them begin: so it knows when a program asked for more than it may have. A plain fork is
+not: a signal that arrives before the launcher has heard would make it fail with EINTR, which it otherwise never does.
+Those that make the others block all signals meanwhile. Socket buffers keep their size: they are memory that nothing
+counts. A 32-bit or x32 call kills the process. The numbers are searched as a tree: the kernel compiles the filter, and
+looks through all of it, once for each run.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_
 
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and PARENT; NEWTIME is a signal number to clone.
 _CLONE_FLAGS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x8000
+
+_CLONE_VM = 0x100
 
 _UNIX, _INET, _INET6 = 1, 2, 10
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8
@@ -64,8 +68,9 @@ def _answer(number: int, action: int) -> bytes:
 
 
 def _clone() -> bytes:
-    refuse = _end(_ERRNO | errno.EPERM)
-    return _statement(_LOAD, _FIRST_ARGUMENT) + _statement(_ANY_BIT, _CLONE_FLAGS, 0, 1) + refuse + _end(_TELL)
+    refused = _statement(_ANY_BIT, _CLONE_FLAGS, 0, 1) + _end(_ERRNO | errno.EPERM)
+    told = _statement(_ANY_BIT, _CLONE_VM, 0, 1) + _end(_TELL)
+    return _statement(_LOAD, _FIRST_ARGUMENT) + refused + told + _end(_ALLOW)
 
 
 def _socket() -> bytes:
@@ -86,11 +91,11 @@ def _setsockopt() -> bytes:
     return level + _statement(_LOAD, _FIRST_ARGUMENT + 16) + left + _end(_ALLOW)
 
 
-def _fork() -> bytes:
+def _vfork() -> bytes:
     return _end(_TELL)
 
 
-_SPECIAL = {"clone": _clone, "fork": _fork, "vfork": _fork, "socket": _socket, "ioctl": _ioctl,
+_SPECIAL = {"clone": _clone, "vfork": _vfork, "socket": _socket, "ioctl": _ioctl,
             "setsockopt": _setsockopt}  # fmt: skip
 
 

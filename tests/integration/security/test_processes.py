@@ -38,6 +38,31 @@ def test_a_bomb_that_gives_up_meets_the_limit_of_processes(attack: Any, bomb: st
     assert (result["status"], result["exit_code"]) == ("process_limit", 7)
 
 
+def test_a_signal_never_makes_a_fork_fail(attack: Any) -> None:
+    source = f"""{_HEAD}
+#include <stdio.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+static void nothing(int number) {{ (void)number; }}
+int main(void) {{
+    struct sigaction action = {{.sa_handler = nothing}}; /* without SA_RESTART */
+    struct itimerval often = {{{{0, 500}}, {{0, 500}}}};
+    int failed = 0;
+    sigaction(SIGALRM, &action, 0);
+    sigaction(SIGCHLD, &action, 0);
+    setitimer(ITIMER_REAL, &often, 0);
+    for (int i = 0; i < 300; i++) {{
+        int p = fork();
+        if (p == 0) _exit(0);
+        if (p < 0) failed++;
+        while (p > 0 && waitpid(p, 0, 0) < 0) ;
+    }}
+    printf("%d\\n", failed);
+}}"""
+    result = attack("c", source)
+    assert (result["status"], result["stdout"]) == ("ok", "0\n")
+
+
 def test_a_program_can_give_its_parent_no_children(attack: Any) -> None:
     source = f"""{_HEAD}
 #include <errno.h>

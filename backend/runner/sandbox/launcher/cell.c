@@ -119,6 +119,9 @@ static int kill_all(void)
     return errno == ECHILD ? 0 : errno;
 }
 
+/* Whether a process is left besides the init. */
+static bool anyone(void) { return kill(-1, 0) == 0 || errno != ESRCH; }
+
 static int collect(int control)
 {
     struct buffer out = {0};
@@ -169,6 +172,8 @@ _Noreturn static void be_init(int control)
             alive = tell(control, 'F', furnish(&fields, count ? fds[0] : -1), NULL, 0);
         else if (kind == 'K')
             alive = tell(control, 'K', kill_all(), NULL, 0);
+        else if (kind == 'L')
+            alive = tell(control, 'L', anyone() ? EBUSY : 0, NULL, 0);
         else if (kind == 'A')
             alive = collect(control) == 0;
         for (size_t i = 0; i < count; i++)
@@ -290,6 +295,13 @@ void empty_cell(struct cell *cell)
         return;
     /* With an init its namespace ends. It is not waited for: it waits until the program is reaped, by the keeper. */
     (void)syscall(SYS_pidfd_send_signal, cell->pidfd, SIGKILL, NULL, 0);
+}
+
+bool is_empty(struct cell *cell)
+{
+    int fds[MOST_FDS];
+    size_t count;
+    return ask(cell, 'L', fds, &count) == 0;
 }
 
 int collect_program(struct cell *cell)

@@ -356,8 +356,8 @@ static void hear_warm(struct program *program, short events)
     char text[256];
     if (program->listener < 0)
         (void)read_status(program, text, sizeof text);
-    else if (events & POLLIN) /* else it ended, and before Linux 6.11 asking what it forks would block */
-        (void)pass_fork(program);
+    else if (events & POLLIN) /* else it ended, and before Linux 6.11 asking would block */
+        (void)pass_task(program);
 }
 
 void keep(struct keeper *keeper)

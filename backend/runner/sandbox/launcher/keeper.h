@@ -16,9 +16,9 @@ struct program {
     int pidfd;
     int in, out[2];  /* our ends of its standard streams; -1 once closed. On a terminal: out[0] is its other side */
     int status;      /* closes when it starts */
-    bool confined;   /* its filter is loaded: from here on each fork is told */
+    bool confined;   /* its filter is loaded: from here on each new task is told, but for plain forks */
     int listener;    /* where; -1 until then, and when all that have the filter have begun to end */
-    uint64_t forks;  /* that were told */
+    uint64_t told;   /* how many of them were */
     int go;          /* of a warm process that waits; else -1 */
 };
 
@@ -48,7 +48,8 @@ struct run {
     uint64_t room;                  /* bytes of output that may still come */
     bool truncated, disk_full;
     bool processes_full;            /* at the last look */
-    bool processes_refused;         /* a fork was asked for that could not be */
+    bool processes_met;             /* at any look, or when another was about to be refused */
+    uint64_t processes;             /* at the last look */
     uint64_t started, deadline, next_look, interval; /* ns, monotonic */
     char failure[256];              /* what was told instead of a start */
     struct since since;
@@ -90,11 +91,11 @@ void close_program(struct program *program);
 /* Learn from the status socket what the program's listener is, or why it did not start. Its size. */
 size_t read_status(struct program *program, char *into, size_t room);
 
-/* Stop hearing of forks: none will come. */
+/* Stop hearing of new tasks: none will come. */
 void close_listener(struct program *program);
 
-/* Let a fork that is told go on. False where none waited. */
-bool pass_fork(struct program *program);
+/* Let a task that is told begin. False where none waited. */
+bool pass_task(struct program *program);
 
 /* request.c: what the frame of a run says. Its blocks lie in the frame; the strings are its own, to be freed. */
 struct request {

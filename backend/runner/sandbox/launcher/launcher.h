@@ -180,6 +180,9 @@ bool make_cell(struct cell *cell);
  * into /program, which then is writable only where `compiles`. 0 or an errno. */
 int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes files, int program, bool compiles);
 
+/* Whether no process but its init is left. */
+bool is_empty(struct cell *cell);
+
 /* Kill all processes of the cell but its init, or, where that does not answer, with it. */
 void empty_cell(struct cell *cell);
 

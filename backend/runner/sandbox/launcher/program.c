@@ -22,8 +22,6 @@
 #include <unistd.h>
 
 enum { WAIT_KILLABLE_RECV = 1 << 5 }; /* SECCOMP_FILTER_FLAG_, which older headers lack */
-enum { SYNC_WAKE_UP = 1 }; /* SECCOMP_USER_NOTIF_FD_, likewise */
-#define NOTIF_SET_FLAGS _IOW('!', 4, uint64_t) /* SECCOMP_IOCTL_ */
 
 void write_limits(struct buffer *out, const struct limits *limits) { put(out, limits, sizeof *limits); }
 
@@ -148,21 +146,18 @@ static void drop_rights(const struct order *order)
         program_failed(order->status, "no new privileges");
 }
 
-/* Load the filter, and give the keeper the descriptor on which forks are told. */
+/* Load the filter, and give the keeper the descriptor on which new tasks are told. */
 static void load_filter(const struct order *order)
 {
     struct sock_fprog filter = {
         (unsigned short)(order->filter.size / sizeof(struct sock_filter)), (struct sock_filter *)(uintptr_t)order->filter.data};
-    /* A fork that the keeper has taken up is not interrupted by signals: it would be told again and again. */
+    /* What the keeper has taken up is not interrupted by signals: it would be told again and again. */
     unsigned patient = SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE_RECV;
     int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, patient, &filter);
     if (listener < 0 && errno == EINVAL) /* before Linux 5.19 */
         listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
     if (listener < 0)
         program_failed(order->status, "the system-call filter");
-    /* Until the keeper has taken a fork up, a signal does interrupt it, and shells that hear of a child just then say that
-     * they cannot fork. So it is woken at once, on the processor that the program leaves. Not before Linux 6.6. */
-    (void)ioctl(listener, NOTIF_SET_FLAGS, SYNC_WAKE_UP);
     union {
         char space[CMSG_SPACE(sizeof listener)];
         struct cmsghdr aligned;

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_LOOK = 2000000, LOOK_EVERY = 15000000, BLOCK = 65536 };
+enum { FIRST_LOOK = 2000000, LOOK_EVERY = 15000000, LOOK_SOON = 1000000, FORK = 250000, BLOCK = 65536 };
 
 uint64_t now_ns(void)
 {
@@ -166,34 +166,47 @@ static void notice(struct run *run, const struct usage *usage)
 {
     if (usage->memory > run->peak)
         run->peak = usage->memory;
+    run->processes = usage->processes;
     run->processes_full = usage->processes >= run->limits.processes;
+    run->processes_met = run->processes_met || run->processes_full;
     run->disk_full = run->disk_full || usage->disk_full;
+}
+
+/* Nanoseconds until a cell is looked at again. Forks are not told: one that may soon have all its processes, and be
+ * refused another, is watched closely. FORK is what a fork and its program take at least, mostly. */
+static uint64_t next_interval(const struct run *run)
+{
+    uint64_t longer = run->interval * 3 / 2, most = run->limits.processes * FORK;
+    if (most > LOOK_EVERY)
+        most = LOOK_EVERY;
+    if (most < LOOK_SOON || run->processes * 2 >= run->limits.processes)
+        return LOOK_SOON;
+    return longer < most ? longer : most;
 }
 
 /* Look at the cell; the ending that what it uses brings about, or EXITED. */
 static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_t now)
 {
-    run->interval = run->interval * 3 / 2 < LOOK_EVERY ? run->interval * 3 / 2 : LOOK_EVERY;
     struct usage usage = look(&run->program.cell, run->limits.memory);
     if (keeper->memory_limit < 0) /* else its control group counts it */
         look_for_hidden(&run->program.cell, run->limits.memory, &run->since, &usage);
     notice(run, &usage);
+    run->interval = next_interval(run);
     uint64_t end = now_ns(); /* a program that makes looking slow is looked at less often: half of the time at most */
     run->next_look = end + (end - now > run->interval ? end - now : run->interval);
-    if (usage.memory > run->limits.memory)
-        return MEMORY;
+    if (usage.memory > run->limits.memory || count_oom_kills(keeper) > run->oom_before)
+        return MEMORY; /* a child that the kernel killed ends all, as where no control group counts */
     return usage.cpu_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;
 }
 
-/* Let a fork go on; note when the kernel is about to refuse it. Counting is for those that may have enough. */
-static void hear_fork(struct run *run)
+/* Let a new task begin; note when the kernel is about to refuse it. Counting is for those that may have enough. */
+static void hear_task(struct run *run)
 {
-    if (run->program.forks + 1 >= run->limits.processes) {
+    if (run->program.told + run->processes + 1 >= run->limits.processes) {
         struct usage usage = look(&run->program.cell, UINT64_MAX);
         notice(run, &usage);
-        run->processes_refused = run->processes_refused || run->processes_full;
     }
-    (void)pass_fork(&run->program);
+    (void)pass_task(&run->program);
 }
 
 static enum ending supervise(struct keeper *keeper, struct run *run)
@@ -241,7 +254,7 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
         if (fds[5].revents && read_status(&run->program, run->failure, sizeof run->failure))
             return EXITED; /* it did not start, and ends */
         if (fds[6].revents & POLLIN)
-            hear_fork(run);
+            hear_task(run);
         else if (fds[6].revents)
             close_listener(&run->program); /* or it would be told again and again while memory is given back */
     }
@@ -266,23 +279,23 @@ static void reap(pid_t pid, int *status, struct rusage *usage)
         ;
 }
 
-/* Take the cell's processes down and learn how the program ended. Where no fork was ever told there is but one. */
+/* Take the cell's processes down and learn how the program ended. Mostly none is left. */
 static void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
 {
     int status = 0;
     struct rusage usage = {0};
-    bool alone = run->program.confined && run->program.forks == 0, reaped = verdict->ending == EXITED;
+    bool reaped = verdict->ending == EXITED;
     verdict->wall_ns = now_ns() - run->started;
     if (reaped)
         reap(run->program.pid, &status, &usage);
-    if (verdict->ending != OUTPUT && (!alone || status != 0)) {
+    bool empty = reaped && is_empty(&run->program.cell);
+    if (verdict->ending != OUTPUT && (!empty || status != 0)) {
         struct usage last = look(&run->program.cell, UINT64_MAX);
+        last.processes += reaped ? 2 : 0; /* it was one of them, and so may have been a child that was refused and ended */
         notice(run, &last);
         verdict->cpu_ns = last.cpu_ns;
     }
-    if (alone)
-        (void)syscall(SYS_pidfd_send_signal, run->program.pidfd, SIGKILL, NULL, 0);
-    else
+    if (!empty)
         empty_cell(&run->program.cell);
     bound_memory(keeper, 0); /* what the keeper needs to tell the rest is no program's */
     if (!reaped)
@@ -303,10 +316,9 @@ static void finish(struct keeper *keeper, struct run *run, struct verdict *verdi
     if (told == 0 && run->program.status >= 0) /* what comes after the listener */
         told = read_status(&run->program, run->failure, sizeof run->failure);
     memcpy(verdict->detail, run->failure, sizeof verdict->detail);
-    bool failed = verdict->signal || verdict->exit_code > 0;
     if (told)
         verdict->ending = verdict->exit_code == 127 ? MISSING : FAILED;
-    else if (failed && verdict->ending == EXITED && count_oom_kills(keeper) > run->oom_before)
+    else if (verdict->ending == EXITED && count_oom_kills(keeper) > run->oom_before)
         verdict->ending = MEMORY;
     else if (verdict->signal == SIGXCPU && verdict->ending == EXITED)
         verdict->ending = CPU;
@@ -319,7 +331,7 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
     put_u8(out, (uint8_t)verdict->ending);
     put_u32(out, (uint32_t)verdict->exit_code);
     put_u32(out, (uint32_t)verdict->signal);
-    bool processes = verdict->ending == TIMEOUT ? run->processes_full : run->processes_refused;
+    bool processes = verdict->ending == TIMEOUT ? run->processes_full : run->processes_met;
     put_u8(out, (uint8_t)(run->truncated | processes << 1 | run->disk_full << 2));
     put_u64(out, verdict->wall_ns);
     put_u64(out, verdict->cpu_ns);

@@ -142,14 +142,14 @@ size_t read_status(struct program *program, char *into, size_t room)
 
 void close_listener(struct program *program) { close_if(&program->listener); }
 
-bool pass_fork(struct program *program)
+bool pass_task(struct program *program)
 {
     struct seccomp_notif told = {0};
     if (ioctl(program->listener, SECCOMP_IOCTL_NOTIF_RECV, &told))
         return false; /* it was killed meanwhile */
     struct seccomp_notif_resp go = {.id = told.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     (void)ioctl(program->listener, SECCOMP_IOCTL_NOTIF_SEND, &go);
-    program->forks++;
+    program->told++;
     return true;
 }
 

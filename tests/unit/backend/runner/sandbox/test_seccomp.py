@@ -48,8 +48,10 @@ def test_what_is_left_out_or_unknown_does_not_exist(x86_64: bytes, number: int) 
     assert _decide(x86_64, number) == ENOSYS
 
 
-def test_forks_are_told_to_the_launcher(x86_64: bytes) -> None:
-    assert [_decide(x86_64, number) for number in (56, 57, 58)] == [TELL] * 3
+def test_what_shares_memory_with_its_parent_is_told_to_the_launcher_and_a_plain_fork_is_not(x86_64: bytes) -> None:
+    threads, spawn, fork = 0x003D0F00, 0x00004111, 0x01200011
+    assert [_decide(x86_64, 56, flags) for flags in (threads, spawn, fork)] == [TELL, TELL, ALLOW]
+    assert [_decide(x86_64, number) for number in (57, 58)] == [ALLOW, TELL]
 
 
 def test_a_language_may_be_granted_more() -> None:
@@ -60,10 +62,8 @@ def test_a_language_may_be_granted_more() -> None:
         seccomp.program("x86_64", ("clone3",))
 
 
-def test_clone_makes_processes_and_threads_but_no_namespace(x86_64: bytes) -> None:
-    assert _decide(x86_64, 56, 0x003D0F00) == TELL
-    assert _decide(x86_64, 56, 17) == TELL
-    for shift in (17, 25, 26, 27, 28, 29, 30):
+def test_clone_makes_no_namespace_and_no_sibling(x86_64: bytes) -> None:
+    for shift in (15, 17, 25, 26, 27, 28, 29, 30):
         assert _decide(x86_64, 56, 17 | 1 << shift) == EPERM
 
 
