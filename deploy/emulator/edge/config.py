@@ -162,7 +162,7 @@ def _machines(route: AppRoute, names: str, instance: str = "") -> Json:
         },
         # A connection kept to a machine may be closed by it just as the next request is written: lost. So none is.
         "transport": {"protocol": "http", "keep_alive": {"enabled": False}, "dial_timeout": "2s"},
-        "flush_interval": -1,
+        # No flush_interval: with -1 requests stay at machines when their client has left. Streams are flushed anyway.
         # The whole body first: when a machine answers before Caddy has seen the body's end, Caddy may drop the answer.
         "buffer_requests": True,
         "headers": {
