@@ -65,7 +65,11 @@ export class Canvas {
     document.body.classList.toggle("embedded", embedded);
     page.whole.hidden = !embedded;
     const forgets = "This browser keeps no more text: what is changed is lost when the page closes. Download it.";
-    const memory = new Memory(() => this.say(forgets), !embedded);
+    const memory = new Memory(
+      () => this.say(forgets),
+      () => this.act("displaced"),
+      !embedded,
+    );
     const editor: Editor = new Editor(
       page.editor,
       () => workspace.touched(),

@@ -73,6 +73,14 @@ export class Files {
     this.notices.tell(`${whence} is open.`, { label: "Back to mine", act: () => this.back() });
   }
 
+  /** Another window kept its program of this language, and this window's took its place. */
+  offerOther(): void {
+    this.notices.tell("Another window had changed this program too.", {
+      label: "Show the other",
+      act: () => this.back(),
+    });
+  }
+
   /** Goes to a line that a message names. */
   jump(file: string, line: number, column: number | null): void {
     const { workspace } = this;

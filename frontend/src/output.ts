@@ -57,6 +57,7 @@ export class Output implements RunView {
       this.pane.append(notice("The output was longer than the service keeps; what is missing was cut off."));
     }
     if (this.pane.childElementCount === 0) this.pane.append(notice("The program wrote nothing."));
+    this.pane.scrollIntoView({ block: "nearest" }); // on a phone it is below what can be seen
   }
 
   /** The run ended without a result: what came is kept. */

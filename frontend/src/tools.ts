@@ -49,6 +49,7 @@ export class Tools {
       close: (index) => files.close(index),
       rename: () => files.rename(workspace.program.active),
       reopen: () => files.reopen(),
+      displaced: () => files.offerOther(),
       next: () => this.nextPlace(),
       cycle: () => this.cycle(),
       more,

@@ -21,6 +21,7 @@ const jump = vi.fn<(place: Place) => void>();
 beforeEach(() => {
   jump.mockReset();
   pane = document.createElement("div");
+  pane.scrollIntoView = () => undefined; // which jsdom lacks
   output = new Output(pane, jump);
   output.begin();
 });

@@ -109,7 +109,7 @@ describe("Memory", () => {
     };
     vi.stubGlobal("localStorage", refuses);
     const refused = vi.fn();
-    const memory = new Memory(refused);
+    const memory = new Memory(refused, () => undefined);
     memory.keepProgram("c", full);
     memory.keepProgram("c", full);
     expect(refused).toHaveBeenCalledTimes(1);
@@ -117,6 +117,28 @@ describe("Memory", () => {
 
   it("knows programs that earlier releases kept", () => {
     vi.stubGlobal("localStorage", { getItem: (key: string) => (key === "codecanvas:source:c" ? "old" : null) });
-    expect(new Memory(() => undefined).program("c")).toEqual(program("old"));
+    expect(
+      new Memory(
+        () => undefined,
+        () => undefined,
+      ).program("c"),
+    ).toEqual(program("old"));
+  });
+
+  it("keeps what two windows write, and says that there are two", () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("localStorage", {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => kept.set(key, value),
+    });
+    const displaced = vi.fn();
+    const [one, other] = [new Memory(() => undefined, displaced), new Memory(() => undefined, displaced)];
+    for (const window of [one, other]) window.program("c");
+    one.keepProgram("c", program("of one"));
+    one.keepProgram("c", program("of one, changed"));
+    expect(displaced).not.toHaveBeenCalled();
+    other.keepProgram("c", program("of the other"));
+    expect(displaced).toHaveBeenCalledTimes(1);
+    expect([other.program("c"), other.earlier("c")]).toEqual([program("of the other"), program("of one, changed")]);
   });
 });

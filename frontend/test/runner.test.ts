@@ -27,6 +27,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   document.documentElement.innerHTML = html;
   page = findPage();
+  page.output.scrollIntoView = () => undefined; // which jsdom lacks
   execute.mockReset();
   way = { view: new Output(page.output, () => undefined), execute };
   runner = new Runner(page, () => ({ request: { source: "", language: "c" }, files: ["main.c"] }));

@@ -27,7 +27,15 @@ beforeEach(() => {
     },
     focus: () => undefined,
   };
-  workspace = new Workspace(page, editor as unknown as Editor, new Memory(() => undefined), () => undefined);
+  workspace = new Workspace(
+    page,
+    editor as unknown as Editor,
+    new Memory(
+      () => undefined,
+      () => undefined,
+    ),
+    () => undefined,
+  );
   return () => vi.useRealTimers();
 });
 
@@ -41,7 +49,12 @@ describe("Workspace", () => {
     expect(workspace.program).toMatchObject({ files: [{ text: "int main;" }], stdin: "Ada", options: "-O2" });
     expect(page.stdin.value).toBe("Ada");
     vi.advanceTimersByTime(1000);
-    expect(new Memory(() => undefined).program("c")).toMatchObject({ stdin: "Ada" });
+    expect(
+      new Memory(
+        () => undefined,
+        () => undefined,
+      ).program("c"),
+    ).toMatchObject({ stdin: "Ada" });
   });
 
   it("leaves a program alone that somebody began to write", () => {
@@ -57,7 +70,12 @@ describe("Workspace", () => {
     workspace.touched();
     workspace.open({ ...c, id: "go", source: "main.go" });
     expect(workspace.names).toEqual(["main.go"]);
-    expect(new Memory(() => undefined).program("c")?.files[0]?.text).toBe("changed");
+    expect(
+      new Memory(
+        () => undefined,
+        () => undefined,
+      ).program("c")?.files[0]?.text,
+    ).toBe("changed");
     workspace.open(learned);
     expect(workspace.program.files[0]?.text).toBe("changed");
   });

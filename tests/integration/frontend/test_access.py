@@ -39,11 +39,14 @@ def test_python_with_the_keyboard_alone(canvas: Canvas) -> None:
 
 
 @pytest.mark.parametrize("viewport", [PHONE])
-def test_a_phone_needs_no_sideways_scrolling(canvas: Canvas) -> None:
+def test_a_phone_shows_what_was_written_and_needs_no_sideways_scrolling(canvas: Canvas) -> None:
     canvas.write("print('x' * 500); print('long words ' * 100)")
     canvas.click("Run")
     canvas.status.matches("^Finished ")
     assert canvas.window.evaluate("return document.documentElement.scrollWidth") <= 360
+    seen = "const box = document.querySelector('#output').getBoundingClientRect(); return [box.top, box.bottom]"
+    top, bottom = canvas.window.evaluate(seen)
+    assert (top >= 0, bottom <= PHONE["height"] + 1) == (True, True)
     for name in ("Language", "Run", "Terminal", "Share", "More", "Standard input"):
         assert canvas.there(name), name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.integration.frontend.canvas import Canvas
 from tests.integration.frontend.engines import PlaywrightWindow
 
 pytestmark = pytest.mark.browser
+KEPT = "codecanvas:program:python3"
 
 
 def test_reload_keeps_text_input_and_options(canvas: Canvas) -> None:
@@ -67,6 +69,25 @@ def test_a_link_brings_the_program_and_loses_nothing(canvas: Canvas) -> None:
     canvas.stdout.becomes("shared typed\n")
     canvas.click("Back to mine")
     canvas.program.becomes("print('mine')")
+
+
+def test_a_program_that_another_window_kept_can_be_shown(canvas: Canvas) -> None:
+    canvas.write("print('mine')")
+    canvas.window.evaluate(
+        """const [key, part] = arguments;
+        return new Promise((done) => {
+          const look = () => (localStorage.getItem(key)?.includes(part) ? done() : setTimeout(look, 50));
+          look();
+        })""",
+        KEPT,
+        "mine",
+    )
+    theirs = json.dumps({"files": [{"name": "", "text": "print('theirs')"}]})
+    canvas.window.evaluate("localStorage.setItem(...arguments)", KEPT, theirs)
+    canvas.write("print('mine, changed')")
+    canvas.notice.contains("Another window had changed this program too")
+    canvas.click("Show the other")
+    canvas.program.becomes("print('theirs')")
 
 
 def test_a_damaged_link_is_told(unopened: Canvas) -> None:
