@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,7 +16,8 @@ import docker
 import docker.errors
 from docker.models.images import Image
 
-from deploy.artifacts.oci import Blob, BlobStore, put_image
+from deploy.artifacts.engine_image import export
+from deploy.artifacts.oci import Blob, BlobStore
 from deploy.artifacts.selection import with_languages
 from deploy.artifacts.source import Source
 from deploy.errors import BuildFailed
@@ -47,7 +46,7 @@ def build_backend(
         base = ensure_base(client, tell)
         image = _make(client, root, source, tags, languages, store.place.parent, log, tell)
         tell("writing the image's layers")
-        blob = _export(client, str(image.id), store)
+        blob = export(client, image, store)
         inputs = {
             "base": f"{base.name} {base.origin} {base.id}",
             "requirements": _file_digest(root / "requirements/runner.txt"),
@@ -162,47 +161,3 @@ def _build(
     if not image_id:
         raise BuildFailed("the engine named no image at the end of the build", log=log)
     return image_id
-
-
-def _export(client: docker.DockerClient, image_id: str, store: BlobStore) -> Blob:
-    """The engine's image as blobs in the store. It sends layers as plain tars; ours are compressed, once each."""
-    layers: dict[str, Blob] = {}
-    others: dict[str, bytes] = {}
-    with tempfile.TemporaryFile() as archive:
-        for chunk in client.api.get_image(image_id):
-            archive.write(chunk)
-        archive.seek(0)
-        with tarfile.open(fileobj=archive, mode="r:") as tar:
-            index = json.loads(_member(tar, "manifest.json"))[0]
-            for name in index["Layers"]:
-                stream = tar.extractfile(_resolved(tar, name))
-                if stream is None:
-                    raise BuildFailed(f"the engine's archive lacks layer {name}")
-                with tempfile.TemporaryFile() as layer:
-                    shutil.copyfileobj(stream, layer, 1 << 20)
-                    layer.seek(0)
-                    layers[name] = store.put_layer(layer)[1]
-            others["config"] = _member(tar, index["Config"])
-    return put_image(store, others["config"], [layers[name] for name in index["Layers"]])
-
-
-def _resolved(tar: tarfile.TarFile, name: str) -> tarfile.TarInfo:
-    """A member, following the link that stands for a layer which occurs twice."""
-    member = tar.getmember(name)
-    if member.issym() or member.islnk():
-        target = (Path(name).parent / member.linkname).as_posix() if member.issym() else member.linkname
-        parts: list[str] = []
-        for part in target.split("/"):
-            if part == "..":
-                parts.pop()
-            else:
-                parts.append(part)
-        return tar.getmember("/".join(parts))
-    return member
-
-
-def _member(tar: tarfile.TarFile, name: str) -> bytes:
-    stream = tar.extractfile(name)
-    if stream is None:
-        raise BuildFailed(f"the engine's archive lacks {name}")
-    return stream.read()

@@ -60,14 +60,17 @@ class BlobStore:
             Path(file.name).rename(path)
         return Blob(digest, len(content))
 
+    def layer(self, diff_id: str) -> Blob | None:
+        """The blob that a layer was compressed into; None where it is not in the store."""
+        known = self._layers / diff_id.removeprefix("sha256:")
+        path = self.path(known.read_text().strip()) if known.exists() else None
+        return Blob(f"sha256:{path.name}", path.stat().st_size) if path and path.exists() else None
+
     def put_layer(self, tar: IO[bytes]) -> tuple[str, Blob]:
         """Compress and store a layer's tar; returns its diff id and blob. One met before is not compressed again."""
         diff_id = "sha256:" + hashlib.file_digest(tar, "sha256").hexdigest()  # type: ignore[arg-type]
-        known = self._layers / diff_id.removeprefix("sha256:")
-        if known.exists():
-            digest = known.read_text().strip()
-            if self.path(digest).exists():
-                return diff_id, Blob(digest, self.path(digest).stat().st_size)
+        if known := self.layer(diff_id):
+            return diff_id, known
         tar.seek(0)
         # No name and no time in the header: the same layer gives the same blob.
         with (
@@ -78,7 +81,7 @@ class BlobStore:
         with Path(file.name).open("rb") as packed_file:
             digest = "sha256:" + hashlib.file_digest(packed_file, "sha256").hexdigest()
         Path(file.name).rename(self.path(digest))
-        known.write_text(digest)
+        (self._layers / diff_id.removeprefix("sha256:")).write_text(digest)
         return diff_id, Blob(digest, self.path(digest).stat().st_size)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from backend.runner.languages import Language, all_languages
 from backend.runner.languages.language import arguments
+from deploy.artifacts.engine_image import SERVICE
 from deploy.artifacts.selection import blocks, select_languages, with_languages
 from deploy.environments import ROOT
 from deploy.errors import UsageError
@@ -91,3 +92,10 @@ def test_an_image_of_the_core_languages_shares_all_its_layers_before_the_service
     core = with_languages(DOCKERFILE, CORE)
     assert DOCKERFILE.startswith(core[: core.index("# What the service brings along")])
     assert core.index("COPY backend/runner /opt") > core.index("COPY site-packages")
+
+
+def test_the_service_is_all_that_the_last_two_layers_hold() -> None:
+    steps = [line for line in DOCKERFILE.splitlines() if line.startswith(("COPY", "ADD", "RUN", "FROM"))][-3:]
+    assert SERVICE not in steps[0]
+    assert [step.split()[0] for step in steps[1:]] == ["COPY", "RUN"]
+    assert [step.split()[-1].startswith(f"/{SERVICE}") for step in steps[1:]] == [True, True]
