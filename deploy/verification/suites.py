@@ -43,7 +43,8 @@ INTEGRATION: tuple[SuiteSpec, ...] = (
     ),
     SuiteSpec("load", (f"{TESTS}/rest", f"{TESTS}/load", f"{TESTS}/baseline")),
 )
-SMOKE = SuiteSpec("smoke", (TESTS,), ("-m", "smoke"))
+# Named, because looking for its tests in all of them takes longer than they take.
+SMOKE = SuiteSpec("smoke", (f"{TESTS}/api", f"{TESTS}/frontend/test_site.py"), ("-m", "smoke"))
 
 
 def run_suite(spec: SuiteSpec, environment: str, *, rehearsal: bool, logs: Path) -> Suite:
