@@ -76,6 +76,7 @@ async function listen(body: ReadableStream<Uint8Array>, listener: RunListener, w
 /** Tells a listener what events mean. */
 export class Teller {
   private readonly bytes = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  private compiled = false;
 
   constructor(private readonly listener: RunListener) {}
 
@@ -85,21 +86,30 @@ export class Teller {
     if (content === null) throw new Failed("what it said of the run was not JSON");
     if (name === "error") throw new Failed(textOf(content.error));
     if (name === "result") return this.result(content);
-    if (name === "phase") this.listener.phase(textOf(content.phase));
+    if (name === "phase") this.phase(content);
     if (name === "output") this.output(content);
     return null;
   }
 
-  /** What a compiler said comes with the result alone. */
+  private phase(content: Record<string, unknown>): void {
+    this.compiler(content.compile);
+    this.listener.phase(textOf(content.phase));
+  }
+
   private result(content: Record<string, unknown>): RunResult {
     const result = runResult(content);
-    const { stdout, stderr } = isObject(content.compile) ? content.compile : {};
-    const said = textOf(stderr) + textOf(stdout);
-    if (said !== "") {
-      this.listener.phase("compile");
-      this.listener.output("stderr", said);
-    }
+    this.compiler(content.compile);
     return result;
+  }
+
+  /** What a compiler said comes with the phase after it, else with the result. */
+  private compiler(compiled: unknown): void {
+    if (this.compiled || !isObject(compiled)) return;
+    this.compiled = true;
+    const said = textOf(compiled.stderr) + textOf(compiled.stdout);
+    if (said === "") return;
+    this.listener.phase("compile");
+    this.listener.output("stderr", said);
   }
 
   private output(content: Record<string, unknown>): void {

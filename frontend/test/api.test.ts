@@ -173,6 +173,21 @@ describe("a stream", () => {
     expect(heard.events.join("")).toBe("stdout: é\ufffd");
   });
 
+  it("tells what the compiler said once, before the program's output where it is known by then", async () => {
+    const compile = { stdout: "", stderr: "main.c:1: warning" };
+    stream(
+      events(
+        ["phase", { phase: "compile" }],
+        ["phase", { phase: "run", compile }],
+        ["output", { stream: "stdout", data: "out" }],
+        ["result", { ...result, compile }],
+      ),
+    );
+    const heard = new Heard();
+    await run(program, undefined, heard);
+    expect(heard.events).toEqual(["compile", "compile", "stderr: main.c:1: warning", "run", "stdout: out"]);
+  });
+
   it("ends with what the compiler said", async () => {
     const compile = { stdout: "", stderr: "main.c:1: warning" };
     stream(events(["phase", { phase: "run" }], ["result", { ...result, compile }]));

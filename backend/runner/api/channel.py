@@ -11,8 +11,12 @@ import binascii
 import codecs
 from typing import Any
 
+import msgspec
+
+from backend.runner.api.answers import compile_answer
 from backend.runner.api.models import Encoding
 from backend.runner.execution.listener import Controls
+from backend.runner.execution.outcome import CompileReport
 
 Event = tuple[str, dict[str, Any]]
 """Its type, and what belongs to it."""
@@ -24,13 +28,16 @@ class Channel:
     def __init__(self, encoding: Encoding) -> None:
         self._events: list[tuple[str, Any]] = []
         self._ready = asyncio.Event()
+        self._encoding = encoding
         self._joiners = {name: Joiner(encoding) for name in ("stdout", "stderr")}
         self.controls: Controls | None = None
         """What may be done to the program, once it runs."""
 
-    def phase(self, name: str) -> None:
-        """A step begins."""
-        self._put("phase", name)
+    def phase(self, name: str, compiled: CompileReport | None = None) -> None:
+        """A step begins; what a compiler said is told before the program says anything."""
+        answer = compile_answer(compiled, self._encoding)
+        told = {} if answer is None else {"compile": msgspec.to_builtins(answer)}
+        self._put("phase", {"phase": name, **told})
 
     def output(self, stream: str, data: bytes) -> None:
         """The program wrote `data`; joined to what waits already, where that is of the same stream."""
@@ -63,7 +70,7 @@ class Channel:
         taken: list[Event] = []
         for kind, content in events:
             if kind == "phase":
-                taken.append(("phase", {"phase": content}))
+                taken.append(("phase", content))
             elif kind != "started":
                 taken += [("output", {"stream": kind, **part}) for part in self._joiners[kind].feed(content)]
         return taken

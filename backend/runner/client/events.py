@@ -9,15 +9,16 @@ from typing import Any
 
 import msgspec
 
-from backend.runner.api.models import ResultAnswer
+from backend.runner.api.models import CompileAnswer, ResultAnswer
 from backend.runner.client.errors import NotUnderstood, refusal
 
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """A step begins: "compile" or "run"."""
+    """A step begins: "compile", or "run" with what came of compiling before it."""
 
     name: str
+    compile: CompileAnswer | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,8 @@ def read_event(kind: str, content: Mapping[str, Any]) -> Event:
     try:
         match kind:
             case "phase":
-                return Phase(content["phase"])
+                compiled = content.get("compile")
+                return Phase(content["phase"], compiled and msgspec.convert(compiled, CompileAnswer))
             case "output":
                 data = content["data"]
                 raw = base64.b64decode(data) if content.get("encoding") == "base64" else data.encode()

@@ -13,7 +13,7 @@ from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache, Program, key_of
 from backend.runner.execution.daemon import JavacDaemon
 from backend.runner.execution.listener import Listener
-from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, describe, no_program
+from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, compile_report, describe, no_program
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
@@ -107,7 +107,9 @@ class Executor:
                 return failed
             try:
                 if listener is not None:
-                    listener.phase("run")
+                    listener.phase(
+                        "run", None if program is None else compile_report(program.verdict, cached=program.cached)
+                    )
                 return await self._run(slot, request, program, listener)
             finally:
                 if program is not None:

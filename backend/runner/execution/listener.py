@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from backend.runner.execution.outcome import CompileReport
+
 
 class Listener(Protocol):
     """Told of a run as it goes on. Called on the event loop, so it must not block."""
 
-    def phase(self, name: str) -> None:
-        """A step begins: "compile" or "run"."""
+    def phase(self, name: str, compiled: CompileReport | None = None) -> None:
+        """A step begins: "compile", or "run" with what came of compiling before it."""
 
     def output(self, stream: str, data: bytes) -> None:
         """The program wrote `data` to "stdout" or "stderr"; on a terminal all is "stdout". Caps are already applied."""

@@ -145,7 +145,7 @@ def describe(
         cpu_ms=_milliseconds(verdict.cpu_seconds),
         memory_kb=verdict.memory_bytes // 1024,
         truncated=verdict.truncated,
-        compile=None if report is None else _report(report, cached=cached),
+        compile=None if report is None else compile_report(report, cached=cached),
     )
 
 
@@ -157,7 +157,8 @@ def no_program(compiled: Verdict, *, cached: bool) -> Outcome:
     )
 
 
-def _report(compiled: Verdict, *, cached: bool) -> CompileReport:
+def compile_report(compiled: Verdict, *, cached: bool) -> CompileReport:
+    """What came of a compile that ended so."""
     return CompileReport(
         status=_status(compiled, compiling=True),
         stdout=compiled.stdout,

@@ -33,14 +33,16 @@ def test_output_comes_as_it_is_written(runner: Client) -> None:
 
 
 def test_phases_streams_and_characters(runner: Client) -> None:
-    source = '#include <stdio.h>\nint main(void) { puts("ü€😀"); fputs("err", stderr); return 3; }'
+    source = '#include <stdio.h>\n#warning hm\nint main(void) { puts("ü€😀"); fputs("err", stderr); return 3; }'
     events = list(runner.stream(Program(language="c", source=source)))
-    assert events[:2] == [Phase("compile"), Phase("run")]
+    assert events[0] == Phase("compile")
     assert (_text(events), _text(events, "stderr")) == ("ü€😀\n", "err")
     last = events[-1]
     assert isinstance(last, Result)
     assert (last.answer.status, last.answer.exit_code) == ("runtime_error", 3)
     assert last.answer.compile is not None
+    assert "#warning hm" in last.answer.compile.stderr
+    assert events[1] == Phase("run", last.answer.compile)
 
 
 def test_a_program_that_does_not_compile_streams_the_reason(runner: Client) -> None:

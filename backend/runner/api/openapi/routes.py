@@ -87,8 +87,8 @@ def _guarded(**more: Any) -> dict[str, Any]:
 _EVENTS = {
     "itemSchema": {
         "type": "object",
-        "description": "phase {phase}, output {stream, data, encoding?}, result (ResultAnswer), error (ErrorAnswer); "
-        "comments keep the connection alive",
+        "description": "phase {phase, compile?}, output {stream, data, encoding?}, result (ResultAnswer), error "
+        "(ErrorAnswer); comments keep the connection alive",
         "properties": {
             "event": {"type": "string", "enum": ["phase", "output", "result", "error"]},
             "data": {"type": "string", "contentMediaType": _JSON},
@@ -166,7 +166,7 @@ def _session() -> dict[str, Any]:
         "Speak to a program while it runs (WebSocket)", {}, 401, 403, 426, 429, **_guarded(
             description="First message: SessionBody. Then, from the client: {type: stdin, data | base64}, {type: eof}, "
             "{type: signal, name}, {type: resize, rows, columns}, {type: stop}. From the service: "
-            "{type: phase, phase}, {type: output, stream, data, encoding?}, {type: result, …ResultAnswer}, "
+            "{type: phase, phase, compile?}, {type: output, stream, data, encoding?}, {type: result, …ResultAnswer}, "
             "{type: error, …ErrorAnswer}. "
             "Closed with 1000 after the result, 1003 for a binary frame, 1008 for a bad message, 1009 for one over "
             "1 MiB, 1011 where the service failed, 1013 with `retry_after` where it is busy.",

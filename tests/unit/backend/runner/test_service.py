@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from backend.runner.execution.listener import Controls
-from backend.runner.execution.outcome import Outcome, Status
+from backend.runner.execution.outcome import CompileReport, Outcome, Status
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.service import Service, make_service
 from backend.runner.settings import Settings
@@ -83,7 +83,7 @@ class _Listener:
     def __init__(self, act: Callable[[Controls], None]) -> None:
         self.act, self.phases, self.heard = act, list[str](), b""
 
-    def phase(self, name: str) -> None:
+    def phase(self, name: str, compiled: CompileReport | None = None) -> None:
         self.phases.append(name)
 
     def output(self, stream: str, data: bytes) -> None:
