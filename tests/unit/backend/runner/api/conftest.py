@@ -73,12 +73,12 @@ class Program:
         if self._listener is not None:
             self._listener.output(stream, data)
 
-    async def run(self) -> Outcome:
+    async def run(self, compiled: CompileReport | None) -> Outcome:
         self.stdin(self._request.stdin)
         if not self._request.interactive:
             self.end_stdin()
         if self._listener is not None:
-            self._listener.phase("run")
+            self._listener.phase("run", compiled)
             self._listener.started(self)
         lines = asyncio.ensure_future(self._lines())
         stopping = asyncio.ensure_future(self._stopped.wait())
@@ -156,7 +156,7 @@ class Machine:
             return Outcome(status=report.status, stderr=report.stderr, error="compilation failed", compile=report)
         self.begun += 1
         try:
-            outcome = await Program(self, request, listener).run()
+            outcome = await Program(self, request, listener).run(report)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
