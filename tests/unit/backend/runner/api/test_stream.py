@@ -39,7 +39,7 @@ def test_phases_output_and_result_come_in_order(serve: Serve, path: str, headers
         *first, (last, result) = events(answer.text)
         assert first == [
             ("phase", {"phase": "compile"}),
-            ("phase", {"phase": "run"}),
+            ("phase", {"phase": "run", "compile": result["compile"]}),
             ("output", {"stream": "stdout", "data": "one\n"}),
             ("output", {"stream": "stderr", "data": "two\n"}),
         ]
