@@ -2,8 +2,7 @@
  * How fast a built page takes keys: `npm run typing -- DIRECTORY`, with CHROME_PATH naming a Chromium. Prints
  *
  * - interactive: from the start of navigation until the editor takes keys and no long task is under way; nothing cached
- * - typing: from a key's event until its frame is painted, in the middle of a file of 2,000 lines in colour; and of that
- *   what the page takes: the rest is the wait for the display's next frame, up to 17 ms at 60 a second
+ * - typing: from a key's event until its frame is painted, in the middle of a file of 2,000 lines in colour
  */
 import puppeteer from "puppeteer-core";
 import { serving } from "./serve.mjs";
@@ -22,23 +21,11 @@ function note() {
   new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) globalThis.longTaskEnds.push(startTime + duration);
   }).observe({ type: "longtask", buffered: true });
-  const next = (act) => {
-    const { port1, port2 } = new MessageChannel(); // its message comes after the event, or the frame, that is under way
-    port1.onmessage = act;
-    port2.postMessage(null);
-  };
   const pressed = ({ timeStamp }) => {
-    let handled;
-    next(() => {
-      handled = performance.now();
-    });
     requestAnimationFrame(() => {
-      const frame = performance.now();
-      next(() => {
-        const painted = performance.now();
-        const waited = Math.max(0, frame - (handled ?? frame));
-        globalThis.keyTimes.push({ whole: painted - timeStamp, own: painted - timeStamp - waited });
-      });
+      const { port1, port2 } = new MessageChannel(); // its message comes after the frame
+      port1.onmessage = () => globalThis.keyTimes.push(performance.now() - timeStamp);
+      port2.postMessage(null);
     });
   };
   addEventListener("keydown", pressed, { capture: true });
@@ -99,13 +86,7 @@ await serving(async (address) => {
     const loads = await interactive(browser, address);
     console.log(`interactive p50 ${at(0.5, loads)} ms, p95 ${at(0.95, loads)} ms, of ${LOADS} loads`);
     const keys = await typing(browser, address);
-    for (const [name, part] of [
-      ["typing", "whole"],
-      ["typing, the page's own part", "own"],
-    ]) {
-      const times = keys.map((key) => key[part]);
-      console.log(`${name} p50 ${at(0.5, times)} ms, p95 ${at(0.95, times)} ms, of ${KEYS} keys in ${LINES} lines`);
-    }
+    console.log(`typing p50 ${at(0.5, keys)} ms, p95 ${at(0.95, keys)} ms, of ${KEYS} keys in ${LINES} lines`);
   } finally {
     await browser.close();
   }
