@@ -32,6 +32,8 @@ def export(client: docker.DockerClient, image: Image, store: BlobStore) -> Blob:
     if any(store.layer(diff_id) is None for diff_id in shared):
         _fetch(client, image, shared, store)
     layers = [layer for diff_id in shared if (layer := store.layer(diff_id))]
+    if len(layers) != len(shared):
+        raise BuildFailed(f"the engine sent {len(layers)} of {len(shared)} layers of {image.id}; see `docker info`")
     own, layer = store.put_layer(_service(client, image))
     return put_image(store, _config(image.attrs, [*shared, own]), [*layers, layer])
 

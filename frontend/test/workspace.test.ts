@@ -15,6 +15,9 @@ let page: Page;
 let workspace: Workspace;
 let editor: { source: string; open: (language: Language, file: SourceFile) => void; focus: () => void };
 
+const nothing = () => undefined;
+const memory = () => new Memory(nothing, nothing);
+
 beforeEach(() => {
   localStorage.clear();
   vi.useFakeTimers();
@@ -27,15 +30,7 @@ beforeEach(() => {
     },
     focus: () => undefined,
   };
-  workspace = new Workspace(
-    page,
-    editor as unknown as Editor,
-    new Memory(
-      () => undefined,
-      () => undefined,
-    ),
-    () => undefined,
-  );
+  workspace = new Workspace(page, editor as unknown as Editor, memory(), () => undefined);
   return () => vi.useRealTimers();
 });
 
@@ -49,12 +44,7 @@ describe("Workspace", () => {
     expect(workspace.program).toMatchObject({ files: [{ text: "int main;" }], stdin: "Ada", options: "-O2" });
     expect(page.stdin.value).toBe("Ada");
     vi.advanceTimersByTime(1000);
-    expect(
-      new Memory(
-        () => undefined,
-        () => undefined,
-      ).program("c"),
-    ).toMatchObject({ stdin: "Ada" });
+    expect(memory().program("c")).toMatchObject({ stdin: "Ada" });
   });
 
   it("leaves a program alone that somebody began to write", () => {
@@ -70,12 +60,7 @@ describe("Workspace", () => {
     workspace.touched();
     workspace.open({ ...c, id: "go", source: "main.go" });
     expect(workspace.names).toEqual(["main.go"]);
-    expect(
-      new Memory(
-        () => undefined,
-        () => undefined,
-      ).program("c")?.files[0]?.text,
-    ).toBe("changed");
+    expect(memory().program("c")?.files[0]?.text).toBe("changed");
     workspace.open(learned);
     expect(workspace.program.files[0]?.text).toBe("changed");
   });

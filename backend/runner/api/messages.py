@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from backend.runner.api.checks import from_base64
+from backend.runner.api.checks import from_base64, text_bytes
 from backend.runner.api.parse import check_fields, convert, decode
 from backend.runner.errors import InvalidRequest
 from backend.runner.execution.listener import Controls
@@ -44,10 +44,7 @@ class Stdin(Command, tag="stdin"):
             raise InvalidRequest("data or base64 must be given, and not both")
         if isinstance(self.base64, str):
             return from_base64(self.base64, "base64")
-        try:
-            return str(self.data).encode()
-        except UnicodeEncodeError as error:
-            raise InvalidRequest("data holds half a surrogate pair, which is no text") from error
+        return text_bytes(str(self.data), "data")
 
     def carry_out(self, controls: Controls) -> None:
         """Type it."""

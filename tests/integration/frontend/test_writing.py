@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.frontend.canvas import Canvas
+from tests.integration.frontend.canvas import Canvas, Seen
 from tests.integration.frontend.engines import PlaywrightWindow
 
 pytestmark = pytest.mark.browser
@@ -73,15 +73,7 @@ def test_a_link_brings_the_program_and_loses_nothing(canvas: Canvas) -> None:
 
 def test_a_program_that_another_window_kept_can_be_shown(canvas: Canvas) -> None:
     canvas.write("print('mine')")
-    canvas.window.evaluate(
-        """const [key, part] = arguments;
-        return new Promise((done) => {
-          const look = () => (localStorage.getItem(key)?.includes(part) ? done() : setTimeout(look, 50));
-          look();
-        })""",
-        KEPT,
-        "mine",
-    )
+    Seen(canvas.window, "what is kept", "return localStorage.getItem(arguments[0])", (KEPT,)).contains("mine")
     theirs = json.dumps({"files": [{"name": "", "text": "print('theirs')"}]})
     canvas.window.evaluate("localStorage.setItem(...arguments)", KEPT, theirs)
     canvas.write("print('mine, changed')")

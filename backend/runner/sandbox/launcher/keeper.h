@@ -47,9 +47,8 @@ struct run {
     struct buffer output[2];
     uint64_t room;                  /* bytes of output that may still come */
     bool truncated, disk_full;
-    bool processes_full;            /* at the last look */
-    bool processes_met;             /* at any look, or when another was about to be refused */
     uint64_t processes;             /* at the last look */
+    bool processes_met;             /* as many as may be, at any look */
     uint64_t started, deadline, next_look, interval; /* ns, monotonic */
     char failure[256];              /* what was told instead of a start */
     struct since since;

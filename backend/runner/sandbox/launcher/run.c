@@ -162,13 +162,14 @@ static bool hear(struct keeper *keeper, struct run *run)
 
 /* ── supervision ──────────────────────────────────────────────────────────────────────────────────────────── */
 
+static bool has_all_processes(const struct run *run) { return run->processes >= run->limits.processes; }
+
 static void notice(struct run *run, const struct usage *usage)
 {
     if (usage->memory > run->peak)
         run->peak = usage->memory;
     run->processes = usage->processes;
-    run->processes_full = usage->processes >= run->limits.processes;
-    run->processes_met = run->processes_met || run->processes_full;
+    run->processes_met = run->processes_met || has_all_processes(run);
     run->disk_full = run->disk_full || usage->disk_full;
 }
 
@@ -331,7 +332,7 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
     put_u8(out, (uint8_t)verdict->ending);
     put_u32(out, (uint32_t)verdict->exit_code);
     put_u32(out, (uint32_t)verdict->signal);
-    bool processes = verdict->ending == TIMEOUT ? run->processes_full : run->processes_met;
+    bool processes = verdict->ending == TIMEOUT ? has_all_processes(run) : run->processes_met;
     put_u8(out, (uint8_t)(run->truncated | processes << 1 | run->disk_full << 2));
     put_u64(out, verdict->wall_ns);
     put_u64(out, verdict->cpu_ns);
