@@ -75,6 +75,20 @@ def test_a_program_is_spoken_to(runner: Client) -> None:
     assert heard[-1].answer.status == "ok"
 
 
+def test_a_terminal_has_its_size_before_the_program_can_ask(runner: Client) -> None:
+    source = """
+#include <stdio.h>
+#include <sys/ioctl.h>
+int main(void) {
+    struct winsize size;
+    ioctl(0, TIOCGWINSZ, &size);
+    printf("%d %d\\n", size.ws_row, size.ws_col);
+}"""
+    for _ in range(40):
+        with runner.session(Program(language="c", source=source), terminal=(30, 90)) as session:
+            assert _text(list(session)) == "30 90\r\n"
+
+
 def test_a_terminal_has_a_size_and_signals(runner: Client) -> None:
     source = "trap 'echo caught; exit 7' INT\nstty size\nread\nstty size\necho waiting\nwhile :; do sleep 0.1; done"
     with runner.session(Program(language="bash", source=source), terminal=(30, 90)) as session:

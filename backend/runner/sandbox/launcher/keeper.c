@@ -211,7 +211,7 @@ static void start_warm(struct keeper *keeper, struct reader *in)
         struct bytes none = {NULL, 0};
         int error = furnish_cell(&program.cell, &order.limits, none, -1, false);
         wrong = error ? "a warm cell could not be furnished"
-                      : start_program(keeper, &keeper->spawner, &order, &program, false, true);
+                      : start_program(keeper, &keeper->spawner, &order, &program, NULL, true);
     }
     if (wrong) {
         close_program(&program);

@@ -5,6 +5,8 @@
 
 #include "launcher.h"
 
+#include <sys/ioctl.h>
+
 enum ending { EXITED, TIMEOUT, CPU, MEMORY, OUTPUT, STOPPED, FAILED, MISSING };
 
 enum run_flags { COMPILES = 1, STREAMS = 2, INTERACTIVE = 4, TERMINAL = 8 };
@@ -82,9 +84,9 @@ bool take_spare(struct keeper *keeper, struct cell *cell);
 void retire(struct keeper *keeper, struct forker *forker);
 void end_warm(struct keeper *keeper, struct warm *warm);
 
-/* start.c: from a frame to a running program. NULL, or what failed. */
+/* start.c: from a frame to a running program, on a terminal of that size or, for NULL, on pipes. NULL, or what failed. */
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
-                          bool terminal, bool warm);
+                          const struct winsize *terminal, bool warm);
 void close_program(struct program *program);
 
 /* Learn from the status socket what the program's listener is, or why it did not start. Its size. */

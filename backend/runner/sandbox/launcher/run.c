@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -415,7 +414,8 @@ static const char *start_new(struct keeper *keeper, struct request *request, int
     const char *wrong = lay_out(keeper, request, program, run);
     if (wrong)
         return wrong;
-    wrong = start_program(keeper, forker, &request->order, &run->program, run->flags & TERMINAL, false);
+    struct winsize size = {.ws_row = (unsigned short)request->rows, .ws_col = (unsigned short)request->columns};
+    wrong = start_program(keeper, forker, &request->order, &run->program, run->flags & TERMINAL ? &size : NULL, false);
     *lost = wrong && forker != &keeper->spawner;
     return wrong;
 }
@@ -453,8 +453,6 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
     if (wrong)
         snprintf(verdict.detail, sizeof verdict.detail, "%s", wrong);
     else {
-        if (run.flags & TERMINAL)
-            resize(&run, request.rows, request.columns);
         if (run.flags & STREAMS) {
             size_t begun = begin_frame(&keeper->outgoing, 'b');
             end_frame(&keeper->outgoing, begun);

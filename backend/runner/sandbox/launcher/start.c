@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,14 +50,15 @@ static bool make_socket(int *ours, int *theirs)
     return true;
 }
 
-static bool make_streams(const struct keeper *keeper, struct program *program, int theirs[3], bool terminal)
+static bool make_streams(const struct keeper *keeper, struct program *program, int theirs[3],
+                         const struct winsize *terminal)
 {
     if (!terminal)
         return make_pipe(&program->in, &theirs[0], true) && make_pipe(&program->out[0], &theirs[1], false) &&
                make_pipe(&program->out[1], &theirs[2], false);
     int unlocked = 0;
     program->out[0] = openat(keeper->terminals, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    if (program->out[0] < 0 || ioctl(program->out[0], TIOCSPTLCK, &unlocked))
+    if (program->out[0] < 0 || ioctl(program->out[0], TIOCSPTLCK, &unlocked) || ioctl(program->out[0], TIOCSWINSZ, terminal))
         return false;
     theirs[0] = ioctl(program->out[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (theirs[0] < 0)
@@ -92,7 +92,7 @@ static pid_t have_forked(struct forker *forker, const struct order *order, const
 }
 
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
-                          bool terminal, bool warm)
+                          const struct winsize *terminal, bool warm)
 {
     int theirs[3] = {-1, -1, -1}, status = -1, go = -1, error = 0;
     struct cell cell = program->cell;
@@ -103,7 +103,7 @@ const char *start_program(struct keeper *keeper, struct forker *forker, struct o
     error = errno;
     if (made) {
         int fds[6] = {program->cell.pidfd, theirs[0], theirs[1], theirs[2], status, go};
-        order->terminal = terminal;
+        order->terminal = terminal != NULL;
         program->pid = have_forked(forker, order, fds, warm ? 6 : 5, &error);
     }
     for (int i = 0; i < 3; i++)
