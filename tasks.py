@@ -18,7 +18,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
-from deploy import control_tasks
+from deploy import control_tasks, recovery_tasks
 from deploy import rehearsal as rehearsals
 from deploy import tasks as verbs
 from deploy.artifacts import build as build_artifact
@@ -236,4 +236,6 @@ def lock(context: Context, upgrade: bool = False) -> None:
         context.teller.say(f"requirements/{group}.txt")
 
 
-namespace = Collection(build, up, rehearse, doctor, lock, *verbs.VERBS, *control_tasks.VERBS, BENCH)
+namespace = Collection(
+    build, up, rehearse, doctor, lock, *verbs.VERBS, *recovery_tasks.VERBS, *control_tasks.VERBS, BENCH
+)

@@ -25,6 +25,7 @@ from deploy.console import Teller
 from deploy.environments import ROOT
 from deploy.errors import DeployError, UsageError
 from deploy.ledger import Snapshot, Status
+from deploy.release import recovery
 from deploy.release import verbs as release
 from deploy.target import DEPLOYED, Target
 from deploy.verification.traffic import Traffic, TrafficReport
@@ -91,7 +92,7 @@ class Stage:
 
     def rollback(self) -> None:
         """Go back to the older one."""
-        release.rollback(self.production, self.older, self.teller, self.logs, suite=False)
+        recovery.rollback(self.production, self.older, self.teller, self.logs, suite=False)
 
 
 def bench_rollout(count: int, rate: float, teller: Teller, logs: Path) -> Measured:

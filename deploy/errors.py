@@ -11,7 +11,9 @@ DeployError                     exit 1: the work failed
 │   └── Unfinished              a rollout stopped half-way; `resume` finishes it or takes it back
 ├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
 │   └── SuiteFailed             a suite found something wrong
+├── NotChecked                  a check could not be made: neither proof nor blame
 └── LedgerError                 the ledger could not be read or written
+    ├── LedgerUnreachable       its remote does not answer: trying again may help
     ├── LedgerMoved             somebody else wrote first: read again
     ├── LockHeld                another deployer works on this environment: who, since when, doing what
     └── LockLost                the lock was taken away: this run must not act any more
@@ -87,8 +89,16 @@ class SuiteFailed(ReleaseFault):
     """A suite found something wrong with an environment."""
 
 
+class NotChecked(DeployError):
+    """A check could not be made, or could not tell: what was to be checked is neither proven nor at fault."""
+
+
 class LedgerError(DeployError):
     """The ledger could not be read or written."""
+
+
+class LedgerUnreachable(LedgerError):
+    """The ledger's remote does not answer; trying again may help."""
 
 
 class LedgerMoved(LedgerError):

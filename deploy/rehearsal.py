@@ -74,7 +74,7 @@ def rehearsal_target(name: str, state: Path = STATE) -> Target:
     running = _running(state)
     values = json.loads((state / "tokens.json").read_text())[name]
     tokens = Tokens(name, {key: Secret(value) for key, value in values.items()})
-    addresses = Addresses(fly=running.fly_api, cloudflare=running.cloudflare_api, registry=running.registry)
+    addresses = Addresses(running.fly_api, running.cloudflare_api, running.registry, fly_logs=running.fly_api)
     return Target(config, addresses, tokens, _ledger(name, state), rehearsal=True)
 
 

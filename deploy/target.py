@@ -27,6 +27,7 @@ class Addresses:
     fly: str
     cloudflare: str
     registry: str
+    fly_logs: str = "https://api.fly.io"
 
 
 def cloud_addresses(environ: Mapping[str, str] = os.environ) -> Addresses:
@@ -35,6 +36,7 @@ def cloud_addresses(environ: Mapping[str, str] = os.environ) -> Addresses:
         fly=environ.get("FLY_FLAPS_BASE_URL", "https://api.machines.dev"),
         cloudflare=environ.get("CLOUDFLARE_API_BASE_URL", "https://api.cloudflare.com/client/v4"),
         registry=environ.get("FLY_REGISTRY", "registry.fly.io"),
+        fly_logs=environ.get("FLY_API_BASE_URL", "https://api.fly.io"),
     )
 
 
@@ -61,7 +63,8 @@ class Target:
     @contextmanager
     def fly(self) -> Iterator[FlyClient]:
         """A client of the environment's Fly app."""
-        client = FlyClient(self.addresses.fly, self.config.deployment_target, self.tokens.get("FLY_API_TOKEN"))
+        token, app = self.tokens.get("FLY_API_TOKEN"), self.config.deployment_target
+        client = FlyClient(self.addresses.fly, app, token, logs_url=self.addresses.fly_logs)
         try:
             yield client
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from deploy import rehearsal as rehearsals
 from deploy.artifacts import read_source
 from deploy.artifacts.source import resolve_sha
 from deploy.console import Teller, print_json, print_result
+from deploy.durations import parse_duration
 from deploy.environments import ROOT
 from deploy.errors import DeployError, SuiteFailed, UsageError
 from deploy.lazy import lazy
@@ -35,7 +37,16 @@ else:
     platforms, pages = lazy("deploy.release.platform"), lazy("deploy.artifacts.frontend")
 
 REHEARSAL = "speak to the platforms on this machine (invoke rehearse) instead of the cloud"
+WAIT = "how long to wait while another deployer works there, such as 30s or 10m (default: not at all)"
 STRATEGY = "bluegreen, canary, rolling or immediate (default: STRATEGY of .env.<name>)"
+
+
+def patience(text: str) -> timedelta:
+    """What --wait says; nothing for none."""
+    try:
+        return parse_duration(text) if text else timedelta()
+    except ValueError as wrong:
+        raise UsageError(f"--wait {text!r} {wrong}") from None
 
 
 def strategy_of(text: str) -> Strategy | None:
@@ -98,11 +109,14 @@ def required(value: str | None, flag: str) -> str:
         "env": "staging or production",
         "sha": "commit to deploy, built here before (default: HEAD)",
         "strategy": STRATEGY,
+        "wait": WAIT,
         "rehearsal": REHEARSAL,
     }
 )
 @told
-def deploy(context: Context, env: str = "", sha: str = "", strategy: str = "", rehearsal: bool = False) -> None:
+def deploy(
+    context: Context, env: str = "", sha: str = "", strategy: str = "", wait: str = "", rehearsal: bool = False
+) -> None:
     """Deploy a built artifact to staging; a failed deployment is taken back by itself."""
     name = deployable(required(env, "--env"))
     if name == "production":
@@ -110,7 +124,8 @@ def deploy(context: Context, env: str = "", sha: str = "", strategy: str = "", r
     target = target_of(name, rehearsal)
     source = read_source(ROOT)
     label = resolve_sha(ROOT, sha) if sha else source.label
-    info = release.deploy(target, ROOT, label, rolling_out(context), logs_of(rehearsal), strategy_of(strategy))
+    teller, logs, chosen = rolling_out(context), logs_of(rehearsal), strategy_of(strategy)
+    info = release.deploy(target, ROOT, label, teller, logs, chosen, wait=patience(wait))
     context.teller.say(f"{name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
 
 
@@ -164,6 +179,8 @@ def _pages(target: Target, digest: str) -> dict[str, dict[str, bytes]]:
         "hotfix": "pass a freeze; needs --reason, and is recorded",
         "automatic": "as the pipeline asks: does nothing where PROMOTION=manual leaves it to people",
         "again": "promote what was rejected before; needs --reason, and is recorded",
+        "downgrade": "promote a commit older than the one that serves; needs --reason, and is recorded",
+        "wait": WAIT,
         "reason": "why a gate is passed",
         "rehearsal": REHEARSAL,
     }
@@ -177,20 +194,32 @@ def promote(
     strategy: str = "",
     hotfix: bool = False,
     again: bool = False,
+    downgrade: bool = False,
     automatic: bool = False,
     reason: str = "",
+    wait: str = "",
     rehearsal: bool = False,
 ) -> None:
     """Bring what staging proved to production: the same digests, blue-green, smoke suite, back by itself on failure."""
     wanted = resolve_sha(ROOT, required(sha, "--sha"))
-    if (hotfix or again) and not reason:
-        raise UsageError('--hotfix and --again are recorded with a reason; add --reason "…"')
-    options = release.Options(strategy_of(strategy), reason if hotfix else "", reason if again else "")
+    passing = hotfix or again or downgrade
+    if passing and not reason:
+        raise UsageError('--hotfix, --again and --downgrade are recorded with a reason; add --reason "…"')
+    options = release.Options(
+        strategy_of(strategy),
+        hotfix_reason=reason if hotfix else "",
+        again_reason=reason if again else "",
+        downgrade_reason=reason if downgrade else "",
+        wait=patience(wait),
+    )
     staging, production = (target_of(name, rehearsal) for name in DEPLOYED)
-    if automatic and (hotfix or again):
-        raise UsageError("--automatic passes no gate: leave --hotfix and --again to a person")
+    if automatic and passing:
+        raise UsageError("--automatic passes no gate: leave --hotfix, --again and --downgrade to a person")
     if automatic and production.config.release.promotion is not Promotion.AUTOMATIC:
-        context.teller.say(f"left to people (PROMOTION=manual): invoke promote --sha {wanted[:12]}")
+        context.teller.say(f"left to people (PROMOTION=manual): invoke promote --sha {wanted[:12]}{staging.flag}")
+        return
+    if automatic and (newer := release.superseded(production, wanted)):
+        context.teller.say(f"{wanted[:12]} is older than {newer.version}, which production serves; nothing to do")
         return
     if plan:
         made = release.plan(staging, production, wanted, options)
@@ -223,37 +252,12 @@ def _plan_table(plan: release.Plan) -> Table:
     return table
 
 
-@task(
-    help={
-        "env": "staging or production",
-        "to": "sha of an earlier release (default: the one before)",
-        "rehearsal": REHEARSAL,
-    }
-)
+@task(help={"env": "staging or production", "wait": WAIT, "rehearsal": REHEARSAL})
 @told
-def rollback(context: Context, env: str = "", to: str = "", rehearsal: bool = False) -> None:
-    """Go back to an earlier release: image, configuration and page together."""
+def tidy(context: Context, env: str = "", wait: str = "", rehearsal: bool = False) -> None:
+    """Remove the machines that were kept for a rollback, once ROLLBACK_WINDOW is over."""
     target = target_of(deployable(required(env, "--env")), rehearsal)
-    sha = resolve_sha(ROOT, to) if to else None
-    info = release.rollback(target, sha, rolling_out(context), logs_of(rehearsal))
-    context.teller.say(f"{target.name} serves {info.version} again")
-
-
-@task(help={"env": "staging or production", "rehearsal": REHEARSAL})
-@told
-def resume(context: Context, env: str = "", rehearsal: bool = False) -> None:
-    """Finish, or take back, a rollout that a killed or interrupted deployer left half-way."""
-    target = target_of(deployable(required(env, "--env")), rehearsal)
-    info = release.resume(target, rolling_out(context), logs_of(rehearsal))
-    context.teller.say(f"{target.name} serves {info.version}" if info else f"{target.name}: nothing was left half-way")
-
-
-@task(help={"env": "staging or production", "rehearsal": REHEARSAL})
-@told
-def tidy(context: Context, env: str = "", rehearsal: bool = False) -> None:
-    """Remove the machines that were kept for the way back, once ROLLBACK_WINDOW is over."""
-    target = target_of(deployable(required(env, "--env")), rehearsal)
-    count = release.tidy(target, rolling_out(context), logs_of(rehearsal))
+    count = release.tidy(target, rolling_out(context), logs_of(rehearsal), wait=patience(wait))
     context.teller.say(f"{target.name}: {count} machines removed")
 
 
@@ -298,4 +302,4 @@ def history(context: Context, env: str = "", json: bool = False, rehearsal: bool
     print_result(table)
 
 
-VERBS = (deploy, verify, promote, rollback, resume, tidy, status, history)
+VERBS = (deploy, verify, promote, tidy, status, history)

@@ -18,6 +18,7 @@ from deploy.emulator.access import Keyring, basic_password, logged
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
+from deploy.emulator.fly.logs import Logs
 from deploy.emulator.fly.rates import Limited
 from deploy.emulator.fly.volumes import Volumes
 from deploy.emulator.model import ulid
@@ -36,6 +37,7 @@ def application(
     door = RegistryDoor(store, keyring)
     routes = [
         Mount("/v1", routes=[*fly.routes(), *Belongings(fly).routes(), *Volumes(fly).routes()]),
+        Mount("/api/v1", routes=Logs(fly).routes()),
         Mount("/client/v4", routes=pages.routes()),
         Mount("/emulator", routes=faults.routes()),
         Route("/registry-access", door.ask),

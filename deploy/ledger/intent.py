@@ -11,6 +11,7 @@ from deploy.ledger.records import DeploymentInfo, deployment_from
 from deploy.policy import Strategy
 
 PLACE = "intent.json"
+RELEASING = frozenset({"deploy", "promote"})
 
 
 class Direction(StrEnum):
@@ -49,6 +50,11 @@ class Intent:
         return self.direction is Direction.FORWARD
 
     @property
+    def releasing(self) -> bool:
+        """Whether it brings something new: only then can a release be at fault."""
+        return self.forward and self.verb in RELEASING
+
+    @property
     def towards(self) -> DeploymentInfo | None:
         """The release that it moves towards just now; None on the way back to nothing."""
         return self.wanted if self.forward else self.previous
@@ -60,6 +66,14 @@ class Intent:
     def turned(self, reason: str, *, blame: bool) -> Intent:
         """The same, on its way back."""
         return replace(self, direction=Direction.BACK, reason=reason[:2000], blame=blame)
+
+    def turned_forward(self) -> Intent:
+        """The same, towards the release wanted again, as if it had never turned."""
+        return replace(self, direction=Direction.FORWARD, reason="", blame=False)
+
+    def acquitted(self, why: str) -> Intent:
+        """The same, without blame: what failed lies elsewhere."""
+        return replace(self, blame=False, reason=f"{self.reason}; {why}"[:2000])
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""

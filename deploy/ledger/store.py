@@ -105,6 +105,11 @@ class Ledger:
         self._seen = f"refs/ledger-seen/{environment}"
         self._one_writer = threading.RLock()  # a lock is renewed in the background while its holder writes
 
+    def told(self) -> str:
+        """Which ledger it is, for messages."""
+        branch = self.branch.removeprefix("refs/heads/")
+        return f"{branch} of {self.remote}" if self.remote else f"{branch} of this clone alone: it has no remote"
+
     def snapshot(self) -> Snapshot:
         """Read the ledger as it is now."""
         commit = self._fetch()

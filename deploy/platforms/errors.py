@@ -13,7 +13,18 @@ PlatformError(DeployError)      a platform refused or failed
 
 from __future__ import annotations
 
+import re
+
 from deploy.errors import DeployError
+
+_NO_ROOM = re.compile(
+    r"insufficient (resources|capacity|memory|cpu)|(no|not enough|out of|lacks?) (\w+ )?(capacity|resources|room)|"
+    r"could not (reserve|find) (resource|a host|capacity)|no (available )?hosts?\b.*\bavailable|at capacity|"
+    r"\bquota\b|(reached|exceeded) (\w+ ){0,5}(limit|maximum)|(limit|maximum) (\w+ ){0,6}(reached|exceeded)|"
+    r"too many machines|payment required|add (a )?(credit card|payment)|unpaid|trial (has )?(ended|expired)",
+    re.IGNORECASE,
+)
+"""Words by which platforms say that there is no room, no quota or no money."""
 
 
 class PlatformError(DeployError):
@@ -28,8 +39,13 @@ class PlatformError(DeployError):
 
     @property
     def exhausted(self) -> bool:
-        """The platform has no room or the account no quota: no fault of what was to be created."""
-        return self.code in {"insufficient_capacity", "quota_exceeded"} or self.status == 402
+        """The platform has no room or the account no quota: no fault of what was to be created.
+
+        Known by the platform's code where it has one, else by its words: they come with 403, 412, 422 and 503 alike.
+        """
+        if self.code in {"insufficient_capacity", "quota_exceeded"} or self.status == 402:
+            return True
+        return self.status >= 400 and _NO_ROOM.search(self.detail) is not None
 
 
 class Unreachable(PlatformError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import mimetypes
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,7 +17,7 @@ import httpx
 from blake3 import blake3
 
 from deploy.errors import UsageError
-from deploy.platforms.errors import Malformed, PlatformError, TimedOut
+from deploy.platforms.errors import Forbidden, Malformed, PlatformError, TimedOut, Unauthorized
 from deploy.platforms.http import Patience, Sender, bearer, json_of
 from deploy.secrets import Secret
 
@@ -116,37 +117,14 @@ class PagesClient:
 
     def _upload(self, assets: Mapping[str, bytes], hashes: Mapping[str, str]) -> None:
         asked = f"upload files to {self.project}"
-        jwt = self._upload_token()
-        headers = {"Authorization": f"Bearer {jwt}"}
+        upload = _Upload(self.sender, self._upload_token, asked)
         wanted = sorted(set(hashes.values()))
-        missing = set(
-            self._result(
-                self.sender.send(
-                    "POST",
-                    "/pages/assets/check-missing",
-                    json={"hashes": wanted},
-                    headers=headers,
-                    asked=asked,
-                    idempotent=True,
-                ),
-                asked,
-            )
-        )
+        missing = set(self._result(upload.post("check-missing", {"hashes": wanted}), asked))
         by_hash = {digest: name for name, digest in hashes.items() if digest in missing}
-
-        def send(bucket: list[dict[str, Any]]) -> None:  # an asset is named by its contents: sending twice does no harm
-            self.sender.send("POST", "/pages/assets/upload", json=bucket, headers=headers, asked=asked, idempotent=True)
-
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(send, _buckets({digest: (name, assets[name]) for digest, name in by_hash.items()})))
-        self.sender.send(
-            "POST",
-            "/pages/assets/upsert-hashes",
-            json={"hashes": wanted},
-            headers=headers,
-            asked=asked,
-            idempotent=True,
-        )
+            buckets = _buckets({digest: (name, assets[name]) for digest, name in by_hash.items()})
+            list(pool.map(lambda bucket: upload.post("upload", bucket), buckets))
+        upload.post("upsert-hashes", {"hashes": wanted})
 
     def _upload_token(self) -> str:
         asked = f"begin an upload to {self.project}"
@@ -171,6 +149,34 @@ class PagesClient:
         if not isinstance(body, dict) or not body.get("success") or "result" not in body:
             raise Malformed(asked, response.status_code, "the answer is no successful envelope")
         return body["result"]
+
+
+class _Upload:
+    """Requests of one upload, which carry a token of its own. It is short-lived: one that expires is renewed."""
+
+    def __init__(self, sender: Sender, token: Callable[[], str], asked: str) -> None:
+        self._sender, self._renew, self._asked = sender, token, asked
+        self._token = token()
+        self._lock = threading.Lock()
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        """Send one request; an asset is named by its contents, so sending it twice does no harm.
+
+        Raises what the platform answers; Unauthorized or Forbidden only when a new token is refused as well.
+        """
+        token = self._token
+        try:
+            return self._send(path, body, token)
+        except (Unauthorized, Forbidden):
+            with self._lock:  # of the requests that failed together, one asks for a new token
+                if self._token == token:
+                    self._token = self._renew()
+            return self._send(path, body, self._token)
+
+    def _send(self, path: str, body: Any, token: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"/pages/assets/{path}"
+        return self._sender.send("POST", url, json=body, headers=headers, asked=self._asked, idempotent=True)
 
 
 def _buckets(files: Mapping[str, tuple[str, bytes]]) -> list[list[dict[str, Any]]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from deploy.ledger import DeploymentInfo
+
 
 def ancestry(root: Path, sha: str, branch: str) -> bool | str:
     """Whether `sha` is part of `branch`, as origin has it where that is known; a sentence when it cannot be told."""
@@ -33,3 +35,15 @@ def in_history(root: Path, sha: str) -> bool | str:
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+
+
+def replaces(root: Path, serving: DeploymentInfo | None, sha: str) -> str:
+    """What `sha` is beside what serves: `newer`, `same`, `older` (an ancestor of it), or `unknown`."""
+    if serving is None:
+        return "newer"
+    if serving.commit_sha == sha:
+        return "same"
+    done = _git(root, "merge-base", "--is-ancestor", sha, serving.commit_sha)
+    if done.returncode == 0:
+        return "older"
+    return "newer" if done.returncode == 1 else "unknown"

@@ -54,6 +54,25 @@ class Book:
 
         self.ledger.write(f"{intent.verb} {intent.wanted.version}: begun", change)
 
+    def replace(self, left: Intent, intent: Intent, config: dict[str, Any]) -> None:
+        """Let a rollback take the place of what was left half-way: its outcome and the new intent in one commit."""
+        back = Status.ROLLED_BACK if left.previous else Status.FAILED
+        ended = outcome(left.wanted, back, left.reason)
+
+        def change(snapshot: Snapshot) -> Changes:
+            there = snapshot.intent()
+            if there is not None and there.id == intent.id:
+                return {}
+            self._still(snapshot, left)
+            return {
+                intents.PLACE: encode(intent.to_json()),
+                f"configs/{intent.wanted.config}.json": encode(config),
+                **appended(snapshot, ended, intent.wanted),
+                **self._consequences(snapshot, left),
+            }
+
+        self.ledger.write(f"{intent.verb} {intent.wanted.version}: takes the place of {left.wanted.version}", change)
+
     def keep(self, intent: Intent, why: str) -> None:
         """Write how the intent has changed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.errors import ReleaseFault
+from deploy.errors import NotChecked, ReleaseFault
 from deploy.ledger import Intent
 from deploy.policy import Strategy
 from deploy.target import Target
@@ -21,12 +21,13 @@ class RealChecks:
         self._target, self._logs = target, logs
 
     def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
-        """The verdict's words; raises ReleaseFault when it is against the release, or when there was too little."""
+        """The verdict's words; raises ReleaseFault when it is against the release, NotChecked when it is none."""
         requests = REQUESTS[intent.strategy]
         verdict = judge_canary(self._target.config.api_url, green, blue, requests)
         if not verdict.ok:
-            kind = "the canary's verdict" if verdict.conclusive else "no verdict on the canary, too little data"
-            raise ReleaseFault(f"{kind}: {verdict.reason}")
+            if not verdict.conclusive:
+                raise NotChecked(f"no verdict on the canary: {verdict.reason}")
+            raise ReleaseFault(f"the canary's verdict: {verdict.reason}")
         return f"canary {verdict.reason}"
 
     def smoke(self, intent: Intent) -> str:

@@ -8,6 +8,7 @@ from deploy.ledger import Intent, Snapshot
 from deploy.ledger.store import who
 from deploy.release import breaker, rejections
 from deploy.release.book import Changes, Consequences, no_consequences
+from deploy.release.unfinished import BY_HAND
 from deploy.target import Target
 
 
@@ -27,11 +28,15 @@ def consequences_for(target: Target) -> Consequences:
                 **rejections.readmit_change(snapshot, intent.wanted.commit_sha),
                 **rejections.reject_change(intent.previous, reason, now, who()),
             }
+        if intent.verb == "repair":
+            return {}
         if intent.forward:
             return {
                 **breaker.success_change(snapshot),
                 **rejections.readmit_change(snapshot, intent.wanted.commit_sha),
             }
+        if BY_HAND in intent.marks:  # a person's word, no failure: the breaker is not told
+            return rejections.reject_change(intent.wanted, intent.reason, now, who())
         if not intent.blame:
             return {}
         return {

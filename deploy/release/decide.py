@@ -4,6 +4,9 @@ Read aloud, forward: fill every place with a machine of the release, out of traf
 into traffic and judge it beside the old ones; let all in; withdraw every other; publish the page; run the smoke suite;
 drain, then put the machines of the release before to sleep, remove those of others; record the outcome. Back is the
 same towards the release before, without judge and suite, and what was being released is removed instead of kept.
+
+A rollback, and every way back, takes what there is: sleeping machines are started before any is created; where the
+platform has no room for more it goes on with those it has; a machine whose host cannot be reached is left alone.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from deploy.policy import Strategy
 from deploy.release.steps import (
     Admit,
     AwaitHealthy,
+    Compare,
     Create,
     Destroy,
     Drain,
@@ -29,29 +33,34 @@ from deploy.release.steps import (
 from deploy.release.world import Seen, World
 
 JUDGED, SMOKED = "judged", "smoke suite passed"
+SUSPECT, COMPARED = "smoke suite failed", "compared with the release before"
 ATTEMPTS = 3  # at starting one machine, or at filling one place, before it is called broken
+EXITS = 2  # of a new machine's program before it is called broken: one may be bad luck
 JUDGING = frozenset({Strategy.BLUEGREEN, Strategy.CANARY})
 
 
 def decide(intent: Intent, world: World) -> Step:
     """The next step."""
-    forward, release = intent.forward, intent.towards
+    release = intent.towards
+    usable = [machine for machine in world.machines if machine.id not in world.unusable]
     if release is None:
-        return _leave_nothing(world)
-    ours, surplus = _places(world.of(release.launch), intent.count)
-    others = [machine for machine in world.machines if machine.launch != release.launch] + surplus
-    if broken := _broken(intent, release, ours, world, forward):
+        return _leave_nothing(usable)
+    there = [machine for machine in world.of(release.launch) if machine.id not in world.unusable]
+    ours, surplus = _places(there, intent.count)
+    others = [machine for machine in usable if machine.launch != release.launch] + surplus
+    if broken := _broken(intent, release, ours, world):
         return broken
-    if forward and intent.strategy is Strategy.ROLLING and (step := _roll(intent, ours, others, world)):
+    if intent.forward and intent.strategy is Strategy.ROLLING and (step := _roll(intent, ours, others, world)):
         return step
     return (
         _fill(intent.count, ours, world)
         or _ready(ours)
-        or (_judged(intent, ours, others) if forward else None)
+        or (_judged(intent, ours, others) if intent.releasing else None)
         or _switch(ours, others)
         or (Publish(release.frontend) if world.page != release.frontend else None)
-        or (Smoke() if forward and intent.verb != "rollback" and SMOKED not in intent.marks else None)
-        or _retire(others, intent, world, forward)
+        or _checked(intent)
+        or _retire(others, intent, world)
+        or _refill(intent.count, ours, world)
         or Finish()
     )
 
@@ -68,37 +77,48 @@ def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
     return list(ours.values()), surplus
 
 
-def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World, forward: bool) -> Step | None:
-    """What to do about a machine of the release that will not serve: forward it is the release's fault."""
+def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World) -> Step | None:
+    """What to do about a machine of the release that will not serve: when it is released, it is the release's fault."""
     for machine in ours:
         if machine.digest and machine.digest != release.image:
             why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
         elif machine.failed:
             why = f"machine {machine.id} is {machine.state}"
+        elif intent.releasing and machine.exits >= EXITS and not machine.healthy:
+            why = f"machine {machine.id} ended by itself {machine.exits} times"
         elif machine.asleep and world.starts.get(machine.id, 0) >= ATTEMPTS:
             why = f"machine {machine.id} is {machine.state} again after {ATTEMPTS} starts"
-        elif machine.asleep and forward and intent.verb != "rollback" and machine.id not in world.starts:
+        elif machine.asleep and intent.releasing and machine.id not in world.starts:
             why = f"machine {machine.id} ended by itself ({machine.state})"
         else:
             continue
         # A kept machine that will not come back is made anew; one just made for this release speaks against it.
-        if (forward and intent.verb != "rollback") or world.creations.get(machine.number, 0) >= ATTEMPTS:
-            return TurnBack(why)
+        if intent.releasing or world.creations.get(machine.number, 0) >= ATTEMPTS:
+            return TurnBack(why, machine=machine.id)
         return Destroy(machine.id)
     return None
 
 
 def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
+    """Start what sleeps, then create what is missing: a rollback must not depend on room that it does not need."""
+    for machine in ours:
+        if machine.asleep:
+            return Start(machine.id)
     there = {machine.number for machine in ours}
+    if world.full and there:
+        return None
     for number in range(1, count + 1):
         if number not in there:
             if world.creations.get(number, 0) >= ATTEMPTS:
                 return TurnBack(f"machine {number} was gone again after {ATTEMPTS} creations")
             return Create(number)
-    for machine in ours:
-        if machine.asleep:
-            return Start(machine.id)
     return None
+
+
+def _refill(count: int, ours: list[Seen], world: World) -> Step | None:
+    """Where there was no room, try once more after the others have gone."""
+    missing = sorted(set(range(1, count + 1)) - {machine.number for machine in ours})
+    return Create(missing[0]) if world.full == 1 and missing else None
 
 
 def _ready(ours: list[Seen]) -> Step | None:
@@ -108,7 +128,7 @@ def _ready(ours: list[Seen]) -> Step | None:
 
 def _judged(intent: Intent, ours: list[Seen], others: list[Seen]) -> Step | None:
     blue = tuple(machine.id for machine in others if machine.traffic and machine.healthy)
-    if intent.strategy not in JUDGING or intent.verb == "rollback" or JUDGED in intent.marks or not blue:
+    if intent.strategy not in JUDGING or JUDGED in intent.marks or not blue:
         return None
     first = ours[0]
     return Judge(first.id, blue) if first.traffic else Admit(first.id)
@@ -125,6 +145,15 @@ def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
     return None
 
 
+def _checked(intent: Intent) -> Step | None:
+    """Forward, the smoke suite; back from a release that failed it, the same suite against what serves again."""
+    if intent.releasing:
+        return None if SMOKED in intent.marks else Smoke()
+    if not intent.forward and intent.blame and SUSPECT in intent.marks and COMPARED not in intent.marks:
+        return Compare()
+    return None
+
+
 def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
     """Machine by machine: one in, one out; None when every place is filled and in traffic."""
     serving = [machine for machine in ours if machine.traffic]
@@ -135,15 +164,15 @@ def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) ->
         return Withdraw(old[0].id, tuple(machine.id for machine in serving))
     if step := _fill(len(serving) + 1, ours, world):
         return step
-    place = next(machine for machine in ours if not machine.traffic)
-    return _ready([place]) or Admit(place.id)
+    place = next((machine for machine in ours if not machine.traffic), None)
+    return (_ready([place]) or Admit(place.id)) if place else None
 
 
-def _retire(others: list[Seen], intent: Intent, world: World, forward: bool) -> Step | None:
-    """What is out of traffic: drained, then kept asleep if it is the way back, else removed."""
-    kept = intent.previous.launch if forward and intent.previous else ""
+def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
+    """What is out of traffic: drained, then kept asleep for a rollback to it, else removed."""
+    kept = intent.previous.launch if intent.forward and intent.previous else ""
     left = others
-    if not forward:  # the way back from the release that serves again stays as it was
+    if not intent.forward:  # what a rollback from the release that serves again would start stays as it was
         left = [machine for machine in others if machine.launch == intent.wanted.launch or not machine.asleep]
     awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
     if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):
@@ -156,9 +185,9 @@ def _retire(others: list[Seen], intent: Intent, world: World, forward: bool) -> 
     return None
 
 
-def _leave_nothing(world: World) -> Step:
+def _leave_nothing(machines: list[Seen]) -> Step:
     """Nothing served before: what was tried is taken away."""
-    for machine in world.machines:
+    for machine in machines:
         if machine.traffic:
             return Withdraw(machine.id, ())
-    return Destroy(world.machines[0].id) if world.machines else Finish()
+    return Destroy(machines[0].id) if machines else Finish()

@@ -8,19 +8,22 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from deploy.console import Teller
-from deploy.errors import LedgerError, RolloutFailed
+from deploy.errors import LedgerError, LockHeld, RolloutFailed, Unfinished
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger.lock import SystemClock
 from deploy.ledger.store import who
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
+from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
 from deploy.policy import Strategy
 from deploy.release.book import Book
@@ -29,7 +32,8 @@ from deploy.release.consequences import consequences_for
 from deploy.release.engine import Engine, Pace
 from deploy.release.events import Bus
 from deploy.release.listeners import kept_in, logged_to, told_to
-from deploy.release.platform import CloudPlatform
+from deploy.release.platform import CloudPlatform, Report
+from deploy.release.strangers import Stranger, launches_of, refuse, strangers
 from deploy.target import Target
 
 
@@ -42,9 +46,15 @@ class Desk:
     logs: Path
     book: Book
     fly: FlyClient
+    pages: PagesClient
     registry: RegistryClient
     platform: CloudPlatform
     bus: Bus
+
+    log: Path | None = None
+    """Of the last rollout: where the story of what turned it back is kept."""
+    last_words: str = ""
+    """Of the last rollout: what machines at fault wrote."""
 
     @functools.cached_property
     def toml(self) -> FlyConfig:
@@ -64,7 +74,18 @@ class Desk:
             f"{left.verb} of {left.wanted.version} was left half-way "
             f"({'going forward' if left.forward else 'going back'}); going on with it"
         )
-        return self._run(left)
+        return self.carry_out(left)
+
+    def strangers(self) -> tuple[Stranger, ...]:
+        """Machines of the app that the ledger does not know."""
+        return strangers(self.fly.machines.list(), self.target.name, launches_of(self.snapshot()))
+
+    def refuse_strangers(self) -> None:
+        """Raise DeployError where machines are in traffic that the ledger does not know; tell of the others."""
+        found, target = self.strangers(), self.target
+        refuse(found, target.name, self.fly.app, target.ledger.told(), target.flag)
+        for each in found:
+            self.teller.note(f"machine {each.id} is left alone: {each.why}{' (ignored)' if each.ignored else ''}")
 
     def roll_out(
         self,
@@ -76,20 +97,37 @@ class Desk:
     ) -> DeploymentInfo:
         """Begin a rollout and carry it out; raises RolloutFailed when it was taken back.
 
-        With as many machines as serve now, and at least as many as fly.toml asks for. Another environment's machines
-        are refused before anything is begun.
+        Where machines serve that the ledger does not know, nothing new is begun.
         """
-        serving = sum(machine.traffic and machine.state == "started" for machine in self.platform.machines())
-        count = max(self.toml.min_machines, serving)
-        intent = Intent(verb, wanted, self.snapshot().current(), strategy, count, notes=notes)
+        snapshot = self.snapshot()
+        intent = Intent(verb, wanted, snapshot.current(), strategy, self.count(snapshot), notes=notes)
+        if intent.releasing:
+            self.refuse_strangers()
         self.book.begin(intent, config)
         for note in notes:
             self.bus.emit("override", self.target.name, intent.id, note=note)
-        self.bus.emit("rollout.begun", self.target.name, intent.id, verb=verb, version=wanted.version)
-        return self._run(intent)
+        return self.carry_out(intent)
 
-    def _run(self, intent: Intent) -> DeploymentInfo:
+    def count(self, snapshot: Snapshot) -> int:
+        """How many machines a release gets: as many as serve now, and at least as many as fly.toml asks for."""
+        known = launches_of(snapshot)
+        serving = [
+            each for each in self.platform.machines() if each.launch in known and each.traffic and each.reachable
+        ]
+        return max(self.toml.min_machines, sum(machine.state == "started" for machine in serving))
+
+    def carry_out(self, intent: Intent) -> DeploymentInfo:
+        """Run an intent that the ledger holds to its end; raises RolloutFailed when it was taken back."""
+        done = self.end(intent)
+        if done.status is not Status.DEPLOYED:
+            raise RolloutFailed(told(intent, done) + self.last_words, log=self.log)
+        return done
+
+    def end(self, intent: Intent) -> DeploymentInfo:
+        """Run an intent that the ledger holds to its end, whichever that is; raises Unfinished when it stops."""
         policy = self.target.config.release
+        fields = {"verb": intent.verb, "version": intent.wanted.version}
+        self.bus.emit("rollout.begun", self.target.name, intent.id, **fields)
         with interruptible() as interrupted:
             engine = Engine(
                 intent,
@@ -101,11 +139,15 @@ class Desk:
                 pace=Pace(drain=policy.drain.total_seconds()),
                 interrupted=interrupted.is_set,
                 configs=self.snapshot().config,
+                launches=launches_of(self.snapshot()),
+                flag=self.target.flag,
             )
-            done = engine.run()
-        if done.status is not Status.DEPLOYED:
-            raise RolloutFailed(told(intent, done), log=engine.log)
-        return done
+            try:
+                return engine.run()
+            except LedgerError as failed:
+                raise Unfinished(f"{failed}. {half_way(engine.intent, self.target.flag)}", log=failed.log) from failed
+            finally:
+                self.log, self.last_words = engine.log, last_words(engine.reports)
 
 
 def told(intent: Intent, done: DeploymentInfo) -> str:
@@ -114,12 +156,28 @@ def told(intent: Intent, done: DeploymentInfo) -> str:
     return f"{done.environment}: {done.version} was not released: {done.reason}. {now[0].upper()}{now[1:]}"
 
 
+def half_way(intent: Intent, flag: str) -> str:
+    """What is half-way, and the commands that go on with it."""
+    environment, direction = intent.wanted.environment, "forward" if intent.forward else "going back"
+    back = f"; take it back: invoke resume --env {environment} --back{flag}" if intent.releasing else ""
+    return (
+        f"The {intent.verb} of {intent.wanted.version} is half-way in {environment} ({direction}). "
+        f"Go on: invoke resume --env {environment}{flag}{back}"
+    )
+
+
+def last_words(reports: Sequence[Report]) -> str:
+    """What machines at fault wrote last, for the end of a message; "" when nothing is known."""
+    told = [f"\nmachine {each.machine} wrote last:\n  " + "\n  ".join(each.lines) for each in reports if each.lines]
+    return "".join(told)
+
+
 @contextlib.contextmanager
-def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[Desk]:
-    """Take the environment's lock and open its clients; raises LockHeld saying who works on it."""
+def at_work(target: Target, doing: str, teller: Teller, logs: Path, *, wait: timedelta = timedelta()) -> Iterator[Desk]:
+    """Take the environment's lock and open its clients; raises LockHeld saying who works on it, after `wait`."""
     target.require_tokens()
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
-    holding.take()
+    _take(holding, wait, teller)
     with contextlib.ExitStack() as stack:
         stack.callback(_give_back, holding)
         stack.enter_context(holding.renewing())
@@ -130,7 +188,22 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[
         bus = Bus(logged_to(sys.stderr) if teller.json_steps else told_to(teller), logged_to(file))
         book = Book(target.ledger, holding, consequences_for(target))
         platform = CloudPlatform(target, fly, pages, registry)
-        yield Desk(target, teller, logs, book, fly, registry, platform, bus)
+        yield Desk(target, teller, logs, book, fly, pages, registry, platform, bus)
+
+
+def _take(holding: Holding, wait: timedelta, teller: Teller) -> None:
+    """Take the lock; while another holds it, again and again until `wait` is over."""
+    end, told = time.monotonic() + wait.total_seconds(), ""
+    while True:
+        try:
+            return holding.take()
+        except LockHeld as held:
+            if time.monotonic() >= end:
+                raise
+            if str(held) != told:
+                told = str(held)
+                teller.say(f"waiting: {held}")
+            time.sleep(min(1.0, max(0.0, end - time.monotonic())))
 
 
 def _give_back(holding: Holding) -> None:

@@ -36,7 +36,7 @@ class Situation:
     """All that a promotion is judged by, read beforehand. `config` is production's.
 
     `ancestry` is what `ancestry()` found. `flag` is added to the commands that actions name. `hotfix_reason` and
-    `again_reason` are the reasons given with --hotfix and --again, empty without them.
+    `again_reason` and `downgrade_reason` are the reasons given with --hotfix, --again and --downgrade, empty without.
     """
 
     staging: Snapshot
@@ -48,6 +48,9 @@ class Situation:
     flag: str = ""
     hotfix_reason: str = ""
     again_reason: str = ""
+    downgrade_reason: str = ""
+    replaces: str = "newer"
+    """What `ancestry.replaces` found: whether the commit is older than the one that serves."""
 
     @property
     def policy(self) -> ReleasePolicy:
@@ -87,7 +90,7 @@ def promotion_gates(situation: Situation) -> tuple[Gate, ...]:
         readiness = _checklist(situation, deployment, evidence, READINESS)
         clean = _clean(deployment)
     breaker, freeze = _breaker(situation), _freeze(situation)
-    last = (_ancestor(situation), _rejected(situation))
+    last = (_ancestor(situation), _downgrade(situation), _rejected(situation))
     return (first, evidence, breaker, freeze, approvals, validation, readiness, clean, *last)
 
 
@@ -99,6 +102,8 @@ def passes(situation: Situation) -> tuple[str, ...]:
         notes.append(f"freeze passed with --hotfix ({situation.hotfix_reason}), frozen for: {why}")
     if situation.again_reason and (rejected := rejection(situation.production, situation.sha)):
         notes.append(f"rejection passed with --again ({situation.again_reason}), rejected for: {rejected.reason}")
+    if situation.downgrade_reason and situation.replaces == "older":
+        notes.append(f"downgrade passed with --downgrade ({situation.downgrade_reason})")
     return tuple(notes)
 
 
@@ -192,6 +197,23 @@ def _ancestor(situation: Situation) -> Gate:
         return Gate("ancestor", False, f"{short} is not part of {branch}", action)
     action = f"git fetch --unshallow or git fetch origin {branch}; or set BRANCH in .env.{situation.config.name}"
     return Gate("ancestor", False, f"whether {short} is part of {branch} is unknown: {situation.ancestry}", action)
+
+
+def _downgrade(situation: Situation) -> Gate:
+    """An old job that is run again must not bring back what was replaced."""
+    if situation.replaces != "older":
+        words = {"same": "it is what serves", "unknown": "whether it is older than what serves is unknown here"}
+        return Gate("downgrade", True, words.get(situation.replaces, "it is not older than what serves"))
+    serving = situation.production.current()
+    version = serving.version if serving else "the release"
+    reason = f"{situation.short} is older than {version}, which serves: it is an ancestor of that commit"
+    if situation.downgrade_reason:
+        return Gate("downgrade", True, f"PASSED WITH --downgrade ({situation.downgrade_reason}) though {reason}")
+    action = (
+        f"to go back: invoke rollback --env {situation.config.name} --to {situation.short}{situation.flag}; or "
+        f'invoke promote --sha {situation.short} --downgrade --reason "…"{situation.flag}'
+    )
+    return Gate("downgrade", False, reason, action)
 
 
 def _rejected(situation: Situation) -> Gate:

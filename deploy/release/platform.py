@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deploy.artifacts.frontend import site_files
 from deploy.artifacts.oci import files_of_layers
-from deploy.errors import DeployError, ReleaseFault
+from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo
 from deploy.platforms.errors import Conflict, NotFound, PlatformError
 from deploy.platforms.fly import FlyClient, Machine
+from deploy.platforms.fly.machines import exit_of
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
 from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, in_traffic, labelled
@@ -34,17 +36,37 @@ print(urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=5).read
 METRICS = ("python3", "-c", _ASK)
 
 
+@dataclass(frozen=True)
+class Report:
+    """What a machine at fault told: `summary` in a sentence, and the last `lines` of what it wrote."""
+
+    machine: str
+    summary: str
+    lines: tuple[str, ...] = ()
+
+
 class Platform(Protocol):
     """What the engine asks of a platform. Every call may raise PlatformError; repeating one does no harm."""
 
     def machines(self) -> list[Seen]:
         """All machines of the environment."""
 
+    def report(self, machine: str) -> Report:
+        """How it ended, what its checks said, what it wrote last."""
+
+    def reaches(self, machine: str) -> bool:
+        """Whether the platform acts on this machine just now: its lease is taken and given back."""
+
     def look(self, machine: str) -> Seen | None:
         """One machine, None when it is gone."""
 
-    def create(self, release: DeploymentInfo, config: dict[str, Any], number: int) -> str:
-        """Create and launch the machine of this number, out of traffic; its id."""
+    def create(
+        self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
+    ) -> str:
+        """Create and launch the machine of this number, out of traffic; its id.
+
+        One of the same launch and number that is there already is it, unless it is one of those to `avoid`.
+        """
 
     def start(self, machine: str) -> None:
         """Start it."""
@@ -75,11 +97,25 @@ class CloudPlatform:
         self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
 
     def machines(self) -> list[Seen]:
-        """All machines; raises DeployError when one belongs to another environment or to nobody."""
+        """Those that carry the environment's label; what else is in the app is not touched (`strangers.py`)."""
         found = self._fly.machines.list()
-        for machine in found:
-            self._refuse_foreign(machine)
-        return [seen(machine) for machine in found]
+        return [seen(machine) for machine in found if machine.metadata.get(ENVIRONMENT) == self._target.name]
+
+    def report(self, machine: str) -> Report:
+        """From its events, its checks and its log."""
+        found = self._fly.machines.get(machine)
+        lines: tuple[str, ...] = ()
+        with contextlib.suppress(PlatformError):  # logs live on another host of the platform
+            lines = tuple(self._fly.logs(machine))
+        return Report(machine, told_of(found), lines)
+
+    def reaches(self, machine: str) -> bool:
+        """By its lease."""
+        try:
+            with self._held(machine, "see whether it answers"):
+                return True
+        except PlatformError:
+            return False
 
     def look(self, machine: str) -> Seen | None:
         """One machine."""
@@ -89,9 +125,13 @@ class CloudPlatform:
             return None
         return None if found.gone else seen(found)
 
-    def create(self, release: DeploymentInfo, config: dict[str, Any], number: int) -> str:
+    def create(
+        self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
+    ) -> str:
         """The machine; one of that name which is there already is it: an earlier call was answered by an error."""
         name = f"{self._target.name}-{release.launch}-{number}"
+        if avoid:  # the name of one that cannot be reached is taken: the next gets another
+            name += f"-{len(avoid) + 1}"
         image = self._registry.reference(release.image)
         body = labelled(config, self._target.name, release, number, image)
         region = str(config.get("region") or "")
@@ -101,16 +141,14 @@ class CloudPlatform:
                 name, region, body, register=False, min_secrets_version=release.secrets_version or None
             )
         except Conflict as taken:
+            if taken.exhausted:
+                raise
             there = [m for m in self._fly.machines.list() if m.name == name]
             if not there:
                 raise
             if there[0].metadata.get(LAUNCH) != release.launch:
                 raise DeployError(f"machine {name} exists but is not of this release; remove {there[0].id}") from taken
             return there[0].id
-        except PlatformError as refused:
-            if refused.status in (400, 404, 422) and not refused.exhausted:
-                raise ReleaseFault(f"the platform does not take the machine: {refused.detail}") from refused
-            raise
         return made.id
 
     def start(self, machine: str) -> None:
@@ -170,14 +208,6 @@ class CloudPlatform:
         with self._fly.machines.leased(machine, f"codecanvas: {doing}", LEASE_SECONDS):
             yield
 
-    def _refuse_foreign(self, machine: Machine) -> None:
-        owner = machine.metadata.get(ENVIRONMENT)
-        if owner != self._target.name:
-            raise DeployError(
-                f"machine {machine.id} of app {self._fly.app} is labelled for {owner or 'nothing'}, not "
-                f"{self._target.name}; nothing was changed. Look at the app, then remove or label that machine"
-            )
-
 
 def seen(machine: Machine) -> Seen:
     """A machine as the engine sees it."""
@@ -190,7 +220,29 @@ def seen(machine: Machine) -> Seen:
         healthy=machine.healthy,
         digest=machine.digest,
         traffic=in_traffic(machine),
+        reachable=machine.host != "unreachable",
+        exits=machine.exits,
     )
+
+
+def told_of(machine: Machine) -> str:
+    """How a machine ended and what its failing checks said, in a sentence; "" when it tells nothing."""
+    said: list[str] = []
+    for event in machine.events:
+        if event.get("type") == "exit" and (ended := exit_of(event)) and not ended.get("requested_stop"):
+            memory = ", killed for memory" if ended.get("oom_killed") else ""
+            said.append(f"its program ended with exit code {ended.get('exit_code')}{memory}")
+            break
+        if event.get("type") == "launch_failed":
+            request = event.get("request") or {}
+            said.append(f"it could not be launched: {request.get('error') or event.get('status')}")
+            break
+    said += [
+        f"check {check.name} is {check.status}: {' '.join(check.output.split())[:200] or 'no answer'}"
+        for check in machine.checks
+        if check.status != "passing"
+    ]
+    return f"machine {machine.id}: {'; '.join(said)}" if said else ""
 
 
 def digest_of(message: str) -> str:

@@ -127,6 +127,15 @@ class TurnBack(Step):
     says = "turn back"
     reason: str
     blame: bool = True
+    machine: str = ""
+    """The machine at fault: what it reported is kept before it is removed."""
+
+
+@dataclass(frozen=True)
+class Compare(Step):
+    """Run the smoke suite against the release that serves again: what fails there too is not the other's fault."""
+
+    says = "run the smoke suite against the release before"
 
 
 @dataclass(frozen=True)

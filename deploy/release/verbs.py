@@ -1,10 +1,13 @@
-"""Deploy, promote, roll back, resume, tidy: each works at a desk (the lock held) and first settles what was left."""
+"""Deploy, promote, tidy: each works at a desk (the lock held) and first settles what was left half-way.
+
+`recovery.py` holds the verbs that bring an environment back: rollback, resume, repair.
+"""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +15,18 @@ from deploy.artifacts.build import layouts, load_manifest
 from deploy.artifacts.oci import Layout
 from deploy.console import Teller
 from deploy.environments import ROOT
-from deploy.errors import NotProven, RolloutFailed, UsageError
-from deploy.ledger import DeploymentInfo, Snapshot, Status
+from deploy.errors import NotProven, RolloutFailed
+from deploy.ledger import DeploymentInfo, Status
 from deploy.ledger.store import who
 from deploy.platforms.registry import MANIFEST, RegistryClient, copy_image
 from deploy.policy import Strategy
-from deploy.release.ancestry import ancestry, in_history
+from deploy.release.ancestry import ancestry, in_history, replaces
 from deploy.release.breaker import read_breaker, required_strategy, state_at
 from deploy.release.desk import Desk, at_work
 from deploy.release.gates import Gate, Situation, passes, promotion_gates, staged
 from deploy.release.machine import config_digest, release_config
+from deploy.release.strangers import launches_of
 from deploy.target import Target
-from deploy.verification import run_smoke
 
 ORGANIZATION = "personal"  # of an app that has to be created
 
@@ -35,6 +38,9 @@ class Options:
     strategy: Strategy | None = None
     hotfix_reason: str = ""
     again_reason: str = ""
+    downgrade_reason: str = ""
+    wait: timedelta = timedelta()
+    """How long to wait while another deployer holds the lock."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ def plan(staging: Target, production: Target, sha: str, options: Options | None 
         flag=staging.flag,
         hotfix_reason=options.hotfix_reason,
         again_reason=options.again_reason,
+        downgrade_reason=options.downgrade_reason,
+        replaces=replaces(ROOT, ledger.current(), sha),
     )
     policy = production.config.release
     required = required_strategy(state_at(read_breaker(ledger), policy, now))
@@ -95,21 +103,35 @@ def plan(staging: Target, production: Target, sha: str, options: Options | None 
     )
 
 
+def superseded(production: Target, sha: str) -> DeploymentInfo | None:
+    """The release that serves in production, when `sha` is older than it: a job that was run again, or ran late."""
+    serving = production.ledger.snapshot().current()
+    return serving if replaces(ROOT, serving, sha) == "older" else None
+
+
 def deploy(
-    target: Target, root: Path, label: str, teller: Teller, logs: Path, strategy: Strategy | None = None
+    target: Target,
+    root: Path,
+    label: str,
+    teller: Teller,
+    logs: Path,
+    strategy: Strategy | None = None,
+    *,
+    wait: timedelta = timedelta(),
 ) -> DeploymentInfo:
     """Deploy an artifact that was built here; raises RolloutFailed when it was taken back."""
     target.require_tokens()
     manifest = load_manifest(root, label)
     backend, frontend = layouts(root, label)
-    with at_work(target, f"deploy {manifest.version}", teller, logs) as desk:
+    with at_work(target, f"deploy {manifest.version}", teller, logs, wait=wait) as desk:
         _ensure_app(desk)
         _settle(desk)
+        desk.refuse_strangers()
         with teller.step("push the images"):
             _push(desk.registry, backend, label)
             _push(desk.registry, frontend, f"frontend-{label}")
         config = release_config(target.config, desk.toml)
-        info = _pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
+        info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
         return desk.roll_out("deploy", info, config, strategy or target.config.release.strategy)
 
 
@@ -118,11 +140,13 @@ def promote(
 ) -> DeploymentInfo:
     """Bring to production what staging proved, by digest; raises NotProven, or RolloutFailed when it was taken back."""
     staging.require_tokens()
-    with at_work(production, f"promote {sha[:12]}", teller, logs) as desk:
+    options = options or Options()
+    with at_work(production, f"promote {sha[:12]}", teller, logs, wait=options.wait) as desk:
         _ensure_app(desk)
         left = _settle(desk)
         if left is not None and (left.commit_sha, left.status) == (sha, Status.DEPLOYED):
             return left
+        desk.refuse_strangers()
         wanted = plan(staging, production, sha, options)
         release = wanted.release
         if not wanted.allowed or release is None:
@@ -133,48 +157,21 @@ def promote(
             copy_image(source, desk.registry, release.image, sha)
             copy_image(source, desk.registry, release.frontend, f"frontend-{sha}")
         config = release_config(production.config, desk.toml)
-        info = _pending(desk, sha, release.version, release.image, release.frontend, config)
+        info = pending(desk, sha, release.version, release.image, release.frontend, config)
         return desk.roll_out("promote", info, config, wanted.strategy, wanted.notes)
 
 
-def rollback(target: Target, sha: str | None, teller: Teller, logs: Path, *, suite: bool = True) -> DeploymentInfo:
-    """Back to the release before, or to that of `sha`: image, configuration, secrets version and page.
-
-    The smoke suite runs afterwards, when `suite`: what it finds is told, and changes nothing any more.
-    """
-    with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", teller, logs) as desk:
-        _settle(desk)
-        snapshot = desk.snapshot()
-        back = earlier(target.name, snapshot, sha)
-        config = snapshot.config(back.config)
-        if config is None:
-            raise UsageError(
-                f"the configuration of {back.version} is not in the ledger; restore configs/{back.config}.json there"
-            )
-        info = _pending(desk, back.commit_sha, back.version, back.image, back.frontend, config, back)
-        done = desk.roll_out("rollback", info, config, Strategy.IMMEDIATE)
-    if suite:
-        with teller.step("smoke suite"):
-            run_smoke(target.name, rehearsal=target.rehearsal, logs=logs)
-    return done
-
-
-def resume(target: Target, teller: Teller, logs: Path) -> DeploymentInfo | None:
-    """Finish, or take back, a rollout that was left half-way; None when there is none."""
-    with at_work(target, "resume", teller, logs) as desk:
-        return desk.settle()
-
-
-def tidy(target: Target, teller: Teller, logs: Path) -> int:
-    """Remove the machines kept for the way back once the rollback window is over; how many."""
-    with at_work(target, "tidy", teller, logs) as desk:
+def tidy(target: Target, teller: Teller, logs: Path, *, wait: timedelta = timedelta()) -> int:
+    """Remove the machines kept for a rollback once the rollback window is over; how many."""
+    with at_work(target, "tidy", teller, logs, wait=wait) as desk:
         snapshot = desk.snapshot()
         serving = snapshot.current()
         if serving is None or snapshot.intent() is not None:
             return 0
         if datetime.now(UTC) - serving.deployed_at < target.config.release.rollback_window:
             return 0
-        kept = [m for m in desk.platform.machines() if m.launch != serving.launch and m.asleep and not m.traffic]
+        known = launches_of(snapshot) - {serving.launch}
+        kept = [m for m in desk.platform.machines() if m.launch in known and m.asleep and not m.traffic]
         for machine in kept:
             with teller.step(f"remove {machine.id}"):
                 desk.platform.destroy(machine.id)
@@ -192,28 +189,7 @@ def _settle(desk: Desk) -> DeploymentInfo | None:
         return None
 
 
-def earlier(environment: str, snapshot: Snapshot, sha: str | None) -> DeploymentInfo:
-    """The release to go back to; raises UsageError when there is none."""
-    serving = snapshot.current()
-    if serving is None:
-        raise UsageError(f"{environment} has no release yet; deploy one first")
-    events = snapshot.events()
-    gone = {event.id for event in events if event.status is Status.ROLLED_BACK}
-    earlier = [
-        event
-        for event in events
-        if event.status is Status.DEPLOYED
-        and event.commit_sha != serving.commit_sha
-        and event.commit_sha.startswith(sha or "")
-        and (sha or event.id not in gone)
-    ]
-    if not earlier:
-        wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
-        raise UsageError(f"{environment} has {wanted}; see `invoke history --env {environment}`")
-    return earlier[-1]
-
-
-def _pending(
+def pending(
     desk: Desk,
     sha: str,
     version: str,

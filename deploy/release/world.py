@@ -20,6 +20,10 @@ class Seen:
     healthy: bool
     digest: str
     traffic: bool
+    reachable: bool = True
+    """Whether the platform reaches the machine's host; a machine on a dead host can be neither used nor changed."""
+    exits: int = 0
+    """How often its program has ended by itself since it was last started by somebody."""
 
     @property
     def asleep(self) -> bool:
@@ -36,8 +40,9 @@ class Seen:
 class World:
     """An environment as seen. `page` is the digest of the page that is published; "" for none or another's.
 
-    The rest is what this run did itself and no look can show: machines that have had time to finish their requests
-    since they were withdrawn, and how often each was started or each place filled.
+    The rest is what this run did or met itself and no look can show: machines that have had time to finish their
+    requests since they were withdrawn; how often each was started or each place filled; machines that cannot be
+    reached, which are left alone (`unusable`); and how often the platform had no room for one more (`full`).
     """
 
     machines: tuple[Seen, ...]
@@ -45,6 +50,8 @@ class World:
     drained: frozenset[str] = frozenset()
     starts: Mapping[str, int] = field(default_factory=dict)
     creations: Mapping[int, int] = field(default_factory=dict)
+    unusable: frozenset[str] = frozenset()
+    full: int = 0
 
     def of(self, launch: str) -> list[Seen]:
         """The machines of one launch, by number, the healthiest of a number first."""

@@ -66,8 +66,12 @@ def judge(blue: Sample, green: Sample, rules: Rules | None = None, seed: int = S
         "blue": {"requests": blue.requests, "errors": blue.errors},
         "green": {"requests": green.requests, "errors": green.errors},
     }
-    # Errors that no number of further good answers up to the needed ones would bring below the limit decide early.
-    if green.errors > rules.max_error_rate * max(green.requests, rules.min_requests):
+    # Errors that no number of further good answers up to the needed ones would bring below the limit decide early;
+    # where the old release fails as much, what fails lies elsewhere: who judges cannot reach it, or all is broken.
+    if _failing(green, rules):
+        if _failing(blue, rules) and _no_worse(blue, green, rules):
+            reason = f"old and new fail alike: {_errors(blue)} of the old release, {_errors(green)} of the new"
+            return Verdict(False, False, reason, figures)
         rate = green.errors / green.requests
         return Verdict(False, True, f"{rate:.0%} of its requests failed ({_errors(green)})", figures)
     if fewest := _missing(blue, green, rules):
@@ -83,6 +87,14 @@ def judge(blue: Sample, green: Sample, rules: Rules | None = None, seed: int = S
             reason = f"slower than before: {name} {found['green']:.1f} ms, before {found['blue']:.1f} ms"
             return Verdict(False, True, f"{reason} (at least {found['lower']:.2f} times)", figures)
     return Verdict(True, True, f"as good as before over {green.requests} requests ({_errors(green)})", figures)
+
+
+def _failing(sample: Sample, rules: Rules) -> bool:
+    return sample.errors > rules.max_error_rate * max(sample.requests, rules.min_requests)
+
+
+def _no_worse(blue: Sample, green: Sample, rules: Rules) -> bool:
+    return fisher_exact(green.errors, green.requests, blue.errors, blue.requests) >= rules.alpha
 
 
 def _missing(blue: Sample, green: Sample, rules: Rules) -> str:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deploy.errors import DeployError, LedgerError, LockHeld
-from deploy.ledger import DeploymentInfo, Holding, Intent, Status
+from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.policy import Strategy
 from deploy.release.book import Book
 from deploy.release.engine import Engine, Pace
 from deploy.release.events import Bus
-from deploy.release.verbs import earlier
+from deploy.release.recovery import earlier_release
+from deploy.release.strangers import launches_of
+from deploy.release.unfinished import BY_HAND, Way, way_back
 from tests.simulation.model import Chaos, Killed, ModelChecks, ModelLedger, ModelPlatform, SkewedClock, Timeline
 
 COUNT = 2
@@ -118,6 +120,9 @@ class Deployer:
             return None
         book = Book(self.scene.ledger, self.holding)
         left = book.snapshot().intent()
+        if self.wanted is not None and self.wanted[0] == "rollback":
+            self.wanted = None
+            return self._rollback(left, book)
         if left is not None:
             return self._engine(left, book)
         if self.wanted is None or self.wanted[0] == "resume":
@@ -125,17 +130,61 @@ class Deployer:
         verb, release, strategy = self.wanted
         self.wanted = None
         snapshot = book.snapshot()
-        if verb == "rollback":
-            back = earlier("production", snapshot, None)
-            fresh = self.scene.release("good", self.clock.now())
-            release = DeploymentInfo(**{**vars(back), "id": fresh.id, "status": Status.PENDING, "reason": ""})
-            strategy = Strategy.IMMEDIATE
+        if verb == "repair":
+            release, strategy = self._again(snapshot.current()), Strategy.IMMEDIATE
         if release is None:
             return None
-        serving = sum(machine.traffic and machine.state == "started" for machine in self.scene.platform.machines())
-        intent = Intent(verb, release, snapshot.current(), strategy, max(COUNT, serving))
+        intent = Intent(verb, release, snapshot.current(), strategy, self._count(snapshot))
+        if verb == "repair":
+            intent = Intent(verb, release, self._kept(snapshot), strategy, intent.count)
+        if intent.releasing and self._strange(snapshot):
+            raise DeployError("machines are in traffic that this ledger does not know")
         book.begin(intent, {})
         return self._engine(intent, book)
+
+    def _rollback(self, left: Intent | None, book: Book) -> Engine:
+        """As `recovery.py` does it: the shortest path, whatever was left half-way."""
+        snapshot = book.snapshot()
+        way = way_back(left, None)
+        if left is None or way in (Way.BEGIN, Way.REPLACE):
+            back = self._again(earlier_release("production", snapshot, None))
+            assert back is not None
+            count = left.count if left else self._count(snapshot)
+            intent = Intent("rollback", back, snapshot.current(), Strategy.IMMEDIATE, count)
+            if left is None:
+                book.begin(intent, {})
+            else:
+                book.replace(left.turned("by hand", blame=False) if left.forward else left, intent, {})
+            return self._engine(intent, book)
+        if way is Way.FORWARD:
+            left = left.turned_forward()
+            book.keep(left, "goes on as a rollback")
+        elif way is Way.TURN and left.forward:
+            left = left.marked(BY_HAND).turned("by hand", blame=False)
+            book.keep(left, "by hand")
+        return self._engine(left, book)
+
+    def _again(self, release: DeploymentInfo | None) -> DeploymentInfo | None:
+        """The same release under a new deployment's id."""
+        if release is None:
+            return None
+        fresh = self.scene.release("good", self.clock.now())
+        return DeploymentInfo(**{**vars(release), "id": fresh.id, "status": Status.PENDING, "reason": ""})
+
+    def _kept(self, snapshot: Snapshot) -> DeploymentInfo | None:
+        try:
+            return earlier_release("production", snapshot, None)
+        except DeployError:
+            return None
+
+    def _count(self, snapshot: Snapshot) -> int:
+        known = launches_of(snapshot)
+        there = [each for each in self.scene.platform.machines() if each.launch in known and each.traffic]
+        return max(COUNT, sum(each.state == "started" and each.reachable for each in there))
+
+    def _strange(self, snapshot: Snapshot) -> bool:
+        known = launches_of(snapshot)
+        return any(each.traffic and each.launch not in known for each in self.scene.platform.machines())
 
     def _engine(self, intent: Intent, book: Book) -> Engine:
         return Engine(
@@ -148,6 +197,7 @@ class Deployer:
             pace=PACE,
             interrupted=lambda: self.interrupted,
             configs=lambda _: {},
+            launches=launches_of(book.snapshot()),
         )
 
     def _leave(self) -> None:

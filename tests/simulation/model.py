@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploy.errors import LedgerError, ReleaseFault
+from deploy.errors import LedgerError, LedgerUnreachable, NotChecked, ReleaseFault
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, Unreachable
+from deploy.release.platform import Report
 from deploy.release.world import Seen
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -98,9 +99,9 @@ class Chaos:
 
 
 PLATFORM_FAULTS = frozenset({"unreachable", "rate", "server", "conflict"})
-LEDGER_FAULTS = frozenset({"ledger"})
+LEDGER_FAULTS = frozenset({"ledger", "deaf"})
 STALLS = frozenset({"stall"})
-FAULTS = ("kill", "stall", "unreachable", "rate", "server", "conflict", "ledger", "stale")
+FAULTS = ("kill", "stall", "unreachable", "rate", "server", "conflict", "ledger", "deaf", "stale")
 
 
 def _error(kind: str, place: str) -> BaseException:
@@ -110,7 +111,8 @@ def _error(kind: str, place: str) -> BaseException:
         "rate": RateLimited(place, 429, "slower"),
         "server": PlatformError(place, 502, "bad gateway"),
         "conflict": Conflict(place, 409, "leased"),
-        "ledger": LedgerError(f"{place}: the remote is gone"),
+        "ledger": LedgerError(f"{place}: the remote refuses"),
+        "deaf": LedgerUnreachable(f"{place}: the remote does not answer"),
     }
     return errors[kind]
 
@@ -166,6 +168,10 @@ class ModelPlatform:
         self.all: dict[str, ModelMachine] = {}
         self.published = ""
         self.spontaneous = 0
+        self.full = False
+        """No machine can be created: the region has no room."""
+        self.dead: set[str] = set()
+        """Machines whose host cannot be reached: they can be looked at, and not changed."""
         self.guard: Callable[[], None] = lambda: None
         """As the real client's: whoever stood still changes nothing. A request under way is not frozen here."""
         self._timeline, self._chaos = timeline, chaos
@@ -186,12 +192,27 @@ class ModelPlatform:
         found = self.all.get(machine)
         return self._seen(found) if found else None
 
-    def create(self, release: DeploymentInfo, config: dict[str, Any], number: int) -> str:
+    def report(self, machine: str) -> Report:
+        self._chaos.strike("look at a machine", PLATFORM_FAULTS | STALLS)
+        return Report(machine, f"machine {machine}: its program ended with exit code 1", ("its last line",))
+
+    def reaches(self, machine: str) -> bool:
+        try:
+            self._chaos.strike("lease a machine", PLATFORM_FAULTS | STALLS)
+        except PlatformError:
+            return False
+        return machine in self.all and machine not in self.dead
+
+    def create(
+        self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
+    ) -> str:
         self._chaos.strike("create a machine", PLATFORM_FAULTS | STALLS)
         self.guard()
         for machine in self.all.values():
-            if (machine.launch, machine.number) == (release.launch, number):
+            if (machine.launch, machine.number) == (release.launch, number) and machine.id not in avoid:
                 return machine.id
+        if self.full:
+            raise PlatformError("create a machine", 412, "insufficient resources available to fulfill request")
         self._made += 1
         behaviour = release.version.partition("+")[0]
         digest = "sha256:other" if behaviour == "wrong-digest" else release.image
@@ -221,6 +242,7 @@ class ModelPlatform:
     def destroy(self, machine: str) -> None:
         self._chaos.strike("destroy a machine", PLATFORM_FAULTS | STALLS)
         self.guard()
+        self._reach(machine, "destroy")
         self.all.pop(machine, None)
         self._chaos.strike("destroyed a machine", PLATFORM_FAULTS)
 
@@ -247,6 +269,10 @@ class ModelPlatform:
         """Machines that answer requests now."""
         return [machine for machine in self.all.values() if machine.traffic and self._healthy(machine)]
 
+    def _reach(self, machine: str, verb: str) -> None:
+        if machine in self.dead:
+            raise PlatformError(f"{verb} machine {machine}", 503, "host unreachable")
+
     def _healthy(self, machine: ModelMachine) -> bool:
         up = machine.state == "started" and machine.behaviour not in ("unhealthy", "crash")
         return up and self._timeline.passed - machine.since >= BOOT_SECONDS
@@ -270,6 +296,7 @@ class ModelPlatform:
         found = self.all.get(machine)
         if found is None:
             raise NotFound(f"{verb} machine {machine}", 404, "no such machine")
+        self._reach(machine, verb)
         work(found)
         self._chaos.strike(f"{verb} a machine: done", PLATFORM_FAULTS)
 
@@ -279,6 +306,10 @@ class ModelChecks:
 
     def __init__(self, timeline: Timeline, chaos: Chaos) -> None:
         self._timeline, self._chaos = timeline, chaos
+        self.cut_off = False
+        """The deployer cannot reach the site: old and new fail alike."""
+        self.broken = False
+        """What all releases need is broken: the suite fails on old and new alike."""
 
     def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
         self._ask(intent, "bad-canary")
@@ -286,11 +317,15 @@ class ModelChecks:
 
     def smoke(self, intent: Intent) -> str:
         self._ask(intent, "bad-smoke")
+        if self.broken:
+            raise ReleaseFault("1 failed")
         return "passed"
 
     def _ask(self, intent: Intent, bad: str) -> None:
         self._chaos.strike("ask", STALLS)
         self._timeline.sleep(3)
-        if intent.wanted.version.startswith(bad):
+        if self.cut_off:
+            raise NotChecked("the site cannot be reached from here")
+        if (intent.towards or intent.wanted).version.startswith(bad):
             raise ReleaseFault(f"{bad}: found what it was made to find")
         self._chaos.strike("answered", STALLS)

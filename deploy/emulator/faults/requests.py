@@ -80,11 +80,11 @@ async def _unsent(message: Message) -> None:
 
 
 async def _answer(rule: Rule, scope: Scope, send: Send) -> None:
-    text = f"fault {rule.id}: the emulator was told to answer {rule.status}"
+    text = rule.text or f"fault {rule.id}: the emulator was told to answer {rule.status}"
     if scope["path"].startswith("/client/"):
         body: object = {"success": False, "errors": [{"code": 10001, "message": text}], "messages": [], "result": None}
     else:
-        body = {"error": text, "status": "unknown"}
+        body = {"error": text, "status": rule.code or "unknown"}
     headers = [(b"content-type", b"application/json"), (b"fly-request-id", f"fault-{rule.id}".encode())]
     if rule.retry_after is not None:
         headers.append((b"retry-after", str(rule.retry_after).encode()))

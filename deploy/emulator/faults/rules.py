@@ -2,7 +2,8 @@
 
     {"kind": "error_after", "status": 504, "match": {"method": "POST", "path": "/machines$"}, "skip": 1, "times": 2}
 
-For requests: `error_before` (answer `status`, nothing done), `error_after` (done, then answer `status`), `delay`
+For requests: `error_before` (answer `status`, nothing done), `error_after` (done, then answer `status`), both with
+the error's words `text` and the platform's own word for it `code` where given; `delay`
 (`seconds`, then as usual), `drop` and `drop_after` (the connection closed without an answer, before or after it was
 done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, as it was when it was last asked for).
 For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure).
@@ -20,7 +21,7 @@ ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list"}
 MACHINE_KINDS = frozenset({"die", "flap"})
 MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
-FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after"})
+FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
 
 class RuleWrong(ValueError):
@@ -48,6 +49,8 @@ class Rule:
     status: int = 503
     seconds: float | None = None
     retry_after: int | None = None
+    text: str = ""
+    code: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(4))
     seen: int = 0
     hits: int = 0
@@ -93,6 +96,8 @@ def parse(raw: Any) -> Rule:
             re.compile(match[key])
         except re.error as error:
             raise RuleWrong(f"match.{key} {match[key]!r} is no regular expression: {error}") from error
+    if not all(isinstance(raw.get(word, ""), str) for word in ("text", "code")):
+        raise RuleWrong("text and code are strings")
     rule = Rule(**{**raw, "match": match})
     _check_numbers(rule)
     return rule

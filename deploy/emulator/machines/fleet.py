@@ -131,6 +131,7 @@ class Fleet:
             return previous
         self._settled(machine)
         machine.crashes = 0
+        self._event(machine, "start", "starting", "user")
         self._begin(machine, "starting", self._resume(machine) if previous == "suspended" else self._launch(machine))
         return previous
 
@@ -189,6 +190,14 @@ class Fleet:
         if machine.state != "started":
             raise FlyRefusal(412, f"machine {machine.id} is {machine.state}, not started")
         await asyncio.to_thread(self._engine.signal, machine.container, signal)
+
+    async def output(self, machine: Machine) -> list[tuple[str, str]]:
+        """What its program wrote last, oldest first, as (time, line); kept when the machine is gone."""
+        if machine.container:
+            await self._keep_output(machine)
+        path = self._machine_logs / f"{machine.id}.log"
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return [(stamp, line) for stamp, _, line in (each.partition(" ") for each in text.splitlines())]
 
     async def kill(self, machine: Machine) -> None:
         """End its container as a crash would."""

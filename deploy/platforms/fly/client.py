@@ -21,10 +21,12 @@ class FlyClient:
         app: str,
         token: Secret,
         *,
+        logs_url: str = "https://api.fly.io",
         patience: Patience = Patience(),  # noqa: B008 - frozen
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.app = app
+        self._logs_url = logs_url.rstrip("/")
         self.sender = Sender(
             base_url.rstrip("/") + "/v1",
             fly_authorization(token),
@@ -50,6 +52,14 @@ class FlyClient:
         """Create the app, in a private network of its own."""
         body = {"app_name": self.app, "name": self.app, "org_slug": organization, "network": network}
         self.sender.send("POST", "/apps", json=body, asked=f"create app {self.app}")
+
+    def logs(self, machine: str, lines: int = 50) -> list[str]:
+        """The last `lines` that a machine wrote, oldest first; the platform keeps them for some days."""
+        url, asked = f"{self._logs_url}/api/v1/apps/{self.app}/logs", f"read the logs of machine {machine}"
+        answer = json_of(self.sender.send("GET", url, params={"instance": machine}, asked=asked), asked)
+        entries = answer.get("data") if isinstance(answer, dict) else None
+        found = [entry.get("attributes") or {} for entry in entries or [] if isinstance(entry, dict)]
+        return [f"{each.get('timestamp', '')} {each.get('message', '')}".strip() for each in found][-lines:]
 
     def set_secrets(self, values: dict[str, str | None]) -> int:
         """Set (or with None, remove) app secrets; returns the version that machines must have at least."""

@@ -39,6 +39,10 @@ class Machine:
     checks: tuple[Check, ...]
     cordoned: bool
     config: dict[str, Any] = field(repr=False, default_factory=dict)
+    host: str = "ok"
+    """ok, unknown or unreachable; of a machine on an unreachable host the platform knows little and changes nothing."""
+    events: tuple[dict[str, Any], ...] = field(repr=False, default=())
+    """What happened to it, newest first, as the API writes it: type, status, source, request."""
 
     @property
     def gone(self) -> bool:
@@ -46,16 +50,33 @@ class Machine:
         return self.state in GONE
 
     @property
+    def exits(self) -> int:
+        """How often its program ended by itself since somebody last started or created the machine."""
+        count = 0
+        for event in self.events:
+            if event.get("source") == "user" and event.get("type") in ("start", "launch", "update", "restart"):
+                break
+            count += event.get("type") == "exit" and not exit_of(event).get("requested_stop", False)
+        return count
+
+    @property
     def healthy(self) -> bool:
         """At least one check reported, and all that reported pass. A fresh machine has none, and is not healthy."""
         return self.state == "started" and bool(self.checks) and all(c.status == "passing" for c in self.checks)
+
+
+def exit_of(event: dict[str, Any]) -> dict[str, Any]:
+    """What an `exit` event tells: exit_code, oom_killed, requested_stop; empty for every other event."""
+    request = event.get("request")
+    found = request.get("exit_event") if isinstance(request, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def parse_machine(body: Any) -> Machine:
     """A Machine from the API's JSON; raises Malformed when id or state are missing."""
     if not isinstance(body, dict) or not body.get("id") or not body.get("state"):
         raise Malformed("read a machine", 200, "the answer has no id or state")
-    config = body.get("config") or {}
+    config = body.get("config") or body.get("incomplete_config") or {}
     image = body.get("image_ref") or {}
     return Machine(
         id=body["id"],
@@ -71,6 +92,8 @@ def parse_machine(body: Any) -> Machine:
         ),
         cordoned=bool(body.get("cordoned", False)),
         config=config,
+        host=str(body.get("host_status") or "ok"),
+        events=tuple(event for event in body.get("events") or [] if isinstance(event, dict)),
     )
 
 

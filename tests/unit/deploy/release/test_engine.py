@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.errors import LedgerError, RolloutFailed, Unfinished
+from deploy.errors import LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
 from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
 from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unauthorized, Unreachable
 from deploy.policy import Strategy
@@ -72,12 +72,12 @@ def failing(stage: Stage, call: str, error: PlatformError, times: int = 10**6) -
     real: Callable[..., Any] = getattr(stage.scene.platform, call)
     left = times
 
-    def fail(*arguments: Any) -> Any:
+    def fail(*arguments: Any, **options: Any) -> Any:
         nonlocal left
         left -= 1
         if left >= 0:
             raise error
-        return real(*arguments)
+        return real(*arguments, **options)
 
     setattr(stage.scene.platform, call, fail)
 
@@ -241,3 +241,145 @@ def test_no_machine_is_made_from_a_configuration_that_the_ledger_lost(stage: Sta
         stage.engine_for(left, config=None).run()
     assert set(stage.scene.platform.all) == machines
     assert stage.snapshot().intent() is not None
+
+
+def rolled_back(stage: Stage) -> Engine:
+    """A rollback from the second release to the first, whose machines sleep."""
+    stage.engine().run()
+    first = stage.snapshot().events()[1]
+    again = DeploymentInfo(**{**vars(first), "id": "back", "status": Status.PENDING})
+    intent = Intent("rollback", again, stage.snapshot().current(), Strategy.IMMEDIATE, 2)
+    stage.book.begin(intent, {})
+    return stage.engine_for(intent)
+
+
+def test_a_rollback_into_a_full_region_starts_what_sleeps(stage: Stage) -> None:
+    engine = rolled_back(stage)
+    stage.scene.platform.full = True
+    before = stage.scene.timeline.passed
+    assert engine.run().status is Status.DEPLOYED
+    assert stage.serves("good+1")
+    assert stage.scene.timeline.passed - before < 30
+
+
+def test_a_rollback_into_a_full_region_goes_on_with_the_machines_there_are(stage: Stage) -> None:
+    engine = rolled_back(stage)
+    stage.scene.platform.full = True
+    kept = [machine for machine in stage.scene.platform.all.values() if machine.launch == "d1"]
+    del stage.scene.platform.all[kept[0].id]
+    done = engine.run()
+    assert done.status is Status.DEPLOYED
+    assert stage.serves("good+1")
+    assert "no more machines can be had, going on with 1" in " ".join(done.notes)
+
+
+def test_a_kept_machine_on_a_dead_host_is_replaced(stage: Stage) -> None:
+    engine = rolled_back(stage)
+    kept = next(machine for machine in stage.scene.platform.all.values() if machine.launch == "d1")
+    stage.scene.platform.dead.add(kept.id)
+    done = engine.run()
+    assert done.status is Status.DEPLOYED
+    assert stage.serves("good+1")
+    assert len(stage.scene.platform.serving()) == 2
+    assert kept.id in " ".join(done.notes)
+
+
+def test_an_old_machine_on_a_dead_host_is_left_once_the_new_ones_serve(stage: Stage) -> None:
+    dead = next(iter(stage.scene.platform.all))
+    stage.scene.platform.dead.add(dead)
+    engine = stage.engine()
+    before = stage.scene.timeline.passed
+    done = engine.run()
+    assert done.status is Status.DEPLOYED
+    assert not engine.intent.blame
+    assert stage.scene.timeline.passed - before < 60
+    assert {machine.launch for machine in stage.scene.platform.serving() if machine.id != dead} == {"d2"}
+    assert f"machine {dead} was left as it is" in " ".join(done.notes)
+    assert "invoke repair --env production" in " ".join(done.notes)
+
+
+def test_a_refused_machine_is_tried_for_half_a_minute_before_its_release_is_blamed(stage: Stage) -> None:
+    engine = stage.engine()
+    failing(stage, "create", PlatformError("create a machine", 404, "no such image"), times=3)
+    assert engine.run().status is Status.DEPLOYED
+    engine = stage.engine()
+    failing(stage, "create", PlatformError("create a machine", 422, "no such image"))
+    before = stage.scene.timeline.passed
+    assert engine.run().status is Status.ROLLED_BACK
+    assert engine.intent.blame
+    assert 30 <= stage.scene.timeline.passed - before < 90
+
+
+def test_a_deployer_that_cannot_reach_the_site_blames_nobody(stage: Stage) -> None:
+    stage.scene.checks.cut_off = True
+    engine = stage.engine()
+    assert engine.run().status is Status.ROLLED_BACK
+    assert not engine.intent.blame
+    assert stage.serves("good+1")
+
+
+def test_a_suite_that_fails_against_the_release_before_as_well_acquits(stage: Stage) -> None:
+    stage.scene.checks.broken = True
+    engine = stage.engine(strategy=Strategy.IMMEDIATE)
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
+    assert "the release before fails the smoke suite as well" in done.reason
+
+
+def test_a_machine_at_fault_is_asked_before_it_is_removed(stage: Stage) -> None:
+    engine = stage.engine("crash")
+    done = engine.run()
+    assert "its program ended with exit code 1" in done.reason
+    assert [report.lines for report in engine.reports] == [("its last line",)]
+
+
+def test_machines_that_the_ledger_does_not_know_are_not_touched(stage: Stage) -> None:
+    stranger = stage.scene.platform.create(stage.scene.release("good", stage.clock.now()), {}, 1)
+    stage.scene.platform.admit(stranger)
+    assert stage.engine().run().status is Status.DEPLOYED
+    assert stage.scene.platform.all[stranger].traffic
+    assert stage.scene.platform.all[stranger].state == "started"
+
+
+def test_a_repair_starts_what_was_stopped_by_hand(stage: Stage) -> None:
+    for machine in stage.scene.platform.all.values():
+        machine.state = "stopped"
+    serving = stage.snapshot().current()
+    assert serving is not None
+    again = DeploymentInfo(**{**vars(serving), "id": "repair", "status": Status.PENDING})
+    machines = set(stage.scene.platform.all)
+    intent = Intent("repair", again, None, Strategy.IMMEDIATE, 2)
+    stage.book.begin(intent, {})
+    assert stage.engine_for(intent).run().status is Status.DEPLOYED
+    assert set(stage.scene.platform.all) == machines
+    assert stage.serves("good+1")
+
+
+def test_a_repair_that_cannot_succeed_takes_nothing_back(stage: Stage) -> None:
+    stage.scene.platform.all.clear()
+    stage.scene.platform.full = True
+    serving = stage.snapshot().current()
+    assert serving is not None
+    again = DeploymentInfo(**{**vars(serving), "id": "repair", "status": Status.PENDING})
+    intent = Intent("repair", again, None, Strategy.IMMEDIATE, 2)
+    stage.book.begin(intent, {})
+    with pytest.raises(Unfinished, match="invoke resume --env production"):
+        stage.engine_for(intent).run()
+    left = stage.snapshot().intent()
+    assert left is not None
+    assert left.forward
+
+
+def test_a_remote_that_is_deaf_for_a_moment_delays_a_release(stage: Stage) -> None:
+    engine = stage.engine()
+    write, left = stage.scene.ledger.write, 3
+
+    def deaf(*arguments: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise LedgerUnreachable("no answer")
+        write(*arguments)
+
+    stage.scene.ledger.write = deaf  # type: ignore[method-assign, assignment]
+    assert engine.run().status is Status.DEPLOYED

@@ -85,6 +85,7 @@ ORDER = [
     "production readiness",
     "clean tree",
     "ancestor",
+    "downgrade",
     "rejected",
 ]
 FRESH = replace(PROOF, at=NOW - timedelta(days=1))
@@ -142,7 +143,10 @@ def test_a_proven_approved_commit_is_promoted() -> None:
 
 def test_every_gate_is_shown_when_nothing_holds_and_says_what_to_run() -> None:
     gates = refused(
-        staging=Snapshot("", {}), production=production(FROZEN, REJECTED, Breaker(1, NOW, "x", "me")), ancestry=False
+        staging=Snapshot("", {}),
+        production=production(FROZEN, REJECTED, Breaker(1, NOW, "x", "me")),
+        ancestry=False,
+        replaces="older",
     )
     assert list(gates) == ORDER
     assert all(gate.reason and gate.action for gate in gates.values())
@@ -308,3 +312,23 @@ def test_again_passes_a_rejection_loudly_and_is_noted() -> None:
 
 def test_a_rejection_of_another_commit_closes_nothing() -> None:
     assert refused(production=production(APPROVED, replace(REJECTED, commit_sha="b" * 40))) == {}
+
+
+def test_an_older_commit_is_not_promoted_without_a_reason() -> None:
+    gate = refused(replaces="older")["downgrade"]
+    assert "older than" in gate.reason
+    assert "invoke rollback --env production --to aaaaaaaaaaaa --rehearsal" in gate.action
+    assert 'invoke promote --sha aaaaaaaaaaaa --downgrade --reason "…" --rehearsal' in gate.action
+
+
+@pytest.mark.parametrize("what", ["newer", "same", "unknown"])
+def test_what_is_not_older_is_no_downgrade(what: str) -> None:
+    assert "downgrade" not in refused(replaces=what)
+
+
+def test_a_downgrade_with_a_reason_passes_loudly_and_is_noted() -> None:
+    changes: dict[str, Any] = {"replaces": "older", "downgrade_reason": "the new one loses mail"}
+    gate = found(**changes)["downgrade"]
+    assert gate.ok
+    assert "PASSED WITH --downgrade (the new one loses mail)" in gate.reason
+    assert passes(replace(PROVEN, **changes)) == ("downgrade passed with --downgrade (the new one loses mail)",)

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from deploy.environments import load_environment
-from deploy.errors import DeployError, ReleaseFault
 from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.platforms.errors import PlatformError
 from deploy.platforms.fly import FlyClient
@@ -20,7 +19,7 @@ from deploy.platforms.http import Patience
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
 from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC
-from deploy.release.platform import CloudPlatform
+from deploy.release.platform import CloudPlatform, Report
 from deploy.secrets import Secret, Tokens
 from deploy.target import Addresses, Target
 
@@ -84,12 +83,53 @@ def test_a_machine_is_seen_with_the_key_it_was_made_with(wire: Wire, platform: C
 
 
 @pytest.mark.parametrize("label", ["staging", ""])
-def test_a_machine_of_another_environment_stops_everything(wire: Wire, platform: CloudPlatform, label: str) -> None:
+def test_a_machine_of_another_environment_is_not_the_engines(wire: Wire, platform: CloudPlatform, label: str) -> None:
     wire.on("GET", "/machines", 200, [machine(**{ENVIRONMENT: label})])
-    with pytest.raises(
-        DeployError, match=r"machine m1 of app runner is labelled for (staging|nothing), not production"
-    ):
-        platform.machines()
+    assert platform.machines() == []
+
+
+def test_a_machine_whose_host_is_gone_is_seen_by_what_the_platform_still_knows(
+    wire: Wire, platform: CloudPlatform
+) -> None:
+    body = machine()
+    body |= {"config": None, "incomplete_config": body["config"], "host_status": "unreachable"}
+    wire.on("GET", "/machines", 200, [body])
+    (seen,) = platform.machines()
+    assert (seen.launch, seen.traffic, seen.reachable) == ("d1", True, False)
+
+
+def event(kind: str, source: str = "flyd", **exit_event: Any) -> dict[str, Any]:
+    return {"type": kind, "source": source, "status": "stopped", "request": {"exit_event": exit_event}}
+
+
+def test_how_often_a_program_ended_is_counted_since_somebody_started_it(wire: Wire, platform: CloudPlatform) -> None:
+    crash, asked = event("exit", exit_code=3), event("exit", exit_code=0, requested_stop=True)
+    events = [crash, event("start"), asked, crash, event("start", "user"), crash, event("launch", "user")]
+    wire.on("GET", "/machines", 200, [machine() | {"events": events}])
+    assert [seen.exits for seen in platform.machines()] == [2]
+
+
+def test_a_machine_at_fault_tells_how_it_ended_what_its_check_said_and_what_it_wrote(
+    wire: Wire, platform: CloudPlatform
+) -> None:
+    body = machine() | {
+        "events": [event("start"), event("exit", exit_code=137, oom_killed=True)],
+        "checks": [{"name": "http", "status": "critical", "output": "503 no database"}],
+    }
+    wire.on("GET", "/m1", 200, body)
+    lines = [{"type": "log", "attributes": {"timestamp": f"t{n}", "message": f"line {n}"}} for n in range(70)]
+    wire.on("GET", "/logs", 200, {"data": lines, "meta": {"next_token": ""}})
+    report = platform.report("m1")
+    assert report.summary == (
+        "machine m1: its program ended with exit code 137, killed for memory; check http is critical: 503 no database"
+    )
+    assert (len(report.lines), report.lines[-1]) == (50, "t69 line 69")
+
+
+def test_a_platform_without_logs_still_tells_the_rest(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("GET", "/m1", 200, machine() | {"events": [event("exit", exit_code=1)]})
+    wire.on("GET", "/logs", 500, {"error": "no"})
+    assert platform.report("m1") == Report("m1", "machine m1: its program ended with exit code 1", ())
 
 
 def test_a_machine_is_made_out_of_traffic_with_its_labels_and_its_digest(wire: Wire, platform: CloudPlatform) -> None:
@@ -116,13 +156,39 @@ def test_a_machine_that_was_made_already_is_found_by_its_name(wire: Wire, platfo
     assert platform.create(RELEASE, {}, 1) == "m1"
 
 
-@pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_machine_that_the_platform_does_not_take_is_the_releases_fault(
-    wire: Wire, platform: CloudPlatform, status: int
-) -> None:
-    wire.on("POST", "/machines", status, {"error": "no such image"})
-    with pytest.raises(ReleaseFault, match="no such image"):
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (412, "insufficient resources available to fulfill request"),
+        (422, "could not reserve resource for your machine: insufficient memory available"),
+        (403, "organization personal has reached its maximum number of machines; the limit is 10"),
+        (403, "Your organization has exceeded its machine quota"),
+        (503, "no capacity in fra"),
+        (402, "payment required"),
+        (400, "no hosts available in region fra"),
+    ],
+)
+def test_no_room_is_known_by_the_platforms_words(wire: Wire, platform: CloudPlatform, status: int, words: str) -> None:
+    wire.on("POST", "/machines", status, {"error": words})
+    with pytest.raises(PlatformError) as failed:
         platform.create(RELEASE, {}, 1)
+    assert failed.value.exhausted
+
+
+@pytest.mark.parametrize(
+    "words", ["image not found", "app billing-quotas not found", "memory_mb 300 exceeds the maximum for shared-cpu-1x"]
+)
+def test_other_words_are_no_lack_of_room(wire: Wire, platform: CloudPlatform, words: str) -> None:
+    wire.on("POST", "/machines", 422, {"error": words})
+    with pytest.raises(PlatformError) as failed:
+        platform.create(RELEASE, {}, 1)
+    assert not failed.value.exhausted
+
+
+def test_one_that_cannot_be_reached_is_replaced_under_another_name(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 200, machine())
+    platform.create(RELEASE, {}, 1, avoid=frozenset({"m0"}))
+    assert wire.sent[-1][2]["name"] == "production-d1-1-2"
 
 
 def test_no_room_is_not_the_releases_fault(wire: Wire, platform: CloudPlatform) -> None:

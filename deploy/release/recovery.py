@@ -1,0 +1,179 @@
+"""Roll back, resume, repair: the verbs that bring an environment back to a whole release.
+
+None of them depends on more than it needs: `rollback` takes the shortest path to the last good release whatever was
+left half-way (`unfinished.py`), starts sleeping machines before it creates any, and no machine that nobody knows, no
+freeze and no breaker stops it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from deploy.console import Teller
+from deploy.errors import DeployError, UsageError
+from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
+from deploy.ledger.store import who
+from deploy.policy import Strategy
+from deploy.release.desk import Desk, at_work
+from deploy.release.unfinished import BY_HAND, Way, way_back
+from deploy.release.verbs import pending
+from deploy.target import Target
+from deploy.verification import run_smoke
+
+NOW = timedelta()
+
+
+def rollback(
+    target: Target, sha: str | None, teller: Teller, logs: Path, *, suite: bool = True, wait: timedelta = NOW
+) -> DeploymentInfo:
+    """Back to the last good release, or to that of `sha`: image, configuration, secrets version and page.
+
+    Returns the release that serves then. The smoke suite runs afterwards, when `suite`: what it finds is told, and
+    changes nothing any more.
+    """
+    with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", teller, logs, wait=wait) as desk:
+        for each in desk.strangers():
+            teller.note(f"machine {each.id} is left alone: {each.why}")
+        done = _back(desk, sha)
+    if suite:
+        with teller.step("smoke suite"):
+            run_smoke(target.name, rehearsal=target.rehearsal, logs=logs)
+    return done
+
+
+def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
+    """The shortest path; the release that serves at its end."""
+    snapshot = desk.snapshot()
+    left = snapshot.intent()
+    way = way_back(left, sha)
+    if left is None or way is Way.BEGIN:
+        back, count = earlier(desk.target, snapshot, sha), desk.count(snapshot)
+        return desk.carry_out(_begun(desk, snapshot, back, count))
+    desk.teller.say(f"{left.verb} of {left.wanted.version} was left half-way; {way.value}")
+    if way is Way.REPLACE:
+        return desk.carry_out(_replaced(desk, snapshot, left, sha))
+    if way is Way.FORWARD:
+        left = left.turned_forward()
+        desk.book.keep(left, "goes on as a rollback")
+    elif way is Way.TURN and left.forward:
+        left = left.marked(BY_HAND).turned(f"rolled back while it was half-way, by {who()}", blame=False)
+        desk.book.keep(left, "rolled back by hand")
+    done = desk.end(left)
+    towards = done if done.status is Status.DEPLOYED else left.previous
+    if towards is None:
+        raise DeployError(f"{desk.target.name}: {done.version} was taken away, and nothing serves now")
+    return towards
+
+
+def _begun(desk: Desk, snapshot: Snapshot, back: DeploymentInfo, count: int) -> Intent:
+    intent, config = _rollback(desk, snapshot, back, count)
+    desk.book.begin(intent, config)
+    return intent
+
+
+def _replaced(desk: Desk, snapshot: Snapshot, left: Intent, sha: str | None) -> Intent:
+    back = earlier(desk.target, snapshot, sha)
+    intent, config = _rollback(desk, snapshot, back, left.count)
+    reason = f"rolled back to {back.version} while it was half-way, by {who()}"
+    ended = left.marked(BY_HAND) if left.releasing else left
+    desk.book.replace(ended.turned(reason, blame=False) if left.forward else left, intent, config)
+    return intent
+
+
+def _rollback(desk: Desk, snapshot: Snapshot, back: DeploymentInfo, count: int) -> tuple[Intent, dict[str, object]]:
+    config = snapshot.config(back.config)
+    if config is None:
+        raise UsageError(
+            f"the configuration of {back.version} is not in the ledger; restore configs/{back.config}.json there"
+        )
+    info = pending(desk, back.commit_sha, back.version, back.image, back.frontend, config, back)
+    return Intent("rollback", info, snapshot.current(), Strategy.IMMEDIATE, count), config
+
+
+def earlier(target: Target, snapshot: Snapshot, sha: str | None) -> DeploymentInfo:
+    """The release to go back to; raises UsageError when there is none."""
+    return earlier_release(target.name, snapshot, sha, target.flag)
+
+
+def earlier_release(environment: str, snapshot: Snapshot, sha: str | None, flag: str = "") -> DeploymentInfo:
+    """The release before the one that serves, less those that were rolled back; with `sha`, the last one of it."""
+    serving = snapshot.current()
+    if serving is None:
+        left = snapshot.intent()
+        what = (
+            f"finish or take back what is half-way: invoke resume --env {environment} [--back]{flag}"
+            if left
+            else "deploy one first"
+        )
+        raise UsageError(f"{environment} has no release yet; {what}")
+    events = snapshot.events()
+    gone = {event.id for event in events if event.status is Status.ROLLED_BACK}
+    found = [
+        event
+        for event in events
+        if event.status is Status.DEPLOYED
+        and event.commit_sha != serving.commit_sha
+        and event.commit_sha.startswith(sha or "")
+        and (sha or event.id not in gone)
+    ]
+    if not found:
+        wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
+        raise UsageError(f"{environment} has {wanted}; see `invoke history --env {environment}{flag}`")
+    return found[-1]
+
+
+def resume(
+    target: Target, teller: Teller, logs: Path, *, back: bool = False, wait: timedelta = NOW
+) -> DeploymentInfo | None:
+    """Finish, or take back, a rollout that was left half-way; None when there is none.
+
+    With `back` a release that was going forward is taken back; it is not rejected. Returns what serves then.
+    """
+    with at_work(target, "resume", teller, logs, wait=wait) as desk:
+        left = desk.snapshot().intent()
+        if not back or left is None:
+            return desk.settle()
+        if not left.releasing and left.forward:
+            raise UsageError(
+                f"the {left.verb} to {left.wanted.version} is not taken back: that would bring back what it left. "
+                f"Go on with it: invoke resume --env {target.name}{target.flag}"
+            )
+        if left.forward:
+            left = left.turned(f"taken back by {who()}", blame=False)
+            desk.book.keep(left, "taken back by hand")
+        done = desk.end(left)
+        teller.say(f"{done.version} was taken back")
+        return left.previous
+
+
+def repair(target: Target, teller: Teller, logs: Path, *, wait: timedelta = NOW) -> DeploymentInfo:
+    """Make the platform serve what the ledger says: machines stopped or removed by hand, others left in traffic.
+
+    What was left half-way is finished first. Returns the release that serves; raises UsageError when there is none.
+    """
+    with at_work(target, "repair", teller, logs, wait=wait) as desk:
+        desk.settle()
+        snapshot = desk.snapshot()
+        serving = snapshot.current()
+        if serving is None:
+            raise UsageError(f"{target.name} has no release yet; deploy one first")
+        config = snapshot.config(serving.config)
+        if config is None:
+            raise UsageError(
+                f"the configuration of {serving.version} is not in the ledger; restore configs/{serving.config}.json"
+            )
+        for each in desk.strangers():
+            teller.note(f"machine {each.id} is left alone: {each.why}")
+        info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)
+        intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, desk.count(snapshot))
+        desk.book.begin(intent, config)
+        return desk.carry_out(intent)
+
+
+def _kept(snapshot: Snapshot) -> DeploymentInfo | None:
+    """The release whose machines are kept for a rollback."""
+    try:
+        return earlier_release("", snapshot, None)
+    except UsageError:
+        return None
