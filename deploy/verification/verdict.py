@@ -40,7 +40,7 @@ class Rules:
     alpha: float = 0.01
     """How often chance alone may fail a good release, for each comparison."""
     max_error_rate: float = 0.2
-    """A release with more errors fails, however blue does."""
+    """A release with more errors is not let through; where blue fails alike, the verdict is not on the release."""
     latency_ratio: float = 1.5
     """Green may be so many times as slow as blue."""
     latency_floor_ms: float = 5.0
@@ -70,7 +70,7 @@ def judge(blue: Sample, green: Sample, rules: Rules | None = None, seed: int = S
     # where the old release fails as much, what fails lies elsewhere: who judges cannot reach it, or all is broken.
     if _failing(green, rules):
         if _failing(blue, rules) and _no_worse(blue, green, rules):
-            reason = f"old and new fail alike: {_errors(blue)} of the old release, {_errors(green)} of the new"
+            reason = f"old and new fail alike (old: {_errors(blue)}, new: {_errors(green)})"
             return Verdict(False, False, reason, figures)
         rate = green.errors / green.requests
         return Verdict(False, True, f"{rate:.0%} of its requests failed ({_errors(green)})", figures)
