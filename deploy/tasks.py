@@ -264,23 +264,31 @@ def tidy(context: Context, env: str = "", wait: str = "", rehearsal: bool = Fals
 @task(help={"env": "only this environment", "json": "print as JSON", "rehearsal": REHEARSAL})
 @told
 def status(context: Context, env: str = "", json: bool = False, rehearsal: bool = False) -> None:
-    """What each environment serves: by its ledger and by its machines."""
+    """What each environment serves, by its ledger, its machines and its page; and what needs a person."""
     names = [deployable(env)] if env else list(DEPLOYED)
-    targets = [target_of(name, rehearsal) for name in names]
-    states = {target.name: environment_status(target) for target in targets}
+    targets = {name: target_of(name, rehearsal) for name in names}
+    staging = targets.get("staging") or target_of("staging", rehearsal)
+    states = {
+        name: environment_status(target, staging if name == "production" else None) for name, target in targets.items()
+    }
     if json:
         print_json(states)
         return
     table = Table(box=None)
     for column in ("environment", "version", "image", "machines", "address", "by", "since"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for name, state in states.items():
-        machines = ", ".join(f"{m['state']}{'' if m['healthy'] else ' unhealthy'}" for m in state["machines"]) or "none"
+        machines = ", ".join(f"{m['state']}{'' if m['healthy'] else ' unhealthy'}" for m in state["machines"])
+        machines = machines or ("unknown" if "machines" in state["errors"] else "none")
+        version = state["version"] or ("unknown" if "ledger" in state["errors"] else "nothing")
         table.add_row(
-            name, state["version"] or "nothing", (state["image"] or "")[7:19], machines,
+            name, version, (state["image"] or "")[7:19], machines,
             state["urls"]["api"], state["deployedBy"] or "", (state["deployedAt"] or "")[:19],
         )  # fmt: skip
     print_result(table)
+    lines = [f"{name}: {problem}" for name, state in states.items() for problem in state["problems"]]
+    if lines:
+        print_result(Text("\n".join(lines)))
 
 
 @task(help={"env": "staging or production", "json": "print as JSON", "rehearsal": REHEARSAL})
