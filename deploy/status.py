@@ -6,6 +6,7 @@ Ledger and platform are two halves: when one cannot be read, the other is shown 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -34,14 +35,12 @@ def environment_status(target: Target, staging: Target | None = None) -> dict[st
     """
     errors: dict[str, str] = {}
     now = datetime.now(UTC)
-    snapshot = _read(errors, "ledger", target.ledger.snapshot)
+    book = _read(errors, "ledger", lambda: _ledger(target)) or _Ledger()
     machines = _read(errors, "machines", lambda: _machines(target))
     page = _read(errors, "page", lambda: _page(target))
     proven = _read(errors, "staging", staging.ledger.snapshot) if staging else None
-    serving, intent = (snapshot.current(), snapshot.intent()) if snapshot else (None, None)
-    lock = locks.held_in(snapshot) if snapshot else None
-    known = launches_of(snapshot) if snapshot else None
-    strange = strangers(machines or [], target.name, known) if known is not None else ()
+    serving, intent, lock = book.serving, book.intent, book.lock
+    strange = strangers(machines or [], target.name, book.launches) if book.snapshot else ()
     theirs = {each.id for each in strange}
     own = [machine for machine in machines or [] if machine.id not in theirs]
     used = [machine for machine in own if in_traffic(machine)]
@@ -64,7 +63,8 @@ def environment_status(target: Target, staging: Target | None = None) -> dict[st
         "errors": errors,
     }
     if target.name == "production":
-        state |= _controls(target, snapshot, proven, now)
+        controls = _read(errors, "controls", lambda: _controls(target, book.snapshot, proven, now))
+        state |= controls or {"breaker": None, "frozen": None, "waiting": None}
     state["problems"] = [
         *(f"{half} cannot be read: {why}" for half, why in errors.items()),
         *_problems(target, serving, used, strange, state),
@@ -78,6 +78,22 @@ def _read(errors: dict[str, str], half: str, read: Callable[[], T]) -> T | None:
     except DeployError as failed:
         errors[half] = str(failed)
         return None
+
+
+@dataclass(frozen=True)
+class _Ledger:
+    """The ledger's half, read and understood."""
+
+    snapshot: Snapshot | None = None
+    serving: DeploymentInfo | None = None
+    intent: Intent | None = None
+    lock: Lock | None = None
+    launches: frozenset[str] = frozenset()
+
+
+def _ledger(target: Target) -> _Ledger:
+    snapshot = target.ledger.snapshot()
+    return _Ledger(snapshot, snapshot.current(), snapshot.intent(), locks.held_in(snapshot), launches_of(snapshot))
 
 
 def _machines(target: Target) -> list[Machine]:
