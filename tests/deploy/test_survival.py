@@ -97,7 +97,7 @@ def whole(project: Any, shas: set[str]) -> str:
 def arguments_of(verb: str, sha: str) -> tuple[str, ...]:
     """The verb that brings this release to production."""
     if verb == "promote":
-        return ("promote", "--sha", sha, "--again", "--reason", "killed before", "--rehearsal")
+        return ("promote", "--sha", sha, "--again", "--downgrade", "--reason", "killed before", "--rehearsal")
     return ("rollback", "--env", "production", "--to", sha, "--rehearsal")
 
 

@@ -179,15 +179,15 @@ def test_a_machine_that_nobody_knows_is_told_while_it_serves(target: Target, pla
 
 def test_what_holds_promotions_back_is_told(target: Target) -> None:
     now = datetime.now(UTC)
-    frozen = {"id": "f", "start": now - timedelta(hours=1), "until": now + timedelta(hours=1)}
+    begun, until = (now - timedelta(hours=1)).isoformat(), (now + timedelta(hours=1)).isoformat()
     write(
         target,
         breaker=Breaker(3, now, "smoke failed", "me").to_json(),
         freezes=[
             {
                 "id": "f",
-                "from": frozen["start"].isoformat(),
-                "until": frozen["until"].isoformat(),
+                "from": begun,
+                "until": until,
                 "reason": "a launch",
                 "by": "bob",
             }
