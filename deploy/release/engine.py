@@ -226,7 +226,8 @@ class Engine:
                 verdict = self._checks.judge(green, blue, self.intent)
                 self._mark(JUDGED, verdict)
             case steps.Withdraw(machine, heirs):
-                self._confirm(heirs)
+                if not self._confirmed(heirs):
+                    return None
                 platform.withdraw(machine)
                 memory.withdrawn[machine] = self._clock.monotonic()
                 self._moved()
@@ -309,13 +310,19 @@ class Engine:
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
 
-    def _confirm(self, heirs: tuple[str, ...]) -> None:
-        """Capacity is never lowered on the word of an old list: those that take over are looked at once more."""
+    def _confirmed(self, heirs: tuple[str, ...]) -> bool:
+        """Capacity is never lowered on the word of an old list: those that take over are looked at once more.
+
+        False when the host of one of them is gone: that is the next decision's, and nobody's fault.
+        """
         for id_ in heirs:
             seen = self._platform.look(id_)
+            if seen and not seen.reachable:
+                return False
             if seen is None or not seen.healthy:
                 state = seen.state if seen else "gone"
                 raise Unhealthy(f"machine {id_} was to take over and is {state}, not healthy", (id_,))
+        return True
 
     def _drain(self, machines: tuple[str, ...]) -> None:
         now = self._clock.monotonic()
@@ -391,6 +398,8 @@ class Engine:
         machine = getattr(step, "machine", "") or (memory.asked if isinstance(step, steps.AwaitHealthy) else "")
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
+        if found is Meaning.BLAME and self._lost_hosts():
+            return
         match found:
             case Meaning.STOP:
                 raise self._stopped(failed) from failed
@@ -418,6 +427,16 @@ class Engine:
             return self._platform.reaches(others[0]) if others else True
         except PlatformError:
             return False
+
+    def _lost_hosts(self) -> bool:
+        """Whether the host of one of our machines is gone: what failed meanwhile says nothing about the release."""
+        lost = False
+        for id_ in self._memory.ours:
+            with contextlib.suppress(PlatformError):
+                if (seen := self._platform.look(id_)) and not seen.reachable:
+                    self._leave(id_, "its host cannot be reached")
+                    lost = True
+        return lost
 
     def _leave(self, machine: str, why: str) -> None:
         """Go on without a machine; where it had been made for a place, that place is filled again."""

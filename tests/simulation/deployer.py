@@ -64,6 +64,8 @@ class Deployer:
         self.wanted: tuple[str, DeploymentInfo | None, Strategy] | None = None
         self.interrupted = False
         self.paused = False
+        self.expected = ""
+        """The commit that a rollback must bring back: that of the last good release, never one before it."""
         self.said: list[str] = []
 
     @property
@@ -74,6 +76,7 @@ class Deployer:
     def begin(self, verb: str, release: DeploymentInfo | None, strategy: Strategy = Strategy.BLUEGREEN) -> None:
         """Take the lock, or say who has it."""
         self.interrupted = False
+        self.expected = ""
         holding = Holding(self.scene.ledger, f"deployer {self.number}", verb, self.clock, process="")
         self.wanted = (verb, release, strategy)
         self._guarded(lambda: self._take(holding))
@@ -110,6 +113,11 @@ class Deployer:
         done = self.engine.advance()
         if done is None:
             return
+        if self.expected and self.holding and self.engine.intent.forward == (self.engine.intent.verb == "rollback"):
+            serving = Book(self.scene.ledger, self.holding).snapshot().current()
+            found = serving.commit_sha if serving else ""
+            assert found == self.expected, f"a rollback led to {found}, not {self.expected}"
+        self.expected = ""
         if done.status is not Status.DEPLOYED and self.engine.intent.blame:
             self.scene.blamed.append(done.version)
         self.engine = None
@@ -146,6 +154,13 @@ class Deployer:
         """As `recovery.py` does it: the shortest path, whatever was left half-way."""
         snapshot = book.snapshot()
         way = way_back(left, None)
+        self.expected = ""
+        if left is not None and way is Way.TURN and left.previous:
+            self.expected = left.previous.commit_sha
+        elif left is not None and way in (Way.CONTINUE, Way.FORWARD):
+            self.expected = left.wanted.commit_sha
+        elif way is Way.BEGIN:
+            self.expected = earlier_release("production", snapshot, None).commit_sha
         if left is None or way in (Way.BEGIN, Way.REPLACE):
             back = self._again(earlier_release("production", snapshot, None))
             assert back is not None

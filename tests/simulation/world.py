@@ -10,7 +10,7 @@ from deploy.ledger import Snapshot, Status
 from deploy.ledger.lock import PLACE
 from deploy.policy import Strategy
 from tests.simulation.deployer import COUNT, Deployer, Scene
-from tests.simulation.model import Fault
+from tests.simulation.model import Fault, ModelLedger
 
 
 class Simulation:
@@ -23,6 +23,7 @@ class Simulation:
         self.scene.chaos.stall = self._stall
         self.schedule: list[list[Any]] = []
         self.deaths = 0
+        self.losses = 0
         self.reached = 0
         """The most machines that ever served at once, while none has died by itself."""
 
@@ -34,7 +35,6 @@ class Simulation:
             simulation.do(*action)
             simulation.check_always()
         simulation.settle()
-        simulation.check_settled()
         return simulation
 
     def do(self, name: str, *arguments: Any) -> None:
@@ -77,6 +77,46 @@ class Simulation:
             self.deaths += 1
             self.scene.platform.die(which)
 
+    def _full(self, full: bool) -> None:
+        self.scene.platform.full = full
+
+    def _lose_host(self, which: int) -> None:
+        if self.losses < 2:
+            self.losses += 1
+            self.scene.platform.lose_host(which)
+
+    def _stop_by_hand(self, which: int) -> None:
+        if self.losses < 2:
+            self.losses += 1
+            self.scene.platform.stop_by_hand(which)
+
+    def _hosts_back(self) -> None:
+        self.scene.platform.dead.clear()
+
+    def _checks(self, cut_off: bool, broken: bool) -> None:
+        self.scene.checks.cut_off, self.scene.checks.broken = cut_off, broken
+
+    def _repair(self, who: int) -> None:
+        if self.deployers[who].idle:
+            self.deployers[who].begin("repair", None)
+
+    def _foreign(self, behaviour: str) -> None:
+        """A deployer with an empty ledger, as with a fork for its remote: what serves must not be touched."""
+        scene = self.scene
+        if not any(machine.noted for machine in scene.platform.all.values()):
+            return
+        ours, armed = scene.ledger, list(scene.chaos.armed)
+        scene.chaos.armed.clear()
+        scene.ledger = ModelLedger(scene.chaos)
+        before = repr(scene.platform.all)
+        other = Deployer(7, scene)
+        other.begin("promote", scene.release(behaviour, other.clock.now()))
+        for _ in range(5):
+            other.turn()
+        assert repr(scene.platform.all) == before, "a deployer touched machines that its ledger does not know"
+        assert "does not know" in other.said[-1]
+        scene.ledger, scene.chaos.armed = ours, armed
+
     def _interrupt(self, who: int) -> None:
         self.deployers[who].interrupted = not self.deployers[who].idle
 
@@ -111,7 +151,8 @@ class Simulation:
         serving = platform.serving()
         if self.snapshot().current() is not None:
             self.reached = max(self.reached, min(COUNT, len(serving)))
-        assert len(serving) >= self.reached - platform.spontaneous, "capacity was lowered by a deployer"
+        taken = platform.spontaneous + platform.lost
+        assert len(serving) >= self.reached - taken, "capacity was lowered by a deployer"
         for machine in platform.all.values():
             if machine.traffic:
                 assert machine.digest != "sha256:other", "a machine with another digest was let into traffic"
@@ -123,9 +164,12 @@ class Simulation:
         return [(event.id, event.status.value) for event in self.snapshot().events()]
 
     def settle(self) -> None:
-        """No more faults: all deployers die, time passes, and one more runs resume."""
+        """No more faults: all deployers die, time passes, one more runs resume, and then repair."""
         chaos = self.scene.chaos
         chaos.armed.clear()
+        self._full(False)
+        self._checks(False, False)
+        self._hosts_back()
         for deployer in self.deployers:
             deployer._vanish()
         before = self.scene.timeline.passed
@@ -140,15 +184,29 @@ class Simulation:
             last.turn()
         assert last.idle, "it never came to an end"
         assert not last.said or "locked by" in last.said[-1], last.said[-1]
+        self.check_settled(repaired=False)
+        if self.snapshot().current() is None:
+            return
+        last.begin("repair", None)
+        for _ in range(300):
+            last.turn()
+        assert last.idle, "the repair never came to an end"
+        self.check_settled(repaired=True)
 
     def _takes(self, deployer: Deployer) -> bool:
         """Whether it can take the lock now."""
         deployer.begin("resume", None)
         return not deployer.idle
 
-    def check_settled(self) -> None:
-        """Afterwards: one whole release serves, as the ledger says, and nothing is left of others."""
+    def check_settled(self, *, repaired: bool) -> None:
+        """Afterwards: one whole release serves, as the ledger says, and nothing is left of others.
+
+        Before the repair, machines that were taken away (they died, their host was gone, somebody stopped them) may be
+        missing, or be back beside the others.
+        """
         snapshot, platform = self.snapshot(), self.scene.platform
+        untouched = not platform.lost
+        unharmed = repaired or (not platform.spontaneous and untouched)
         assert snapshot.intent() is None
         assert PLACE not in self.scene.ledger.files, "the lock was not given back"
         events = snapshot.events()
@@ -158,22 +216,24 @@ class Simulation:
         current = snapshot.current()
         traffic = [machine for machine in platform.all.values() if machine.traffic]
         if current is None:
-            assert not platform.all, "machines of a release that never was"
+            assert not platform.all or not untouched, "machines of a release that never was"
             return
         behaviour = current.version.partition("+")[0]
         assert behaviour == "good" or behaviour == "bad-canary", f"a {behaviour} release serves"
         alive = {machine.id: machine for machine in traffic}
-        assert {machine.launch for machine in alive.values()} <= {current.launch}, "two releases serve"
+        if repaired or untouched:
+            assert {machine.launch for machine in alive.values()} <= {current.launch}, "two releases serve"
         assert all(machine.noted == machine.traffic for machine in platform.all.values())
-        numbers = [machine.number for machine in alive.values()]
-        assert len(numbers) == len(set(numbers)), "two machines in one place"
+        numbers = [machine.number for machine in alive.values() if machine.launch == current.launch]
+        if repaired or untouched:
+            assert len(numbers) == len(set(numbers)), "two machines in one place"
         assert platform.published == current.frontend, "the page is another release's"
-        if not platform.spontaneous:
+        if unharmed:
             assert len(platform.serving()) >= COUNT, "fewer machines than there should be"
         launches = {event.launch for event in events}
         for machine in platform.all.values():
             assert machine.launch in launches, "an orphan"
-            if machine.id not in alive and not platform.spontaneous:
+            if machine.id not in alive and unharmed:
                 assert machine.state == "stopped", f"{machine.id} of another release still runs"
         if not platform.spontaneous:
             good = [version for version in self.scene.blamed if version.startswith("good")]
