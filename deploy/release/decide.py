@@ -5,8 +5,9 @@ into traffic and judge it beside the old ones; let all in; withdraw every other;
 drain, then put the machines of the release before to sleep, remove those of others; record the outcome. Back is the
 same towards the release before, without judge and suite, and what was being released is removed instead of kept.
 
-A rollback, and every way back, takes what there is: sleeping machines are started before any is created; where the
-platform has no room for more it goes on with those it has; a machine whose host cannot be reached is left alone.
+A rollback, and a release that is taken back, take what there is: sleeping machines are started before any is created;
+where the platform has no room for more they go on with those they have; a machine whose host cannot be reached is left
+alone.
 """
 
 from __future__ import annotations

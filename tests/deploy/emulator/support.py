@@ -33,7 +33,7 @@ CONTEXT = {
 FROM debian:trixie-slim AS tools
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends busybox-static
 RUN mkdir -p /out/bin /out/tmp && cp "$(command -v busybox)" /out/bin/busybox \\
-    && for name in sh cat sleep httpd rm kill touch id; do ln -s busybox /out/bin/$name; done
+    && for name in sh cat echo sleep httpd rm kill touch id; do ln -s busybox /out/bin/$name; done
 FROM scratch
 COPY --from=tools /out /
 COPY serve /serve
@@ -43,7 +43,7 @@ LABEL purpose=emulator-test
 CMD ["/bin/sh", "/serve"]
 """,
     "serve": """\
-if [ "$EXIT" ]; then exit "$EXIT"; fi
+if [ "$EXIT" ]; then echo "leaves with $EXIT" >&2; exit "$EXIT"; fi
 trap 'kill $server; sleep 0.3; exit 0' INT TERM
 httpd -f -p 8080 -h /www & server=$!
 wait $server

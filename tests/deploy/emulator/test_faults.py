@@ -51,6 +51,14 @@ def test_error_before_does_nothing(fly: httpx.Client, faults: FaultClient, stagi
     assert faults.hits(rule["id"]) == 1
 
 
+def test_an_error_may_have_the_platforms_own_words(fly: httpx.Client, faults: FaultClient) -> None:
+    words, code = "insufficient resources available to fulfill request", "insufficient_capacity"
+    faults.add({"kind": "error_before", "status": 412, "text": words, "code": code, "match": {"path": APP + "$"}})
+    assert fly.get(APP).json() == {"error": words, "status": code}
+    with pytest.raises(EmulatorError, match="text and code are strings"):
+        faults.add({"kind": "error_before", "text": 3})
+
+
 def test_error_after_has_done_it(fly: httpx.Client, faults: FaultClient, staging: dict[str, Any]) -> None:
     faults.add({"kind": "error_after", "status": 504, "match": CREATION})
     answer = fly.post(MACHINES, json={"name": "one", "config": staging, "skip_launch": True})
