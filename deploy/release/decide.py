@@ -89,7 +89,7 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
             why = f"machine {machine.id} ended by itself {machine.exits} times"
         elif machine.asleep and world.starts.get(machine.id, 0) >= ATTEMPTS:
             why = f"machine {machine.id} is {machine.state} again after {ATTEMPTS} starts"
-        elif machine.asleep and intent.releasing and machine.id not in world.starts:
+        elif machine.asleep and intent.releasing and machine.exits:  # stopped by somebody, it is started again
             why = f"machine {machine.id} ended by itself ({machine.state})"
         else:
             continue

@@ -22,7 +22,7 @@ from deploy.platforms.errors import (
     Unauthorized,
     Unreachable,
 )
-from deploy.release.steps import Admit, AwaitHealthy, Create, Destroy, Drain, Rest, Start, Step, Withdraw
+from deploy.release.steps import Admit, AwaitHealthy, Create, Destroy, Drain, Rest, Smoke, Start, Step, Withdraw
 
 REFUSED = frozenset({400, 404, 422})
 REFUSED_SECONDS = 30.0
@@ -73,6 +73,8 @@ def meaning(failed: DeployError, intent: Intent, step: Step | None, case: Case) 
     if isinstance(failed, NotChecked):
         return Meaning.TURN if intent.releasing else Meaning.STOP
     if isinstance(failed, ReleaseFault):
+        if isinstance(step, Smoke) and intent.releasing and intent.previous is None:
+            return Meaning.TURN  # a first release: there is none before it to tell what else may be broken
         return Meaning.RENEW if isinstance(failed, Unhealthy) and not intent.releasing else Meaning.BLAME
     if not isinstance(failed, PlatformError):
         return Meaning.STOP

@@ -72,6 +72,7 @@ DEAD = PlatformError("cordon", 503, "host unreachable")
         (NO_ROOM, ROLLBACK, Start("m1"), Case(ours=1), Meaning.AGAIN),
         # checks
         (ReleaseFault("1 failed"), PROMOTE, Smoke(), Case(), Meaning.BLAME),
+        (ReleaseFault("1 failed"), replace(PROMOTE, previous=None), Smoke(), Case(), Meaning.TURN),
         (NotChecked("no answer"), PROMOTE, Smoke(), Case(), Meaning.TURN),
         (Unhealthy("m1", ("m1",)), PROMOTE, AwaitHealthy(("m1",)), Case(), Meaning.BLAME),
         (Unhealthy("m1", ("m1",)), ROLLBACK, AwaitHealthy(("m1",)), Case(), Meaning.RENEW),
