@@ -31,7 +31,7 @@ STALE_MARGIN = 3.0  # seconds before the end of its own lease in which a holder 
 SAFE_SECONDS = LOCK_SECONDS - STALE_MARGIN
 RETRY_SECONDS = 1.0  # between two tries to renew while the ledger is out of reach
 ANSWER_SECONDS = 10.0  # for one answer of the ledger's remote
-HURRY_SECONDS = 3.0  # the same, when the work has failed or was interrupted
+HURRY_SECONDS = 3.0  # the same, when the work was interrupted, or the ledger failed
 
 
 @dataclass(frozen=True)
@@ -256,13 +256,14 @@ class Holding:
         def change(snapshot: Readable) -> dict[str, bytes | None]:
             return {PLACE: None} if self._ours(snapshot) else {}
 
-        if not self._busy.acquire(timeout=HURRY_SECONDS if self._hurried else ANSWER_SECONDS):
+        seconds = HURRY_SECONDS if self._hurried else ANSWER_SECONDS
+        if not self._busy.acquire(timeout=seconds):
             raise LedgerUnreachable(
                 f"the lock of {self._ledger.environment} was not given back: its renewal gets no answer. It ends by "
                 f"itself within {LOCK_SECONDS + WATCH_SECONDS:.0f} s; see: invoke status{self._flags}"
             )
         try:
-            with patient(Patience(read=0, write=HURRY_SECONDS, answer=HURRY_SECONDS, busy=1)):
+            with patient(Patience(read=0, write=seconds, answer=seconds, busy=1)):
                 self._ledger.write(f"unlock: {self._lock.doing}", change)
         finally:
             self._busy.release()
@@ -280,8 +281,8 @@ class Holding:
         thread.start()
         try:
             yield
-        except BaseException:
-            self._hurried = True  # a person who pressed Ctrl-C does not wait for a remote that hangs
+        except (KeyboardInterrupt, LedgerError):
+            self._hurried = True  # nobody who pressed Ctrl-C waits for a remote that hangs
             raise
         finally:
             self._ended.set()
@@ -317,7 +318,7 @@ class Holding:
 
     def _refusal(self, held: Lock) -> LockHeld:
         return LockHeld(
-            f"{self._ledger.environment} is locked by {held.told()}; wait for it (invoke status{self._flags} shows it), "
+            f"{self._ledger.environment} is locked by {held.told()}; wait for it (see invoke status{self._flags}), "
             f"then run this again. A holder that was killed blocks for {LOCK_SECONDS + WATCH_SECONDS:.0f} s at most"
         )
 
