@@ -67,16 +67,16 @@ class Branch:
         found = self._run("remote", "get-url", "--", self.remote)
         return without_credentials(found.text if found.ok else self.remote)
 
-    def commit(self) -> str:
+    def commit(self, known: str = "") -> str:
         """The branch's commit, its objects made to be here; "" when there is none. No local ref moves: two processes
-        of one clone may read at once.
+        of one clone may read at once. Of the commit `known` the objects are known to be here.
         """
         if not self.remote:
             return self._resolved(self.ref)
         # What was seen is read first: whoever writes meanwhile only adds to it.
         seen = self._resolved(self.seen)
         commit = self._listed()
-        if commit and not self._run("cat-file", "-e", f"{commit}^{{tree}}").ok:
+        if commit and commit != known and not self._run("cat-file", "-e", f"{commit}^{{tree}}").ok:
             # --refmap: without it, git would move the clone's remote-tracking ref, in which two fetches collide.
             fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
             done = self._far(*fetch, self.remote, self.ref, seconds=NETWORK_SECONDS)
@@ -97,14 +97,17 @@ class Branch:
 
     def commit_of(
         self, parent: str, blobs: Mapping[str, str], changes: Mapping[str, bytes | None], message: str
-    ) -> str:
-        """Make a commit on top of `parent` ("" for none) in the object store; nothing points at it yet."""
+    ) -> tuple[str, dict[str, str]]:
+        """Make a commit on top of `parent` ("" for none) in the object store; nothing points at it yet.
+
+        Returns it, and path → git's name of the contents, of all that it holds.
+        """
         kept = {path: blob for path, blob in blobs.items() if path not in changes}
         for path, content in changes.items():
             if content is not None:
                 kept[path] = self._git("hash-object", "-w", "--stdin", data=content)
         parents = ["-p", parent] if parent else []
-        return self._git("commit-tree", self._tree(kept), "-m", message, *parents)
+        return self._git("commit-tree", self._tree(kept), "-m", message, *parents), kept
 
     def swap(self, old: str, new: str) -> None:
         """Move the branch from `old` ("" for none) to `new`.

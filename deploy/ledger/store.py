@@ -178,12 +178,15 @@ class Ledger:
             return  # the try before had arrived, though no answer came
         changes = attempt.change(snapshot)
         if changes:
-            attempt.sent = self._git.commit_of(snapshot.commit, snapshot.blobs, changes, attempt.message)
+            attempt.sent, blobs = self._git.commit_of(snapshot.commit, snapshot.blobs, changes, attempt.message)
             self._git.swap(snapshot.commit, attempt.sent)
+            files = {path: changes[path] if path in changes else snapshot.files[path] for path in sorted(blobs)}
+            self._last = Snapshot(attempt.sent, {path: body for path, body in files.items() if body is not None}, blobs)
 
     def _read(self) -> Snapshot:
         """One try of reading; what this process has read already is not read from git again."""
-        commit, last = self._git.commit(), self._last
+        last = self._last
+        commit = self._git.commit(last.commit if last else "")
         if last is None or last.commit != commit:
             files, blobs = self._git.files(commit) if commit else ({}, {})
             self._last = last = Snapshot(commit, files, blobs)
