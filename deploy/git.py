@@ -1,8 +1,10 @@
 """Every call of git that the pipeline makes: it never asks, never touches the terminal, and never takes for ever.
 
-Git runs in a session of its own: a Ctrl-C at the terminal reaches us alone, and we end git, ssh and credential helpers
-together, as one process group. Its input and output are files in memory, not pipes: a helper that stays behind and
-keeps a pipe open (ssh's ControlPersist, a credential cache) must not hold up an answer that git has already given.
+Git runs in a process group of its own: a Ctrl-C at the terminal reaches us alone, and we end git, ssh and credential
+helpers together. What may speak to a network also gets a session of its own, without the terminal, so that no ssh and
+no helper can ask there. (Other calls do not: a new session costs some milliseconds on a busy machine.) Input and output
+are files in memory, not pipes: a helper that stays behind and keeps a pipe open (ssh's ControlPersist, a credential
+cache) must not hold up an answer that git has already given.
 """
 
 from __future__ import annotations
@@ -71,12 +73,13 @@ def git(
     """Run `git -C place …` and return its answer, whatever its exit code; `data` is its standard input.
 
     Raises GitTimeout after `seconds` (git and all that it started are killed then, as on Ctrl-C), MachineLacks when
-    there is no git, DeployError when it cannot be started. `network` prepares ssh; `extra` is added to the environment.
+    there is no git, DeployError when it cannot be started. `network`: ssh or a helper may be started, and must not ask
+    at the terminal. `extra` is added to the environment.
     """
     environment = _environment(str(place), network) | (extra or {})
     command = ["git", "-C", str(place), *arguments]
     with _file(data) as given, _file() as out, _file() as said:
-        code = _run(command, environment, (given, out, said), seconds)
+        code = _run(command, environment, (given, out, said), seconds, session=network)
         return Answer(code, _read(out), without_credentials(_read(said).decode(errors="replace").strip()))
 
 
@@ -87,12 +90,23 @@ def without_credentials(text: str) -> str:
 
 
 def _run(
-    command: list[str], environment: dict[str, str], files: tuple[BinaryIO, BinaryIO, BinaryIO], seconds: float
+    command: list[str],
+    environment: dict[str, str],
+    files: tuple[BinaryIO, BinaryIO, BinaryIO],
+    seconds: float,
+    *,
+    session: bool,
 ) -> int:
     given, out, said = files
     try:
         process = subprocess.Popen(
-            command, stdin=given, stdout=out, stderr=said, env=environment, start_new_session=True
+            command,
+            stdin=given,
+            stdout=out,
+            stderr=said,
+            env=environment,
+            start_new_session=session,
+            process_group=None if session else 0,
         )
     except FileNotFoundError:
         raise MachineLacks("git is not installed; install it: sudo apt-get install -y git") from None

@@ -57,6 +57,7 @@ class Branch:
         self.ref = f"refs/heads/deployments/{environment}"
         # What was seen of one remote says nothing of another.
         apart = f"-{sha256(remote.encode()).hexdigest()[:8]}" if remote and remote != "origin" else ""
+        self._beside = Path(remote or "").is_absolute()  # a directory of this machine: no ssh, no helper
         self.seen = f"refs/ledger-seen/{environment}{apart}"
 
     @functools.cached_property
@@ -117,8 +118,7 @@ class Branch:
         """
         if self.remote:
             lease = f"--force-with-lease={self.ref}:{old}"
-            flags = ("--porcelain", "--no-verify", "--recurse-submodules=no", lease)
-            done = self._far("push", *flags, self.remote, f"{new}:{self.ref}")
+            done = self._far("push", "--porcelain", "--no-verify", lease, self.remote, f"{new}:{self.ref}")
         else:
             done = self._run("update-ref", self.ref, new, old or NOTHING)
         if done.ok:
@@ -276,7 +276,7 @@ class Branch:
         """A command to the remote, within the patience for an answer; one that hangs is the remote out of reach."""
         limit = min(chosen(self._patience).answer, NETWORK_SECONDS) if seconds is None else seconds
         try:
-            return git(self.repository, *arguments, seconds=limit, network=True)
+            return git(self.repository, *arguments, seconds=limit, network=not self._beside)
         except GitTimeout as hangs:
             raise LedgerUnreachable(f"the ledger's remote {self._where()} does not answer: {hangs}") from hangs
 
