@@ -27,7 +27,7 @@ from deploy.release import approvals, freezes
 from deploy.release import breaker as breakers
 from deploy.release.checklists import ITEMS, MANUAL, Item
 from deploy.release.gates import staged
-from deploy.target import Target
+from deploy.target import Target, known_shas
 from deploy.tasks import REHEARSAL, required, target_of, told
 
 ENV = "production: what promotions go to"
@@ -59,8 +59,9 @@ def approve(
 ) -> None:
     """Answer the checklists for a commit, as yourself; it counts for exactly the digests that staging served."""
     production = _production(env, rehearsal)
-    wanted = resolve_sha(ROOT, required(sha, "--sha")) if sha or not list else ""
-    release = _served(target_of("staging", rehearsal), wanted) if wanted else None
+    staging = target_of("staging", rehearsal)
+    wanted = resolve_sha(ROOT, required(sha, "--sha"), known_shas(staging, production)) if sha or not list else ""
+    release = _served(staging, wanted) if wanted else None
     if release and not list:
         items = yes or _asked(context.teller.console, release)
         made = approvals.approve(production.ledger, release, who(), items, datetime.now(UTC), note)

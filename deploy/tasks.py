@@ -15,14 +15,14 @@ from rich.text import Text
 
 from deploy import rehearsal as rehearsals
 from deploy.artifacts import read_source
-from deploy.artifacts.source import resolve_sha
+from deploy.artifacts.source import built_shas, resolve_sha
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT
 from deploy.errors import DeployError, SuiteFailed, UsageError
 from deploy.lazy import lazy
 from deploy.policy import Promotion, Strategy
 from deploy.status import environment_status
-from deploy.target import DEPLOYED, Target, cloud_target, deployable
+from deploy.target import DEPLOYED, Target, cloud_target, deployable, known_shas
 from deploy.workstation.packages import need
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def deploy(context: Context, env: str = "", sha: str = "", strategy: str = "", r
         raise UsageError("production receives only what staging proved; use: invoke promote --sha SHA")
     target = target_of(name, rehearsal)
     source = read_source(ROOT)
-    label = resolve_sha(ROOT, sha) if sha else source.label
+    label = resolve_sha(ROOT, sha, built_shas(ROOT)) if sha else source.label
     info = release.deploy(target, ROOT, label, rolling_out(context), logs_of(rehearsal), strategy_of(strategy))
     context.teller.say(f"{name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
 
@@ -182,11 +182,12 @@ def promote(
     rehearsal: bool = False,
 ) -> None:
     """Bring what staging proved to production: the same digests, blue-green, smoke suite, back by itself on failure."""
-    wanted = resolve_sha(ROOT, required(sha, "--sha"))
+    given = required(sha, "--sha")
     if (hotfix or again) and not reason:
         raise UsageError('--hotfix and --again are recorded with a reason; add --reason "…"')
     options = release.Options(strategy_of(strategy), reason if hotfix else "", reason if again else "")
     staging, production = (target_of(name, rehearsal) for name in DEPLOYED)
+    wanted = resolve_sha(ROOT, given, known_shas(staging, production))
     if automatic and (hotfix or again):
         raise UsageError("--automatic passes no gate: leave --hotfix and --again to a person")
     if automatic and production.config.release.promotion is not Promotion.AUTOMATIC:
@@ -234,7 +235,7 @@ def _plan_table(plan: release.Plan) -> Table:
 def rollback(context: Context, env: str = "", to: str = "", rehearsal: bool = False) -> None:
     """Go back to an earlier release: image, configuration and page together."""
     target = target_of(deployable(required(env, "--env")), rehearsal)
-    sha = resolve_sha(ROOT, to) if to else None
+    sha = resolve_sha(ROOT, to, known_shas(target)) if to else None
     info = release.rollback(target, sha, rolling_out(context), logs_of(rehearsal))
     context.teller.say(f"{target.name} serves {info.version} again")
 

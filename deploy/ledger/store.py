@@ -51,6 +51,11 @@ class Snapshot:
         """Every deployment event, oldest first."""
         return [deployment_from(self.read(path), path) for path in sorted(self.files) if path.startswith("events/")]
 
+    def shas(self) -> frozenset[str]:
+        """Every commit that was ever deployed here or proven."""
+        proven = (path[len("evidence/") : -len(".json")] for path in self.files if path.startswith("evidence/"))
+        return frozenset(event.commit_sha for event in self.events()) | frozenset(proven)
+
     def current(self) -> DeploymentInfo | None:
         """The release that serves: the last one deployed."""
         serving = [event for event in self.events() if event.status is Status.DEPLOYED]
