@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from deploy.dotenv import read_bindings
 from deploy.durations import parse_duration
 from deploy.errors import ConfigurationError, UsageError
+from deploy.git import without_credentials
 from deploy.policy import Promotion, ReleasePolicy, Strategy
 from deploy.remotes import DEFAULT_REMOTE, parse_remote
 from deploy.windows import parse_windows
@@ -187,4 +188,6 @@ def _parsed(file: Path, line: int, key: Key, text: str) -> Any:
     try:
         return key.parse(text)
     except ValueError as wrong:
-        raise ConfigurationError(file.name, line, key.name, f"{text!r} {wrong} ({key.help})") from None
+        raise ConfigurationError(
+            file.name, line, key.name, f"{without_credentials(text)!r} {wrong} ({key.help})"
+        ) from None

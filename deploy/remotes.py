@@ -11,7 +11,7 @@ from deploy.git import git, without_credentials
 
 DEFAULT_REMOTE = "origin"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-_ADDRESS = re.compile(r"/\S+|(https?|ssh|git|file)://\S+|([\w.-]+@)?[\w.-]+:[^\s:]\S*")
+_ADDRESS = re.compile(r"/\S+|(https?|ssh|git|file)://\S+|([\w.-]+@)?[\w.-]+:(?!//)[^\s:]\S*")
 
 
 def parse_remote(text: str) -> str:

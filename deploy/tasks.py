@@ -93,6 +93,15 @@ def required(value: str | None, flag: str) -> str:
     return value
 
 
+def told_of_ledger(context: Context, target: Target) -> Target:
+    """The target, once people are told where its ledger is written: a remote, or this clone alone."""
+    if note := target.ledger.local_note:
+        context.teller.say(f"the ledger of {target.name} is {note}")
+    elif not target.rehearsal:
+        context.teller.note(f"the ledger of {target.name} is {target.ledger.place}")
+    return target
+
+
 @task(
     help={
         "env": "staging or production",
@@ -107,7 +116,7 @@ def deploy(context: Context, env: str = "", sha: str = "", strategy: str = "", r
     name = deployable(required(env, "--env"))
     if name == "production":
         raise UsageError("production receives only what staging proved; use: invoke promote --sha SHA")
-    target = target_of(name, rehearsal)
+    target = told_of_ledger(context, target_of(name, rehearsal))
     source = read_source(ROOT)
     label = resolve_sha(ROOT, sha, built_shas(ROOT)) if sha else source.label
     info = release.deploy(target, ROOT, label, rolling_out(context), logs_of(rehearsal), strategy_of(strategy))
@@ -118,7 +127,7 @@ def deploy(context: Context, env: str = "", sha: str = "", strategy: str = "", r
 @told
 def verify(context: Context, env: str = "staging", rehearsal: bool = False, json: bool = False) -> None:
     """Run the integration suites against what an environment serves, and keep the result as evidence in the ledger."""
-    target = target_of(deployable(env), rehearsal)
+    target = told_of_ledger(context, target_of(deployable(env), rehearsal))
     verified = verify_release(target, context.teller)
     if json:
         print_json(verified)
@@ -202,6 +211,7 @@ def promote(
         if not made.allowed:
             raise Exit(code=1)
         return
+    told_of_ledger(context, production)
     info = release.promote(staging, production, wanted, rolling_out(context), logs_of(rehearsal), options)
     context.teller.say(
         f"production serves {info.version} at {production.config.api_url} and {production.config.frontend_url}"
@@ -234,7 +244,7 @@ def _plan_table(plan: release.Plan) -> Table:
 @told
 def rollback(context: Context, env: str = "", to: str = "", rehearsal: bool = False) -> None:
     """Go back to an earlier release: image, configuration and page together."""
-    target = target_of(deployable(required(env, "--env")), rehearsal)
+    target = told_of_ledger(context, target_of(deployable(required(env, "--env")), rehearsal))
     sha = resolve_sha(ROOT, to, known_shas(target)) if to else None
     info = release.rollback(target, sha, rolling_out(context), logs_of(rehearsal))
     context.teller.say(f"{target.name} serves {info.version} again")
@@ -244,7 +254,7 @@ def rollback(context: Context, env: str = "", to: str = "", rehearsal: bool = Fa
 @told
 def resume(context: Context, env: str = "", rehearsal: bool = False) -> None:
     """Finish, or take back, a rollout that a killed or interrupted deployer left half-way."""
-    target = target_of(deployable(required(env, "--env")), rehearsal)
+    target = told_of_ledger(context, target_of(deployable(required(env, "--env")), rehearsal))
     info = release.resume(target, rolling_out(context), logs_of(rehearsal))
     context.teller.say(f"{target.name} serves {info.version}" if info else f"{target.name}: nothing was left half-way")
 

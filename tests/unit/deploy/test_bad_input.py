@@ -7,19 +7,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
-from deploy.artifacts.source import resolve_sha
+from deploy.artifacts.source import read_source, resolve_sha
 from deploy.errors import LedgerError, UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.ledger.patience import NONE
 from deploy.platforms.errors import Unauthorized
 from deploy.platforms.fly import FlyClient
+from deploy.release.ancestry import ancestry, in_history
+from deploy.remotes import choose_remote
 from deploy.secrets import Secret
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,6 +87,48 @@ def test_an_ambiguous_sha_is_said(repository: Path) -> None:
         subprocess.run(write, cwd=repository, input=twin, capture_output=True, check=True)
     with pytest.raises(UsageError, match="names no single commit"):
         resolve_sha(repository, sha[:4])
+
+
+def test_a_release_is_found_though_this_clone_has_lost_its_commit(repository: Path) -> None:
+    lost = git(repository, "rev-parse", "HEAD")
+    git(repository, "commit", "--quiet", "--amend", "--allow-empty", "-m", "another")
+    git(repository, "reflog", "expire", "--expire=now", "--all")
+    git(repository, "gc", "--quiet", "--prune=now")
+    with pytest.raises(UsageError, match="names no single commit"):
+        resolve_sha(repository, lost[:10])
+    for given in (lost, lost[:10], lost[:10].upper()):
+        assert resolve_sha(repository, given, [lost, "f" * 40]) == lost
+
+
+def test_releases_that_begin_alike_are_listed(repository: Path) -> None:
+    alike = [f"abcd{number}{'0' * 35}" for number in range(7)]
+    says = rf"'abcd' begins 7 releases: {', '.join(alike[:5])} and 2 more; give more digits"
+    with pytest.raises(UsageError, match=says):
+        resolve_sha(repository, "abcd", alike)
+    assert resolve_sha(repository, "abcd3", alike) == alike[3]
+
+
+def test_a_name_asks_no_ledger(repository: Path) -> None:
+    asked: list[str] = []
+
+    def ledger() -> Iterator[str]:
+        asked.append("the ledger was read")
+        yield "f" * 40
+
+    assert resolve_sha(repository, "HEAD", ledger()) == git(repository, "rev-parse", "HEAD")
+    assert asked == []
+
+
+def test_gits_own_trouble_is_told_as_such(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own way to see another owner
+    says = r"dubious ownership in repository.*git config --global --add safe\.directory.*then run this again"
+    for ask in (lambda: resolve_sha(repository, "HEAD"), lambda: read_source(repository)):
+        with pytest.raises(UsageError, match=f"(?s){says}"):
+            ask()
+    with pytest.raises(UsageError, match="dubious ownership"):
+        choose_remote(repository, "origin")
+    for told in (ancestry(repository, "HEAD", "main"), in_history(repository, "HEAD")):
+        assert "dubious ownership" in str(told)
 
 
 def test_no_ledger_is_an_empty_one(ledger: Ledger) -> None:

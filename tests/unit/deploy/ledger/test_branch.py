@@ -237,7 +237,7 @@ def test_what_is_half_way_is_told_to_the_locks_holder(ledger: Ledger, remote: Pa
 
 def test_a_lock_outlives_a_short_outage(ledger: Ledger, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "RENEW_SECONDS", 0.2)
-    monkeypatch.setattr(lock, "SAFE_SECONDS", 5.0)
+    monkeypatch.setattr(lock, "SAFE_SECONDS", 10.0)
     monkeypatch.setattr(lock, "RETRY_SECONDS", 0.2)
     holding = Holding(ledger, "me", "promote", SystemClock())
     holding.take()
@@ -252,7 +252,7 @@ def test_a_lock_outlives_a_short_outage(ledger: Ledger, remote: Path, monkeypatc
         time.sleep(1.5)
         holding.fresh()
         held = lock.held_in(ledger.snapshot())
-    assert waited < 1
+    assert waited < 3  # one try, not the whole outage
     assert held is not None
     assert (datetime.now(UTC) - held.expires).total_seconds() < -(lock.LOCK_SECONDS - 4)
     holding.release()
