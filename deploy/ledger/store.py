@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import LedgerError, LedgerMoved, LedgerUnreachable
+from deploy.errors import LedgerError, LedgerMoved, LedgerUnreachable, LockHeld, LockLost
 from deploy.ledger import intent, lock
 from deploy.ledger.branch import Branch, LedgerBusy
 from deploy.ledger.branch import who as who
@@ -138,6 +138,8 @@ class Ledger:
                 return self._read()
             except LedgerUnreachable as failed:
                 self._pause(pauses, failed, chosen(self._patience).read)
+            except LedgerError as failed:
+                raise self._completed(failed) from failed.__cause__
 
     def record(self, info: DeploymentInfo) -> None:
         """Append an event; recording the same outcome of the same deployment twice changes nothing."""
@@ -164,18 +166,15 @@ class Ledger:
             except LedgerMoved:
                 moved += 1
                 if moved == ATTEMPTS:
-                    raise LedgerMoved(
-                        f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again"
-                    ) from None
+                    often = f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again"
+                    raise self._completed(LedgerMoved(often)) from None
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(moved - 1, 5)))  # noqa: S311 - so that two do not meet again
             except LedgerBusy as failed:
                 self._pause(pauses, failed, min(patience.busy, patience.write))
             except LedgerUnreachable as failed:
                 self._pause(pauses, failed, patience.write)
             except LedgerError as failed:
-                if type(failed) is not LedgerError:
-                    raise  # the lock's own errors say themselves how to go on
-                raise LedgerError(f"{failed}{self._half_way()}", log=failed.log) from failed
+                raise self._completed(failed) from failed.__cause__
 
     def _once(self, attempt: _Attempt) -> None:
         snapshot = self._read()
@@ -201,7 +200,11 @@ class Ledger:
         try:
             pauses.after(failed, budget)
         except LedgerError:
-            raise type(failed)(f"{failed}{self._half_way()}") from failed
+            raise self._completed(failed) from failed.__cause__
+
+    def _completed(self, failed: LedgerError) -> LedgerError:
+        """The error with what is half-way and how to go on; the lock's own errors say that themselves."""
+        return failed if isinstance(failed, (LockHeld, LockLost)) else type(failed)(f"{failed}{self._half_way()}")
 
     def _half_way(self) -> str:
         """What an error must add while this process holds the lock over a rollout that has begun; else ""."""

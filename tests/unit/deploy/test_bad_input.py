@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from deploy.platforms.fly import FlyClient
 from deploy.release.ancestry import ancestry, in_history
 from deploy.remotes import choose_remote
 from deploy.secrets import Secret
+from tests.unit.deploy.test_git import alive, hanging_ssh
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -239,3 +242,35 @@ def test_wrong_words_exit_2_and_name_the_right_ones(verb: Callable[[], tuple[str
     assert done.returncode == 2, done.stderr
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", [("history", "--env", "production"), ("freeze", "--until", "2h")])
+def test_a_verb_whose_remote_hangs_ends_at_a_ctrl_c(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    environment = {
+        **os.environ,
+        "GIT_SSH_COMMAND": str(hanging_ssh(tmp_path)),
+        "LEDGER_REMOTE": "ssh://git@host.invalid/ledger.git",
+    }
+    command = [sys.executable, "-m", "deploy.cli", *verb]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "pids").exists():
+            time.sleep(0.02)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=20)[1]
+    assert time.monotonic() - begun < 3
+    assert (process.returncode, "interrupted" in said, "Traceback" in said) == (1, True, False), said
+    assert alive(tmp_path) == []
+
+
+def test_a_verb_whose_remote_refuses_says_why_and_exits_1(tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'git@host.invalid: Permission denied (publickey).' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    environment = {**os.environ, "GIT_SSH_COMMAND": str(ssh), "LEDGER_REMOTE": "git@host.invalid:ledger.git"}
+    command = [sys.executable, "-m", "deploy.cli", "freeze", "--until", "2h"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "the ledger of production is deployments/production of git@host.invalid:ledger.git" in done.stderr
+    assert "Permission denied (publickey)" in done.stderr
+    assert "then run this again" in done.stderr
