@@ -158,7 +158,8 @@ class Branch:
             )
         if "unpack" in reason:
             return LedgerError(
-                f"{told}. It could not store the commit: see that its disk has room, then run this again"
+                f"{told}. It could not store the commit: see that its disk has room and may be written, "
+                f"then run this again"
             )
         if not self.remote:
             return LedgerError(f"{told}. See `git -C {self.repository} fsck`, then run this again")

@@ -157,22 +157,22 @@ class Ledger:
         Raises LedgerError with git's reason when it is refused, LedgerUnreachable when the remote does not answer for
         a while, LedgerMoved when others were first too often, and whatever `change` raises.
         """
-        pauses, attempt, patience = Pauses(), _Attempt(message, change), chosen(self._patience)
-        moved = 0
+        attempt, patience = _Attempt(message, change), chosen(self._patience)
+        away, busy, moved = Pauses(), Pauses(), 0
         while True:
             try:
                 with self._one_writer:
                     return self._once(attempt)
             except LedgerMoved:
-                moved += 1
+                moved, busy = moved + 1, Pauses()  # whoever had git's lock file has written
                 if moved == ATTEMPTS:
                     often = f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again"
                     raise self._completed(LedgerMoved(often)) from None
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(moved - 1, 5)))  # noqa: S311 - so that two do not meet again
             except LedgerBusy as failed:
-                self._pause(pauses, failed, min(patience.busy, patience.write))
+                self._pause(busy, failed, min(patience.busy, patience.write))
             except LedgerUnreachable as failed:
-                self._pause(pauses, failed, patience.write)
+                self._pause(away, failed, patience.write)
             except LedgerError as failed:
                 raise self._completed(failed) from failed.__cause__
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,11 @@ def test_its_answer_is_given_whatever_its_exit_code(tmp_path: Path) -> None:
     failed = git(tmp_path, "rev-parse", "--verify", "nowhere")
     assert (failed.code, failed.out) == (128, b"")
     assert "Needed a single revision" in failed.said
+
+
+def test_the_whole_package_calls_git_through_it() -> None:
+    others = [file for file in (ROOT / "deploy").rglob("*.py") if file != ROOT / "deploy/git.py"]
+    assert [file.name for file in others if re.search(r"""["']git["'],""", file.read_text())] == []
 
 
 def test_what_hangs_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

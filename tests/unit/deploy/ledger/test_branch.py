@@ -336,11 +336,12 @@ def test_a_branch_whose_name_only_ends_alike_is_another(clone: Path, remote: Pat
     assert Ledger(remote.parent / "clone.git", "production", f"{remote}/").snapshot().commit == ""
 
 
-@pytest.mark.parametrize("local", [True, False])
+@pytest.mark.parametrize("which", ["this clone's, without a remote", "this clone's", "the remote's"])
 def test_a_read_only_disk_is_told_and_nothing_is_half_done(
-    tmp_path: Path, clone: Path, remote: Path, local: bool
+    tmp_path: Path, clone: Path, remote: Path, which: str
 ) -> None:
-    where = None if local else str(remote)
+    where = None if which.endswith("without a remote") else str(remote)
+    disk = remote if which == "the remote's" else clone
     ledger = Ledger(clone, "production", where)
     ledger.record(info("1"))
     script = f"""
@@ -353,13 +354,20 @@ except Exception as failed:
     print(type(failed).__name__, failed)
 """
     sandbox = ["unshare", "--user", "--map-root-user", "--mount", "--wd", str(ROOT), "sh", "-c"]
-    mount = f'mount --bind {clone} {clone} && mount -o remount,bind,ro {clone} && exec "$0" -c "$1"'
+    mount = f'mount --bind {disk} {disk} && mount -o remount,bind,ro {disk} && exec "$0" -c "$1"'
     done = subprocess.run(
         [*sandbox, mount, sys.executable, script], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
-    assert done.stdout.startswith("LedgerError git ")
-    assert "Read-only file system" in done.stdout
-    assert f"df -h {clone}" in done.stdout
+    if disk == clone:
+        assert "Read-only file system" in done.stdout
+        assert done.stdout.startswith("LedgerError git ")
+        assert f"df -h {clone}" in done.stdout
+    else:
+        assert done.stdout.startswith("LedgerError the ledger could not be written")
+        assert (
+            "unable to create temporary object directory. It could not store the commit: see that its disk"
+            in done.stdout
+        )
     assert done.stdout.rstrip().endswith("then run this again")
     assert ids(ledger) == ["1"]
 
