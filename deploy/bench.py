@@ -24,6 +24,7 @@ from deploy.artifacts.source import resolve_sha
 from deploy.console import Teller
 from deploy.environments import ROOT
 from deploy.errors import DeployError, UsageError
+from deploy.git import git
 from deploy.ledger import Snapshot, Status
 from deploy.release import recovery
 from deploy.release import verbs as release
@@ -32,6 +33,7 @@ from deploy.verification.traffic import Traffic, TrafficReport
 from deploy.verification.witness import Witness
 
 ARM_SECONDS = 30.0
+CLONE_SECONDS = 300.0
 SHARED = ("dist", "frontend/node_modules", ".tools")  # by commit, or locked: a clone may use them
 IDENTITY = ("-c", "user.name=bench", "-c", "user.email=bench@codecanvas.invalid")
 
@@ -211,6 +213,6 @@ def _kept(file: Path) -> Iterator[None]:
 
 
 def _git(place: Path, *arguments: str) -> None:
-    done = subprocess.run(["git", *arguments], cwd=place, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise DeployError(f"git {arguments[0]} failed: {done.stderr.strip()}; run this in a clone of the project")
+    done = git(place, *arguments, seconds=CLONE_SECONDS)
+    if not done.ok:
+        raise DeployError(f"git {arguments[0]} failed: {done.said}; run this in a clone of the project")

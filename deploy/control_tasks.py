@@ -27,8 +27,8 @@ from deploy.release import approvals, freezes
 from deploy.release import breaker as breakers
 from deploy.release.checklists import ITEMS, MANUAL, Item
 from deploy.release.gates import staged
-from deploy.target import Target
-from deploy.tasks import REHEARSAL, required, target_of, told
+from deploy.target import Target, known_shas
+from deploy.tasks import REHEARSAL, required, target_of, told, told_of_ledger
 
 ENV = "production: what promotions go to"
 Change = Callable[[Snapshot], dict[str, bytes | None]]
@@ -59,10 +59,12 @@ def approve(
 ) -> None:
     """Answer the checklists for a commit, as yourself; it counts for exactly the digests that staging served."""
     production = _production(env, rehearsal)
-    wanted = resolve_sha(ROOT, required(sha, "--sha")) if sha or not list else ""
-    release = _served(target_of("staging", rehearsal), wanted) if wanted else None
+    staging = target_of("staging", rehearsal)
+    wanted = resolve_sha(ROOT, required(sha, "--sha"), known_shas(staging, production)) if sha or not list else ""
+    release = _served(staging, wanted) if wanted else None
     if release and not list:
         items = yes or _asked(context.teller.console, release)
+        told_of_ledger(context, production)
         made = approvals.approve(production.ledger, release, who(), items, datetime.now(UTC), note)
         context.teller.say(f"{release.version} is approved by {made.person}: {', '.join(made.items)}")
     if list or json:
@@ -150,6 +152,7 @@ def breaker(
         raise UsageError("--reason belongs to --reset; see invoke --help breaker")
     production = _production("production", rehearsal)
     if reset:
+        told_of_ledger(context, production)
         closed = breakers.after_reset(reason.strip(), who())
         _write(production, f"breaker reset: {reason.strip()}", lambda _: breakers.changes(closed))
         context.teller.say("the breaker is closed")
@@ -208,6 +211,8 @@ def freeze(
     if (lift and (until or from_ or reason)) or ((from_ or reason) and not until):
         raise UsageError("give --until (with --from, --reason), or --lift ID, or --list; see invoke --help freeze")
     production = _production(env, rehearsal)
+    if until or lift:
+        told_of_ledger(context, production)
     now = datetime.now(UTC)
     if until:
         made = new_freeze(from_, until, reason.strip(), who(), now)

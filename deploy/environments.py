@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 from deploy.dotenv import read_bindings
 from deploy.durations import parse_duration
 from deploy.errors import ConfigurationError, UsageError
+from deploy.git import without_credentials
 from deploy.policy import Promotion, ReleasePolicy, Strategy
+from deploy.remotes import DEFAULT_REMOTE, parse_remote
 from deploy.windows import parse_windows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +45,7 @@ class EnvironmentConfig:
     branch: str
     resource_limits: ResourceLimits
     release: ReleasePolicy
+    ledger_remote: str = DEFAULT_REMOTE
 
     @property
     def service_url(self) -> str:
@@ -133,6 +136,7 @@ KEYS: tuple[Key, ...] = (
     Key("DEPLOYMENT_TARGET", _name, "the Fly app that runs the backend, or localhost"),
     Key("PAGES_PROJECT", _name, "the Cloudflare Pages project that serves the page", default="none"),
     Key("BRANCH", _branch, "the git branch this environment is deployed from", default="main"),
+    Key("LEDGER_REMOTE", parse_remote, "name or URL of the git remote that holds the ledger", DEFAULT_REMOTE),
     Key("NUM_RUNNERS", _whole(1, 9999), "how many programs one machine runs at once"),
     Key("TIMEOUT", _seconds, "wall clock of one program, in seconds", default="10"),
     Key("PROMOTION", _one_of(Promotion), "automatic: the evidence answers the checklists; manual: people", "automatic"),
@@ -174,6 +178,7 @@ def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
         deployment_target=values["DEPLOYMENT_TARGET"],
         pages_project=values["PAGES_PROJECT"],
         branch=values["BRANCH"],
+        ledger_remote=values["LEDGER_REMOTE"],
         resource_limits=ResourceLimits(values["NUM_RUNNERS"], values["TIMEOUT"]),
         release=ReleasePolicy(**{each.name: values[each.name.upper()] for each in fields(ReleasePolicy)}),
     )
@@ -183,4 +188,6 @@ def _parsed(file: Path, line: int, key: Key, text: str) -> Any:
     try:
         return key.parse(text)
     except ValueError as wrong:
-        raise ConfigurationError(file.name, line, key.name, f"{text!r} {wrong} ({key.help})") from None
+        raise ConfigurationError(
+            file.name, line, key.name, f"{without_credentials(text)!r} {wrong} ({key.help})"
+        ) from None

@@ -12,8 +12,9 @@ DeployError                     exit 1: the work failed
 ├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
 │   └── SuiteFailed             a suite found something wrong
 ├── NotChecked                  a check could not be made: neither proof nor blame
+├── GitTimeout                  git gave no answer in time and was ended
 └── LedgerError                 the ledger could not be read or written
-    ├── LedgerUnreachable       its remote does not answer: trying again may help
+    ├── LedgerUnreachable       its remote does not answer: tried again for a while, and it blames no release
     ├── LedgerMoved             somebody else wrote first: read again
     ├── LockHeld                another deployer works on this environment: who, since when, doing what
     └── LockLost                the lock was taken away: this run must not act any more
@@ -93,12 +94,16 @@ class NotChecked(DeployError):
     """A check could not be made, or could not tell: what was to be checked is neither proven nor at fault."""
 
 
+class GitTimeout(DeployError):
+    """Git gave no answer in time: it was ended, with all that it had started."""
+
+
 class LedgerError(DeployError):
     """The ledger could not be read or written."""
 
 
 class LedgerUnreachable(LedgerError):
-    """The ledger's remote does not answer; trying again may help."""
+    """The ledger's remote does not answer: a network, a server or a helper that hangs. It may answer soon."""
 
 
 class LedgerMoved(LedgerError):

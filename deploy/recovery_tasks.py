@@ -14,8 +14,8 @@ from deploy.console import print_json, print_result
 from deploy.environments import ROOT
 from deploy.errors import UsageError
 from deploy.lazy import lazy
-from deploy.target import Target, deployable
-from deploy.tasks import REHEARSAL, WAIT, logs_of, patience, required, rolling_out, target_of, told
+from deploy.target import Target, deployable, known_shas
+from deploy.tasks import REHEARSAL, WAIT, logs_of, patience, required, rolling_out, target_of, told, told_of_ledger
 
 if TYPE_CHECKING:
     from deploy.release import desk as desks
@@ -42,8 +42,8 @@ def rollback(context: Context, env: str = "", to: str = "", wait: str = "", rehe
 
     A rollout that was left half-way turns back; nothing is finished first, and nothing created that is there.
     """
-    target = target_of(deployable(required(env, "--env")), rehearsal)
-    sha = resolve_sha(ROOT, to) if to else None
+    target = told_of_ledger(context, target_of(deployable(required(env, "--env")), rehearsal))
+    sha = resolve_sha(ROOT, to, known_shas(target)) if to else None
     info = recovery.rollback(target, sha, rolling_out(context), logs_of(rehearsal), wait=patience(wait))
     context.teller.say(f"{target.name} serves {info.version} again")
 
@@ -59,7 +59,7 @@ def rollback(context: Context, env: str = "", to: str = "", wait: str = "", rehe
 @told
 def resume(context: Context, env: str = "", back: bool = False, wait: str = "", rehearsal: bool = False) -> None:
     """Finish, or take back, a rollout that a killed or interrupted deployer left half-way."""
-    target = target_of(deployable(required(env, "--env")), rehearsal)
+    target = told_of_ledger(context, target_of(deployable(required(env, "--env")), rehearsal))
     half_way = target.ledger.snapshot().intent()
     info = recovery.resume(target, rolling_out(context), logs_of(rehearsal), back=back, wait=patience(wait))
     if info is None:
@@ -72,7 +72,7 @@ def resume(context: Context, env: str = "", back: bool = False, wait: str = "", 
 @told
 def repair(context: Context, env: str = "", wait: str = "", rehearsal: bool = False) -> None:
     """Make the platform serve what the ledger says: after machines were stopped, removed or left by hand."""
-    target = target_of(deployable(required(env, "--env")), rehearsal)
+    target = told_of_ledger(context, target_of(deployable(required(env, "--env")), rehearsal))
     info = recovery.repair(target, rolling_out(context), logs_of(rehearsal), wait=patience(wait))
     context.teller.say(f"{target.name} serves {info.version}, as its ledger says")
 
@@ -91,7 +91,7 @@ def machines(
     context: Context, env: str = "", adopt: str = "", ignore: str = "", json: bool = False, rehearsal: bool = False
 ) -> None:
     """Show an environment's machines and whose they are; adopt or ignore one that the ledger does not know."""
-    target = target_of(deployable(required(env, "--env")), rehearsal)
+    target = told_of_ledger(context, target_of(deployable(required(env, "--env")), rehearsal))
     if adopt and ignore:
         raise UsageError("give --adopt ID or --ignore ID, not both")
     if adopt or ignore:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from deploy import emulator
 from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
+from deploy.git import git
 from deploy.ledger import Ledger
 from deploy.secrets import Secret, Tokens
 from deploy.target import DEPLOYED, Addresses, Target, deployable
@@ -89,5 +89,8 @@ def _ledger(name: str, state: Path) -> Ledger:
     remote, work = state / "remote.git", state / "ledger.git"
     for repository in (remote, work):
         if not (repository / "HEAD").exists():
-            subprocess.run(["git", "init", "--quiet", "--bare", str(repository)], check=True, capture_output=True)
-    return Ledger(work, name, str(remote))
+            repository.mkdir(parents=True, exist_ok=True)
+            made = git(repository, "init", "--quiet", "--bare")
+            if not made.ok:
+                raise DeployError(f"{repository} could not be made: {made.said}; mend that, then run this again")
+    return Ledger(work, name, str(remote), flag=" --rehearsal")

@@ -59,7 +59,7 @@ def environment_status(target: Target, staging: Target | None = None) -> dict[st
         "strangers": [each.to_json() for each in strange],
         "page": page,
         "urls": {"api": target.config.api_url, "frontend": target.config.frontend_url},
-        "ledger": target.ledger.told(),
+        "ledger": target.ledger.place,
         "errors": errors,
     }
     if target.name == "production":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from deploy.ledger import Ledger
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
+from deploy.remotes import choose_remote, parse_remote
 from deploy.secrets import Tokens, read_tokens, refuse_shared
 
 DEPLOYED = ("staging", "production")
@@ -109,13 +109,19 @@ def cloud_target(name: str, root: Path = ROOT) -> Target:
     config = load_environment(deployable(name), root)
     tokens = {each: read_tokens(each, root) for each in DEPLOYED}
     refuse_shared(tokens["staging"], tokens["production"])
-    return Target(config, cloud_addresses(), tokens[name], Ledger(root, name, _remote(root)), rehearsal=False)
+    return Target(config, cloud_addresses(), tokens[name], Ledger(root, name, _remote(root, config)), rehearsal=False)
 
 
-def _remote(root: Path) -> str | None:
-    """The project's own remote, where the ledger lives; none in a repository without one."""
-    done = subprocess.run(["git", "remote"], cwd=root, capture_output=True, text=True, check=False)
-    remotes = done.stdout.split()
-    if "origin" in remotes:
-        return "origin"
-    return remotes[0] if remotes else None
+def _remote(root: Path, config: EnvironmentConfig, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The remote that holds the environment's ledger: the process environment's LEDGER_REMOTE before the settings'."""
+    given = environ.get("LEDGER_REMOTE", "")
+    try:
+        return choose_remote(root, parse_remote(given) if given else config.ledger_remote)
+    except ValueError as wrong:
+        raise UsageError(f"LEDGER_REMOTE in the process environment {wrong}") from None
+
+
+def known_shas(*targets: Target) -> Iterator[str]:
+    """The commits of every release that these targets' ledgers know; read when they are asked for."""
+    for target in targets:
+        yield from target.ledger.snapshot().shas()

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from deploy import rehearsal as rehearsals
 from deploy.artifacts import read_source
-from deploy.artifacts.source import resolve_sha
+from deploy.artifacts.source import built_shas, resolve_sha
 from deploy.console import Teller, print_json, print_result
 from deploy.durations import parse_duration
 from deploy.environments import ROOT
@@ -24,7 +24,7 @@ from deploy.errors import DeployError, SuiteFailed, UsageError
 from deploy.lazy import lazy
 from deploy.policy import Promotion, Strategy
 from deploy.status import environment_status
-from deploy.target import DEPLOYED, Target, cloud_target, deployable
+from deploy.target import DEPLOYED, Target, cloud_target, deployable, known_shas
 from deploy.workstation.packages import need
 
 if TYPE_CHECKING:
@@ -104,6 +104,15 @@ def required(value: str | None, flag: str) -> str:
     return value
 
 
+def told_of_ledger(context: Context, target: Target) -> Target:
+    """The target, once people are told where its ledger is written: a remote, or this clone alone."""
+    if note := target.ledger.local_note:
+        context.teller.say(f"the ledger of {target.name} is {note}")
+    elif not target.rehearsal:
+        context.teller.note(f"the ledger of {target.name} is {target.ledger.place}")
+    return target
+
+
 @task(
     help={
         "env": "staging or production",
@@ -121,9 +130,9 @@ def deploy(
     name = deployable(required(env, "--env"))
     if name == "production":
         raise UsageError("production receives only what staging proved; use: invoke promote --sha SHA")
-    target = target_of(name, rehearsal)
+    target = told_of_ledger(context, target_of(name, rehearsal))
     source = read_source(ROOT)
-    label = resolve_sha(ROOT, sha) if sha else source.label
+    label = resolve_sha(ROOT, sha, built_shas(ROOT)) if sha else source.label
     teller, logs, chosen = rolling_out(context), logs_of(rehearsal), strategy_of(strategy)
     info = release.deploy(target, ROOT, label, teller, logs, chosen, wait=patience(wait))
     context.teller.say(f"{name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
@@ -133,7 +142,7 @@ def deploy(
 @told
 def verify(context: Context, env: str = "staging", rehearsal: bool = False, json: bool = False) -> None:
     """Run the integration suites against what an environment serves, and keep the result as evidence in the ledger."""
-    target = target_of(deployable(env), rehearsal)
+    target = told_of_ledger(context, target_of(deployable(env), rehearsal))
     verified = verify_release(target, context.teller)
     if json:
         print_json(verified)
@@ -201,7 +210,7 @@ def promote(
     rehearsal: bool = False,
 ) -> None:
     """Bring what staging proved to production: the same digests, blue-green, smoke suite, back by itself on failure."""
-    wanted = resolve_sha(ROOT, required(sha, "--sha"))
+    given = required(sha, "--sha")
     passing = hotfix or again or downgrade
     if passing and not reason:
         raise UsageError('--hotfix, --again and --downgrade are recorded with a reason; add --reason "…"')
@@ -213,6 +222,7 @@ def promote(
         wait=patience(wait),
     )
     staging, production = (target_of(name, rehearsal) for name in DEPLOYED)
+    wanted = resolve_sha(ROOT, given, known_shas(staging, production))
     if automatic and passing:
         raise UsageError("--automatic passes no gate: leave --hotfix, --again and --downgrade to a person")
     if automatic and production.config.release.promotion is not Promotion.AUTOMATIC:
@@ -230,6 +240,7 @@ def promote(
         if not made.allowed:
             raise Exit(code=1)
         return
+    told_of_ledger(context, production)
     info = release.promote(staging, production, wanted, rolling_out(context), logs_of(rehearsal), options)
     context.teller.say(
         f"production serves {info.version} at {production.config.api_url} and {production.config.frontend_url}"

@@ -21,12 +21,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from deploy.errors import LedgerError, LockHeld, LockLost
+from deploy.errors import LedgerError, LedgerUnreachable, LockHeld, LockLost
 from deploy.ledger.encoding import encode, reading, written
+from deploy.ledger.patience import Patience, patient
 
 PLACE = "lock.json"
 LOCK_SECONDS, RENEW_SECONDS, WATCH_SECONDS, POLL_SECONDS = 20.0, 5.0, 8.0, 0.5
 STALE_MARGIN = 3.0  # seconds before the end of its own lease in which a holder no longer acts without renewing
+SAFE_SECONDS = LOCK_SECONDS - STALE_MARGIN
+RETRY_SECONDS = 1.0  # between two tries to renew while the ledger is out of reach
+ANSWER_SECONDS = 10.0  # for one answer of the ledger's remote
+HURRY_SECONDS = 3.0  # the same, when the work was interrupted, or the ledger failed
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,10 @@ class Holding:
         self._ledger, self._clock = ledger, clock
         now = clock.now()
         self._lock = Lock(holder, doing, now, now, secrets.token_hex(8), this_process() if process is None else process)
-        self._renewed = float("-inf")
+        self._renewed = self._failed = float("-inf")
+        # How the commands that messages name end; a ledger that is none of git's has no flag.
+        self._flags = f" --env {ledger.environment}{getattr(ledger, 'flag', '')}"
+        self._hurried = False
         self._busy = threading.Lock()
         self._ended = threading.Event()
 
@@ -176,28 +184,56 @@ class Holding:
             self._clock.sleep(POLL_SECONDS)
 
     def keep(self) -> None:
-        """Renew when it is time; raise LockLost when another has it, or when it could not be renewed in time."""
-        with self._busy:
-            age = self._clock.monotonic() - self._renewed
-            if age < RENEW_SECONDS:
-                return
-            try:
+        """Renew when it is time; raise LockLost when another has it, or when the lease may end before it is renewed.
+
+        A ledger that is out of reach for a while costs nothing: each call tries once, until the lease would run out.
+        """
+        age = self._age()
+        if age < RENEW_SECONDS:
+            return
+        # Another thread that renews just now may be kept waiting by the remote. While the lease is safe, nobody else
+        # needs to wait with it.
+        if not self._busy.acquire(timeout=0 if age <= SAFE_SECONDS else ANSWER_SECONDS):
+            self.fresh()
+            return
+        try:
+            self._renew()
+        finally:
+            self._busy.release()
+
+    def _renew(self) -> None:
+        """Try once to renew, if it is time and the last try was not just now."""
+        age, now = self._age(), self._clock.monotonic()
+        if age < RENEW_SECONDS or (age <= SAFE_SECONDS and now - self._failed < RETRY_SECONDS):
+            return
+        once = Patience(read=0, write=0, answer=min(ANSWER_SECONDS, max(SAFE_SECONDS - age, 1.0)), busy=0)
+        try:
+            with patient(once):
                 self._write(f"renew lock: {self._lock.doing}", self.guard)
-            except LockLost:
-                raise
-            except LedgerError as failed:
-                if age > LOCK_SECONDS - STALE_MARGIN:
-                    raise LockLost(f"the lock of {self._ledger.environment} could not be renewed: {failed}") from failed
+        except LockLost:
+            raise
+        except LedgerError as failed:
+            self._failed = self._clock.monotonic()
+            if self._age() > SAFE_SECONDS:
+                raise LockLost(
+                    f"the lock of {self._ledger.environment} could not be renewed for {SAFE_SECONDS:.0f} s, so this "
+                    f"run stops: {failed}. What it had begun is kept; go on with: invoke resume{self._flags}"
+                ) from failed
+
+    def _age(self) -> float:
+        """Seconds since the lease that holds was asked for."""
+        return self._clock.monotonic() - self._renewed
 
     def fresh(self) -> None:
         """Raise LockLost when the lease may have ended, without asking anybody: called before each change elsewhere.
 
         Whoever was frozen (a laptop's lid, a paused process) and wakes up finds out here, and changes nothing more.
         """
-        if self._clock.monotonic() - self._renewed > LOCK_SECONDS - STALE_MARGIN:
+        if self._age() > SAFE_SECONDS:
             raise LockLost(
-                f"the lock of {self._ledger.environment} was not renewed for {LOCK_SECONDS - STALE_MARGIN:.0f} s: this "
-                f"process stood still. See `invoke status`, then `invoke resume --env {self._ledger.environment}`"
+                f"the lock of {self._ledger.environment} was not renewed for {SAFE_SECONDS:.0f} s: this process stood "
+                f"still, or its ledger was out of reach. See: invoke status{self._flags}. Then go on with: "
+                f"invoke resume{self._flags}"
             )
 
     def guard(self, snapshot: Readable) -> None:
@@ -207,18 +243,30 @@ class Holding:
             by = f"is held by {held.told()}" if held else "was taken away"
             raise LockLost(
                 f"the lock of {self._ledger.environment} {by}; this run stops here. "
-                f"See `invoke status --env {self._ledger.environment}`, then `invoke resume`"
+                f"See: invoke status{self._flags}. When nobody works on it any more, go on with: "
+                f"invoke resume{self._flags}"
             )
 
     def release(self) -> None:
-        """Give it back; nothing when it is no longer ours."""
+        """Give it back; nothing when it is no longer ours. Raises LedgerError when the ledger is out of reach: the
+        lock then ends by itself.
+        """
         self._ended.set()
 
         def change(snapshot: Readable) -> dict[str, bytes | None]:
             return {PLACE: None} if self._ours(snapshot) else {}
 
-        with self._busy:
-            self._ledger.write(f"unlock: {self._lock.doing}", change)
+        seconds = HURRY_SECONDS if self._hurried else ANSWER_SECONDS
+        if not self._busy.acquire(timeout=seconds):
+            raise LedgerUnreachable(
+                f"the lock of {self._ledger.environment} was not given back: its renewal gets no answer. It ends by "
+                f"itself within {LOCK_SECONDS + WATCH_SECONDS:.0f} s; see: invoke status{self._flags}"
+            )
+        try:
+            with patient(Patience(read=0, write=seconds, answer=seconds, busy=1)):
+                self._ledger.write(f"unlock: {self._lock.doing}", change)
+        finally:
+            self._busy.release()
 
     @contextlib.contextmanager
     def renewing(self) -> Iterator[None]:
@@ -233,9 +281,12 @@ class Holding:
         thread.start()
         try:
             yield
+        except (KeyboardInterrupt, LedgerError):
+            self._hurried = True  # nobody who pressed Ctrl-C waits for a remote that hangs
+            raise
         finally:
             self._ended.set()
-            thread.join()
+            thread.join(HURRY_SECONDS if self._hurried else ANSWER_SECONDS)
 
     def _ours(self, snapshot: Readable) -> bool:
         held = held_in(snapshot)
@@ -267,8 +318,8 @@ class Holding:
 
     def _refusal(self, held: Lock) -> LockHeld:
         return LockHeld(
-            f"{self._ledger.environment} is locked by {held.told()}; wait for it, watch it with "
-            f"`invoke status`, then run this again. A holder that was killed blocks for {LOCK_SECONDS:.0f} s at most"
+            f"{self._ledger.environment} is locked by {held.told()}; wait for it (see invoke status{self._flags}), "
+            f"then run this again. A holder that was killed blocks for {LOCK_SECONDS + WATCH_SECONDS:.0f} s at most"
         )
 
 

@@ -1,17 +1,13 @@
-"""The ledger's branch in git: read as one snapshot, written compare-and-swap. A commit is an event.
+"""The ledger of one environment: read as one snapshot, written compare-and-swap. A commit is an event.
 
-With a remote, a write is a push with `--force-with-lease` against the commit that was read: the loser reads again. With
-none, the local repository serves, and `update-ref` compares. Nothing is checked out: work goes on in the object store.
+How git does that is in `branch.py`. Here the loser of a swap reads again, and a remote that is away is tried again.
 """
 
 from __future__ import annotations
 
-import getpass
+import contextlib
 import json
-import os
 import random
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,14 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import LedgerError, LedgerMoved
+from deploy.errors import LedgerError, LedgerMoved, LedgerUnreachable, LockHeld, LockLost
 from deploy.ledger import intent, lock
+from deploy.ledger.branch import Branch, LedgerBusy
+from deploy.ledger.branch import who as who
 from deploy.ledger.encoding import encode
 from deploy.ledger.intent import Intent
 from deploy.ledger.lock import Lock
+from deploy.ledger.patience import Patience, Pauses, chosen
 from deploy.ledger.records import DeploymentInfo, Evidence, Status, deployment_from, evidence_from
 
-NOTHING = "0" * 40
 ATTEMPTS = 20
 
 
@@ -52,6 +50,11 @@ class Snapshot:
     def events(self) -> list[DeploymentInfo]:
         """Every deployment event, oldest first."""
         return [deployment_from(self.read(path), path) for path in sorted(self.files) if path.startswith("events/")]
+
+    def shas(self) -> frozenset[str]:
+        """Every commit that was ever deployed here or proven."""
+        proven = (path[len("evidence/") : -len(".json")] for path in self.files if path.startswith("evidence/"))
+        return frozenset(event.commit_sha for event in self.events()) | frozenset(proven)
 
     def current(self) -> DeploymentInfo | None:
         """The release that serves: the last one deployed."""
@@ -85,42 +88,58 @@ class Snapshot:
         return dict(body) if body is not None else None
 
 
-def who() -> str:
-    """Who acts: the CI's actor, else user and host."""
-    if actor := os.environ.get("GITHUB_ACTOR"):
-        return f"{actor} (GitHub Actions run {os.environ.get('GITHUB_RUN_ID', '?')})"
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
-
-
 class Ledger:
-    """One environment's ledger: branch `deployments/<environment>` of `remote`, or of the repository itself (None)."""
+    """One environment's ledger: branch `deployments/<environment>` of `remote`, or of the repository itself (None).
 
-    def __init__(self, repository: Path, environment: str, remote: str | None) -> None:
+    `flag` ends the commands that messages name, as `Target.flag`. A remote that does not answer is tried again, within
+    `patience`, by every read and write; then LedgerUnreachable says so.
+    """
+
+    def __init__(
+        self,
+        repository: Path,
+        environment: str,
+        remote: str | None,
+        *,
+        flag: str = "",
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> None:
         self.repository, self.environment, self.remote = repository, environment, remote
-        self.branch = f"refs/heads/deployments/{environment}"
-        self._seen = f"refs/ledger-seen/{environment}"
+        self._git = Branch(repository, environment, remote, patience)
+        self.branch = self._git.ref
+        self.flag, self._patience = flag, patience
+        self._last: Snapshot | None = None
         self._one_writer = threading.RLock()  # a lock is renewed in the background while its holder writes
 
-    def told(self) -> str:
-        """Which ledger it is, for messages."""
+    @property
+    def place(self) -> str:
+        """Where it is kept, for people: `deployments/production of origin (https://…)`, without credentials."""
         branch = self.branch.removeprefix("refs/heads/")
-        return f"{branch} of {self.remote}" if self.remote else f"{branch} of this clone alone: it has no remote"
+        if not self.remote:
+            return f"{branch} of {self.repository}"
+        address = self._git.address
+        return f"{branch} of {self.remote} ({address})" if address != self.remote else f"{branch} of {address}"
+
+    @property
+    def local_note(self) -> str:
+        """What to tell people of a ledger that nobody else sees; "" when it is shared through a remote."""
+        if self.remote:
+            return ""
+        return (
+            f"kept in this clone only ({self.repository}): it has no remote, so nobody else's deployments see it. "
+            f"Add one (git remote add origin URL), or set LEDGER_REMOTE to a remote's name or URL"
+        )
 
     def snapshot(self) -> Snapshot:
-        """Read the ledger as it is now."""
-        commit = self._fetch()
-        if not commit:
-            return Snapshot("", {})
-        listing = self._git("ls-tree", "-r", "-z", commit).split("\0")
-        entries = [line.split("\t", 1) for line in listing if line]
-        objects = [meta.split()[2] for meta, _ in entries]
-        contents = self._cat(objects)
-        blobs = {path: object_ for (_, path), object_ in zip(entries, objects, strict=True)}
-        return Snapshot(commit, {path: contents[object_] for path, object_ in blobs.items()}, blobs)
+        """Read the ledger as it is now; raises LedgerUnreachable when its remote does not answer for a while."""
+        pauses = Pauses()
+        while True:
+            try:
+                return self._read()
+            except LedgerUnreachable as failed:
+                self._pause(pauses, failed, chosen(self._patience).read)
+            except LedgerError as failed:
+                raise self._completed(failed) from failed.__cause__
 
     def record(self, info: DeploymentInfo) -> None:
         """Append an event; recording the same outcome of the same deployment twice changes nothing."""
@@ -133,144 +152,80 @@ class Ledger:
         self.write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: encode(evidence.to_json())})
 
     def write(self, message: str, change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
-        """Apply `change` (path → new contents, None to remove) to the newest snapshot; again when another was first."""
-        for attempt in range(ATTEMPTS):
-            with self._one_writer:
-                snapshot = self.snapshot()
-                changes = change(snapshot)
-                if not changes:
-                    return
-                commit = self._commit(snapshot, changes, message)
-                try:
-                    self._swap(snapshot.commit, commit)
-                except LedgerMoved:
-                    pass
-                else:
-                    self._remember(commit)
-                    return
-            time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two do not meet again
-        raise LedgerMoved(f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again")
+        """Apply `change` (path → new contents, None to remove) to the newest snapshot; again when another was first.
 
-    def _commit(self, snapshot: Snapshot, changes: Mapping[str, bytes | None], message: str) -> str:
-        blobs = {path: blob for path, blob in snapshot.blobs.items() if path not in changes}
-        for path, content in changes.items():
-            if content is not None:
-                blobs[path] = self._git("hash-object", "-w", "--stdin", data=content)
-        parent = ["-p", snapshot.commit] if snapshot.commit else []
-        arguments = ["commit-tree", self._tree(blobs), "-m", message, *parent]
-        return self._git(*arguments)
-
-    def _tree(self, blobs: Mapping[str, str]) -> str:
-        """Write a tree, with its folders, from path → blob; one level of folders is all the ledger has."""
-        folders: dict[str, dict[str, str]] = {}
-        lines: list[str] = []
-        for path, blob in blobs.items():
-            folder, _, name = path.rpartition("/")
-            if folder:
-                folders.setdefault(folder, {})[name] = blob
-            else:
-                lines.append(f"100644 blob {blob}\t{name}")
-        lines += [f"040000 tree {self._tree(inside)}\t{folder}" for folder, inside in folders.items()]
-        return self._git("mktree", data="".join(f"{line}\n" for line in lines).encode())
-
-    def _fetch(self) -> str:
-        """The branch's commit, its objects made to be here; "" when there is none. No local ref moves: two processes
-        of one clone may read at once.
+        Raises LedgerError with git's reason when it is refused, LedgerUnreachable when the remote does not answer for
+        a while, LedgerMoved when others were first too often, and whatever `change` raises.
         """
-        if not self.remote:
-            return self._run("rev-parse", "--verify", "--quiet", self.branch).stdout.decode().strip()
-        # What was seen is read first: whoever writes meanwhile only adds to it.
-        seen = self._run("rev-parse", "--verify", "--quiet", self._seen).stdout.decode().strip()
-        commit = self._remote("ls-remote", "--quiet", self.remote, self.branch).partition("\t")[0]
-        if commit and self._run("cat-file", "-e", f"{commit}^{{tree}}").returncode:
-            self._remote("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, self.branch)
-        if seen != commit:
-            self._refuse_rewritten(seen, commit)
-        return commit
+        attempt, patience = _Attempt(message, change), chosen(self._patience)
+        away, busy, moved = Pauses(), Pauses(), 0
+        while True:
+            try:
+                with self._one_writer:
+                    return self._once(attempt)
+            except LedgerMoved:
+                moved, busy = moved + 1, Pauses()  # whoever had git's lock file has written
+                if moved == ATTEMPTS:
+                    often = f"others wrote to {self.branch} {ATTEMPTS} times meanwhile; run this again"
+                    raise self._completed(LedgerMoved(often)) from None
+                time.sleep(random.uniform(0, 0.02 * 2 ** min(moved - 1, 5)))  # noqa: S311 - so that two do not meet again
+            except LedgerBusy as failed:
+                self._pause(busy, failed, min(patience.busy, patience.write))
+            except LedgerUnreachable as failed:
+                self._pause(away, failed, patience.write)
+            except LedgerError as failed:
+                raise self._completed(failed) from failed.__cause__
 
-    def _refuse_rewritten(self, seen: str, commit: str) -> None:
-        """Raise LedgerError when the remote's branch no longer holds what was seen of it: it only ever grows."""
-        if seen and (not commit or self._run("merge-base", "--is-ancestor", seen, commit).returncode):
-            raise LedgerError(
-                f"{self.branch} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. Restore "
-                f"it (git -C {self.repository} push {self.remote} +{seen[:12]}:{self.branch}), or accept it: "
-                f"git -C {self.repository} update-ref -d {self._seen}"
-            )
-        if commit:
-            self._remember(commit)
+    def _once(self, attempt: _Attempt) -> None:
+        snapshot = self._read()
+        if attempt.sent and self._git.holds(snapshot.commit, attempt.sent):
+            return  # the try before had arrived, though no answer came
+        changes = attempt.change(snapshot)
+        if changes:
+            attempt.sent, blobs = self._git.commit_of(snapshot.commit, snapshot.blobs, changes, attempt.message)
+            self._git.swap(snapshot.commit, attempt.sent)
+            files = {path: changes[path] if path in changes else snapshot.files[path] for path in sorted(blobs)}
+            self._last = Snapshot(attempt.sent, {path: body for path, body in files.items() if body is not None}, blobs)
 
-    def _remember(self, commit: str) -> None:
-        """Note what was last seen of the remote; it may fail while another process of this clone does the same."""
-        if self.remote:
-            self._run("update-ref", self._seen, commit)
+    def _read(self) -> Snapshot:
+        """One try of reading; what this process has read already is not read from git again."""
+        last = self._last
+        commit = self._git.commit(last.commit if last else "")
+        if last is None or last.commit != commit:
+            files, blobs = self._git.files(commit) if commit else ({}, {})
+            self._last = last = Snapshot(commit, files, blobs)
+        return last
 
-    def _remote(self, *arguments: str) -> str:
-        """Output of a git command that reads the remote; raises LedgerError with git's words."""
-        done = self._run(*arguments)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            raise LedgerError(
-                f"the ledger's remote {self.remote} cannot be read: {said}; check it with `git ls-remote`"
-            )
-        return done.stdout.decode().strip()
+    def _pause(self, pauses: Pauses, failed: LedgerError, budget: float) -> None:
+        try:
+            pauses.after(failed, budget)
+        except LedgerError:
+            raise self._completed(failed) from failed.__cause__
 
-    def _swap(self, old: str, new: str) -> None:
-        if self.remote:
-            lease = f"--force-with-lease={self.branch}:{old}"
-            done = self._run("push", "--quiet", "--no-verify", lease, self.remote, f"{new}:{self.branch}")
-        else:
-            done = self._run("update-ref", self.branch, new, old or NOTHING)
-        if done.returncode and not self._arrived(new):
-            said = done.stderr.decode(errors="replace")
-            if any(
-                word in said
-                for word in ("stale info", "rejected", "cannot lock ref", "but expected", "failed to update ref")
-            ):
-                raise LedgerMoved(f"{self.branch} moved")
-            raise LedgerError(
-                f"the ledger could not be written: {said.strip()}; check that you may push to {self.branch}"
-            )
+    def _completed(self, failed: LedgerError) -> LedgerError:
+        """The error with what is half-way and how to go on; the lock's own errors say that themselves."""
+        return failed if isinstance(failed, (LockHeld, LockLost)) else type(failed)(f"{failed}{self._half_way()}")
 
-    def _arrived(self, new: str) -> bool:
-        """Whether a push that was answered by an error has taken effect all the same."""
-        if not self.remote:
-            return False
-        listed = self._run("ls-remote", "--quiet", self.remote, self.branch)
-        return listed.returncode == 0 and listed.stdout.decode().partition("\t")[0].strip() == new
+    def _half_way(self) -> str:
+        """What an error must add while this process holds the lock over a rollout that has begun; else ""."""
+        with contextlib.suppress(LedgerError):
+            held = lock.held_in(self._last) if self._last else None
+            left = self._last.intent() if self._last else None
+            if held and left and held.process == lock.this_process():
+                return (
+                    f". The {left.verb} of {left.wanted.version} is half-way, and its intent is kept. Once that is "
+                    f"mended, go on with: invoke resume --env {self.environment}{self.flag}"
+                )
+        return ""
 
-    def _cat(self, objects: list[str]) -> dict[str, bytes]:
-        output = self._run("cat-file", "--batch", data="".join(f"{o}\n" for o in objects).encode()).stdout
-        contents: dict[str, bytes] = {}
-        position = 0
-        while position < len(output):
-            end = output.index(b"\n", position)
-            name, _, size = output[position:end].decode().split()
-            contents[name] = output[end + 1 : end + 1 + int(size)]
-            position = end + 2 + int(size)
-        return contents
 
-    def _git(self, *arguments: str, data: bytes | None = None) -> str:
-        done = self._run(*arguments, data=data)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            raise LedgerError(
-                f"git {arguments[0]} failed in {self.repository}: {said}; check the repository with `git fsck`"
-            )
-        return done.stdout.decode().strip()
+@dataclass
+class _Attempt:
+    """A write under way; `sent` is the commit of the last try, which may have arrived though its answer did not."""
 
-    def _run(self, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        name = who()
-        identity = {
-            f"GIT_{role}_{part}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for part, value in (("NAME", name), ("EMAIL", "deployments@codecanvas.invalid"))
-        }
-        environment = {**os.environ, **identity, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-        # A git hook that runs a verb must not point these commands at its own repository.
-        for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
-            environment.pop(name, None)
-        command = ["git", "-C", str(self.repository), *arguments]
-        return subprocess.run(command, input=data, capture_output=True, env=environment, check=False)
+    message: str
+    change: Callable[[Snapshot], dict[str, bytes | None]]
+    sent: str = ""
 
 
 def appended(snapshot: Snapshot, *infos: DeploymentInfo) -> dict[str, bytes | None]:

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
+from deploy.git import git
 from deploy.ledger import DeploymentInfo
+from deploy.remotes import DEFAULT_REMOTE, is_address
 
 
-def ancestry(root: Path, sha: str, branch: str) -> bool | str:
-    """Whether `sha` is part of `branch`, as origin has it where that is known; a sentence when it cannot be told."""
-    for ref in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
-        if _git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode == 0:
+def ancestry(root: Path, sha: str, branch: str, remote: str | None = DEFAULT_REMOTE) -> bool | str:
+    """Whether `sha` is part of `branch`, as `remote` has it where that is known; a sentence when it cannot be told.
+
+    A remote given by its address has no branches in this clone; then `origin` is asked.
+    """
+    name = remote if remote and not is_address(remote) else DEFAULT_REMOTE
+    for ref in (f"refs/remotes/{name}/{branch}", f"refs/heads/{branch}"):
+        found = git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        if found.ok:
             break
+        if found.code != 1:
+            return f"git could not tell: {found.said}"
     else:
-        return f"this clone knows no branch {branch}, neither of origin nor its own"
-    if _git(root, "rev-parse", "--verify", "--quiet", f"{sha}^{{commit}}").returncode:
+        return f"this clone knows no branch {branch}, neither of {name} nor its own"
+    if not git(root, "rev-parse", "--verify", "--quiet", f"{sha}^{{commit}}").ok:
         return f"this clone has no commit {sha[:12]}"
-    done = _git(root, "merge-base", "--is-ancestor", sha, ref)
-    if done.returncode == 0:
+    done = git(root, "merge-base", "--is-ancestor", sha, ref)
+    if done.ok:
         return True
-    if done.returncode == 1:
+    if done.code == 1:
         # What a shallow clone has cut off may be what connects the two.
-        shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        shallow = git(root, "rev-parse", "--is-shallow-repository").text == "true"
         return "this clone is shallow: it cannot tell what the branch is made of" if shallow else False
-    return f"git could not tell: {done.stderr.strip()}"
+    return f"git could not tell: {done.said}"
 
 
 def in_history(root: Path, sha: str) -> bool | str:
     """Whether `sha` is part of what is checked out: a rehearsal asks for no branch."""
-    done = _git(root, "merge-base", "--is-ancestor", sha, "HEAD")
-    return done.returncode == 0 if done.returncode in (0, 1) else f"git could not tell: {done.stderr.strip()}"
-
-
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    done = git(root, "merge-base", "--is-ancestor", sha, "HEAD")
+    return done.ok if done.code in (0, 1) else f"git could not tell: {done.said}"
 
 
 def replaces(root: Path, serving: DeploymentInfo | None, sha: str) -> str:
@@ -43,7 +47,7 @@ def replaces(root: Path, serving: DeploymentInfo | None, sha: str) -> str:
         return "newer"
     if serving.commit_sha == sha:
         return "same"
-    done = _git(root, "merge-base", "--is-ancestor", sha, serving.commit_sha)
-    if done.returncode == 0:
+    done = git(root, "merge-base", "--is-ancestor", sha, serving.commit_sha)
+    if done.ok:
         return "older"
-    return "newer" if done.returncode == 1 else "unknown"
+    return "newer" if done.code == 1 else "unknown"

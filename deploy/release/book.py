@@ -30,6 +30,7 @@ class Book:
 
     def __init__(self, ledger: Writable, holding: Holding, consequences: Consequences = no_consequences) -> None:
         self.ledger, self.holding, self._consequences = ledger, holding, consequences
+        self._flags = f" --env {ledger.environment}{getattr(ledger, 'flag', '')}"  # of the commands that errors name
 
     def snapshot(self) -> Snapshot:
         """The ledger as it is now."""
@@ -47,7 +48,7 @@ class Book:
             if there is not None:
                 raise LedgerError(
                     f"{self.ledger.environment}: the rollout of {there.wanted.version} is not finished; "
-                    f"run: invoke resume --env {self.ledger.environment}"
+                    f"run: invoke resume{self._flags}"
                 )
             kept = {f"configs/{intent.wanted.config}.json": encode(config)}
             return {intents.PLACE: encode(intent.to_json()), **kept, **appended(snapshot, intent.wanted)}
@@ -110,5 +111,5 @@ class Book:
         if there is None or there.id != intent.id:
             raise LedgerError(
                 f"{self.ledger.environment}: somebody else finished the rollout of {intent.wanted.version}; "
-                f"see: invoke history --env {self.ledger.environment}"
+                f"see: invoke history{self._flags}"
             )

@@ -83,7 +83,7 @@ class Desk:
     def refuse_strangers(self) -> None:
         """Raise DeployError where machines are in traffic that the ledger does not know; tell of the others."""
         found, target = self.strangers(), self.target
-        refuse(found, target.name, self.fly.app, target.ledger.told(), target.flag)
+        refuse(found, target.name, self.fly.app, target.ledger.place, target.flag)
         for each in found:
             self.teller.note(f"machine {each.id} is left alone: {each.why}{' (ignored)' if each.ignored else ''}")
 

@@ -84,7 +84,9 @@ def plan(staging: Target, production: Target, sha: str, options: Options | None 
         sha=sha,
         config=production.config,
         now=now,
-        ancestry=in_history(ROOT, sha) if production.rehearsal else ancestry(ROOT, sha, production.config.branch),
+        ancestry=in_history(ROOT, sha)
+        if production.rehearsal
+        else ancestry(ROOT, sha, production.config.branch, production.ledger.remote),
         flag=staging.flag,
         hotfix_reason=options.hotfix_reason,
         again_reason=options.again_reason,

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
-from deploy.artifacts.source import resolve_sha
+from deploy.artifacts.source import read_source, resolve_sha
 from deploy.errors import LedgerError, UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
+from deploy.ledger.patience import NONE
 from deploy.platforms.errors import Unauthorized
 from deploy.platforms.fly import FlyClient
+from deploy.release.ancestry import ancestry, in_history
+from deploy.remotes import choose_remote
 from deploy.secrets import Secret
+from tests.unit.deploy.test_git import alive, hanging_ssh
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -51,7 +58,7 @@ def ledger(tmp_path: Path, remote: Path) -> Ledger:
     place = tmp_path / "ledger.git"
     place.mkdir()
     git(place, "init", "--quiet", "--bare")
-    return Ledger(place, "production", str(remote))
+    return Ledger(place, "production", str(remote), patience=NONE)
 
 
 def info(id_: str) -> DeploymentInfo:
@@ -85,6 +92,48 @@ def test_an_ambiguous_sha_is_said(repository: Path) -> None:
         resolve_sha(repository, sha[:4])
 
 
+def test_a_release_is_found_though_this_clone_has_lost_its_commit(repository: Path) -> None:
+    lost = git(repository, "rev-parse", "HEAD")
+    git(repository, "commit", "--quiet", "--amend", "--allow-empty", "-m", "another")
+    git(repository, "reflog", "expire", "--expire=now", "--all")
+    git(repository, "gc", "--quiet", "--prune=now")
+    with pytest.raises(UsageError, match="names no single commit"):
+        resolve_sha(repository, lost[:10])
+    for given in (lost, lost[:10], lost[:10].upper()):
+        assert resolve_sha(repository, given, [lost, "f" * 40]) == lost
+
+
+def test_releases_that_begin_alike_are_listed(repository: Path) -> None:
+    alike = [f"abcd{number}{'0' * 35}" for number in range(7)]
+    says = rf"'abcd' begins 7 releases: {', '.join(alike[:5])} and 2 more; give more digits"
+    with pytest.raises(UsageError, match=says):
+        resolve_sha(repository, "abcd", alike)
+    assert resolve_sha(repository, "abcd3", alike) == alike[3]
+
+
+def test_a_name_asks_no_ledger(repository: Path) -> None:
+    asked: list[str] = []
+
+    def ledger() -> Iterator[str]:
+        asked.append("the ledger was read")
+        yield "f" * 40
+
+    assert resolve_sha(repository, "HEAD", ledger()) == git(repository, "rev-parse", "HEAD")
+    assert asked == []
+
+
+def test_gits_own_trouble_is_told_as_such(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own way to see another owner
+    says = r"dubious ownership in repository.*git config --global --add safe\.directory.*then run this again"
+    for ask in (lambda: resolve_sha(repository, "HEAD"), lambda: read_source(repository)):
+        with pytest.raises(UsageError, match=f"(?s){says}"):
+            ask()
+    with pytest.raises(UsageError, match="dubious ownership"):
+        choose_remote(repository, "origin")
+    for told in (ancestry(repository, "HEAD", "main"), in_history(repository, "HEAD")):
+        assert "dubious ownership" in str(told)
+
+
 def test_no_ledger_is_an_empty_one(ledger: Ledger) -> None:
     snapshot = ledger.snapshot()
     assert (snapshot.current(), snapshot.events(), snapshot.lock(), snapshot.intent()) == (None, [], None, None)
@@ -95,12 +144,12 @@ def test_a_rewritten_ledger_is_refused_until_a_person_accepts_it(ledger: Ledger,
     first = git(remote, "rev-parse", "deployments/production")
     ledger.record(info("2"))
     git(remote, "update-ref", "refs/heads/deployments/production", first)
-    with pytest.raises(LedgerError, match=r"was rewritten.*git push .*update-ref -d"):
+    with pytest.raises(LedgerError, match=r"was rewritten.*git -C \S+ push .*update-ref -d") as refused:
         ledger.snapshot()
     with pytest.raises(LedgerError, match="was rewritten"):
         ledger.record(info("3"))
     assert git(remote, "rev-parse", "deployments/production") == first
-    git(ledger.repository, "update-ref", "-d", "refs/ledger-seen/production")
+    subprocess.run(str(refused.value).rpartition("accept it: ")[2].split(), check=True)
     assert [event.id for event in ledger.snapshot().events()] == ["1"]
 
 
@@ -120,17 +169,12 @@ def test_a_remote_that_goes_away_loses_nothing(ledger: Ledger, remote: Path) -> 
     assert [event.id for event in ledger.snapshot().events()] == ["1"]
 
 
-def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ledger._run
-
-    def lost(*arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        done = real(*arguments, data=data)
-        if arguments[0] == "push":
-            return subprocess.CompletedProcess(done.args, 128, b"", b"fatal: the remote end hung up unexpectedly")
-        return done
-
-    monkeypatch.setattr(ledger, "_run", lost)
+def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(ledger: Ledger, remote: Path) -> None:
+    hook = remote / "hooks" / "post-receive"  # runs when the branch has moved already
+    hook.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    hook.chmod(0o755)
     ledger.record(info("1"))
+    hook.unlink()
     assert [event.id for event in ledger.snapshot().events()] == ["1"]
 
 
@@ -157,7 +201,9 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, remote: Path) -> 
     script += f" && {sys.executable} -c '{FULL}' {place} {remote}"
     done = subprocess.run([*sandbox, "sh", "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert "No space left on device" in done.stdout
-    assert "git fsck" in done.stdout
+    assert re.search(
+        r"could not write in .*Nothing was recorded.*df -h \S+; ls -ld \S+\), then run this again", done.stdout
+    )
     events = Ledger(_fresh(tmp_path), "production", str(remote)).snapshot().events()
     assert [event.id for event in events] == [str(number) for number in range(len(events))]
 
@@ -196,3 +242,35 @@ def test_wrong_words_exit_2_and_name_the_right_ones(verb: Callable[[], tuple[str
     assert done.returncode == 2, done.stderr
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", [("history", "--env", "production"), ("freeze", "--until", "2h")])
+def test_a_verb_whose_remote_hangs_ends_at_a_ctrl_c(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    environment = {
+        **os.environ,
+        "GIT_SSH_COMMAND": str(hanging_ssh(tmp_path)),
+        "LEDGER_REMOTE": "ssh://git@host.invalid/ledger.git",
+    }
+    command = [sys.executable, "-m", "deploy.cli", *verb]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "pids").exists():
+            time.sleep(0.02)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=20)[1]
+    assert time.monotonic() - begun < 3
+    assert (process.returncode, "interrupted" in said, "Traceback" in said) == (1, True, False), said
+    assert alive(tmp_path) == []
+
+
+def test_a_verb_whose_remote_refuses_says_why_and_exits_1(tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'git@host.invalid: Permission denied (publickey).' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    environment = {**os.environ, "GIT_SSH_COMMAND": str(ssh), "LEDGER_REMOTE": "git@host.invalid:ledger.git"}
+    command = [sys.executable, "-m", "deploy.cli", "freeze", "--until", "2h"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "the ledger of production is deployments/production of git@host.invalid:ledger.git" in done.stderr
+    assert "Permission denied (publickey)" in done.stderr
+    assert "then run this again" in done.stderr

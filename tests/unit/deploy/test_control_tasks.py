@@ -217,6 +217,37 @@ def test_freezing_wrongly(run: Run, root: Path, options: dict[str, Any], says: s
     assert Ledger(root, "production", None).snapshot().files == {}
 
 
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [
+        ("freeze", {"until": "2h"}),
+        ("freeze", {"lift": "all"}),
+        ("approve", {"yes": ["all"]}),
+        ("breaker", {"reset": True, "reason": "mended"}),
+    ],
+)
+def test_what_is_kept_in_this_clone_only_is_told(
+    run: Run, sha: str, root: Path, verb: str, options: dict[str, Any]
+) -> None:
+    code, _, told = run(verb, **options, **({"sha": sha} if verb == "approve" else {}))
+    assert code == 0
+    assert f"the ledger of production is kept in this clone only ({root})" in told
+    assert "set LEDGER_REMOTE to a remote's name or URL" in told
+    assert "kept in this clone only" not in run(verb, list=True)[2] if verb != "breaker" else True
+
+
+def test_a_release_whose_commit_this_clone_never_had_is_approved(run: Run, root: Path) -> None:
+    for name in ("c" * 40, "cd" + "c" * 38, "cd" + "d" * 38):
+        info = DeploymentInfo(name, "staging", "9", name, NOW, "me", Status.DEPLOYED, "sha256:i", "sha256:f")
+        Ledger(root, "staging", None).record(info)
+    code, state, _ = run("approve", sha="cccc", yes=["all"], json=True)
+    assert (code, state["sha"]) == (0, "c" * 40)
+    code, _, told = run("approve", sha="cd", yes=["all"])
+    assert (code, "names no single commit" in told) == (2, True)  # too short to be a sha
+    code, _, told = run("approve", sha="cdcc", yes=["all"])
+    assert code == 0
+
+
 def test_a_freeze_lasts_from_its_beginning() -> None:
     made = new_freeze("2026-03-02T08:00Z", "3d", "fair", "me", NOW)
     assert (made.start, made.until) == (datetime(2026, 3, 2, 8, tzinfo=UTC), datetime(2026, 3, 5, 8, tzinfo=UTC))

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.errors import LedgerError
 from deploy.ledger import DeploymentInfo, Evidence, Ledger, Status, Suite
+from deploy.ledger.patience import NONE
 from deploy.ledger.store import outcome
 
 SHA = "a" * 40
@@ -27,7 +28,8 @@ def remote(tmp_path: Path) -> Path:
 
 def clone(tmp_path: Path, remote: Path | None, name: str = "clone", environment: str = "staging") -> Ledger:
     place = tmp_path / f"{name}.git"
-    return Ledger(place if place.exists() else repository(place), environment, str(remote) if remote else None)
+    where = place if place.exists() else repository(place)
+    return Ledger(where, environment, str(remote) if remote else None, patience=NONE)
 
 
 def info(id_: str = "1", status: Status = Status.PENDING, sha: str = SHA) -> DeploymentInfo:

@@ -1,0 +1,314 @@
+"""The ledger's branch as git has it: read at one commit, written by compare-and-swap, in the object store alone.
+
+With a remote, a write is a push with `--force-with-lease` against the commit that was read; with none, the local
+repository serves, and `update-ref` compares. When a write is refused, the branch itself is asked whether it moved:
+only then did another write first. Whatever else it was (a hook, a protected branch, a lock file), git's own words are
+passed on.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from deploy.errors import GitTimeout, LedgerError, LedgerMoved, LedgerUnreachable
+from deploy.git import NETWORK_SECONDS, Answer, git, without_credentials
+from deploy.ledger.patience import Patience, chosen
+
+NOTHING = "0" * 40
+# What git says of its own disk, in the C locale: the system's words for ENOSPC, EROFS, EDQUOT, EFBIG, EACCES.
+_DISK = (
+    "No space left on device", "Read-only file system", "Disk quota exceeded", "File too large", "Permission denied\n",
+    "insufficient permission", "unable to write file", "unable to create temporary file",
+)  # fmt: skip
+# Git has one exit code for every failure of a remote. What is not known to be a refusal is tried again for a while.
+_REFUSALS = (
+    "Authentication failed", "could not read Username", "could not read Password", "terminal prompts disabled",
+    "Permission denied (", "Host key verification failed", "Repository not found", "returned error: 401",
+    "returned error: 403", "returned error: 404", "dubious ownership", "not found in upstream", "not allowed",
+)  # fmt: skip
+
+
+class LedgerBusy(LedgerError):
+    """Git's lock file on the branch is there although the branch does not move: a process at work, or one that died."""
+
+
+def who() -> str:
+    """Who acts: the CI's actor, else user and host."""
+    if actor := os.environ.get("GITHUB_ACTOR"):
+        return f"{actor} (GitHub Actions run {os.environ.get('GITHUB_RUN_ID', '?')})"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+class Branch:
+    """Branch `deployments/<environment>` of `remote` (a name or an address), or of the repository itself (None)."""
+
+    def __init__(self, repository: Path, environment: str, remote: str | None, patience: Patience) -> None:
+        self.repository, self.remote, self._patience = repository, remote, patience
+        self.ref = f"refs/heads/deployments/{environment}"
+        # What was seen of one remote says nothing of another.
+        apart = f"-{sha256(remote.encode()).hexdigest()[:8]}" if remote and remote != "origin" else ""
+        self._beside = Path(remote or "").is_absolute()  # a directory of this machine: no ssh, no helper
+        self.seen = f"refs/ledger-seen/{environment}{apart}"
+
+    @functools.cached_property
+    def address(self) -> str:
+        """Where the remote is, without credentials; "" without a remote."""
+        if not self.remote:
+            return ""
+        found = self._run("remote", "get-url", "--", self.remote)
+        return without_credentials(found.text if found.ok else self.remote)
+
+    def commit(self, known: str = "") -> str:
+        """The branch's commit, its objects made to be here; "" when there is none. No local ref moves: two processes
+        of one clone may read at once. Of the commit `known` the objects are known to be here.
+        """
+        if not self.remote:
+            return self._resolved(self.ref)
+        # What was seen is read first: whoever writes meanwhile only adds to it.
+        seen = self._resolved(self.seen)
+        commit = self._listed()
+        if commit and commit != known and not self._run("cat-file", "-e", f"{commit}^{{tree}}").ok:
+            # --refmap: without it, git would move the clone's remote-tracking ref, in which two fetches collide.
+            fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
+            done = self._far(*fetch, self.remote, self.ref, seconds=NETWORK_SECONDS)
+            if not done.ok:
+                raise self._unread(done)
+        if seen != commit:
+            self._refuse_rewritten(seen, commit)
+        return commit
+
+    def files(self, commit: str) -> tuple[dict[str, bytes], dict[str, str]]:
+        """What the commit holds: path → contents, and path → git's name of the contents."""
+        listing = self._git("ls-tree", "-r", "-z", commit).split("\0")
+        entries = [line.split("\t", 1) for line in listing if line]
+        objects = [meta.split()[2] for meta, _ in entries]
+        contents = self._contents(objects)
+        blobs = {path: object_ for (_, path), object_ in zip(entries, objects, strict=True)}
+        return {path: contents[object_] for path, object_ in blobs.items()}, blobs
+
+    def commit_of(
+        self, parent: str, blobs: Mapping[str, str], changes: Mapping[str, bytes | None], message: str
+    ) -> tuple[str, dict[str, str]]:
+        """Make a commit on top of `parent` ("" for none) in the object store; nothing points at it yet.
+
+        Returns it, and path → git's name of the contents, of all that it holds.
+        """
+        kept = {path: blob for path, blob in blobs.items() if path not in changes}
+        for path, content in changes.items():
+            if content is not None:
+                kept[path] = self._git("hash-object", "-w", "--stdin", data=content)
+        parents = ["-p", parent] if parent else []
+        return self._git("commit-tree", self._tree(kept), "-m", message, *parents), kept
+
+    def swap(self, old: str, new: str) -> None:
+        """Move the branch from `old` ("" for none) to `new`.
+
+        Raises LedgerMoved when it is not at `old` any more, LedgerUnreachable when the remote does not answer,
+        LedgerBusy for a lock file, LedgerError with git's words for every other refusal.
+        """
+        if self.remote:
+            lease = f"--force-with-lease={self.ref}:{old}"
+            done = self._far("push", "--porcelain", "--no-verify", lease, self.remote, f"{new}:{self.ref}")
+        else:
+            done = self._run("update-ref", self.ref, new, old or NOTHING)
+        if done.ok:
+            self.remember(new)
+            return
+        now = self._listed(refused=done) if self.remote else self._resolved(self.ref)
+        if now == new:  # the answer was an error, or was lost; the write has arrived all the same
+            self.remember(new)
+            return
+        if now != old:
+            raise LedgerMoved(f"{self.ref} moved")
+        raise self._refused(done)
+
+    def holds(self, commit: str, ancestor: str) -> bool:
+        """Whether `commit` is `ancestor` or was made on top of it; both must be here."""
+        if commit == ancestor:
+            return True
+        return bool(commit) and self._run("merge-base", "--is-ancestor", ancestor, commit).ok
+
+    def remember(self, commit: str) -> None:
+        """Note what was last seen of the remote; it may fail while another process of this clone does the same."""
+        if self.remote:
+            self._run("update-ref", self.seen, commit)
+
+    # what went wrong
+
+    def _refused(self, done: Answer) -> LedgerError:
+        """The error of a write that was refused although the branch did not move."""
+        reason = _reason(done)
+        told = f"the ledger could not be written: {self._where()} refused it: {reason}"
+        if self._disk_trouble(done.said):
+            return self._disk("update-ref", done.said)
+        if any(word in reason for word in ("cannot lock ref", "failed to update ref", ".lock'", "incorrect old value")):
+            return LedgerBusy(
+                f"{told}. A git process is at work there, or died and left its lock file: when none runs, remove that "
+                f"file, then run this again"
+            )
+        if "unpack" in reason:
+            return LedgerError(
+                f"{told}. It could not store the commit: see that its disk has room and may be written, "
+                f"then run this again"
+            )
+        if not self.remote:
+            return LedgerError(f"{told}. See `git -C {self.repository} fsck`, then run this again")
+        return LedgerError(
+            f"{told}. Allow whoever deploys to push to {self.ref} (no protection, hook or required signature may "
+            f"forbid it), or set LEDGER_REMOTE to a remote that does, then run this again"
+        )
+
+    def _unread(self, done: Answer) -> LedgerError:
+        """The error of a command to the remote that got no answer from it, or a refusal."""
+        if self._disk_trouble(done.said):
+            return self._disk("fetch", done.said)
+        kind = LedgerError if any(word in done.said for word in _REFUSALS) else LedgerUnreachable
+        said = _brief(done.said) or f"git ended with {done.code}"
+        return kind(
+            f"the ledger's remote {self._where()} cannot be read: {said}. Check it with "
+            f"`git -C {self.repository} ls-remote {without_credentials(self.remote or '')}`, then run this again"
+        )
+
+    def _disk_trouble(self, said: str) -> bool:
+        """Whether git's words are of this machine's disk; what the remote says of its own begins with `remote:`."""
+        ours = "".join(f"{line}\n" for line in said.splitlines() if not line.startswith("remote:"))
+        return any(word in ours for word in _DISK)
+
+    def _disk(self, command: str, said: str) -> LedgerError:
+        return LedgerError(
+            f"git {command} could not write in {self.repository}: {_brief(said)}. Nothing was recorded. Make room "
+            f"there, or make it writable (df -h {self.repository}; ls -ld {self.repository}), then run this again"
+        )
+
+    def _refuse_rewritten(self, seen: str, commit: str) -> None:
+        """Raise LedgerError when the remote's branch no longer holds what was seen of it: it only ever grows."""
+        grown = self._run("merge-base", "--is-ancestor", seen, commit) if seen and commit else None
+        if grown is not None and grown.code > 1:
+            raise self._failed("merge-base", grown)
+        if seen and (grown is None or grown.code == 1):
+            raise LedgerError(
+                f"{self.ref} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. Restore "
+                f"it (git -C {self.repository} push {self.remote} +{seen[:12]}:{self.ref}), or accept it: "
+                f"git -C {self.repository} update-ref -d {self.seen}"
+            )
+        if commit:
+            self.remember(commit)
+
+    def _where(self) -> str:
+        return (
+            f"{self.ref} of {without_credentials(self.remote)}" if self.remote else f"{self.ref} of {self.repository}"
+        )
+
+    def _failed(self, command: str, done: Answer) -> LedgerError:
+        if self._disk_trouble(done.said):
+            return self._disk(command, done.said)
+        return LedgerError(
+            f"git {command} failed in {self.repository}: {_brief(done.said) or f'exit code {done.code}'}; check the "
+            f"repository with `git -C {self.repository} fsck`, then run this again"
+        )
+
+    # git
+
+    def _resolved(self, ref: str) -> str:
+        """The commit a local ref names; "" when there is no such ref. Every other failure has git's words."""
+        done = self._run("rev-parse", "--verify", "--quiet", ref)
+        if not done.ok and (done.code != 1 or done.said):
+            raise self._failed("rev-parse", done)
+        return done.text
+
+    def _listed(self, refused: Answer | None = None) -> str:
+        """The commit the remote's branch is at; "" for none. `refused` is the push whose fate is in question."""
+        done = self._far("ls-remote", "--quiet", self.remote or "", self.ref)
+        if not done.ok:
+            if refused is not None and not _porcelain(refused):
+                raise self._unread(refused)
+            raise self._unread(done)
+        # A pattern also matches a branch whose name only ends like ours.
+        listed = (line.partition("\t") for line in done.text.splitlines())
+        return next((commit for commit, _, ref in listed if ref == self.ref), "")
+
+    def _tree(self, blobs: Mapping[str, str]) -> str:
+        """Write a tree, with its folders, from path → blob; one level of folders is all the ledger has."""
+        folders: dict[str, dict[str, str]] = {}
+        lines: list[str] = []
+        for path, blob in blobs.items():
+            folder, _, name = path.rpartition("/")
+            if folder:
+                folders.setdefault(folder, {})[name] = blob
+            else:
+                lines.append(f"100644 blob {blob}\t{name}")
+        lines += [f"040000 tree {self._tree(inside)}\t{folder}" for folder, inside in folders.items()]
+        return self._git("mktree", data="".join(f"{line}\n" for line in lines).encode())
+
+    def _contents(self, objects: list[str]) -> dict[str, bytes]:
+        done = self._run("cat-file", "--batch", data="".join(f"{o}\n" for o in objects).encode())
+        if not done.ok:
+            raise self._failed("cat-file", done)
+        output, contents, position = done.out, dict[str, bytes](), 0
+        while position < len(output):
+            end = output.index(b"\n", position)
+            name, kind, *size = output[position:end].decode().split()
+            if kind != "blob" or not size:
+                raise LedgerError(
+                    f"{name} of the ledger is {kind} in {self.repository}; check it with "
+                    f"`git -C {self.repository} fsck`, or take a fresh clone, then run this again"
+                )
+            contents[name] = output[end + 1 : end + 1 + int(size[0])]
+            position = end + 2 + int(size[0])
+        return contents
+
+    def _git(self, *arguments: str, data: bytes = b"") -> str:
+        done = self._run(*arguments, data=data)
+        if not done.ok:
+            raise self._failed(arguments[0], done)
+        return done.text
+
+    def _far(self, *arguments: str, seconds: float | None = None) -> Answer:
+        """A command to the remote, within the patience for an answer; one that hangs is the remote out of reach."""
+        limit = min(chosen(self._patience).answer, NETWORK_SECONDS) if seconds is None else seconds
+        try:
+            return git(self.repository, *arguments, seconds=limit, network=not self._beside)
+        except GitTimeout as hangs:
+            raise LedgerUnreachable(f"the ledger's remote {self._where()} does not answer: {hangs}") from hangs
+
+    def _run(self, *arguments: str, data: bytes = b"") -> Answer:
+        name = who()
+        identity = {
+            f"GIT_{role}_{part}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for part, value in (("NAME", name), ("EMAIL", "deployments@codecanvas.invalid"))
+        }
+        try:
+            return git(self.repository, *arguments, data=data, extra=identity)
+        except GitTimeout as hangs:
+            raise LedgerError(f"the ledger's repository {self.repository} does not answer: {hangs}") from hangs
+
+
+def _porcelain(done: Answer) -> str:
+    """The remote's reason in brackets, as `push --porcelain` prints it; "" when it did not come so far."""
+    for line in done.out.decode(errors="replace").splitlines():
+        if line.startswith("!\t"):
+            return line.split("\t", 2)[-1].strip()
+    return ""
+
+
+def _reason(done: Answer) -> str:
+    """Why a push was refused: git's word for it, and what the remote said."""
+    return "; ".join(part for part in (_porcelain(done), _brief(done.said)) if part) or f"git ended with {done.code}"
+
+
+def _brief(said: str) -> str:
+    """Git's words in one paragraph, without hints that are no reason, at most 600 characters."""
+    lines = (line.removeprefix("remote:").strip() for line in said.splitlines() if not line.startswith("hint:"))
+    text = " ".join(line for line in lines if line and not line.startswith("error: failed to push some refs"))
+    return text if len(text) <= 600 else f"{text[:600]}…"
