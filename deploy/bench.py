@@ -25,6 +25,7 @@ from deploy.console import Teller
 from deploy.environments import ROOT
 from deploy.errors import DeployError, UsageError
 from deploy.ledger import Snapshot, Status
+from deploy.processes import End, run
 from deploy.release import verbs as release
 from deploy.target import DEPLOYED, Target
 from deploy.verification.traffic import Traffic, TrafficReport
@@ -176,9 +177,7 @@ def rehearse_another(logs: Path) -> None:
     with _clone() as place, _kept(rehearsals.STATE / "report.json"), log.open("wb") as output:
         environment = {**os.environ, "CODECANVAS_REHEARSAL_DIR": str(rehearsals.STATE)}
         command = [sys.executable, "-m", "deploy.cli", "rehearse"]
-        done = subprocess.run(
-            command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
-        )
+        done = run(command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     if done.returncode:
         raise DeployError("a second release could not be brought to production; mend that first", log=log)
 
@@ -210,6 +209,6 @@ def _kept(file: Path) -> Iterator[None]:
 
 
 def _git(place: Path, *arguments: str) -> None:
-    done = subprocess.run(["git", *arguments], cwd=place, capture_output=True, text=True, check=False)
+    done = run(["git", *arguments], cwd=place, capture_output=True, text=True, end=End.GENTLY)
     if done.returncode:
         raise DeployError(f"git {arguments[0]} failed: {done.stderr.strip()}; run this in a clone of the project")

@@ -4,7 +4,9 @@ prints progress; results of verbs go to standard output, progress to standard er
 
 from __future__ import annotations
 
+import enum
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +22,20 @@ from rich.text import Text
 from deploy.errors import DeployError
 
 LOG_LINES = 15
+PROGRESS_VARIABLE = "CODECANVAS_PROGRESS"
+
+
+class Progress(enum.StrEnum):
+    """How steps are told. AUTO: a rollout's as text on a terminal and as lines of JSON in a pipe."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+def progress() -> Progress:
+    """As --progress or CODECANVAS_PROGRESS says; the command line has refused other words."""
+    return Progress(os.environ.get(PROGRESS_VARIABLE, Progress.AUTO))
 
 
 @dataclass(frozen=True)

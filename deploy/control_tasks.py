@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.artifacts.source import resolve_sha
+from deploy.cli.wrapper import required, told
 from deploy.console import print_json, print_result
 from deploy.durations import parse_moment, write_moment
 from deploy.environments import ROOT
@@ -28,7 +29,7 @@ from deploy.release import breaker as breakers
 from deploy.release.checklists import ITEMS, MANUAL, Item
 from deploy.release.gates import staged
 from deploy.target import Target
-from deploy.tasks import REHEARSAL, required, target_of, told
+from deploy.tasks import REHEARSAL, target_of
 
 ENV = "production: what promotions go to"
 Change = Callable[[Snapshot], dict[str, bytes | None]]

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import emulator
+from deploy import emulator, occupancy
 from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.ledger import Ledger
+from deploy.processes import End, run
 from deploy.secrets import Secret, Tokens
 from deploy.target import DEPLOYED, Addresses, Target, deployable
 from deploy.workstation import docker_host, program, stop_engine
@@ -54,10 +55,19 @@ def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
         raise DeployError(str(failed), log=failed.log) from failed
 
 
-def stop(state: Path = STATE) -> bool:
-    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped."""
-    stopped = emulator.stop(state)
-    return stop_engine() or stopped
+def stop(state: Path = STATE, *, force: bool = False) -> bool:
+    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped.
+
+    Raises UsageError saying who is at work on the rehearsal, unless `force`.
+    """
+    with occupancy.alone(state, force=force):
+        stopped = emulator.stop(state)
+        return stop_engine() or stopped
+
+
+def at_work(state: Path = STATE) -> AbstractContextManager[None]:
+    """Count as at work on the rehearsal; raises UsageError while it is being stopped."""
+    return occupancy.at_work(state)
 
 
 def rehearsal_config(name: str, state: Path = STATE) -> EnvironmentConfig:
@@ -89,5 +99,5 @@ def _ledger(name: str, state: Path) -> Ledger:
     remote, work = state / "remote.git", state / "ledger.git"
     for repository in (remote, work):
         if not (repository / "HEAD").exists():
-            subprocess.run(["git", "init", "--quiet", "--bare", str(repository)], check=True, capture_output=True)
+            run(["git", "init", "--quiet", "--bare", repository], check=True, capture_output=True, end=End.GENTLY)
     return Ledger(work, name, str(remote))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from deploy.ledger import Ledger
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
+from deploy.processes import End, run
 from deploy.secrets import Tokens, read_tokens, refuse_shared
 
 DEPLOYED = ("staging", "production")
@@ -111,7 +111,7 @@ def cloud_target(name: str, root: Path = ROOT) -> Target:
 
 def _remote(root: Path) -> str | None:
     """The project's own remote, where the ledger lives; none in a repository without one."""
-    done = subprocess.run(["git", "remote"], cwd=root, capture_output=True, text=True, check=False)
+    done = run(["git", "remote"], cwd=root, capture_output=True, text=True, end=End.GENTLY)
     remotes = done.stdout.split()
     if "origin" in remotes:
         return "origin"

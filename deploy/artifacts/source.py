@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import UsageError
+from deploy.processes import End, run
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Source:
 
 def git(root: Path, *arguments: str) -> str:
     """Output of a git command; raises UsageError with git's words."""
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    done = run(["git", *arguments], cwd=root, capture_output=True, text=True, end=End.GENTLY)
     if done.returncode:
         raise UsageError(
             f"git {' '.join(arguments)}: {done.stderr.strip()}; run this in a clone with at least one commit"
@@ -47,10 +47,8 @@ def read_source(root: Path) -> Source:
 
 def resolve_sha(root: Path, given: str) -> str:
     """The whole sha of a commit given by (short) sha or name; raises UsageError unless there is one."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--verify", "--quiet", f"{given}^{{commit}}"],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = ["git", "rev-parse", "--verify", "--quiet", f"{given}^{{commit}}"]
+    done = run(command, cwd=root, capture_output=True, text=True, end=End.GENTLY)
     if done.returncode:
         raise UsageError(f"{given!r} names no single commit of this repository; give the sha that `git log` shows")
     return done.stdout.strip()

@@ -26,6 +26,7 @@ from deploy.ledger.encoding import encode
 from deploy.ledger.intent import Intent
 from deploy.ledger.lock import Lock
 from deploy.ledger.records import DeploymentInfo, Evidence, Status, deployment_from, evidence_from
+from deploy.processes import End, run
 
 NOTHING = "0" * 40
 ATTEMPTS = 20
@@ -265,7 +266,7 @@ class Ledger:
         for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
             environment.pop(name, None)
         command = ["git", "-C", str(self.repository), *arguments]
-        return subprocess.run(command, input=data, capture_output=True, env=environment, check=False)
+        return run(command, input=data, capture_output=True, env=environment, end=End.GENTLY)
 
 
 def appended(snapshot: Snapshot, *infos: DeploymentInfo) -> dict[str, bytes | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from deploy.processes import End, run
+
 
 def ancestry(root: Path, sha: str, branch: str) -> bool | str:
     """Whether `sha` is part of `branch`, as origin has it where that is known; a sentence when it cannot be told."""
@@ -32,4 +34,4 @@ def in_history(root: Path, sha: str) -> bool | str:
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    return run(["git", *arguments], cwd=root, capture_output=True, text=True, end=End.GENTLY)

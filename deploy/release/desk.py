@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from deploy import interrupts
 from deploy.console import Teller
-from deploy.errors import LedgerError, RolloutFailed
+from deploy.errors import LedgerError, RolloutFailed, Unfinished
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger.lock import SystemClock
 from deploy.ledger.store import who
@@ -55,16 +53,27 @@ class Desk:
         """The ledger as it is now."""
         return self.book.snapshot()
 
-    def settle(self) -> DeploymentInfo | None:
-        """Finish, or take back, what a deployer left half-way; None when there is nothing."""
+    def settle(self, *, back: bool = False) -> DeploymentInfo | None:
+        """Finish, or take back, what a deployer left half-way; the release that serves; None when there was nothing.
+
+        `back` turns what still goes forward; the release is not blamed, because a person decides it.
+        """
         left = self.snapshot().intent()
         if left is None:
             return None
+        if back and left.forward:
+            left = left.turned(f"taken back by {who()}", blame=False)
+            self.book.keep(left, "turns back")
         self.teller.say(
             f"{left.verb} of {left.wanted.version} was left half-way "
             f"({'going forward' if left.forward else 'going back'}); going on with it"
         )
-        return self._run(left)
+        try:
+            return self._run(left)
+        except RolloutFailed as failed:
+            if isinstance(failed, Unfinished) or not back or left.previous is None:
+                raise
+            return left.previous  # what was asked for
 
     def roll_out(
         self,
@@ -82,30 +91,50 @@ class Desk:
         serving = sum(machine.traffic and machine.state == "started" for machine in self.platform.machines())
         count = max(self.toml.min_machines, serving)
         intent = Intent(verb, wanted, self.snapshot().current(), strategy, count, notes=notes)
-        self.book.begin(intent, config)
-        for note in notes:
-            self.bus.emit("override", self.target.name, intent.id, note=note)
-        self.bus.emit("rollout.begun", self.target.name, intent.id, verb=verb, version=wanted.version)
-        return self._run(intent)
+        with interrupts.telling(lambda: halfway(intent, self.target)):
+            self.book.begin(intent, config)
+            for note in notes:
+                self.bus.emit("override", self.target.name, intent.id, note=note)
+            self.bus.emit("rollout.begun", self.target.name, intent.id, verb=verb, version=wanted.version)
+            done = self._run(intent)
+            # Run again, a rollback would go back by one more.
+            interrupts.from_now_on(
+                lambda: (
+                    f"{verb} of {wanted.version} is done, {self.target.name} serves it. "
+                    f"See: invoke status --env {self.target.name}{self.target.flag}"
+                )
+            )
+        return done
 
     def _run(self, intent: Intent) -> DeploymentInfo:
         policy = self.target.config.release
-        with interruptible() as interrupted:
-            engine = Engine(
-                intent,
-                platform=self.platform,
-                book=self.book,
-                checks=RealChecks(self.target, self.logs),
-                clock=SystemClock(),
-                bus=self.bus,
-                pace=Pace(drain=policy.drain.total_seconds()),
-                interrupted=interrupted.is_set,
-                configs=self.snapshot().config,
-            )
+        engine = Engine(
+            intent,
+            platform=self.platform,
+            book=self.book,
+            checks=RealChecks(self.target, self.logs),
+            clock=SystemClock(),
+            bus=self.bus,
+            pace=Pace(drain=policy.drain.total_seconds()),
+            configs=self.snapshot().config,
+        )
+        # The engine's intent, not this one: it may turn back meanwhile.
+        with interrupts.telling(lambda: halfway(engine.intent, self.target)):
             done = engine.run()
         if done.status is not Status.DEPLOYED:
             raise RolloutFailed(told(intent, done), log=engine.log)
         return done
+
+
+def halfway(intent: Intent, target: Target) -> str:
+    """What an interrupted rollout leaves, and the commands that go on from there."""
+    resume = f"invoke resume --env {target.name}"
+    back = f"; take it back with: {resume} --back{target.flag}" if intent.forward else ""
+    direction = "forward" if intent.forward else "going back"
+    return (
+        f"{intent.verb} of {intent.wanted.version} is half-way in {target.name} ({direction}). "
+        f"Go on with: {resume}{target.flag}{back}"
+    )
 
 
 def told(intent: Intent, done: DeploymentInfo) -> str:
@@ -119,13 +148,17 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[
     """Take the environment's lock and open its clients; raises LockHeld saying who works on it."""
     target.require_tokens()
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
-    holding.take()
+    try:
+        holding.take()
+    except interrupts.Interrupted:
+        _give_back(holding)
+        raise
     with contextlib.ExitStack() as stack:
         stack.callback(_give_back, holding)
         stack.enter_context(holding.renewing())
         fly, pages = stack.enter_context(target.fly()), stack.enter_context(target.pages())
         registry = stack.enter_context(target.registry())
-        fly.sender.guard = pages.sender.guard = holding.fresh
+        fly.sender.guard = pages.sender.guard = _guard(holding)
         file = stack.enter_context(kept_in(logs))
         bus = Bus(logged_to(sys.stderr) if teller.json_steps else told_to(teller), logged_to(file))
         book = Book(target.ledger, holding, consequences_for(target))
@@ -135,27 +168,15 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path) -> Iterator[
 
 def _give_back(holding: Holding) -> None:
     """A lock that cannot be given back ends by itself; what went wrong before matters more."""
-    with contextlib.suppress(LedgerError):
+    with contextlib.suppress(LedgerError), interrupts.shielded():
         holding.release()
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets: the rollout turns back. The second one ends the process."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
+def _guard(holding: Holding) -> Callable[[], None]:
+    """Called before each change on a platform: by the lock's holder alone, and not by a verb that is ending."""
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            raise KeyboardInterrupt
-        asked.set()
+    def guard() -> None:
+        interrupts.check()
+        holding.fresh()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return guard

@@ -159,10 +159,10 @@ def rollback(target: Target, sha: str | None, teller: Teller, logs: Path, *, sui
     return done
 
 
-def resume(target: Target, teller: Teller, logs: Path) -> DeploymentInfo | None:
-    """Finish, or take back, a rollout that was left half-way; None when there is none."""
+def resume(target: Target, teller: Teller, logs: Path, *, back: bool = False) -> DeploymentInfo | None:
+    """Finish a rollout that was left half-way, or take it back when `back`; None when there is none."""
     with at_work(target, "resume", teller, logs) as desk:
-        return desk.settle()
+        return desk.settle(back=back)
 
 
 def tidy(target: Target, teller: Teller, logs: Path) -> int:

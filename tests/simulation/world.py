@@ -78,7 +78,7 @@ class Simulation:
             self.scene.platform.die(which)
 
     def _interrupt(self, who: int) -> None:
-        self.deployers[who].interrupted = not self.deployers[who].idle
+        self.deployers[who].interrupt()
 
     def _pause(self, who: int, paused: bool) -> None:
         self.deployers[who].paused = paused
