@@ -268,7 +268,8 @@ class Holding:
     def _refusal(self, held: Lock) -> LockHeld:
         return LockHeld(
             f"{self._ledger.environment} is locked by {held.told()}; wait for it, watch it with "
-            f"`invoke status`, then run this again. A holder that was killed blocks for {LOCK_SECONDS:.0f} s at most"
+            f"`invoke status`, then run this again. A holder that was killed blocks for "
+            f"{LOCK_SECONDS + WATCH_SECONDS:.0f} s at most"
         )
 
 

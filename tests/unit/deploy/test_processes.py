@@ -112,7 +112,10 @@ def test_ctrl_c_on_a_terminal_reaches_the_verb_alone(tmp_path: Path) -> None:
         os.setsid()
         fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
-    work = f"trap 'echo 7 > {tmp_path}/reached' INT; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done"
+    # Deaf to SIGTERM, so that it has the time to say what reached it.
+    work = (
+        f"trap '' TERM; trap 'echo 7 > {tmp_path}/reached' INT; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done"
+    )
     parent = parent_of(work, "WITH_US", stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=on_terminal)
     child = number_in(tmp_path / "pid")
     os.write(keyboard, b"\x03")
