@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import shlex
 import sys
 from collections.abc import Callable, Container, Iterable
 from typing import Any
@@ -15,7 +14,6 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
-from deploy import interrupts
 from deploy.console import PROGRESS_VARIABLE, Progress
 
 NO_SHELL = "has no effect: verbs run no shell commands through Invoke. Run the same command without it"
@@ -150,8 +148,6 @@ def joined(words: list[str], groups: Container[str]) -> list[str]:
 
 def main() -> None:
     """Run it; ends by SystemExit with the verb's exit code, or by Interrupted."""
-    again = f"invoke {shlex.join(sys.argv[1:])}"
-    interrupts.from_now_on(lambda: f"{again} stopped before it was done. Run it again: {again}")
     Program(name="invoke", binary="invoke", binary_names=["invoke", "inv"], version=invoke.__version__).run(
         ["invoke", *sys.argv[1:]]
     )

@@ -113,9 +113,8 @@ def test_ctrl_c_on_a_terminal_reaches_the_verb_alone(tmp_path: Path) -> None:
         fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
     # Deaf to SIGTERM, so that it has the time to say what reached it.
-    work = (
-        f"trap '' TERM; trap 'echo 7 > {tmp_path}/reached' INT; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done"
-    )
+    record = f"touch {tmp_path}/reached"
+    work = f"trap '' TERM; trap '{record}' INT; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done"
     parent = parent_of(work, "WITH_US", stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=on_terminal)
     child = number_in(tmp_path / "pid")
     os.write(keyboard, b"\x03")
