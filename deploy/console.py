@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,8 @@ from rich.text import Text
 from deploy.errors import DeployError
 
 LOG_LINES = 15
+ENDLESS = 100_000  # columns
+ENDLESS = 100_000  # columns
 PROGRESS_VARIABLE = "CODECANVAS_PROGRESS"
 
 
@@ -160,8 +163,16 @@ def print_json(body: Any) -> None:
 
 
 def print_result(renderable: Any) -> None:
-    """A result for people, on standard output."""
+    """A result for people, on standard output.
+
+    Nothing is cut off: on a terminal a table folds its columns to the width there is; in a pipe, which has no edge,
+    each row is one line.
+    """
     console = Console(highlight=False, soft_wrap=True)
+    if isinstance(renderable, Table):
+        for column in renderable.columns:
+            column.overflow = "fold"
     if not console.is_terminal:
-        console.width = 200  # a file or pipe has no edge to break lines at
+        console.width = ENDLESS
+        console.width = max(1, Measurement.get(console, console.options, renderable).maximum)
     console.print(renderable)

@@ -265,7 +265,7 @@ def history(context: Context, env: str = "", json: bool = False, rehearsal: bool
         table.add_column(column)
     for event in events:
         when = f"{event.deployed_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        by, reason = Text(event.deployed_by), Text(event.reason[:80])
+        by, reason = Text(event.deployed_by), Text(event.reason)
         table.add_row(when, event.status, event.version, event.image[7:19], by, reason)
     print_result(table)
 

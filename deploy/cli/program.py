@@ -47,6 +47,7 @@ class Program(InvokeProgram):
     def parse_core(self, argv: list[str] | None) -> None:
         """Parse Invoke's own options."""
         self._wrong_use(super().parse_core, argv)
+        self._refuse_options("collection", "search-root")  # before they are used
 
     def parse_tasks(self) -> None:
         """Parse the tasks and their options. `bench rollout` is `bench.rollout`, as Invoke spells it."""
@@ -55,7 +56,7 @@ class Program(InvokeProgram):
             halp.value = f"{halp.value}.{words.pop(0)}"
         self.core.unparsed = joined(words, self.collection.collections)
         self._wrong_use(super().parse_tasks)
-        self._refuse_options()
+        self._refuse_options(*REFUSED)
 
     def parse_cleanup(self) -> None:
         """Print help or a list where that was asked for; `--help GROUP` lists the group's tasks."""
@@ -93,11 +94,11 @@ class Program(InvokeProgram):
             [(flags, text) for flags, text in self.initial_context.help_tuples() if refused.isdisjoint(_names(flags))]
         )
 
-    def _refuse_options(self) -> None:
-        for name, why in REFUSED.items():
+    def _refuse_options(self, *names: str) -> None:
+        for name in names:
             if self.args[name].got_value:
                 after = f"; {self._previews()}" if name == "dry" else ""
-                raise Exit(f"error: --{name} is Invoke's own option and {why}{after}", code=2)
+                raise Exit(f"error: --{name} is Invoke's own option and {REFUSED[name]}{after}", code=2)
 
     def _previews(self) -> str:
         """The verbs that can show what they would do, with the flag for it."""
