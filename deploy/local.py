@@ -26,7 +26,7 @@ from deploy.artifacts.frontend import CONFIG, build_page, install_packages, site
 from deploy.artifacts.source import read_source
 from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
-from deploy.processes import run, start, stop
+from deploy.processes import GRACE, start, stop
 from deploy.workstation import need
 
 URL_VARIABLE = "CODECANVAS_LOCAL_URL"
@@ -138,7 +138,15 @@ def main(arguments: list[str]) -> int:
         need("languages")
         with serving(lambda text: None, free_port()) as config:
             environment = {**os.environ, URL_VARIABLE: config.frontend_url}
-            return run(arguments[1:], env=environment).returncode
+            # In our session, unlike other children: it is a person's own program, which may ask things on the terminal.
+            with subprocess.Popen(arguments[1:], env=environment) as command:
+                try:
+                    return command.wait()
+                except interrupts.Interrupted:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        command.wait(GRACE)  # a terminal's Ctrl+C has reached it too
+                    command.terminate()
+                    raise
     except DeployError as failed:
         sys.stderr.write(f"error: {failed}\n")
         if failed.log:
