@@ -20,6 +20,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from deploy import interrupts
 from deploy.errors import DeployError
 
 LOG_LINES = 15
@@ -90,6 +91,8 @@ class Teller:
         depth = len(self._open)
         path = ": ".join([*self._open, name])
         self.steps.append(StepTime(path, ok, seconds, depth))
+        if interrupts.asked():
+            return  # one line is told at the end, and no step has failed
         mark = Text("✓ " if ok else "✗ ", style="green" if ok else "bold red")
         self._line(Text.assemble("  " * depth, mark, name, (f"  {seconds:.1f} s", "dim")))
         self._show(self._open[-1] if self._open else "")

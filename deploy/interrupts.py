@@ -159,8 +159,10 @@ def guarded(main: Callable[[], object]) -> NoReturn:
             install()
         code = main()
         sys.exit(code if isinstance(code, int) else 0)
-    except Interrupted:
-        finish()
+    except BaseException:
+        if asked():  # whatever took the place of Interrupted on the way here
+            finish()
+        raise
 
 
 def _on_signal(number: int, _frame: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from deploy import interrupts
 from deploy import rehearsal as rehearsals
 from deploy.console import Progress, Teller, progress
 from deploy.errors import DeployError, UsageError
@@ -26,11 +27,13 @@ def told(verb: Callable[..., None]) -> Callable[..., None]:
     def wrapper(context: Context, *arguments: Any, **options: Any) -> None:
         context.teller = Teller()
         context.teller.json_steps = progress() is Progress.JSON
-        works = rehearsals.at_work() if options.get("rehearsal") else contextlib.nullcontext()
+        on_rehearsal = options.get("rehearsal") and rehearsals.STATE.is_dir()
+        works = rehearsals.at_work() if on_rehearsal else contextlib.nullcontext()
         try:
             with works:
                 verb(context, *arguments, **options)
         except DeployError as failed:
+            interrupts.check()  # what failed while an interrupt was cleaned up after is no news
             context.teller.failure(failed)
             raise Exit(code=failed.exit_code) from failed
         finally:

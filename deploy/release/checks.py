@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.errors import ChildKilled, ReleaseFault, Unfinished
+from deploy import interrupts
+from deploy.errors import ChildKilled, ReleaseFault, SuiteFailed, Unfinished
 from deploy.ledger import Intent
 from deploy.policy import Strategy
 from deploy.target import Target
@@ -34,6 +35,9 @@ class RealChecks:
         target = self._target
         try:
             suite = run_smoke(target.name, rehearsal=target.rehearsal, logs=self._logs)
+        except SuiteFailed:
+            interrupts.check()  # a suite that was ended with us is no verdict
+            raise
         except ChildKilled as killed:
             raise Unfinished(
                 f"{target.name}: {killed}. Go on with: invoke resume --env {target.name}{target.flag}"
