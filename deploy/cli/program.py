@@ -103,7 +103,7 @@ class Program(InvokeProgram):
     def _previews(self) -> str:
         """The verbs that can show what they would do, with the flag for it."""
         found = [
-            f"invoke {context.name} {flag}"
+            f"invoke {_typed(context.name)} {flag}"
             for context in self.collection.to_contexts()
             for flag in ("--plan", "--dry")
             if flag in context.flags
@@ -122,9 +122,9 @@ class Program(InvokeProgram):
         word = quoted.group(1) if quoted else ""
         context = wrong.context if wrong.context is not None and wrong.context.name else None
         contexts = self.collection.to_contexts() if hasattr(self, "collection") else []
-        see = f"See: invoke --help {context.name}" if context else "See: invoke --list, or invoke --help VERB"
+        see = f"See: invoke --help {_typed(context.name)}" if context else "See: invoke --list, or invoke --help VERB"
         if word in getattr(self.collection, "collections", {}):
-            tasks = [each.name for each in contexts if str(each.name).startswith(f"{word}.")]
+            tasks = [_typed(each.name) for each in contexts if str(each.name).startswith(f"{word}.")]
             return f"\n{word} is a group; use: {', '.join(f'invoke {name}' for name in tasks)}"
         known = (
             [*context.flags, *(flag for flag in self.initial_context.flags if flag[2:] not in REFUSED)]
@@ -132,7 +132,12 @@ class Program(InvokeProgram):
             else [str(each.name) for each in contexts]
         )
         close = difflib.get_close_matches(word, known, n=1)
-        return f"{f' Did you mean {close[0]}?' if close else ''}\n{see}"
+        return f"{f' Did you mean {_typed(close[0])}?' if close else ''}\n{see}"
+
+
+def _typed(name: str | None) -> str:
+    """A task as people type it: `bench rollout` for Invoke's `bench.rollout`."""
+    return str(name).replace(".", " ")
 
 
 def _names(flags: str) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,14 @@ def test_where_nothing_was_ever_rehearsed_nobody_works(tmp_path: Path) -> None:
     with occupancy.alone(tmp_path / "none", force=False):
         pass
     assert not (tmp_path / "none").exists()
+
+
+def test_down_is_refused_on_the_command_line(tmp_path: Path) -> None:
+    process = working(tmp_path)
+    environment = {**os.environ, "CODECANVAS_REHEARSAL_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "deploy.cli", "rehearse", "--down"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    process.communicate("")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"pid {process.pid}" in done.stderr
+    assert "invoke rehearse --down --force" in done.stderr
