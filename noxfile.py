@@ -96,10 +96,11 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def kill(session: nox.Session) -> None:
-    """A deployer killed at every boundary of a promotion and of a rollback, on a real rehearsal; half an hour."""
+    """A deployer killed at every boundary of promotion and rollback, and verbs hit by 300 signals; some four hours."""
     session.run("python", "-m", "deploy.workstation", "engine", "base", "caddy", "docker-registry", silent=True)
-    env = {"CODECANVAS_KILLS": "all"}
-    session.run("python", "-m", "pytest", "tests/deploy/test_survival.py", "-q", "-s", *session.posargs, env=env)
+    env = {"CODECANVAS_KILLS": "all", "CODECANVAS_SIGNALS": os.environ.get("CODECANVAS_SIGNALS", "300")}
+    suites = ("tests/deploy/test_survival.py", "tests/deploy/test_signals.py")
+    session.run("python", "-m", "pytest", *suites, "-q", "-s", *session.posargs, env=env)
 
 
 @nox.session(venv_backend="none")

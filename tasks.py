@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,13 +16,14 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
-from deploy import control_tasks, recovery_tasks
+from deploy import control_tasks, interrupts, processes, recovery_tasks
 from deploy import rehearsal as rehearsals
 from deploy import tasks as verbs
 from deploy.artifacts import build as build_artifact
 from deploy.artifacts import read_source
 from deploy.artifacts.selection import select_languages
 from deploy.bench_tasks import BENCH
+from deploy.cli.wrapper import required, told
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT, load_environment
 from deploy.errors import DeployError, UsageError
@@ -34,7 +33,7 @@ from deploy.release import breaker
 from deploy.release.approvals import approve
 from deploy.release.gates import staged
 from deploy.target import DEPLOYED, Target
-from deploy.tasks import logs_of, required, told
+from deploy.tasks import logs_of
 from deploy.workstation import docker_host
 from deploy.workstation.packages import NEEDS, SERVERS, missing
 
@@ -91,31 +90,45 @@ def up(context: Context, port: int = 0) -> None:
     teller: Teller = context.teller
     with local.serving(teller.note, port or None) as config:
         teller.say(f"page and API at {config.frontend_url}  (stop with Ctrl+C)")
-        try:
+        with interrupts.telling(lambda: f"{config.frontend_url} is served no longer"):
             while True:
                 time.sleep(3600)
-        except KeyboardInterrupt:
-            teller.say("stopping")
 
 
 @task(
     help={
         "up": "only start the platforms",
-        "down": "stop the platforms and what was started for them",
+        "down": "stop the platforms and what was started for them; refused while a verb works on them",
+        "force": "with --down: stop them under whoever is at work",
         "languages": f"{LANGUAGES} (default: core)",
     }
 )
 @told
-def rehearse(context: Context, up: bool = False, down: bool = False, languages: str = "core") -> None:
+def rehearse(
+    context: Context, up: bool = False, down: bool = False, languages: str = "core", force: bool = False
+) -> None:
     """Take this commit from source to production on this machine, with no account; leaves both environments serving."""
     teller: Teller = context.teller
+    if force and not down:
+        raise UsageError("--force belongs to --down: invoke rehearse --down --force")
     if down:
-        teller.say("stopped" if rehearsals.stop() else "nothing was running")
+        teller.say("stopped" if rehearsals.stop(force=force) else "nothing was running")
         return
-    if up:
-        with teller.step("start the platforms"):
-            rehearsals.start(teller.note)
-        return
+    with rehearsals.at_work():
+        if up:
+            with teller.step("start the platforms"):
+                rehearsals.start(teller.note)
+            return
+        again = f"invoke rehearse --languages {languages}"
+        with interrupts.telling(lambda: f"the rehearsal stopped before it was done. Run it again: {again}"):
+            _rehearse_reported(teller, languages)
+    for name in DEPLOYED:
+        config = rehearsals.rehearsal_config(name)
+        teller.say(f"{name:<10}  page {config.frontend_url}   API {config.api_url}")
+
+
+def _rehearse_reported(teller: Teller, languages: str) -> None:
+    """The whole pipeline; what came of it is in `.rehearsal/report.json`, whatever came."""
     select_languages(languages)
     source = read_source(ROOT)
     if source.dirty:
@@ -138,9 +151,6 @@ def rehearse(context: Context, up: bool = False, down: bool = False, languages: 
         _write_report(report)
     teller.close()
     teller.table()
-    for name in DEPLOYED:
-        config = rehearsals.rehearsal_config(name)
-        teller.say(f"{name:<10}  page {config.frontend_url}   API {config.api_url}")
 
 
 def _rehearse(teller: Teller, report: dict[str, object], languages: str) -> None:
@@ -230,7 +240,7 @@ def lock(context: Context, upgrade: bool = False) -> None:
     for group in ("dev", "test", "fuzz", "runner", "uv"):
         constraint = [] if group == "dev" else ["-c", "requirements/dev.txt"]
         command = [*common, "--group", group, *constraint, "-o", f"requirements/{group}.txt"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ)
+        done = processes.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise DeployError(f"requirements/{group}.txt could not be compiled: {done.stderr.strip()}")
         context.teller.say(f"requirements/{group}.txt")

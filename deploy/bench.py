@@ -26,6 +26,7 @@ from deploy.environments import ROOT
 from deploy.errors import DeployError, UsageError
 from deploy.git import git
 from deploy.ledger import Snapshot, Status
+from deploy.processes import run
 from deploy.release import recovery
 from deploy.release import verbs as release
 from deploy.target import DEPLOYED, Target
@@ -179,9 +180,7 @@ def rehearse_another(logs: Path) -> None:
     with _clone() as place, _kept(rehearsals.STATE / "report.json"), log.open("wb") as output:
         environment = {**os.environ, "CODECANVAS_REHEARSAL_DIR": str(rehearsals.STATE)}
         command = [sys.executable, "-m", "deploy.cli", "rehearse"]
-        done = subprocess.run(
-            command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
-        )
+        done = run(command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     if done.returncode:
         raise DeployError("a second release could not be brought to production; mend that first", log=log)
 

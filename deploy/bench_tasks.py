@@ -10,10 +10,12 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 from rich.table import Table
 
+from deploy import rehearsal as rehearsals
+from deploy.cli.wrapper import told
 from deploy.console import Teller, print_json, print_result
 from deploy.environments import ROOT
 from deploy.lazy import lazy
-from deploy.tasks import logs_of, told
+from deploy.tasks import logs_of
 from deploy.workstation import need
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = False) -> None:
     """Promote and roll back under load in the rehearsal; requests lost, and seconds until all traffic had moved."""
     teller: Teller = context.teller
-    measured = bench.bench_rollout(count, rate, teller, logs_of(rehearsal=True))
+    with rehearsals.at_work():
+        measured = bench.bench_rollout(count, rate, teller, logs_of(rehearsal=True))
     teller.close()
     if json:
         print_json(measured.to_json())

@@ -4,7 +4,9 @@ prints progress; results of verbs go to standard output, progress to standard er
 
 from __future__ import annotations
 
+import enum
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -13,13 +15,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from deploy import interrupts
 from deploy.errors import DeployError
 
 LOG_LINES = 15
+ENDLESS = 100_000  # columns
+ENDLESS = 100_000  # columns
+PROGRESS_VARIABLE = "CODECANVAS_PROGRESS"
+
+
+class Progress(enum.StrEnum):
+    """How steps are told. AUTO: a rollout's as text on a terminal and as lines of JSON in a pipe."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+def progress() -> Progress:
+    """As --progress or CODECANVAS_PROGRESS says; the command line has refused other words."""
+    return Progress(os.environ.get(PROGRESS_VARIABLE, Progress.AUTO))
 
 
 @dataclass(frozen=True)
@@ -71,6 +91,8 @@ class Teller:
         depth = len(self._open)
         path = ": ".join([*self._open, name])
         self.steps.append(StepTime(path, ok, seconds, depth))
+        if interrupts.asked():
+            return  # one line is told at the end, and no step has failed
         mark = Text("✓ " if ok else "✗ ", style="green" if ok else "bold red")
         self._line(Text.assemble("  " * depth, mark, name, (f"  {seconds:.1f} s", "dim")))
         self._show(self._open[-1] if self._open else "")
@@ -144,8 +166,16 @@ def print_json(body: Any) -> None:
 
 
 def print_result(renderable: Any) -> None:
-    """A result for people, on standard output."""
+    """A result for people, on standard output.
+
+    Nothing is cut off: on a terminal a table folds its columns to the width there is; in a pipe, which has no edge,
+    each row is one line.
+    """
     console = Console(highlight=False, soft_wrap=True)
+    if isinstance(renderable, Table):
+        for column in renderable.columns:
+            column.overflow = "fold"
     if not console.is_terminal:
-        console.width = 200  # a file or pipe has no edge to break lines at
+        console.width = ENDLESS
+        console.width = max(1, Measurement.get(console, console.options, renderable).maximum)
     console.print(renderable)

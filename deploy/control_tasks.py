@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deploy import interrupts
 from deploy.artifacts.source import resolve_sha
+from deploy.cli.wrapper import required, told
 from deploy.console import print_json, print_result
 from deploy.durations import parse_moment, write_moment
 from deploy.environments import ROOT
@@ -28,7 +30,7 @@ from deploy.release import breaker as breakers
 from deploy.release.checklists import ITEMS, MANUAL, Item
 from deploy.release.gates import staged
 from deploy.target import Target, known_shas
-from deploy.tasks import REHEARSAL, required, target_of, told, told_of_ledger
+from deploy.tasks import REHEARSAL, target_of, told_of_ledger
 
 ENV = "production: what promotions go to"
 Change = Callable[[Snapshot], dict[str, bytes | None]]
@@ -65,6 +67,7 @@ def approve(
     if release and not list:
         items = yes or _asked(context.teller.console, release)
         told_of_ledger(context, production)
+        _recording(f"invoke approve --sha {wanted[:12]} --list{production.flag}")
         made = approvals.approve(production.ledger, release, who(), items, datetime.now(UTC), note)
         context.teller.say(f"{release.version} is approved by {made.person}: {', '.join(made.items)}")
     if list or json:
@@ -154,7 +157,7 @@ def breaker(
     if reset:
         told_of_ledger(context, production)
         closed = breakers.after_reset(reason.strip(), who())
-        _write(production, f"breaker reset: {reason.strip()}", lambda _: breakers.changes(closed))
+        _write(production, f"breaker reset: {reason.strip()}", lambda _: breakers.changes(closed), "invoke breaker")
         context.teller.say("the breaker is closed")
     if json or not reset:
         state = _breaker_state(production.ledger.snapshot(), production.config.release, datetime.now(UTC))
@@ -218,7 +221,7 @@ def freeze(
         made = new_freeze(from_, until, reason.strip(), who(), now)
         begins = f"from {write_moment(made.start)} " if made.start > now else ""
         word = f"frozen {begins}until {write_moment(made.until)}: {made.reason or 'no reason given'}"
-        _write(production, word, lambda snapshot: freezes.freeze_change(snapshot, made, now))
+        _write(production, word, lambda snapshot: freezes.freeze_change(snapshot, made, now), "invoke freeze --list")
         context.teller.say(f"{word}; lift it: invoke freeze --lift {made.id}{production.flag}")
     if lift:
         lifted = _lift(production, lift)
@@ -250,7 +253,10 @@ def _lift(production: Target, lift: str) -> tuple[str, ...]:
     if not set(ids) <= set(there):
         raise UsageError(f"no freeze is named {lift!r}; there are {', '.join(there) or 'none'}: invoke freeze --list")
     _write(
-        production, f"freeze lifted: {', '.join(ids)}", lambda snapshot: freezes.lift_change(snapshot, frozenset(ids))
+        production,
+        f"freeze lifted: {', '.join(ids)}",
+        lambda snapshot: freezes.lift_change(snapshot, frozenset(ids)),
+        "invoke freeze --list",
     )
     return ids
 
@@ -293,8 +299,14 @@ def _production(env: str, rehearsal: bool) -> Target:
     return target_of(env, rehearsal)
 
 
-def _write(production: Target, message: str, change: Change) -> None:
+def _write(production: Target, message: str, change: Change, see: str) -> None:
+    _recording(f"{see}{production.flag}")
     production.ledger.write(message[:200], change)
+
+
+def _recording(see: str) -> None:
+    """What is said when an interrupt comes from here on: run again, some of these verbs would record it twice."""
+    interrupts.from_now_on(lambda: f"it may be recorded already. See: {see}")
 
 
 VERBS = (approve, breaker, freeze)

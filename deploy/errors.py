@@ -7,6 +7,7 @@ DeployError                     exit 1: the work failed
 │   └── MachineLacks            a program or package this machine needs: names the exact command
 ├── BuildFailed                 an image or a bundle could not be made; carries the log's path
 ├── NotProven                   a gate refused a promotion; carries each reason
+├── ChildKilled                 a child process was killed from outside: says nothing about what it looked at
 ├── RolloutFailed               a deployment failed and was taken back
 │   └── Unfinished              a rollout stopped half-way; `resume` finishes it or takes it back
 ├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
@@ -72,6 +73,10 @@ class NotProven(DeployError):
     def __init__(self, message: str, reasons: list[str]) -> None:
         super().__init__(message)
         self.reasons = reasons
+
+
+class ChildKilled(DeployError):
+    """A child process was killed by a signal that was not ours: says nothing about what it looked at."""
 
 
 class RolloutFailed(DeployError):

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from deploy import interrupts
 from deploy.errors import DeployError, GitTimeout, MachineLacks
 
-LOCAL_SECONDS, NETWORK_SECONDS = 30.0, 30.0
+LOCAL_SECONDS, NETWORK_SECONDS, TERM_SECONDS = 30.0, 30.0, 0.2
 
 # A git hook that runs a verb must not point these commands at its own repository.
 _PLACES = (
@@ -99,22 +100,23 @@ def _run(
 ) -> int:
     given, out, said = files
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=given,
-            stdout=out,
-            stderr=said,
-            env=environment,
-            start_new_session=session,
-            process_group=None if session else 0,
-        )
+        with interrupts.shielded():  # an interrupt between fork and here would leave a git that nobody knows
+            process = subprocess.Popen(
+                command,
+                stdin=given,
+                stdout=out,
+                stderr=said,
+                env=environment,
+                start_new_session=session,
+                process_group=None if session else 0,
+            )
+            _running.add(process)
     except FileNotFoundError:
         raise MachineLacks("git is not installed; install it: sudo apt-get install -y git") from None
     except OSError as failed:
         raise DeployError(
             f"git could not be started: {failed.strerror}; see `ulimit -a`, then run this again"
         ) from None
-    _running.add(process)
     try:
         if not _ended(process, seconds):
             what = without_credentials(" ".join(command[3:])[:200])
@@ -146,6 +148,11 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM first: git removes its lock files then; a helper that does not listen gets SIGKILL."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(TERM_SECONDS)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -158,6 +165,9 @@ def _kill_all() -> None:
     for process in tuple(_running):
         if process.poll() is None:
             _kill(process)
+
+
+interrupts.at_end(_kill_all)
 
 
 def _environment(place: str, network: bool) -> dict[str, str]:

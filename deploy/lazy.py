@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from types import ModuleType
+from typing import Any
+
+
+class _Lazy(ModuleType):
+    """Stands for a module until it is used.
+
+    The import itself is Python's ordinary one, which takes a module that was interrupted half-way out again.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 def lazy(name: str) -> ModuleType:
-    """The module, whose code runs at the first use of one of its attributes (the standard library's LazyLoader)."""
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError(f"no module named {name}", name=name)
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    """The module of that name, imported at the first use of one of its attributes."""
+    return _Lazy(name)

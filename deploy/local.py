@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,14 +21,17 @@ from pathlib import Path
 
 import httpx
 
+from deploy import interrupts
 from deploy.artifacts.frontend import CONFIG, build_page, install_packages, site_files
 from deploy.artifacts.source import read_source
 from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
+from deploy.processes import GRACE, start, stop
 from deploy.workstation import need
 
 URL_VARIABLE = "CODECANVAS_LOCAL_URL"
 START_SECONDS = 60
+STOP_SECONDS = 15  # it finishes the programs that run
 
 
 def local_config(port: int | None = None) -> EnvironmentConfig:
@@ -84,7 +86,7 @@ def serving(tell: Callable[[str], None], port: int | None = None) -> Iterator[En
         site = build_site(config, Path(scratch), tell)
         log = ROOT / "dist" / "logs" / f"service-{port}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = start(
                 [sys.executable, "-m", "backend.runner"],
                 cwd=ROOT,
                 env=service_environment(config, site, port),
@@ -96,11 +98,7 @@ def serving(tell: Callable[[str], None], port: int | None = None) -> Iterator[En
             _wait_ready(config, process, log)
             yield config
         finally:
-            process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(15)
-            process.kill()
-            process.wait()
+            stop(process, STOP_SECONDS)
 
 
 def _refuse_taken(port: int) -> None:
@@ -140,7 +138,15 @@ def main(arguments: list[str]) -> int:
         need("languages")
         with serving(lambda text: None, free_port()) as config:
             environment = {**os.environ, URL_VARIABLE: config.frontend_url}
-            return subprocess.run(arguments[1:], env=environment, check=False).returncode
+            # In our session, unlike other children: it is a person's own program, which may ask things on the terminal.
+            with subprocess.Popen(arguments[1:], env=environment) as command:
+                try:
+                    return command.wait()
+                except interrupts.Interrupted:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        command.wait(GRACE)  # a terminal's Ctrl+C has reached it too
+                    command.terminate()
+                    raise
     except DeployError as failed:
         sys.stderr.write(f"error: {failed}\n")
         if failed.log:
@@ -149,4 +155,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    interrupts.from_now_on(lambda: f"{' '.join(sys.argv[2:])} and the service it used were stopped")
+    interrupts.guarded(lambda: main(sys.argv[1:]))

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.artifacts.source import resolve_sha
+from deploy.cli.wrapper import required, rolling_out, told
 from deploy.console import print_json, print_result
 from deploy.environments import ROOT
 from deploy.errors import UsageError
 from deploy.lazy import lazy
 from deploy.target import Target, deployable, known_shas
-from deploy.tasks import REHEARSAL, WAIT, logs_of, patience, required, rolling_out, target_of, told, told_of_ledger
+from deploy.tasks import REHEARSAL, WAIT, logs_of, patience, target_of, told_of_ledger
 
 if TYPE_CHECKING:
     from deploy.release import desk as desks

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import emulator
+from deploy import emulator, occupancy
 from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.git import git
@@ -54,10 +55,19 @@ def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
         raise DeployError(str(failed), log=failed.log) from failed
 
 
-def stop(state: Path = STATE) -> bool:
-    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped."""
-    stopped = emulator.stop(state)
-    return stop_engine() or stopped
+def stop(state: Path = STATE, *, force: bool = False) -> bool:
+    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped.
+
+    Raises UsageError saying who is at work on the rehearsal, unless `force`.
+    """
+    with occupancy.alone(state, force=force):
+        stopped = emulator.stop(state)
+        return stop_engine() or stopped
+
+
+def at_work(state: Path = STATE) -> AbstractContextManager[None]:
+    """Count as at work on the rehearsal; raises UsageError while it is being stopped."""
+    return occupancy.at_work(state)
 
 
 def rehearsal_config(name: str, state: Path = STATE) -> EnvironmentConfig:

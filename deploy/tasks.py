@@ -1,9 +1,7 @@
-"""Verbs on environments: each acts through `release`; errors become exit codes in one place."""
+"""Verbs on environments: each acts through `release`; `deploy/cli/wrapper.py` turns errors into exit codes."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +15,11 @@ from rich.text import Text
 from deploy import rehearsal as rehearsals
 from deploy.artifacts import read_source
 from deploy.artifacts.source import built_shas, resolve_sha
+from deploy.cli.wrapper import required, rolling_out, told
 from deploy.console import Teller, print_json, print_result
 from deploy.durations import parse_duration
 from deploy.environments import ROOT
-from deploy.errors import DeployError, SuiteFailed, UsageError
+from deploy.errors import SuiteFailed, UsageError
 from deploy.lazy import lazy
 from deploy.policy import Promotion, Strategy
 from deploy.status import environment_status
@@ -66,42 +65,9 @@ def logs_of(rehearsal: bool) -> Path:
     return place
 
 
-def told(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb its Teller, and turn its errors into a message and an exit code."""
-
-    @functools.wraps(verb)
-    def wrapper(context: Context, *arguments: Any, **options: Any) -> None:
-        context.teller = Teller()
-        try:
-            verb(context, *arguments, **options)
-        except DeployError as failed:
-            context.teller.failure(failed)
-            raise Exit(code=failed.exit_code) from failed
-        except KeyboardInterrupt:
-            raise Exit("interrupted", code=1) from None
-        finally:
-            context.teller.close()
-
-    return wrapper
-
-
-def rolling_out(context: Context) -> Teller:
-    """The Teller of a verb that rolls out: on a terminal it tells people of the steps, in a pipe machines."""
-    teller: Teller = context.teller
-    teller.json_steps = not teller.console.is_terminal
-    return teller
-
-
 def target_of(env: str, rehearsal: bool) -> Target:
     """The environment named on the command line."""
     return rehearsals.rehearsal_target(env) if rehearsal else cloud_target(env)
-
-
-def required(value: str | None, flag: str) -> str:
-    """A flag that must be given."""
-    if not value:
-        raise UsageError(f"{flag} is missing; see invoke --help")
-    return value
 
 
 def told_of_ledger(context: Context, target: Target) -> Target:
@@ -316,7 +282,7 @@ def history(context: Context, env: str = "", json: bool = False, rehearsal: bool
         table.add_column(column)
     for event in events:
         when = f"{event.deployed_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        by, reason = Text(event.deployed_by), Text(event.reason[:80])
+        by, reason = Text(event.deployed_by), Text(event.reason)
         table.add_row(when, event.status, event.version, event.image[7:19], by, reason)
     print_result(table)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -21,6 +20,7 @@ from deploy.artifacts.oci import Blob, BlobStore
 from deploy.artifacts.selection import with_languages
 from deploy.artifacts.source import Source
 from deploy.errors import BuildFailed
+from deploy.processes import run
 from deploy.workstation.base_image import ensure_base
 
 REPOSITORY = "codecanvas/runner"
@@ -107,7 +107,7 @@ def _site_packages(root: Path, cache: Path, log: Path) -> Path:
         command = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--target", target]
         command += ["--python-version", PYTHON, "--python-platform", "x86_64-manylinux_2_40", "--only-binary", ":all:"]
         command += ["--link-mode", "copy", "--require-hashes", "-r", lock]
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+        done = run(command, capture_output=True, text=True)
         if done.returncode:
             log.write_text(done.stderr)
             raise BuildFailed(

@@ -20,6 +20,7 @@ from deploy.artifacts.oci import Blob, BlobStore, directory_image
 from deploy.artifacts.source import Source
 from deploy.environments import NAMES
 from deploy.errors import BuildFailed
+from deploy.processes import run
 
 CONFIG = "config.js"
 PREFIX, SUFFIX = "globalThis.CODECANVAS_CONFIG = ", ";\n"
@@ -104,9 +105,9 @@ def _npm(frontend: Path, log: Path, *arguments: str, **settings: str) -> None:
     bin_directory = Path(sys.executable).parent
     environment = {**os.environ, **settings, "PATH": f"{bin_directory}:{os.environ['PATH']}"}
     with log.open("ab") as output:
-        done = subprocess.run(
-            [str(bin_directory / "npm"), *arguments],
-            cwd=frontend, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
+        done = run(
+            [bin_directory / "npm", *arguments],
+            cwd=frontend, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     if done.returncode:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])

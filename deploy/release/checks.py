@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.errors import NotChecked, ReleaseFault
+from deploy import interrupts
+from deploy.errors import ChildKilled, NotChecked, ReleaseFault, SuiteFailed, Unfinished
 from deploy.ledger import Intent
 from deploy.policy import Strategy
 from deploy.target import Target
@@ -31,6 +32,15 @@ class RealChecks:
         return f"canary {verdict.reason}"
 
     def smoke(self, intent: Intent) -> str:
-        """How many checks passed; raises SuiteFailed with its log."""
-        suite = run_smoke(self._target.name, rehearsal=self._target.rehearsal, logs=self._logs)
+        """How many checks passed; raises SuiteFailed with its log, Unfinished when the suite itself was killed."""
+        target = self._target
+        try:
+            suite = run_smoke(target.name, rehearsal=target.rehearsal, logs=self._logs)
+        except SuiteFailed:
+            interrupts.check()  # a suite that was ended with us is no verdict
+            raise
+        except ChildKilled as killed:
+            raise Unfinished(
+                f"{target.name}: {killed}. Go on with: invoke resume --env {target.name}{target.flag}"
+            ) from killed
         return f"smoke suite: {suite.passed} checks passed"

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from deploy import interrupts
 from deploy.console import Teller
 from deploy.errors import LedgerError, LockHeld, RolloutFailed, Unfinished
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
@@ -103,10 +101,27 @@ class Desk:
         intent = Intent(verb, wanted, snapshot.current(), strategy, self.count(snapshot), notes=notes)
         if intent.releasing:
             self.refuse_strangers()
-        self.book.begin(intent, config)
-        for note in notes:
-            self.bus.emit("override", self.target.name, intent.id, note=note)
-        return self.carry_out(intent)
+        return self.begin(intent, config)
+
+    def begin(self, intent: Intent, config: dict[str, Any], *, instead_of: Intent | None = None) -> DeploymentInfo:
+        """Write the intent (`instead_of` one that was left half-way) and carry it out."""
+        verb, wanted = intent.verb, intent.wanted
+        with interrupts.telling(lambda: half_way(intent, self.target)):
+            if instead_of:
+                self.book.replace(instead_of, intent, config)
+            else:
+                self.book.begin(intent, config)
+            for note in intent.notes:
+                self.bus.emit("override", self.target.name, intent.id, note=note)
+            done = self.carry_out(intent)
+            # Run again, a rollback would go back by one more.
+            interrupts.from_now_on(
+                lambda: (
+                    f"{verb} of {wanted.version} is done, {self.target.name} serves it. "
+                    f"See: invoke status --env {self.target.name}{self.target.flag}"
+                )
+            )
+        return done
 
     def count(self, snapshot: Snapshot) -> int:
         """How many machines a release gets: as many as serve now, and at least as many as fly.toml asks for."""
@@ -128,42 +143,43 @@ class Desk:
         policy = self.target.config.release
         fields = {"verb": intent.verb, "version": intent.wanted.version}
         self.bus.emit("rollout.begun", self.target.name, intent.id, **fields)
-        with interruptible() as interrupted:
-            engine = Engine(
-                intent,
-                platform=self.platform,
-                book=self.book,
-                checks=RealChecks(self.target, self.logs),
-                clock=SystemClock(),
-                bus=self.bus,
-                pace=Pace(drain=policy.drain.total_seconds()),
-                interrupted=interrupted.is_set,
-                configs=self.snapshot().config,
-                launches=launches_of(self.snapshot()),
-                flag=self.target.flag,
-            )
-            try:
+        engine = Engine(
+            intent,
+            platform=self.platform,
+            book=self.book,
+            checks=RealChecks(self.target, self.logs),
+            clock=SystemClock(),
+            bus=self.bus,
+            pace=Pace(drain=policy.drain.total_seconds()),
+            configs=self.snapshot().config,
+            launches=launches_of(self.snapshot()),
+            flag=self.target.flag,
+        )
+        try:
+            # The engine's intent, not this one: it may turn back meanwhile.
+            with interrupts.telling(lambda: half_way(engine.intent, self.target)):
                 return engine.run()
-            except LedgerError as failed:
-                raise Unfinished(f"{failed}. {half_way(engine.intent, self.target.flag)}", log=failed.log) from failed
-            finally:
-                self.log, self.last_words = engine.log, last_words(engine.reports)
+        except LedgerError as failed:
+            raise Unfinished(f"{failed}. {half_way(engine.intent, self.target)}", log=failed.log) from failed
+        finally:
+            self.log, self.last_words = engine.log, last_words(engine.reports)
+
+
+def half_way(intent: Intent, target: Target) -> str:
+    """What an interrupted rollout leaves, and the commands that go on from there."""
+    resume = f"invoke resume --env {target.name}"
+    back = f"; take it back with: {resume} --back{target.flag}" if intent.releasing else ""
+    direction = "forward" if intent.forward else "going back"
+    return (
+        f"{intent.verb} of {intent.wanted.version} is half-way in {target.name} ({direction}). "
+        f"Go on with: {resume}{target.flag}{back}"
+    )
 
 
 def told(intent: Intent, done: DeploymentInfo) -> str:
     """What failed, and what serves now."""
     now = f"{intent.previous.version} serves" if intent.previous else "nothing served before, and nothing serves now"
     return f"{done.environment}: {done.version} was not released: {done.reason}. {now[0].upper()}{now[1:]}"
-
-
-def half_way(intent: Intent, flag: str) -> str:
-    """What is half-way, and the commands that go on with it."""
-    environment, direction = intent.wanted.environment, "forward" if intent.forward else "going back"
-    back = f"; take it back: invoke resume --env {environment} --back{flag}" if intent.releasing else ""
-    return (
-        f"The {intent.verb} of {intent.wanted.version} is half-way in {environment} ({direction}). "
-        f"Go on: invoke resume --env {environment}{flag}{back}"
-    )
 
 
 def last_words(reports: Sequence[Report]) -> str:
@@ -177,13 +193,17 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path, *, wait: tim
     """Take the environment's lock and open its clients; raises LockHeld saying who works on it, after `wait`."""
     target.require_tokens()
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
-    _take(holding, wait, teller)
+    try:
+        _take(holding, wait, teller)
+    except interrupts.Interrupted:
+        _give_back(holding)
+        raise
     with contextlib.ExitStack() as stack:
         stack.callback(_give_back, holding)
         stack.enter_context(holding.renewing())
         fly, pages = stack.enter_context(target.fly()), stack.enter_context(target.pages())
         registry = stack.enter_context(target.registry())
-        fly.sender.guard = pages.sender.guard = holding.fresh
+        fly.sender.guard = pages.sender.guard = _guard(holding)
         file = stack.enter_context(kept_in(logs))
         bus = Bus(logged_to(sys.stderr) if teller.json_steps else told_to(teller), logged_to(file))
         book = Book(target.ledger, holding, consequences_for(target))
@@ -208,27 +228,15 @@ def _take(holding: Holding, wait: timedelta, teller: Teller) -> None:
 
 def _give_back(holding: Holding) -> None:
     """A lock that cannot be given back ends by itself; what went wrong before matters more."""
-    with contextlib.suppress(LedgerError):
+    with contextlib.suppress(LedgerError), interrupts.shielded():
         holding.release()
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets: the rollout turns back. The second one ends the process."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
+def _guard(holding: Holding) -> Callable[[], None]:
+    """Called before each change on a platform: by the lock's holder alone, and not by a verb that is ending."""
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            raise KeyboardInterrupt
-        asked.set()
+    def guard() -> None:
+        interrupts.check()
+        holding.fresh()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return guard

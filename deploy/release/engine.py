@@ -119,7 +119,6 @@ class Engine:
         bus: Bus,
         configs: Callable[[str], dict[str, Any] | None],
         pace: Pace = Pace(),
-        interrupted: Callable[[], bool] = lambda: False,
         launches: frozenset[str] = frozenset(),
         flag: str = "",
     ) -> None:
@@ -130,7 +129,6 @@ class Engine:
         self._configs = configs
         self._platform, self._book, self._checks = platform, book, checks
         self._clock, self._bus, self._pace = clock, bus, pace
-        self._interrupted = interrupted
         self._memory = _Memory()
         self._spans: list[tuple[str, float]] = []
         self._begun = clock.monotonic()
@@ -195,8 +193,6 @@ class Engine:
     # one step
 
     def _next(self) -> steps.Step:
-        if self._interrupted() and self.intent.forward:
-            return steps.TurnBack("interrupted by the person who ran it", blame=False)
         return decide(self.intent, self.observe())
 
     def _take(self, step: steps.Step) -> DeploymentInfo | None:

@@ -48,11 +48,11 @@ def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
     left = snapshot.intent()
     way = way_back(left, sha)
     if left is None or way is Way.BEGIN:
-        back, count = earlier(desk.target, snapshot, sha), desk.count(snapshot)
-        return desk.carry_out(_begun(desk, snapshot, back, count))
+        intent, config = _rollback(desk, snapshot, earlier(desk.target, snapshot, sha), desk.count(snapshot))
+        return desk.begin(intent, config)
     desk.teller.say(f"{left.verb} of {left.wanted.version} was left half-way; {way.value}")
     if way is Way.REPLACE:
-        return desk.carry_out(_replaced(desk, snapshot, left, sha))
+        return _instead_of(desk, snapshot, left, sha)
     if way is Way.FORWARD:
         left = left.turned_forward()
         desk.book.keep(left, "goes on as a rollback")
@@ -66,19 +66,13 @@ def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
     return towards
 
 
-def _begun(desk: Desk, snapshot: Snapshot, back: DeploymentInfo, count: int) -> Intent:
-    intent, config = _rollback(desk, snapshot, back, count)
-    desk.book.begin(intent, config)
-    return intent
-
-
-def _replaced(desk: Desk, snapshot: Snapshot, left: Intent, sha: str | None) -> Intent:
+def _instead_of(desk: Desk, snapshot: Snapshot, left: Intent, sha: str | None) -> DeploymentInfo:
     back = earlier(desk.target, snapshot, sha)
     intent, config = _rollback(desk, snapshot, back, left.count)
     reason = f"rolled back to {back.version} while it was half-way, by {who()}"
     ended = left.marked(BY_HAND) if left.releasing else left
-    desk.book.replace(ended.turned(reason, blame=False) if left.forward else left, intent, config)
-    return intent
+    ended = ended.turned(reason, blame=False) if left.forward else left
+    return desk.begin(intent, config, instead_of=ended)
 
 
 def _rollback(desk: Desk, snapshot: Snapshot, back: DeploymentInfo, count: int) -> tuple[Intent, dict[str, object]]:
@@ -167,8 +161,7 @@ def repair(target: Target, teller: Teller, logs: Path, *, wait: timedelta = NOW)
             teller.note(f"machine {each.id} is left alone: {each.why}")
         info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)
         intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, desk.count(snapshot))
-        desk.book.begin(intent, config)
-        return desk.carry_out(intent)
+        return desk.begin(intent, config)
 
 
 def _kept(snapshot: Snapshot) -> DeploymentInfo | None:

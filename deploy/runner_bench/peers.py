@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError
+from deploy.processes import run
 from deploy.runner_bench.spawn import CLEAN, timed
 from deploy.workstation import docker_host
 
@@ -83,7 +83,7 @@ def _isolate(work: Path) -> Iterator[Peer | Absent]:
     if shutil.which("isolate") is None:
         yield Absent("isolate", "not installed, and not a package of this Debian")
         return
-    made = subprocess.run([*_ISOLATE, "--init"], capture_output=True, text=True, check=False)
+    made = run([*_ISOLATE, "--init"], capture_output=True, text=True)
     if made.returncode:
         yield Absent("isolate", f"its box cannot be made: {made.stderr.strip()[:200]}")
         return
@@ -92,7 +92,7 @@ def _isolate(work: Path) -> Iterator[Peer | Absent]:
         command = [*_ISOLATE, "--silent", "--processes=64", "--run", "--", *PYTHON]
         yield _tried(Peer("isolate", lambda: timed(command, expected=EXPECTED)))
     finally:
-        subprocess.run([*_ISOLATE, "--cleanup"], capture_output=True, check=False)
+        run([*_ISOLATE, "--cleanup"], capture_output=True)
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _docker(work: Path) -> Iterator[Peer | Absent]:
         yield Absent("docker run", str(error))
         return
     asked = ["docker", "images", "--quiet", IMAGE]
-    listed = subprocess.run(asked, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    listed = run(asked, env={**os.environ, **environment}, capture_output=True, text=True)
     if not listed.stdout.split():
         yield Absent("docker run", "the engine has no image of the runner (invoke build --env staging)")
         return

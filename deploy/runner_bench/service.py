@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import httpx
 from deploy.environments import ROOT
 from deploy.errors import DeployError
 from deploy.local import free_port
+from deploy.processes import start, stop
 from deploy.runner_bench.throughput import cores
 
 _START_SECONDS = 120.0
@@ -39,7 +39,7 @@ def measured_service() -> Iterator[int]:
     with tempfile.TemporaryDirectory(prefix="codecanvas-bench-") as scratch, log.open("wb") as output:
         Path(scratch).chmod(0o755)  # slots have uids of their own
         environment = {**kept, "TMPDIR": scratch, "RUNNER_PORT": str(port), "NUM_RUNNERS": str(cores()), **_PATIENCE}
-        process = subprocess.Popen(
+        process = start(
             [sys.executable, "-m", "backend.runner"],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
@@ -48,11 +48,7 @@ def measured_service() -> Iterator[int]:
             _wait_idle(process.pid)
             yield port
         finally:
-            process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(15)
-            process.kill()
-            process.wait()
+            stop(process, 15)
 
 
 def _wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

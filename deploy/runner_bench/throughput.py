@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deploy.errors import DeployError
+from deploy.processes import run
 from deploy.runner_bench.client import post
 from deploy.runner_bench.estimate import quantile
 from deploy.runner_bench.peers import HELLO
@@ -45,9 +46,7 @@ def generator() -> Iterator[Path]:
     """The load generator, compiled."""
     with TemporaryDirectory(prefix="codecanvas-bench-") as place:
         binary = Path(place) / "load"
-        done = subprocess.run(
-            ["gcc", "-O2", "-o", binary, SOURCE], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
+        done = run(["gcc", "-O2", "-o", binary, SOURCE], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise DeployError(f"the load generator does not compile: {done.stderr[-500:]}")
         yield binary
@@ -58,7 +57,7 @@ def put_under_load(binary: Path, port: int, clients: int, seconds: float) -> Loa
     request = binary.with_name("request")
     request.write_bytes(post("/api/v1/run", {"language": "python3", "source": f"{HELLO}# ########"}))
     command = [str(binary), str(port), str(clients), str(seconds), str(request)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run(command, capture_output=True, text=True)
     if done.returncode:
         raise DeployError(f"the load generator failed: {done.stderr[-500:]}")
     measured = json.loads(done.stdout)

@@ -18,6 +18,7 @@ from deploy.environments import ROOT
 from deploy.errors import SuiteFailed
 from deploy.ledger import DeploymentInfo, Evidence, Suite
 from deploy.ledger.store import who
+from deploy.processes import refuse_killed, run
 from deploy.verification.parity import NAME as PARITY
 from deploy.verification.parity import check_parity
 
@@ -48,7 +49,10 @@ SMOKE = SuiteSpec("smoke", (f"{TESTS}/api", f"{TESTS}/frontend/test_site.py"), (
 
 
 def run_suite(spec: SuiteSpec, environment: str, *, rehearsal: bool, logs: Path) -> Suite:
-    """Run one suite; its output is kept in `logs`. Never raises for failing tests: the Suite says so."""
+    """Run one suite; its output is kept in `logs`. Never raises for failing tests: the Suite says so.
+
+    Raises ChildKilled when a signal ended it.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     report, log = logs / f"{spec.name}-{environment}.xml", log_of(spec, environment, logs)
     report.unlink(missing_ok=True)
@@ -56,9 +60,8 @@ def run_suite(spec: SuiteSpec, environment: str, *, rehearsal: bool, logs: Path)
     command += [*(["--rehearsal"] if rehearsal else []), f"--junitxml={report}", "-q", "-p", "no:cacheprovider"]
     begun = time.monotonic()
     with log.open("wb") as output:
-        subprocess.run(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, env=_environment()
-        )
+        done = run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment())
+    refuse_killed(done, f"the {spec.name} suite of {environment}")
     seconds = round(time.monotonic() - begun, 2)
     passed, failed = _counts(report)
     return Suite(spec.name, passed, failed, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from deploy import interrupts
 from deploy.errors import DeployError
 from deploy.workstation import docker_host, need, program
 from deploy.workstation.packages import SERVERS
@@ -26,4 +27,6 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    again = f"python -m deploy.workstation {' '.join(sys.argv[1:])}"
+    interrupts.from_now_on(lambda: f"a package installation that had begun goes on by itself. Run again: {again}")
+    interrupts.guarded(lambda: main(sys.argv[1:]))

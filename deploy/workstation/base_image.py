@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import docker.errors
 from docker.models.images import Image
 
 from deploy.errors import BuildFailed
+from deploy.processes import run
 from deploy.workstation.packages import need
 
 NAME, TAG, SUITE = "debian", "trixie-slim", "trixie"
@@ -51,7 +51,7 @@ def _make(client: docker.DockerClient) -> Image:
     with tempfile.TemporaryDirectory() as place:
         archive = Path(place) / "base.tar"
         command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", SUITE, str(archive)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run(command, capture_output=True, text=True)
         if done.returncode:
             raise BuildFailed(
                 f"{' '.join(command)} failed:\n{done.stderr[-600:]}\nCheck that Debian's packages can be reached"

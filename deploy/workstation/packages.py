@@ -14,8 +14,10 @@ from filelock import FileLock
 
 from deploy.environments import ROOT
 from deploy.errors import MachineLacks
+from deploy.processes import End, run
 
 TOOLS = ROOT / ".tools"
+APT_LOG = Path("/var/lib/codecanvas/apt.log")
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,14 @@ def program(name: str, tell: Callable[[str], None] | None = None) -> Path:
 def _unpack(package: str) -> None:
     for old in TOOLS.glob(f"{package}_*.deb"):
         old.unlink()
-    if subprocess.run(["apt-get", "download", "-qq", package], cwd=TOOLS, capture_output=True, check=False).returncode:
+    download = ["apt-get", "download", "-qq", package]
+    if run(download, cwd=TOOLS, capture_output=True).returncode:
         if not may_install():
             raise MachineLacks(f"{package} is missing. Run: sudo apt-get update && sudo apt-get install -y {package}")
         _apt()
-        subprocess.run(["apt-get", "download", "-qq", package], cwd=TOOLS, check=True)
+        run(download, cwd=TOOLS, check=True)
     archive = next(TOOLS.glob(f"{package}_*.deb"))
-    subprocess.run(["dpkg-deb", "-x", str(archive), str(TOOLS)], check=True)
+    run(["dpkg-deb", "-x", archive, TOOLS], check=True)
     archive.unlink()
 
 
@@ -123,12 +126,15 @@ def _apt(*arguments: str) -> None:
         for command in (("update", "-qq"), arguments):
             if not command:
                 continue
-            run = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command]
-            done = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
+            full = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command]
+            # Into a file, and never killed: interrupted half-way, or writing into a pipe that nobody reads any more,
+            # dpkg would leave this machine's packages broken. It goes on without us.
+            with APT_LOG.open("w+b") as log:
+                done = run(full, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, end=End.NEVER)
             if done.returncode:
-                last = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
+                last = "\n".join(APT_LOG.read_text(errors="replace").splitlines()[-5:])
                 raise MachineLacks(
-                    f"`{' '.join(run)}` failed:\n{last}\nMend this machine's packages, then run this again"
+                    f"`{' '.join(full)}` failed:\n{last}\nMend this machine's packages, then run this again"
                 )
 
 

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deploy import cli
+from deploy import interrupts
+from deploy.cli import __main__ as cli
 from deploy.ledger import store
 from deploy.release import events
 
@@ -53,7 +54,7 @@ def main() -> None:
     events.Bus.emit = crossing_emit  # type: ignore[method-assign,assignment]
     store.Ledger.write = crossing_write  # type: ignore[method-assign,assignment]
     sys.argv = ["invoke", *sys.argv[3:]]
-    cli.main()
+    interrupts.guarded(cli.main)
 
 
 if __name__ == "__main__":

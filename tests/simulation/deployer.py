@@ -62,7 +62,6 @@ class Deployer:
         self.holding: Holding | None = None
         self.engine: Engine | None = None
         self.wanted: tuple[str, DeploymentInfo | None, Strategy] | None = None
-        self.interrupted = False
         self.paused = False
         self.expected = ""
         """The commit that a rollback must bring back: that of the last good release, never one before it."""
@@ -75,7 +74,6 @@ class Deployer:
 
     def begin(self, verb: str, release: DeploymentInfo | None, strategy: Strategy = Strategy.BLUEGREEN) -> None:
         """Take the lock, or say who has it."""
-        self.interrupted = False
         self.expected = ""
         holding = Holding(self.scene.ledger, f"deployer {self.number}", verb, self.clock, process="")
         self.wanted = (verb, release, strategy)
@@ -85,6 +83,11 @@ class Deployer:
         """One turn of its work."""
         if self.holding is not None:
             self._guarded(self._work)
+
+    def interrupt(self) -> None:
+        """A person's Ctrl+C: it stops where it is and gives the lock back; the intent stays for the next one."""
+        if self.holding is not None:
+            self._guarded(self._leave)
 
     def renew(self) -> None:
         """What the background thread does while another deployer's time passes."""
@@ -210,7 +213,6 @@ class Deployer:
             clock=self.clock,
             bus=Bus(),
             pace=PACE,
-            interrupted=lambda: self.interrupted,
             configs=lambda _: {},
             launches=launches_of(book.snapshot()),
         )
@@ -223,7 +225,6 @@ class Deployer:
     def _vanish(self) -> None:
         """Killed: nothing is given back."""
         self.holding = self.engine = self.wanted = None
-        self.interrupted = False
 
     def _guarded(self, work: object) -> None:
         chaos = self.scene.chaos

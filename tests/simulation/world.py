@@ -118,7 +118,7 @@ class Simulation:
         scene.ledger, scene.chaos.armed = ours, armed
 
     def _interrupt(self, who: int) -> None:
-        self.deployers[who].interrupted = not self.deployers[who].idle
+        self.deployers[who].interrupt()
 
     def _pause(self, who: int, paused: bool) -> None:
         self.deployers[who].paused = paused

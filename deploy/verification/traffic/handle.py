@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 
 from deploy.environments import ROOT
 from deploy.errors import DeployError
+from deploy.processes import start, stop
 
 STOP_SECONDS = 45.0  # a visit makes four requests, each of which may take its whole timeout
 POLL_SECONDS = 0.05
@@ -60,10 +60,7 @@ class Traffic:
         command += ["--rate", str(rate), "--out", str(out.absolute()), "--child-of", str(os.getpid())]
         command += ["--i-own-this-host"] if own_host else []
         with log.open("wb") as output:
-            # A session of its own: Ctrl+C is for the rollout, which takes its work back under the same requests.
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+            process = start(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         return cls(process, out, log)
 
     def __enter__(self) -> Traffic:
@@ -100,12 +97,7 @@ class Traffic:
         return report
 
     def _end(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.terminate()
-            self._process.wait(STOP_SECONDS)
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        stop(self._process, STOP_SECONDS)
 
     def _read(self) -> TrafficReport | None:
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.artifacts.source import git
 from deploy.bench import Measured, Times, bench_rollout, summary, two_releases
-from deploy.cli import joined
+from deploy.cli.program import joined
 from deploy.console import Teller
 from deploy.environments import ROOT
 from deploy.errors import UsageError

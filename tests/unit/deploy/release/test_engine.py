@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from deploy.errors import LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
+from deploy.environments import load_environment
+from deploy.errors import ChildKilled, LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
+from deploy.interrupts import Interrupted
 from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
 from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unauthorized, Unreachable
 from deploy.policy import Strategy
 from deploy.release.book import Book
+from deploy.release.desk import half_way
 from deploy.release.engine import SWITCHED, Engine
 from deploy.release.events import Bus, Event
+from deploy.secrets import Tokens
+from deploy.target import Target, cloud_addresses
 from tests.simulation.deployer import PACE, Scene
 from tests.simulation.model import SkewedClock
 
@@ -383,3 +389,39 @@ def test_a_remote_that_is_deaf_for_a_moment_delays_a_release(stage: Stage) -> No
 
     stage.scene.ledger.write = deaf  # type: ignore[method-assign, assignment]
     assert engine.run().status is Status.DEPLOYED
+
+
+@pytest.mark.parametrize("method", ["judge", "smoke"])
+@pytest.mark.parametrize("raised", [Interrupted(signal.SIGINT), ChildKilled("the suite was killed from outside")])
+def test_an_interrupt_leaves_the_intent_as_it_is_and_blames_nobody(
+    stage: Stage, method: str, raised: BaseException
+) -> None:
+    engine = stage.engine()
+    real = getattr(stage.scene.checks, method)
+
+    def interrupted(*arguments: Any) -> str:
+        setattr(stage.scene.checks, method, real)
+        raise raised
+
+    setattr(stage.scene.checks, method, interrupted)
+    with pytest.raises(type(raised)):
+        engine.run()
+    assert not any(event.name in ("rollout.turned", "escalation") for event in stage.events)
+    left = stage.snapshot().intent()
+    assert left is not None
+    assert (left.direction, left.blame) == (Direction.FORWARD, False)
+    assert stage.engine_for(left).run().status is Status.DEPLOYED
+    assert stage.serves("good+2")
+
+
+def test_what_is_half_way_is_told_with_the_commands_that_go_on(stage: Stage) -> None:
+    intent = stage.engine().intent
+    target = Target(load_environment("production"), cloud_addresses({}), Tokens("production", {}), None, True)  # type: ignore[arg-type]
+    resume = "invoke resume --env production"
+    assert half_way(intent, target) == (
+        f"promote of good+2 is half-way in production (forward). Go on with: {resume} --rehearsal; "
+        f"take it back with: {resume} --back --rehearsal"
+    )
+    assert half_way(intent.turned("bad", blame=True), target) == (
+        f"promote of good+2 is half-way in production (going back). Go on with: {resume} --rehearsal"
+    )
