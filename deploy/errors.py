@@ -104,7 +104,11 @@ class GitTimeout(DeployError):
 
 
 class LedgerError(DeployError):
-    """The ledger could not be read or written."""
+    """The ledger could not be read or written. `problem` is the message without what it adds of a rollout half-way."""
+
+    def __init__(self, message: str, *, problem: str = "", log: Path | None = None) -> None:
+        super().__init__(message, log=log)
+        self.problem = problem or message
 
 
 class LedgerUnreachable(LedgerError):

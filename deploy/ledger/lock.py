@@ -206,9 +206,8 @@ class Holding:
         age, now = self._age(), self._clock.monotonic()
         if age < RENEW_SECONDS or (age <= SAFE_SECONDS and now - self._failed < RETRY_SECONDS):
             return
-        once = Patience(read=0, write=0, answer=min(ANSWER_SECONDS, max(SAFE_SECONDS - age, 1.0)), busy=0)
         try:
-            with patient(once):
+            with patient(Patience(read=0, write=0, answer=self._answer_within(SAFE_SECONDS - age), busy=0)):
                 self._write(f"renew lock: {self._lock.doing}", self.guard)
         except LockLost:
             raise
@@ -219,6 +218,14 @@ class Holding:
                     f"the lock of {self._ledger.environment} could not be renewed for {SAFE_SECONDS:.0f} s, so this "
                     f"run stops: {failed}. What it had begun is kept; go on with: invoke resume{self._flags}"
                 ) from failed
+
+    def _answer_within(self, left: float) -> float:
+        """How long one answer may take, with `left` seconds of the lease: a first try that hangs leaves time for more.
+
+        A lease that has ended (a laptop that was asleep) has nothing left to lose, and the remote all the time.
+        """
+        share = left / 3 if self._failed < self._renewed else left
+        return min(ANSWER_SECONDS, max(share, 1.0)) if left > 0 else ANSWER_SECONDS
 
     def _age(self) -> float:
         """Seconds since the lease that holds was asked for."""
@@ -256,17 +263,24 @@ class Holding:
         def change(snapshot: Readable) -> dict[str, bytes | None]:
             return {PLACE: None} if self._ours(snapshot) else {}
 
-        seconds = HURRY_SECONDS if self._hurried else ANSWER_SECONDS
+        begun, seconds = time.monotonic(), HURRY_SECONDS if self._hurried else ANSWER_SECONDS
         if not self._busy.acquire(timeout=seconds):
-            raise LedgerUnreachable(
-                f"the lock of {self._ledger.environment} was not given back: its renewal gets no answer. It ends by "
-                f"itself within {LOCK_SECONDS + WATCH_SECONDS:.0f} s; see: invoke status{self._flags}"
-            )
+            raise self._kept("its renewal gets no answer from the ledger's remote")
         try:
-            with patient(Patience(read=0, write=seconds, answer=seconds, busy=1)):
+            left = max(begun + seconds - time.monotonic(), 1.0)
+            with patient(Patience(read=0, write=left, answer=left, busy=1)):
                 self._ledger.write(f"unlock: {self._lock.doing}", change)
+        except LedgerUnreachable as failed:
+            raise self._kept(str(failed)) from failed
         finally:
             self._busy.release()
+
+    def _kept(self, why: str) -> LedgerUnreachable:
+        """The error of a lock that cannot be given back."""
+        return LedgerUnreachable(
+            f"the lock of {self._ledger.environment} was not given back: {why}. It ends by itself within "
+            f"{LOCK_SECONDS + WATCH_SECONDS:.0f} s; see: invoke status{self._flags}"
+        )
 
     @contextlib.contextmanager
     def renewing(self) -> Iterator[None]:

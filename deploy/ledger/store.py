@@ -204,7 +204,9 @@ class Ledger:
 
     def _completed(self, failed: LedgerError) -> LedgerError:
         """The error with what is half-way and how to go on; the lock's own errors say that themselves."""
-        return failed if isinstance(failed, (LockHeld, LockLost)) else type(failed)(f"{failed}{self._half_way()}")
+        if isinstance(failed, (LockHeld, LockLost)):
+            return failed
+        return type(failed)(f"{failed}{self._half_way()}", problem=failed.problem, log=failed.log)
 
     def _half_way(self) -> str:
         """What an error must add while this process holds the lock over a rollout that has begun; else ""."""

@@ -10,13 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 
+from deploy import tasks
 from deploy.artifacts.source import read_source, resolve_sha
+from deploy.environments import load_environment
 from deploy.errors import LedgerError, UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.ledger.patience import NONE
@@ -24,7 +29,8 @@ from deploy.platforms.errors import Unauthorized
 from deploy.platforms.fly import FlyClient
 from deploy.release.ancestry import ancestry, in_history
 from deploy.remotes import choose_remote
-from deploy.secrets import Secret
+from deploy.secrets import Secret, Tokens
+from deploy.target import Target, cloud_addresses
 from tests.unit.deploy.test_git import alive, hanging_ssh
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -120,6 +126,44 @@ def test_a_name_asks_no_ledger(repository: Path) -> None:
 
     assert resolve_sha(repository, "HEAD", ledger()) == git(repository, "rev-parse", "HEAD")
     assert asked == []
+
+
+@pytest.fixture
+def released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Releases of both environments whose commits this clone does not have; verbs act on their ledgers."""
+    shas = ["c" * 40, f"cd{'1' * 38}", f"cd{'1' * 37}2"]
+
+    def target(name: str, rehearsal: bool) -> Target:
+        kept = Ledger(repository, name, None)
+        return Target(load_environment(name), cloud_addresses({}), Tokens(name, {}), kept, rehearsal)
+
+    for name in ("staging", "production"):
+        for sha in shas:
+            target(name, False).ledger.record(replace(info(sha[:3] + sha[-1]), commit_sha=sha, status=Status.DEPLOYED))
+    monkeypatch.setattr(tasks, "ROOT", repository)
+    monkeypatch.setattr(tasks, "target_of", target)
+    return shas
+
+
+@pytest.mark.parametrize("verb", ["rollback", "promote"])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("cccc", "FLY_API_TOKEN for .* is missing"),  # found: the verb has gone on to what it needs next
+        ("C" * 40, "FLY_API_TOKEN for .* is missing"),
+        ("cd11", "'cd11' begins 2 releases: cd1{38}, cd1{37}2; give more digits"),
+        ("feedfeed", "'feedfeed' names no single commit"),
+    ],
+)
+def test_verbs_find_a_release_whose_commit_is_not_in_this_clone(
+    released: list[str], capsys: pytest.CaptureFixture[str], verb: str, given: str, says: str
+) -> None:
+    options = {"rollback": {"env": "production", "to": given}, "promote": {"sha": given}}[verb]
+    with pytest.raises(Exit) as left:
+        getattr(tasks, verb)(Context(), **options)
+    said = " ".join(capsys.readouterr().err.split())
+    assert left.value.code == 2
+    assert re.search(says, said), said
 
 
 def test_gits_own_trouble_is_told_as_such(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,19 @@ def test_origins_branch_counts_where_it_is_known(origin: Path, tmp_path: Path) -
     assert ancestry(clone, mine, "staging") is True
 
 
+def test_the_branch_of_the_ledgers_remote_counts_where_origin_is_a_fork(origin: Path, tmp_path: Path) -> None:
+    first = commit(origin)
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(origin), str(clone))
+    git(clone, "remote", "rename", "origin", "upstream")
+    mine = commit(clone)
+    git(clone, "update-ref", "refs/remotes/origin/main", mine)
+    assert ancestry(clone, mine, "main") is True
+    assert ancestry(clone, mine, "main", "upstream") is False
+    assert ancestry(clone, first, "main", "upstream") is True
+    assert ancestry(clone, mine, "main", "https://host.invalid/x.git") is True  # an address has no branches here
+
+
 def test_what_cannot_be_told_is_said(origin: Path, tmp_path: Path) -> None:
     first = commit(origin)
     last = commit(origin)
