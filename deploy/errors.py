@@ -11,6 +11,7 @@ DeployError                     exit 1: the work failed
 │   └── Unfinished              a rollout stopped half-way; `resume` finishes it or takes it back
 ├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
 │   └── SuiteFailed             a suite found something wrong
+├── SuiteNotRun                 a suite was not run to its end: says nothing about the release
 └── LedgerError                 the ledger could not be read or written
     ├── LedgerMoved             somebody else wrote first: read again
     ├── LockHeld                another deployer works on this environment: who, since when, doing what
@@ -85,6 +86,13 @@ class ReleaseFault(DeployError):
 
 class SuiteFailed(ReleaseFault):
     """A suite found something wrong with an environment."""
+
+
+class SuiteNotRun(DeployError):
+    """A suite was interrupted, crashed, ran too few tests, or could not reach the environment.
+
+    Neither proof nor blame: nothing is recorded, and no release is rejected for it. Running it again may help.
+    """
 
 
 class LedgerError(DeployError):
