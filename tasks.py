@@ -18,7 +18,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
-from deploy import control_tasks
+from deploy import control_tasks, disk_tasks
 from deploy import rehearsal as rehearsals
 from deploy import tasks as verbs
 from deploy.artifacts import build as build_artifact
@@ -26,6 +26,7 @@ from deploy.artifacts import read_source
 from deploy.artifacts.selection import select_languages
 from deploy.bench_tasks import BENCH
 from deploy.console import Teller, print_json, print_result
+from deploy.disk import cleaning
 from deploy.environments import ROOT, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.lazy import lazy
@@ -165,6 +166,19 @@ def _rehearse(teller: Teller, report: dict[str, object], languages: str) -> None
     again = release.Options(again_reason="rehearsed again")
     with _counted(production, teller, logs, report), teller.step("promote to production"):
         release.promote(staging, production, source.sha, teller, logs, again)
+    _clean(teller)
+
+
+def _clean(teller: Teller) -> None:
+    """Remove what earlier rehearsals left; what could not be removed now is left to the next one, or `invoke clean`."""
+    try:
+        with cleaning(orphans=False) as found:
+            for waste in found.waste:
+                waste.remove()
+        if found.waste:
+            teller.say(f"removed what earlier builds left: {len(found.waste)} things, {found.bytes / 1e6:.0f} MB")
+    except DeployError as busy:
+        teller.say(f"old builds were not removed: {busy}")
 
 
 @contextmanager
@@ -236,4 +250,4 @@ def lock(context: Context, upgrade: bool = False) -> None:
         context.teller.say(f"requirements/{group}.txt")
 
 
-namespace = Collection(build, up, rehearse, doctor, lock, *verbs.VERBS, *control_tasks.VERBS, BENCH)
+namespace = Collection(build, up, rehearse, doctor, lock, *verbs.VERBS, *control_tasks.VERBS, *disk_tasks.VERBS, BENCH)

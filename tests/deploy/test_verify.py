@@ -66,10 +66,18 @@ def verifying(project: Any) -> Iterator[tuple[subprocess.Popen[str], int]]:
         verb.communicate()
 
 
-def test_suites_pass_again_and_again_on_the_same_machines(project: Any, first: str) -> None:
+@pytest.fixture(scope="module")
+def served(project: Any) -> str:
+    """A commit that staging serves, with evidence in the ledger."""
+    sha = str(project.commit("To be verified again and again"))
     project.invoke("rehearse", "--up")
-    project.invoke("deploy", "--env", "staging", "--sha", first, "--rehearsal")
+    project.invoke("build", "--env", "staging", "--languages", "core")
+    project.invoke("deploy", "--env", "staging", "--rehearsal")
     project.invoke("verify", "--rehearsal")
+    return sha
+
+
+def test_suites_pass_again_and_again_on_the_same_machines(project: Any, served: str) -> None:
     for _ in range(2):
         done = subprocess.run(
             [sys.executable, "-c", PARTLY, str(project.state / "logs")],
@@ -80,7 +88,7 @@ def test_suites_pass_again_and_again_on_the_same_machines(project: Any, first: s
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_suite_that_is_ended_half_way_leaves_the_evidence_as_it_was(
-    project: Any, first: str, number: signal.Signals
+    project: Any, served: str, number: signal.Signals
 ) -> None:
     before = evidence(project)
     with verifying(project) as (verb, pytest_pid):
@@ -92,7 +100,7 @@ def test_a_suite_that_is_ended_half_way_leaves_the_evidence_as_it_was(
     assert evidence(project) == before
 
 
-def test_an_interrupted_verify_takes_its_suite_with_it(project: Any, first: str) -> None:
+def test_an_interrupted_verify_takes_its_suite_with_it(project: Any, served: str) -> None:
     before = evidence(project)
     with verifying(project) as (verb, pytest_pid):
         verb.send_signal(signal.SIGINT)
@@ -102,17 +110,17 @@ def test_an_interrupted_verify_takes_its_suite_with_it(project: Any, first: str)
     assert evidence(project) == before
 
 
-def test_a_release_that_changes_meanwhile_is_not_proven(project: Any, first: str) -> None:
+def test_a_release_that_changes_meanwhile_is_not_proven(project: Any, served: str) -> None:
     before = evidence(project)
     with verifying(project) as (verb, _):
-        project.invoke("deploy", "--env", "staging", "--sha", first, "--rehearsal")
+        project.invoke("deploy", "--env", "staging", "--sha", served, "--rehearsal")
         _, said = verb.communicate(timeout=300)
     assert verb.returncode == 1
     assert evidence(project) == before
     assert "Run it again: invoke verify --env staging --rehearsal" in said
 
 
-def test_what_is_proven_after_all_that_may_be_promoted(project: Any, first: str) -> None:
+def test_what_is_proven_after_all_that_may_be_promoted(project: Any, served: str) -> None:
     proven = json.loads(project.invoke("verify", "--rehearsal", "--json").stdout)
-    assert (proven["ok"], proven["commitSha"]) == (True, first)
+    assert (proven["ok"], proven["commitSha"]) == (True, served)
     assert {suite["name"] for suite in proven["suites"]} == {"parity", "integration", "load"}

@@ -131,7 +131,7 @@ def test_an_alarm_is_the_programs_own_end(attack: Any) -> None:
 
 def test_the_programs_own_processor_limit_is_not_the_services(attack: Any) -> None:
     source = "ulimit -t 1; while :; do :; done"
-    result = attack("bash", source, limits={"timeout": 8, "cpu_seconds": 6})
+    result = attack("bash", source, limits={"timeout": 10, "cpu_seconds": 6})  # a second of it, on a busy machine
     assert result["status"] in {"runtime_error", "cpu_limit"}
     assert result["cpu_ms"] < 4000
 
