@@ -30,7 +30,7 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """One run of a suite. `reason` says why it was not run ("" when it was); `log` is pytest's output."""
+    """One run of a suite. `reason` says why it was not run, or failed before any test; `log` is pytest's output."""
 
     outcome: Outcome
     suite: Suite

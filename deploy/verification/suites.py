@@ -61,7 +61,7 @@ def run_suite(spec: SuiteSpec, environment: str, *, rehearsal: bool, logs: Path)
     log, begun = log_of(spec, environment, logs), time.monotonic()
     config = rehearsal_config(environment) if rehearsal else load_environment(environment)
     try:
-        languages = offered_languages(config)
+        languages = offered_languages(config, REACH_SECONDS)
     except (SuiteNotRun, SuiteFailed) as wrong:
         log.write_text(f"{wrong}\n", encoding="utf-8")
         failed = isinstance(wrong, SuiteFailed)
@@ -82,7 +82,7 @@ def examine(name: str, arguments: Sequence[str], expected: int, log: Path) -> Su
     return SuiteRun(outcome, Suite(name, passed, failed, round(time.monotonic() - begun, 2)), log, reason)
 
 
-def offered_languages(config: EnvironmentConfig, patience: float = REACH_SECONDS) -> list[str]:
+def offered_languages(config: EnvironmentConfig, patience: float) -> list[str]:
     """The languages that an environment's service names: how many tests there are depends on them.
 
     Tries for `patience` seconds. Raises SuiteNotRun when no connection can be made, and SuiteFailed when an answer
@@ -121,7 +121,8 @@ def run_smoke(environment: str, *, rehearsal: bool, logs: Path) -> Suite:
             log=ran.log,
         )
     if ran.outcome is Outcome.FAILED:
-        raise SuiteFailed(f"smoke suite of {environment}: {ran.words}", log=ran.log)
+        why = f" ({ran.reason})" if ran.reason else ""
+        raise SuiteFailed(f"smoke suite of {environment}: {ran.words}{why}", log=ran.log)
     return ran.suite
 
 
