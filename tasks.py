@@ -16,7 +16,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
-from deploy import control_tasks, interrupts, processes, recovery_tasks
+from deploy import control_tasks, disk_tasks, interrupts, processes, recovery_tasks
 from deploy import rehearsal as rehearsals
 from deploy import tasks as verbs
 from deploy.artifacts import build as build_artifact
@@ -25,6 +25,7 @@ from deploy.artifacts.selection import select_languages
 from deploy.bench_tasks import BENCH
 from deploy.cli.wrapper import required, told
 from deploy.console import Teller, print_json, print_result
+from deploy.disk import cleaning
 from deploy.environments import ROOT, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.lazy import lazy
@@ -175,6 +176,19 @@ def _rehearse(teller: Teller, report: dict[str, object], languages: str) -> None
     again = release.Options(again_reason="rehearsed again")
     with _counted(production, teller, logs, report), teller.step("promote to production"):
         release.promote(staging, production, source.sha, teller, logs, again)
+    _clean(teller)
+
+
+def _clean(teller: Teller) -> None:
+    """Remove what earlier rehearsals left; what could not be removed now is left to the next one, or `invoke clean`."""
+    try:
+        with cleaning(orphans=False) as found:
+            for waste in found.waste:
+                waste.remove()
+        if found.waste:
+            teller.say(f"removed what earlier builds left: {len(found.waste)} things, {found.bytes / 1e6:.0f} MB")
+    except DeployError as busy:
+        teller.say(f"old builds were not removed: {busy}")
 
 
 @contextmanager
@@ -246,6 +260,5 @@ def lock(context: Context, upgrade: bool = False) -> None:
         context.teller.say(f"requirements/{group}.txt")
 
 
-namespace = Collection(
-    build, up, rehearse, doctor, lock, *verbs.VERBS, *recovery_tasks.VERBS, *control_tasks.VERBS, BENCH
-)
+VERBS = (*verbs.VERBS, *recovery_tasks.VERBS, *control_tasks.VERBS, *disk_tasks.VERBS)
+namespace = Collection(build, up, rehearse, doctor, lock, *VERBS, BENCH)

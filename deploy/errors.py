@@ -7,12 +7,12 @@ DeployError                     exit 1: the work failed
 │   └── MachineLacks            a program or package this machine needs: names the exact command
 ├── BuildFailed                 an image or a bundle could not be made; carries the log's path
 ├── NotProven                   a gate refused a promotion; carries each reason
-├── ChildKilled                 a child process was killed from outside: says nothing about what it looked at
 ├── RolloutFailed               a deployment failed and was taken back
 │   └── Unfinished              a rollout stopped half-way; `resume` finishes it or takes it back
 ├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
 │   └── SuiteFailed             a suite found something wrong
 ├── NotChecked                  a check could not be made: neither proof nor blame
+│   └── SuiteNotRun             a suite was not run to its end
 ├── GitTimeout                  git gave no answer in time and was ended
 └── LedgerError                 the ledger could not be read or written
     ├── LedgerUnreachable       its remote does not answer: tried again for a while, and it blames no release
@@ -75,10 +75,6 @@ class NotProven(DeployError):
         self.reasons = reasons
 
 
-class ChildKilled(DeployError):
-    """A child process was killed by a signal that was not ours: says nothing about what it looked at."""
-
-
 class RolloutFailed(DeployError):
     """A deployment failed; the message says whether the previous release serves again."""
 
@@ -97,6 +93,16 @@ class SuiteFailed(ReleaseFault):
 
 class NotChecked(DeployError):
     """A check could not be made, or could not tell: what was to be checked is neither proven nor at fault."""
+
+
+class SuiteNotRun(NotChecked):
+    """A suite was interrupted, crashed, ran too few tests, or could not reach the environment.
+
+    Neither proof nor blame: nothing is recorded, and no release is rejected for it. Running it again may help.
+    `killed`: a signal ended it from outside.
+    """
+
+    killed = False
 
 
 class GitTimeout(DeployError):

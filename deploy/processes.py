@@ -14,12 +14,10 @@ import enum
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, overload
 
 from deploy import interrupts
-from deploy.errors import ChildKilled
 
 GRACE = 0.5
 PR_SET_PDEATHSIG = 1
@@ -118,17 +116,9 @@ def stop(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
     _living.pop(process.pid, None)
 
 
-def refuse_killed(done: subprocess.CompletedProcess[Any], what: str) -> None:
-    """Raise ChildKilled when a signal ended `done`.
-
-    Whoever ends a whole container or machine signals its processes in any order: our own signal may be on its way.
-    """
-    if done.returncode >= 0:
-        return
-    time.sleep(GRACE)
-    interrupts.check()
-    name = signal.Signals(-done.returncode).name
-    raise ChildKilled(f"{what} was killed from outside ({name}), which says nothing about the release")
+def sweep(process: subprocess.Popen[Any]) -> None:
+    """Kill what is left of the group of a child that has ended."""
+    _signal(process.pid, signal.SIGKILL)
 
 
 def _die_with(parent: int) -> Callable[[], None]:

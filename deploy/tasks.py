@@ -23,6 +23,7 @@ from deploy.errors import DeployError, SuiteFailed, UsageError
 from deploy.lazy import lazy
 from deploy.policy import Promotion, Strategy
 from deploy.status import environment_status
+from deploy.steady import require_steady, require_unchanged
 from deploy.target import DEPLOYED, Target, cloud_target, deployable, known_shas
 from deploy.workstation.packages import need
 
@@ -115,10 +116,12 @@ def verify(context: Context, env: str = "staging", rehearsal: bool = False, json
 
 
 def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
-    """Prove what an environment serves; raises SuiteFailed when it is not proven."""
-    serving = target.ledger.snapshot().current()
-    if serving is None:
-        raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}")
+    """Prove what an environment serves; raises SuiteFailed when it is not proven.
+
+    Raises SuiteNotRun, and records nothing, when the suites were not run to their end or the release changed meanwhile.
+    """
+    before = require_steady(target)
+    serving = before.release
     need("browser", tell=teller.note)
     evidence, log = verification.prove(
         serving,
@@ -128,6 +131,7 @@ def verify_release(target: Target, teller: Teller) -> dict[str, Any]:
         logs=logs_of(target.rehearsal),
         tell=teller.note,
     )
+    require_unchanged(target, before)
     target.ledger.prove(evidence)
     if not evidence.ok:
         failed = ", ".join(f"{s.name}: {s.failed} failed" for s in evidence.suites if not s.ok)

@@ -97,4 +97,5 @@ def _kept(place: Path, source: Source, languages: tuple[str, ...]) -> Manifest |
     if source.dirty or not (place / "manifest.json").exists():
         return None
     manifest = read_manifest(place / "manifest.json")
+    (place / "manifest.json").touch()  # used now: `invoke clean` keeps what was used last
     return manifest if manifest.languages == languages else None

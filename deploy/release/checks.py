@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deploy import interrupts
-from deploy.errors import ChildKilled, NotChecked, ReleaseFault, SuiteFailed, Unfinished
+from deploy.errors import NotChecked, ReleaseFault, SuiteFailed, SuiteNotRun, Unfinished
 from deploy.ledger import Intent
 from deploy.policy import Strategy
 from deploy.target import Target
@@ -32,15 +32,18 @@ class RealChecks:
         return f"canary {verdict.reason}"
 
     def smoke(self, intent: Intent) -> str:
-        """How many checks passed; raises SuiteFailed with its log, Unfinished when the suite itself was killed."""
+        """How many checks passed; raises SuiteFailed or SuiteNotRun with its log, Unfinished when it was killed."""
         target = self._target
         try:
             suite = run_smoke(target.name, rehearsal=target.rehearsal, logs=self._logs)
         except SuiteFailed:
             interrupts.check()  # a suite that was ended with us is no verdict
             raise
-        except ChildKilled as killed:
+        except SuiteNotRun as unknown:
+            interrupts.check()
+            if not unknown.killed:
+                raise
             raise Unfinished(
-                f"{target.name}: {killed}. Go on with: invoke resume --env {target.name}{target.flag}"
-            ) from killed
+                f"{target.name}: {unknown}. Go on with: invoke resume --env {target.name}{target.flag}", log=unknown.log
+            ) from unknown
         return f"smoke suite: {suite.passed} checks passed"

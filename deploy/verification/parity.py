@@ -12,23 +12,39 @@ import httpx
 from deploy.artifacts.frontend import CONFIG
 from deploy.ledger import Suite
 from deploy.platforms.pages import SPECIAL
+from deploy.verification.outcome import Outcome, SuiteRun
 
 NAME = "parity"
+ATTEMPTS = 3
+PAUSE = 1.0
+"""Seconds between them."""
 
 
-def check_parity(files: Mapping[str, Mapping[str, bytes]], environment: str, served: httpx.Client, log: Path) -> Suite:
+class _NotServed(Exception):
+    """The host of the page gave no answer of its own to a request; it says nothing about the release."""
+
+
+def check_parity(
+    files: Mapping[str, Mapping[str, bytes]], environment: str, served: httpx.Client, log: Path
+) -> SuiteRun:
     """Compare `files`, each environment's by name, with one another and with what `environment` serves.
 
     Every file counts as a check: it must be alike in all environments unless it is config.js, which must differ, and be
-    served as it is. `served` is a client at the page's root; what is wrong is written to `log`, a line each.
+    served as it is. `served` is a client at the page's root; what is wrong is written to `log`, a line each. Not run
+    when the page's host cannot be reached, or answers 429 or 5xx again and again: files do not make a host fail.
     """
     begun = time.monotonic()
-    names = sorted({name for each in files.values() for name in each})
-    faults = {name: _fault(name, [*files.values()], files[environment], served) for name in names}
-    wrong = [f"{name}: {fault}\n" for name, fault in faults.items() if fault]
     log.parent.mkdir(parents=True, exist_ok=True)
+    names = sorted({name for each in files.values() for name in each})
+    try:
+        faults = {name: _fault(name, [*files.values()], files[environment], served) for name in names}
+    except _NotServed as failed:
+        log.write_text(f"{failed}\n", encoding="utf-8")
+        return SuiteRun(Outcome.NOT_RUN, Suite(NAME, 0, 0, round(time.monotonic() - begun, 2)), log, str(failed))
+    wrong = [f"{name}: {fault}\n" for name, fault in faults.items() if fault]
     log.write_text("".join(wrong), encoding="utf-8")
-    return Suite(NAME, len(names) - len(wrong), len(wrong), round(time.monotonic() - begun, 2))
+    suite = Suite(NAME, len(names) - len(wrong), len(wrong), round(time.monotonic() - begun, 2))
+    return SuiteRun(Outcome.PASSED if suite.ok else Outcome.FAILED, suite, log)
 
 
 def _fault(
@@ -44,13 +60,28 @@ def _fault(
 
 def _unlike(name: str, content: bytes, served: httpx.Client) -> str:
     """What is wrong with how `name` is served; hosts serve index.html as the directory that it is in."""
-    try:
-        response = served.get(name.removesuffix("index.html"), follow_redirects=True)
-    except httpx.HTTPError as error:
-        return f"could not be read: {error}"
+    response = _read(name.removesuffix("index.html"), served)
     if not response.is_success:
         return f"is answered with HTTP {response.status_code}"
     if response.content != content:
         digests = [hashlib.sha256(one).hexdigest()[:16] for one in (response.content, content)]
         return f"is served with other content ({digests[0]}) than the release holds ({digests[1]})"
     return ""
+
+
+def _read(path: str, served: httpx.Client) -> httpx.Response:
+    """The answer to a request for `path`; raises _NotServed when its host gives none in ATTEMPTS tries."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE)
+        try:
+            response = served.get(path, follow_redirects=True)
+        except httpx.TooManyRedirects as error:
+            return httpx.Response(310, request=error.request)  # an answer, and a wrong one
+        except httpx.TransportError as error:
+            why = f"{served.base_url}{path} could not be read: {error or type(error).__name__}"
+            continue
+        if response.status_code != 429 and response.status_code < 500:
+            return response
+        why = f"{served.base_url}{path} is answered with HTTP {response.status_code}"
+    raise _NotServed(why)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 
-from deploy.environments import ROOT
-from deploy.errors import SuiteFailed
+from deploy.environments import EnvironmentConfig, load_environment
+from deploy.errors import DeployError, SuiteFailed, SuiteNotRun
 from deploy.ledger import DeploymentInfo, Evidence, Suite
 from deploy.ledger.store import who
-from deploy.processes import refuse_killed, run
+from deploy.rehearsal import rehearsal_config
+from deploy.verification.expectations import read_expectation
+from deploy.verification.outcome import Outcome, SuiteRun, judge, read_report
 from deploy.verification.parity import NAME as PARITY
 from deploy.verification.parity import check_parity
+from deploy.verification.process import run_pytest
 
 TESTS = "tests/integration"
+REACH_SECONDS = 15.0
+"""How long an environment that cannot be connected to is tried again before a suite counts as not run."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,60 @@ INTEGRATION: tuple[SuiteSpec, ...] = (
 SMOKE = SuiteSpec("smoke", (f"{TESTS}/api", f"{TESTS}/frontend/test_site.py"), ("-m", "smoke"))
 
 
-def run_suite(spec: SuiteSpec, environment: str, *, rehearsal: bool, logs: Path) -> Suite:
-    """Run one suite; its output is kept in `logs`. Never raises for failing tests: the Suite says so.
+def arguments_of(spec: SuiteSpec, environment: str, *, rehearsal: bool) -> list[str]:
+    """What pytest is given to run a suite against an environment."""
+    flags = ["--rehearsal"] if rehearsal else []
+    return [*spec.paths, *spec.arguments, "--env", environment, *flags, "-q", "-p", "no:cacheprovider"]
 
-    Raises ChildKilled when a signal ended it.
-    """
+
+def run_suite(spec: SuiteSpec, environment: str, *, rehearsal: bool, logs: Path) -> SuiteRun:
+    """Run one suite; its output and its report are kept in `logs`. Raises neither for failing tests nor for a crash."""
     logs.mkdir(parents=True, exist_ok=True)
-    report, log = logs / f"{spec.name}-{environment}.xml", log_of(spec, environment, logs)
+    log, begun = log_of(spec, environment, logs), time.monotonic()
+    config = rehearsal_config(environment) if rehearsal else load_environment(environment)
+    try:
+        languages = offered_languages(config, REACH_SECONDS)
+    except (SuiteNotRun, SuiteFailed) as wrong:
+        log.write_text(f"{wrong}\n", encoding="utf-8")
+        failed = isinstance(wrong, SuiteFailed)
+        suite = Suite(spec.name, 0, int(failed), round(time.monotonic() - begun, 2))
+        return SuiteRun(Outcome.FAILED if failed else Outcome.NOT_RUN, suite, log, str(wrong))
+    expected = read_expectation(spec.name).total(languages)
+    return examine(spec.name, arguments_of(spec, environment, rehearsal=rehearsal), expected, log)
+
+
+def examine(name: str, arguments: Sequence[str], expected: int, log: Path) -> SuiteRun:
+    """Run pytest, and judge by its exit code and its report (beside `log`) what it says of `expected` tests."""
+    report, begun = log.with_suffix(".json"), time.monotonic()
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", *spec.paths, *spec.arguments, "--env", environment]
-    command += [*(["--rehearsal"] if rehearsal else []), f"--junitxml={report}", "-q", "-p", "no:cacheprovider"]
-    begun = time.monotonic()
-    with log.open("wb") as output:
-        done = run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment())
-    refuse_killed(done, f"the {spec.name} suite of {environment}")
-    seconds = round(time.monotonic() - begun, 2)
-    passed, failed = _counts(report)
-    return Suite(spec.name, passed, failed, seconds)
+    code = run_pytest([*arguments, "-p", "deploy.verification.recorder", f"--suite-report={report}"], log)
+    found = read_report(report)
+    outcome, reason = judge(code, found, expected)
+    passed, failed = (found.count("passed"), found.count("failed")) if found else (0, 0)
+    return SuiteRun(outcome, Suite(name, passed, failed, round(time.monotonic() - begun, 2)), log, reason)
+
+
+def offered_languages(config: EnvironmentConfig, patience: float) -> list[str]:
+    """The languages that an environment's service names: how many tests there are depends on them.
+
+    Tries for `patience` seconds. Raises SuiteNotRun when no connection can be made, and SuiteFailed when an answer
+    names none: then it is the release that is wrong.
+    """
+    deadline, address = time.monotonic() + patience, f"{config.api_url}languages"
+    while True:
+        wrong: DeployError
+        try:
+            answer = httpx.get(address, timeout=30)
+            return [str(name) for name in answer.raise_for_status().json()["languages"]]
+        except httpx.TransportError as failed:
+            wrong = SuiteNotRun(f"{address} cannot be reached from here ({failed or type(failed).__name__})")
+        except httpx.HTTPStatusError as failed:
+            wrong = SuiteFailed(f"{address} is answered with HTTP {failed.response.status_code}")
+        except (ValueError, KeyError, TypeError):
+            wrong = SuiteFailed(f"{address} names no languages")
+        if time.monotonic() > deadline:
+            raise wrong
+        time.sleep(1.0)
 
 
 def log_of(spec: SuiteSpec, environment: str, logs: Path) -> Path:
@@ -73,11 +111,21 @@ def log_of(spec: SuiteSpec, environment: str, logs: Path) -> Path:
 
 
 def run_smoke(environment: str, *, rehearsal: bool, logs: Path) -> Suite:
-    """The smoke suite; raises SuiteFailed with its log."""
-    suite = run_suite(SMOKE, environment, rehearsal=rehearsal, logs=logs)
-    if not suite.ok:
-        raise SuiteFailed(f"smoke suite of {environment}: {_verdict(suite)}", log=log_of(SMOKE, environment, logs))
-    return suite
+    """The smoke suite; raises SuiteFailed when tests failed, SuiteNotRun when it says nothing, each with its log."""
+    ran = run_suite(SMOKE, environment, rehearsal=rehearsal, logs=logs)
+    if ran.outcome is Outcome.NOT_RUN:
+        again = " ".join(["./dev pytest", *arguments_of(SMOKE, environment, rehearsal=rehearsal)])
+        not_run = SuiteNotRun(
+            f"smoke suite of {environment}: {ran.words}. This says nothing about the release. "
+            f"To run the suite by itself: {again}",
+            log=ran.log,
+        )
+        not_run.killed = ran.killed
+        raise not_run
+    if ran.outcome is Outcome.FAILED:
+        why = f" ({ran.reason})" if ran.reason else ""
+        raise SuiteFailed(f"smoke suite of {environment}: {ran.words}{why}", log=ran.log)
+    return ran.suite
 
 
 def prove(
@@ -92,50 +140,34 @@ def prove(
     """Run the integration suites against the environment that serves `deployment`, and compare its page at `site`.
 
     `pages` are the release's files, by environment and name. Returns the evidence, and the log of the first suite that
-    failed.
+    failed. Raises SuiteNotRun when a suite was not run and none failed before: then there is no evidence.
     """
-    suites: list[Suite] = []
-    logs_of: list[Path] = []
-
-    def ran(suite: Suite, log: Path) -> None:
-        tell(f"{suite.name}: {_verdict(suite)} in {suite.seconds:.1f} s")
-        suites.append(suite)
-        if not suite.ok:
-            logs_of.append(log)
-
-    log = logs / f"{PARITY}-{deployment.environment}.log"
+    environment = deployment.environment
+    ran: list[SuiteRun] = []
+    log = logs / f"{PARITY}-{environment}.log"
     with httpx.Client(base_url=site, timeout=30) as served:
-        ran(check_parity(pages, deployment.environment, served, log), log)
+        ran.append(check_parity(pages, environment, served, log))
+    tell(f"{ran[0].suite.name}: {ran[0].words} in {ran[0].suite.seconds:.1f} s")
     for spec in INTEGRATION:
-        suite = run_suite(spec, deployment.environment, rehearsal=rehearsal, logs=logs)
-        ran(suite, log_of(spec, deployment.environment, logs))
+        if ran[-1].outcome is Outcome.NOT_RUN:
+            break
+        ran.append(run_suite(spec, environment, rehearsal=rehearsal, logs=logs))
+        tell(f"{spec.name}: {ran[-1].words} in {ran[-1].suite.seconds:.1f} s")
+    failed = [run for run in ran if run.outcome is Outcome.FAILED]
+    if ran[-1].outcome is Outcome.NOT_RUN and not failed:
+        again = f"invoke verify --env {environment}{' --rehearsal' if rehearsal else ''}"
+        raise SuiteNotRun(
+            f"{ran[-1].suite.name} suite of {environment}: {ran[-1].words}. Nothing was recorded, and earlier evidence "
+            f"stands. Run it again: {again}",
+            log=ran[-1].log,
+        )
     evidence = Evidence(
-        environment=deployment.environment,
+        environment=environment,
         commit_sha=deployment.commit_sha,
         image=deployment.image,
         frontend=deployment.frontend,
         at=datetime.now(UTC),
         by=who(),
-        suites=tuple(suites),
+        suites=tuple(run.suite for run in ran if run.outcome is not Outcome.NOT_RUN),
     )
-    return evidence, next(iter(logs_of), None)
-
-
-def _verdict(suite: Suite) -> str:
-    return f"{suite.passed} passed, {suite.failed} failed" if suite.passed or suite.failed else "no test ran"
-
-
-def _counts(report: Path) -> tuple[int, int]:
-    """Passed and failed of a JUnit report. No report, or a skipped test, counts as a failure: nothing is unproven."""
-    if not report.exists():
-        return 0, 1
-    root = ET.parse(report).getroot()  # noqa: S314 - written by our own child process
-    suites = list(root.iter("testsuite"))
-    total, failed = (sum(int(s.get(key, 0)) for s in suites) for key in ("tests", "failures"))
-    failed += sum(int(s.get(key, 0)) for s in suites for key in ("errors", "skipped"))
-    return total - failed, failed
-
-
-def _environment() -> dict[str, str]:
-    """The process environment without any token: tests need none."""
-    return {key: value for key, value in os.environ.items() if "TOKEN" not in key}
+    return evidence, failed[0].log if failed else None

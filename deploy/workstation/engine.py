@@ -68,6 +68,11 @@ def docker_host(tell: Callable[[str], None] | None = None) -> str:
     return SOCKET
 
 
+def running_host() -> str | None:
+    """Address of an engine that answers now, as `docker_host` looks for one; none is started."""
+    return next((host for host in (os.environ.get("DOCKER_HOST"), DEFAULT, SOCKET) if host and answers(host)), None)
+
+
 def stop_engine() -> bool:
     """Take this clone's mark away; stop the private engine when no other clone uses it. True when it was stopped."""
     if not _mark().exists():

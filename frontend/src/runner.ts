@@ -73,8 +73,10 @@ export class Runner {
     try {
       const { request, files } = this.program();
       const result = await this.attempts(way, request, stop.signal);
-      way.view.finish(result, files);
+      // The verdict first: it stands above the output, and its second line on a phone would push the output away just
+      // after the view has scrolled to it.
       this.showIdle(summary(result), result.status === "ok" ? "good" : "bad");
+      way.view.finish(result, files);
       this.speak(way.view.text);
     } catch (error) {
       way.view.abandon();

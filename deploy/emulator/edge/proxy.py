@@ -17,6 +17,7 @@ from deploy.emulator.children import Child
 from deploy.emulator.edge.config import Layout
 from deploy.emulator.errors import ChildFailed
 from deploy.emulator.files import write_json
+from deploy.emulator.plain import plain_client
 
 log = logging.getLogger("emulator.edge")
 
@@ -70,8 +71,7 @@ class Edge:
         return {entry["address"]: entry["num_requests"] for entry in found}
 
     def _admin(self) -> httpx.AsyncClient:
-        transport = httpx.AsyncHTTPTransport(uds=self._socket)
-        return httpx.AsyncClient(base_url="http://localhost", transport=transport, trust_env=False, timeout=30)
+        return plain_client(30, socket=self._socket, base_url="http://localhost")
 
 
 def _connect(admin: str, ports: Sequence[int]) -> None:

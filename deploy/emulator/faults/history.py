@@ -23,9 +23,15 @@ class History:
     def note(self) -> None:
         """Remember the present, if anybody may want it back."""
         if any(rule.kind == "stale_list" and not rule.spent for rule in self._rules):
-            self._snapshots.append((time.monotonic(), copy.deepcopy(list(self._world.machines.values()))))
+            self._snapshots.append((time.monotonic(), self._present()))
         else:
             self._snapshots.clear()
+
+    def _present(self) -> list[Machine]:
+        """Copies of all machines; of those that are as they were, the copies that the last snapshot holds."""
+        last = {machine.id: machine for machine in self._snapshots[-1][1]} if self._snapshots else {}
+        now = self._world.machines.values()
+        return [last[one.id] if last.get(one.id) == one else copy.deepcopy(one) for one in now]
 
     def asked(self, app: str) -> None:
         """The app's list is being answered truly."""

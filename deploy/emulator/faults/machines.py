@@ -27,6 +27,8 @@ class FaultyMachines:
 
     def changed(self) -> None:
         """Rules came: look at the machines that run already."""
+        for name in [name for name in self._results if name.partition(" ")[0] not in self._world.machines]:
+            del self._results[name]
         for machine in list(self._world.machines.values()):
             if machine.state == "started":
                 self.started(machine)

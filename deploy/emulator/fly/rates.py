@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 USUAL, READ_MACHINE = (1.0, 3), (5.0, 10)  # requests a second, burst
+MOST_BUCKETS = 1000
 _PATH = re.compile(r"/v1/apps(?:/(?P<app>[^/]+)(?:/machines(?:/(?P<machine>[^/]+))?)?(?P<rest>/.*)?)?")
 
 
@@ -60,7 +61,16 @@ class Buckets:
         if tokens < 1:
             return (1 - tokens) / rate
         self._left[action] = (tokens - 1, now)
+        if len(self._left) > MOST_BUCKETS:
+            self._forget(now)
         return 0.0
+
+    def _forget(self, now: float) -> None:
+        """Forget buckets that are full again: of machines that are gone, most of them."""
+        for action, (tokens, since) in list(self._left.items()):
+            rate, burst = action.limit
+            if tokens + (now - since) * rate >= burst:
+                del self._left[action]
 
 
 class Limited:

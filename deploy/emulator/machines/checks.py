@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from deploy.emulator.model import now_text
+from deploy.emulator.plain import plain_client
 
 EAGER_SECONDS = 0.1
 EAGER_FOR_SECONDS = 60.0
@@ -124,7 +125,7 @@ async def probe(check: Check, address: str) -> Finding:
 
 
 async def _http(check: Check, address: str) -> Finding:
-    async with httpx.AsyncClient(trust_env=False, timeout=check.timeout) as client:
+    async with plain_client(check.timeout) as client:
         url = f"http://{address}:{check.port}{check.path}"
         async with client.stream(check.method, url, headers=list(check.headers)) as answer:
             start = b""

@@ -35,7 +35,8 @@ log = logging.getLogger("emulator.machines")
 
 DRAIN_SECONDS = 4 * REFRESH_SECONDS
 EVENTS_KEPT = 50
-DESTROYED_KEPT = 50
+DESTROYED_KEPT = 20
+VERSIONS_KEPT = 50
 RESTORED = frozenset({"started", "starting", "restarting", "replacing"})
 
 T = TypeVar("T")
@@ -120,6 +121,7 @@ class Fleet:
         if body.get("skip_service_registration"):
             machine.registered = False
         machine.versions.append({"version": machine.instance_id, "user_config": copy.deepcopy(machine.config)})
+        del machine.versions[:-VERSIONS_KEPT]
         await self._know_port(app, machine)
         launch = not body.get("skip_launch")
         self._begin(machine, "replacing", self._replace(machine, launch))
@@ -331,6 +333,8 @@ class Fleet:
         gone = [m.id for m in self._store.world.machines_of(machine.app) if m.state == "destroyed"]
         for old in gone[:-DESTROYED_KEPT]:
             del self._store.world.machines[old]
+            self._locks.pop(old, None)
+            (self._machine_logs / f"{old}.log").unlink(missing_ok=True)
 
     async def _note_exit(self, machine: Machine, name: str) -> None:
         """The container ended: by itself, if the machine was meant to run."""

@@ -11,6 +11,7 @@ import binascii
 import os
 import posixpath
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,14 @@ class Assets:
             target = root / path.removeprefix("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(self._assets / name, target)
+
+    def remove(self, deployment: str) -> None:
+        """Remove the deployment's directory, and those of its assets that no other deployment is made of."""
+        root = self.directory / "deployments" / deployment
+        for path in root.rglob("*"):
+            if path.is_file() and path.stat().st_nlink == 2:  # this one, and the asset itself
+                (self._assets / asset_name(path.read_bytes(), path.name)).unlink(missing_ok=True)
+        shutil.rmtree(root, ignore_errors=True)
 
     def _verify(self, path: str, name: str) -> None:
         parts = path.split("/")

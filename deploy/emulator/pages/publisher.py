@@ -14,11 +14,14 @@ from deploy.emulator.errors import ChildFailed
 from deploy.emulator.files import point_to
 from deploy.emulator.model import Deployment, Project, now_text
 from deploy.emulator.pages.assets import Assets, DeploymentWrong
+from deploy.emulator.plain import plain_client
 from deploy.emulator.store import Store
 
 log = logging.getLogger("emulator.pages")
 
 LOOK_SECONDS = 5.0
+KEPT = 50
+"""Deployments of a project that are remembered beside the one that is served; older ones go, files and all."""
 
 
 class Publisher:
@@ -47,8 +50,16 @@ class Publisher:
             deployment.status, deployment.problem = "failure", str(error)
         else:
             deployment.status = "success"
+            await asyncio.to_thread(self._forget, project)
         deployment.modified_on = now_text()
         self._store.save()
+
+    def _forget(self, project: Project) -> None:
+        """Remove the oldest deployments, and the assets that no other has."""
+        old = [one for one in project.deployments.values() if one.id != project.canonical and one.status != "active"]
+        for one in old[:-KEPT]:
+            project.deployments.pop(one.id, None)
+            self.assets(project.name).remove(one.id)
 
     async def serve(self, project: Project, deployment: Deployment) -> None:
         """Make it the one that the project's host serves. Raises ChildFailed, with the previous one back."""
@@ -77,7 +88,7 @@ class Publisher:
         root: Path = self._store.directory / "pages" / project.name / "deployments" / deployment.id
         wanted = await asyncio.to_thread((root / path.removeprefix("/")).read_bytes)
         headers = {"Host": self._hosts[project.name]}
-        async with httpx.AsyncClient(trust_env=False, timeout=LOOK_SECONDS) as client:
+        async with plain_client(LOOK_SECONDS) as client:
             try:
                 answer = await client.get(httpx.URL(self._edge, path=path), headers=headers)
             except httpx.HTTPError as error:

@@ -7,11 +7,10 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from deploy.emulator.children import Child
 from deploy.emulator.edge.config import REGISTRY_SOCKET
 from deploy.emulator.files import write_json
+from deploy.emulator.plain import plain_client
 
 MANIFEST_TYPES = ", ".join(
     [
@@ -79,8 +78,7 @@ class Registry:
 
     async def resolve(self, image: ImageName) -> str | None:
         """The digest that the image has here; None when it was never pushed."""
-        transport = httpx.AsyncHTTPTransport(uds=REGISTRY_SOCKET)
-        async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=30) as client:
+        async with plain_client(30, socket=REGISTRY_SOCKET) as client:
             url = f"http://registry/v2/{image.repository}/manifests/{image.reference}"
             answer = await client.head(url, headers={"Accept": MANIFEST_TYPES})
         return answer.headers["Docker-Content-Digest"] if answer.status_code == 200 else None

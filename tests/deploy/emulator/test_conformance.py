@@ -1,14 +1,12 @@
-"""Every route's answers held against the provider's own OpenAPI description, where that is at hand.
+"""Every route's answers held against what the provider's API answers (`provider.json`, kept beside this file).
 
-The description requires no field and forbids none, so that anything would agree with it; here no object may have a
-field that it does not name. Known to differ from it, and answered as the provider's own client reads it: a lease comes
-wrapped, and what is not set may be null.
+The provider's own description requires no field and forbids none, so that anything would agree with it; here no object
+may have a field that is not named. Known to differ from it, and answered as the provider's own client reads it: a lease
+comes wrapped, and what is not set may be null.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,46 +20,12 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.fly.volumes import Volumes
 from deploy.platforms.fly.toml import read_fly_toml
+from tests.deploy.emulator.provider import Comparison, Provider
 from tests.deploy.emulator.support import Emulated, until
 
 ROOT = Path(__file__).resolve().parents[3]
-DESCRIPTION = Path(os.environ.get("CODECANVAS_FLY_OPENAPI", ROOT.parent / "shared/fly/machines-openapi.json"))
 APP = "/apps/{app_name}"
 MACHINE = f"{APP}/machines/{{machine_id}}"
-# Newer than the copy of the description: documented in words alone.
-NEWER_STATUS = {"name_taken"}
-
-
-class Description:
-    """The description, and what was held against it."""
-
-    def __init__(self, raw: dict[str, Any]) -> None:
-        self._paths: dict[str, Any] = raw["paths"]
-        self._components = _strict(raw["components"])
-        status = self._components["schemas"]["main.statusCode"]
-        status["enum"] = [*status["enum"], *sorted(NEWER_STATUS)]
-        self.held: set[tuple[str, str]] = set()
-
-    def hold(self, method: str, template: str, answer: httpx.Response) -> None:
-        """Assert that the answer is one that the operation may give."""
-        responses = self._paths[template][method.lower()]["responses"]
-        self.held.add((method, template))
-        if answer.status_code >= 400:
-            schema: dict[str, Any] = {"$ref": "#/components/schemas/ErrorResponse"}
-        else:
-            assert str(answer.status_code) in responses, f"{method} {template}: {answer.status_code} {answer.text}"
-            schema = responses[str(answer.status_code)].get("content", {}).get("application/json", {}).get("schema", {})
-        body: Any = _set(answer.json()) if answer.content else None
-        if template.endswith("/lease") and answer.is_success and method != "DELETE":
-            assert body["status"] == "success"
-            body = body["data"]
-        if schema:
-            self.agree(body, schema)
-
-    def agree(self, value: Any, schema: dict[str, Any]) -> None:
-        """Assert that the value is what the schema, which may refer to components, describes."""
-        whole = {**schema, "components": self._components}
-        jsonschema.validate(value, whole, cls=jsonschema.Draft4Validator)
 
 
 def _set(value: Any) -> Any:
@@ -73,45 +37,36 @@ def _set(value: Any) -> Any:
     return value
 
 
-def _strict(schema: Any) -> Any:
-    """The schema with no field allowed that it does not name."""
-    if isinstance(schema, list):
-        return [_strict(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    made = {key: _strict(value) for key, value in schema.items() if key != "example"}
-    if schema.get("type") == "object" and "properties" in schema:
-        made.setdefault("additionalProperties", False)
-    return made
-
-
 @pytest.fixture(scope="module")
-def description() -> Description:
-    """The provider's description, or a reason to skip."""
-    if not DESCRIPTION.exists():
-        pytest.skip(f"the provider's description is not at {DESCRIPTION}; name it in CODECANVAS_FLY_OPENAPI")
-    return Description(json.loads(DESCRIPTION.read_text()))
+def provider() -> Provider:
+    """The description, which remembers what was held against it."""
+    return Provider()
 
 
 class Caller:
-    """Sends requests by operation and holds every answer against the description."""
+    """Sends requests by operation and holds every answer against what the provider answers."""
 
-    def __init__(self, description: Description, fly: httpx.Client, **names: str) -> None:
-        self._description, self._fly, self.names = description, fly, {"app_name": "runner-staging", **names}
+    def __init__(self, provider: Provider, fly: httpx.Client, **names: str) -> None:
+        self._provider, self._fly, self.names = provider, fly, {"app_name": "runner-staging", **names}
 
     def __call__(self, method: str, template: str, status: int = 200, **options: Any) -> Any:
         """The answer's JSON."""
         answer = self._fly.request(method, template.format(**self.names), **options)
         assert answer.status_code == status, f"{method} {template}: {answer.status_code} {answer.text}"
-        self._description.hold(method, template, answer)
-        return answer.json() if answer.content else None
+        said = answer.json() if answer.content else None
+        body = _set(said)
+        if template.endswith("/lease") and answer.is_success and method != "DELETE":
+            assert body["status"] == "success"
+            body = body["data"]
+        self._provider.hold(method, template, status, body)
+        return said
 
 
 @pytest.fixture
-def call(emulated: Emulated, staging: dict[str, Any], description: Description) -> Iterator[Caller]:
+def call(emulated: Emulated, staging: dict[str, Any], provider: Provider) -> Iterator[Caller]:
     """A caller that is staging."""
     with emulated.fly("staging") as fly:
-        yield Caller(description, fly)
+        yield Caller(provider, fly)
 
 
 def test_apps_and_secrets(call: Caller) -> None:
@@ -188,9 +143,9 @@ def test_volumes(call: Caller) -> None:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_what_fly_toml_becomes_is_a_machine_configuration(description: Description, environment: str) -> None:
+def test_what_fly_toml_becomes_is_a_machine_configuration(provider: Provider, environment: str) -> None:
     config = read_fly_toml(ROOT / "deploy" / f"fly.{environment}.toml").machine
-    description.agree(config, {"$ref": "#/components/schemas/fly.MachineConfig"})
+    provider.agree(config, "MachineConfig")
 
 
 def test_leaving(call: Caller) -> None:
@@ -199,7 +154,7 @@ def test_leaving(call: Caller) -> None:
     call("POST", "/apps", 201, json={"name": "runner-staging", "org_slug": "staging"})
 
 
-def test_no_route_was_forgotten(description: Description) -> None:
+def test_no_route_was_forgotten(provider: Provider) -> None:
     """After all others: every route of the emulator was asked, and the description knows each."""
     api = FlyApi.__new__(FlyApi)
     routes = [*api.routes(), *Belongings(api).routes(), *Volumes(api).routes()]
@@ -209,4 +164,29 @@ def test_no_route_was_forgotten(description: Description) -> None:
         for route in routes
         for method in (route.methods or set()) - {"HEAD"}
     }
-    assert implemented == description.held
+    assert implemented == provider.held
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"id": 7}, "Machine"),
+        ({"identifier": "x"}, "Machine"),
+        ([{"checks": {"name": "c"}}], "list of Machine"),
+        ({"config": {"services": [{"autostop": "sleep"}]}}, "Machine"),
+        ({"error": "taken", "status": "somehow"}, "Error"),
+    ],
+)
+def test_what_the_provider_does_not_say_is_refused(value: Any, words: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        Provider().agree(value, words)
+
+
+def test_a_description_that_differs_is_told() -> None:
+    schemas = {"V": {"type": "object", "properties": {"value": {"type": "integer"}}}}
+    answer = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/V"}}}}
+    route = "/apps/{app_name}/machines/{machine_id}/metadata/{key}"
+    openapi = {"paths": {route: {"get": {"responses": {"200": answer}}}}, "components": {"schemas": schemas}}
+    found = Comparison(Provider(), openapi).run()
+    assert f"GET {route} 200.value is integer, not string" in found
+    assert "GET /apps is not described" in found

@@ -33,7 +33,11 @@ def test_output_comes_as_it_is_written(runner: Client) -> None:
 
 
 def test_phases_streams_and_characters(runner: Client) -> None:
-    source = '#include <stdio.h>\n#warning hm\nint main(void) { puts("ü€😀"); fputs("err", stderr); return 3; }'
+    # A program that was compiled before is not compiled again, whoever sent it: this one is new each time.
+    source = f"""// {time.time_ns()}
+#include <stdio.h>
+#warning hm
+int main(void) {{ puts("ü€😀"); fputs("err", stderr); return 3; }}"""
     events = list(runner.stream(Program(language="c", source=source)))
     assert events[0] == Phase("compile")
     assert (_text(events), _text(events, "stderr")) == ("ü€😀\n", "err")

@@ -6,7 +6,7 @@ Whatever a browser complained of unexpectedly fails its test. What a failed test
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,17 @@ def pytest_runtest_makereport(
     window: Window | None = getattr(item, "funcargs", {}).get("window")
     if report.failed and window is not None and report.when != "teardown":
         item.stash[FAILED] = True
-        report.sections.append(("what the browser complained of", "\n".join(window.complaints())))
-        report.sections.append(("the page when it failed", _keep_picture(item.name, window)))
+        report.sections.append(("what the browser complained of", _told(lambda: "\n".join(window.complaints()))))
+        report.sections.append(("the page when it failed", _told(lambda: _keep_picture(item.name, window))))
     return report
+
+
+def _told(ask: Callable[[], str]) -> str:
+    """What a browser says; of one that does not answer, why. An error from here would end the whole session."""
+    try:
+        return ask()
+    except Exception as silent:
+        return f"the browser did not say: {silent}"
 
 
 def _keep_picture(test: str, window: Window) -> str:

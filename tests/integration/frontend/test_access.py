@@ -51,6 +51,23 @@ def test_a_phone_shows_what_was_written_and_needs_no_sideways_scrolling(canvas: 
         assert canvas.there(name), name
 
 
+@pytest.mark.parametrize("viewport", [{"width": 322, "height": 653}], ids=["narrow"])
+def test_a_verdict_that_takes_two_lines_does_not_push_the_output_away(canvas: Canvas, viewport: Bounds) -> None:
+    height = "return document.querySelector('#status').offsetHeight"
+    canvas.write("print('short')")
+    canvas.run()
+    canvas.window.evaluate("window.scrollTo(0, 0); return 0")
+    canvas.write("import time\nwhile time.process_time() < 1.1: pass\nprint('long words ' * 200)\nraise SystemExit(113)")
+    canvas.click("Run")
+    canvas.status.becomes("Running…")
+    line = canvas.window.evaluate(height)
+    canvas.status.matches("^Failed while running · exit 113 · .* s CPU")
+    assert canvas.window.evaluate(height) > line  # else nothing was shown
+    seen = "const box = document.querySelector('#output').getBoundingClientRect(); return [box.top, box.bottom]"
+    top, bottom = canvas.window.evaluate(seen)
+    assert (top >= 0, bottom <= viewport["height"] + 1) == (True, True)
+
+
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 def test_long_programs_and_outputs_scroll_in_their_place(canvas: Canvas, viewport: Bounds) -> None:
     canvas.write("\n".join(f"print({number})" for number in range(300)))

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+ATTEMPTS = 5
+
 _ENDLESS = {
     "busy": "while :; do :; done",
     "asleep": "sleep 60",
@@ -83,11 +85,24 @@ for _ in range(4): threading.Thread(target=lambda: hashlib.pbkdf2_hmac("sha256",
 }
 
 
+def _given_a_second(attack: Any, language: str, source: str, cpu_seconds: int) -> dict[str, Any]:
+    """The result of a program that computes without end, on a machine that gave it a second of processor time for it.
+
+    A service that shares its processors with a dozen others may not, within the ten seconds that a run may take; such
+    a result shows nothing.
+    """
+    for _ in range(ATTEMPTS):
+        result: dict[str, Any] = attack(language, source, limits={"timeout": 10, "cpu_seconds": cpu_seconds})
+        if result["status"] != "timeout" or result["cpu_ms"] >= 1000:
+            break
+    return result
+
+
 @pytest.mark.parametrize("burner", _BURNERS)
 def test_processor_time_is_limited(attack: Any, burner: str) -> None:
-    result = attack("python3", _BURNERS[burner], limits={"timeout": 9, "cpu_seconds": 1})
+    result = _given_a_second(attack, "python3", _BURNERS[burner], 1)
     assert result["status"] == "cpu_limit"
-    assert result["time_ms"] < 7000
+    assert result["cpu_ms"] < 4000
 
 
 def test_sleep_costs_no_processor_time(attack: Any) -> None:
@@ -131,7 +146,7 @@ def test_an_alarm_is_the_programs_own_end(attack: Any) -> None:
 
 def test_the_programs_own_processor_limit_is_not_the_services(attack: Any) -> None:
     source = "ulimit -t 1; while :; do :; done"
-    result = attack("bash", source, limits={"timeout": 8, "cpu_seconds": 6})
+    result = _given_a_second(attack, "bash", source, 6)
     assert result["status"] in {"runtime_error", "cpu_limit"}
     assert result["cpu_ms"] < 4000
 

@@ -9,7 +9,20 @@ import pytest
 
 from deploy.environments import ROOT
 
-VERBS = ("build", "up", "rehearse", "doctor", "lock", "deploy", "verify", "promote", "rollback", "status", "history")
+VERBS = (
+    "build",
+    "up",
+    "rehearse",
+    "doctor",
+    "lock",
+    "deploy",
+    "verify",
+    "promote",
+    "rollback",
+    "status",
+    "history",
+    "clean",
+)
 
 
 def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:

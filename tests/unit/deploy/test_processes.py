@@ -16,7 +16,6 @@ import pytest
 
 from deploy import processes
 from deploy.environments import ROOT
-from deploy.errors import ChildKilled
 
 
 def alive(pid: int) -> bool:
@@ -126,8 +125,10 @@ def test_ctrl_c_on_a_terminal_reaches_the_verb_alone(tmp_path: Path) -> None:
     os.close(terminal)
 
 
-def test_a_killed_suite_is_no_verdict() -> None:
-    done = processes.run(["sh", "-c", "kill -9 $$"])
-    with pytest.raises(ChildKilled, match=r"the smoke suite was killed from outside \(SIGKILL\)"):
-        processes.refuse_killed(done, "the smoke suite")
-    processes.refuse_killed(processes.run(["false"]), "the smoke suite")
+def test_what_a_child_left_in_its_group_is_swept(tmp_path: Path) -> None:
+    with processes.started(["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid"]) as process:
+        process.wait()
+    left = number_in(tmp_path / "pid")
+    assert not gone(left, seconds=0.2)
+    processes.sweep(process)
+    assert gone(left)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.environments import load_environment
-from deploy.errors import ChildKilled, LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
+from deploy.errors import LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
 from deploy.interrupts import Interrupted
 from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
 from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unauthorized, Unreachable
@@ -392,7 +392,7 @@ def test_a_remote_that_is_deaf_for_a_moment_delays_a_release(stage: Stage) -> No
 
 
 @pytest.mark.parametrize("method", ["judge", "smoke"])
-@pytest.mark.parametrize("raised", [Interrupted(signal.SIGINT), ChildKilled("the suite was killed from outside")])
+@pytest.mark.parametrize("raised", [Interrupted(signal.SIGINT), Unfinished("the suite was killed from outside")])
 def test_an_interrupt_leaves_the_intent_as_it_is_and_blames_nobody(
     stage: Stage, method: str, raised: BaseException
 ) -> None:

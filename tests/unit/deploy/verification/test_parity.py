@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from deploy.ledger import Suite
+from deploy.verification import parity
+from deploy.verification.outcome import Outcome
 from deploy.verification.parity import check_parity
 
 SHARED = {"index.html": b"<main>", "assets/main.1.js": b"run()", "_headers": b"/*\n  A: b\n"}
@@ -46,7 +48,7 @@ def served(place: Path) -> Iterator[httpx.Client]:
 
 def _check(served: httpx.Client, log: Path, production: dict[str, bytes] | None = None) -> tuple[Suite, str]:
     pages = {**PAGES, "production": PAGES["production"] if production is None else production}
-    return check_parity(pages, "staging", served, log), log.read_text()
+    return check_parity(pages, "staging", served, log).suite, log.read_text()
 
 
 def test_a_page_that_is_served_as_it_was_released_passes(served: httpx.Client, tmp_path: Path) -> None:
@@ -78,8 +80,29 @@ def test_files_that_are_served_otherwise_are_told(served: httpx.Client, place: P
     assert "assets/main.1.js: is answered with HTTP 404" in said
 
 
-def test_a_site_that_does_not_answer_is_told(tmp_path: Path) -> None:
+def test_a_host_that_does_not_answer_blames_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "PAUSE", 0.0)
     with httpx.Client(base_url="http://127.0.0.1:9/") as nobody:
-        suite, said = _check(nobody, tmp_path / "log")
-    assert (suite.passed, suite.failed) == (1, 3)
-    assert "index.html: could not be read" in said
+        ran = check_parity(PAGES, "staging", nobody, tmp_path / "log")
+    assert (ran.outcome, ran.suite.passed, ran.suite.failed) == (Outcome.NOT_RUN, 0, 0)
+    assert "could not be read" in ran.reason
+    assert ran.reason in ran.log.read_text()
+
+
+class _Failing(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_host_that_fails_blames_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "PAUSE", 0.0)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Failing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}/") as failing:
+            ran = check_parity(PAGES, "staging", failing, tmp_path / "log")
+        server.shutdown()
+    assert ran.outcome is Outcome.NOT_RUN
+    assert "HTTP 503" in ran.reason

@@ -1,0 +1,22 @@
+"""Something on this machine that can go: what it is, how large, and how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Waste:
+    """`kind` is "image", "container", "build", "blobs", "packages", "log" or "rehearsal"; `bytes` is what it frees."""
+
+    kind: str
+    name: str
+    bytes: int
+    why: str
+    remove: Callable[[], None]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `invoke clean --json` prints it."""
+        return {"kind": self.kind, "name": self.name, "bytes": self.bytes, "why": self.why}
