@@ -295,8 +295,9 @@ class Holding:
         thread.start()
         try:
             yield
-        except (KeyboardInterrupt, LedgerError):
-            self._hurried = True  # nobody who pressed Ctrl-C waits for a remote that hangs
+        except BaseException as failed:
+            # Nobody who interrupted us (that is no Exception) waits for a remote that hangs.
+            self._hurried = isinstance(failed, LedgerError) or not isinstance(failed, Exception)
             raise
         finally:
             self._ended.set()

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import httpx
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from deploy import tasks
+from deploy import recovery_tasks, tasks
 from deploy.artifacts.source import read_source, resolve_sha
 from deploy.environments import load_environment
 from deploy.errors import LedgerError, UsageError
@@ -140,12 +141,13 @@ def released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("staging", "production"):
         for sha in shas:
             target(name, False).ledger.record(replace(info(sha[:3] + sha[-1]), commit_sha=sha, status=Status.DEPLOYED))
-    monkeypatch.setattr(tasks, "ROOT", repository)
-    monkeypatch.setattr(tasks, "target_of", target)
+    for place in (tasks, recovery_tasks):
+        monkeypatch.setattr(place, "ROOT", repository)
+        monkeypatch.setattr(place, "target_of", target)
     return shas
 
 
-@pytest.mark.parametrize("verb", ["rollback", "promote"])
+@pytest.mark.parametrize(("place", "verb"), [(recovery_tasks, "rollback"), (tasks, "promote")])
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -156,11 +158,11 @@ def released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_verbs_find_a_release_whose_commit_is_not_in_this_clone(
-    released: list[str], capsys: pytest.CaptureFixture[str], verb: str, given: str, says: str
+    released: list[str], capsys: pytest.CaptureFixture[str], place: ModuleType, verb: str, given: str, says: str
 ) -> None:
     options = {"rollback": {"env": "production", "to": given}, "promote": {"sha": given}}[verb]
     with pytest.raises(Exit) as left:
-        getattr(tasks, verb)(Context(), **options)
+        getattr(place, verb)(Context(), **options)
     said = " ".join(capsys.readouterr().err.split())
     assert left.value.code == 2
     assert re.search(says, said), said
@@ -303,7 +305,7 @@ def test_a_verb_whose_remote_hangs_ends_at_a_ctrl_c(tmp_path: Path, verb: tuple[
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=20)[1]
     assert time.monotonic() - begun < 3
-    assert (process.returncode, "interrupted" in said, "Traceback" in said) == (1, True, False), said
+    assert (process.returncode, "interrupted" in said, "Traceback" in said) == (130, True, False), said
     assert alive(tmp_path) == []
 
 
