@@ -19,7 +19,7 @@ from deploy.cli.wrapper import required, rolling_out, told
 from deploy.console import Teller, print_json, print_result
 from deploy.durations import parse_duration
 from deploy.environments import ROOT
-from deploy.errors import SuiteFailed, UsageError
+from deploy.errors import DeployError, SuiteFailed, UsageError
 from deploy.lazy import lazy
 from deploy.policy import Promotion, Strategy
 from deploy.status import environment_status
@@ -250,6 +250,7 @@ def status(context: Context, env: str = "", json: bool = False, rehearsal: bool 
     }
     if json:
         print_json(states)
+        _told_all(targets, states)
         return
     table = Table(box=None)
     for column in ("environment", "version", "image", "machines", "address", "by", "since"):
@@ -266,6 +267,15 @@ def status(context: Context, env: str = "", json: bool = False, rehearsal: bool 
     lines = [f"{name}: {problem}" for name, state in states.items() for problem in state["problems"]]
     if lines:
         print_result(Text("\n".join(lines)))
+    _told_all(targets, states)
+
+
+def _told_all(targets: dict[str, Target], states: dict[str, Any]) -> None:
+    """Fail where something could not be read, once the rest was shown; a missing token is wrong use."""
+    for name, target in targets.items():
+        if states[name]["errors"]:
+            target.require_tokens()
+            raise DeployError(f"{name} could not be read whole: {', '.join(states[name]['errors'])} (see above)")
 
 
 @task(help={"env": "staging or production", "json": "print as JSON", "rehearsal": REHEARSAL})

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
 import httpx
 import pytest
@@ -141,13 +140,13 @@ def released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("staging", "production"):
         for sha in shas:
             target(name, False).ledger.record(replace(info(sha[:3] + sha[-1]), commit_sha=sha, status=Status.DEPLOYED))
-    for place in (tasks, recovery_tasks):
-        monkeypatch.setattr(place, "ROOT", repository)
-        monkeypatch.setattr(place, "target_of", target)
+    for module in (tasks, recovery_tasks):
+        monkeypatch.setattr(module, "ROOT", repository)
+        monkeypatch.setattr(module, "target_of", target)
     return shas
 
 
-@pytest.mark.parametrize(("place", "verb"), [(recovery_tasks, "rollback"), (tasks, "promote")])
+@pytest.mark.parametrize("verb", ["rollback", "promote"])
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -158,11 +157,11 @@ def released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_verbs_find_a_release_whose_commit_is_not_in_this_clone(
-    released: list[str], capsys: pytest.CaptureFixture[str], place: ModuleType, verb: str, given: str, says: str
+    released: list[str], capsys: pytest.CaptureFixture[str], verb: str, given: str, says: str
 ) -> None:
     options = {"rollback": {"env": "production", "to": given}, "promote": {"sha": given}}[verb]
     with pytest.raises(Exit) as left:
-        getattr(place, verb)(Context(), **options)
+        getattr(recovery_tasks if verb == "rollback" else tasks, verb)(Context(), **options)
     said = " ".join(capsys.readouterr().err.split())
     assert left.value.code == 2
     assert re.search(says, said), said
