@@ -18,6 +18,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -148,15 +149,27 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM first: git removes its lock files then; a helper that does not listen gets SIGKILL."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGTERM)
+    """SIGTERM first, and a moment for the whole group: git, at both ends of a local push, removes its lock files then.
+    A helper that does not listen gets SIGKILL.
+    """
+    end = time.monotonic() + TERM_SECONDS
+    alive = _signal(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(TERM_SECONDS)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    while alive and time.monotonic() < end and _signal(process, 0):
+        time.sleep(0.01)
+    _signal(process, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Signal the process's group; False when there is none any more."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 @atexit.register

@@ -214,9 +214,9 @@ class Holding:
         except LedgerError as failed:
             self._failed = self._clock.monotonic()
             if self._age() > SAFE_SECONDS:
-                raise LockLost(
-                    f"the lock of {self._ledger.environment} could not be renewed for {SAFE_SECONDS:.0f} s, so this "
-                    f"run stops: {failed}. What it had begun is kept; go on with: invoke resume{self._flags}"
+                raise self._lost(
+                    f"could not be renewed for {SAFE_SECONDS:.0f} s, so this run stops: {failed.problem}",
+                    "What it had begun is kept; go on with:",
                 ) from failed
 
     def _answer_within(self, left: float) -> float:
@@ -237,10 +237,9 @@ class Holding:
         Whoever was frozen (a laptop's lid, a paused process) and wakes up finds out here, and changes nothing more.
         """
         if self._age() > SAFE_SECONDS:
-            raise LockLost(
-                f"the lock of {self._ledger.environment} was not renewed for {SAFE_SECONDS:.0f} s: this process stood "
-                f"still, or its ledger was out of reach. See: invoke status{self._flags}. Then go on with: "
-                f"invoke resume{self._flags}"
+            raise self._lost(
+                f"was not renewed for {SAFE_SECONDS:.0f} s: this process stood still, or its ledger was out of reach",
+                f"See: invoke status{self._flags}. Then go on with:",
             )
 
     def guard(self, snapshot: Readable) -> None:
@@ -248,10 +247,9 @@ class Holding:
         if not self._ours(snapshot):
             held = held_in(snapshot)
             by = f"is held by {held.told()}" if held else "was taken away"
-            raise LockLost(
-                f"the lock of {self._ledger.environment} {by}; this run stops here. "
-                f"See: invoke status{self._flags}. When nobody works on it any more, go on with: "
-                f"invoke resume{self._flags}"
+            raise self._lost(
+                f"{by}; this run stops here",
+                f"See: invoke status{self._flags}. When nobody works on it any more, go on with:",
             )
 
     def release(self) -> None:
@@ -275,6 +273,10 @@ class Holding:
         finally:
             self._busy.release()
 
+    def _lost(self, how: str, then: str) -> LockLost:
+        problem = f"the lock of {self._ledger.environment} {how}"
+        return LockLost(f"{problem}. {then} invoke resume{self._flags}", problem=problem)
+
     def _kept(self, why: str) -> LedgerUnreachable:
         """The error of a lock that cannot be given back."""
         return LedgerUnreachable(
@@ -295,8 +297,9 @@ class Holding:
         thread.start()
         try:
             yield
-        except (KeyboardInterrupt, LedgerError):
-            self._hurried = True  # nobody who pressed Ctrl-C waits for a remote that hangs
+        except BaseException as failed:
+            # Nobody who interrupted us (that is no Exception) waits for a remote that hangs.
+            self._hurried = isinstance(failed, LedgerError) or not isinstance(failed, Exception)
             raise
         finally:
             self._ended.set()

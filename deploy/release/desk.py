@@ -160,7 +160,7 @@ class Desk:
             with interrupts.telling(lambda: half_way(engine.intent, self.target)):
                 return engine.run()
         except LedgerError as failed:
-            raise Unfinished(f"{failed}. {half_way(engine.intent, self.target)}", log=failed.log) from failed
+            raise Unfinished(f"{failed.problem}. {half_way(engine.intent, self.target)}", log=failed.log) from failed
         finally:
             self.log, self.last_words = engine.log, last_words(engine.reports)
 

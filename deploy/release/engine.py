@@ -476,8 +476,9 @@ class Engine:
         doing = "the rollout of" if self.intent.forward else "taking back"
         about = "" if isinstance(failed, ReleaseFault) else " It says nothing about the release, which is not rejected."
         self._bus.emit("rollout.stopped", environment, self.intent.id, problem=str(failed)[:500])
+        why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
         return Unfinished(
-            f"{environment}: {doing} {wanted.version} stopped half-way: {failed}.{about} "
+            f"{environment}: {doing} {wanted.version} stopped half-way: {why}.{about} "
             f"Go on with: invoke resume --env {environment}{self._flag}"
             + (f"; take it back with: invoke resume --env {environment} --back{self._flag}" if backable else ""),
             log=failed.log,

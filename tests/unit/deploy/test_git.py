@@ -83,7 +83,7 @@ def test_an_interrupt_ends_it_at_once(tmp_path: Path, number: int) -> None:
         begun = time.monotonic()
         process.send_signal(number)
         process.wait(10)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
     assert alive(tmp_path) == []
 
 

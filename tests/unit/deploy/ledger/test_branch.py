@@ -225,8 +225,10 @@ def test_what_is_half_way_is_told_to_the_locks_holder(ledger: Ledger, remote: Pa
         ledger.record(info("3"))
     declines.unlink()
     remote.rename(remote.with_name("elsewhere"))
-    with patient(NONE), pytest.raises(LedgerUnreachable, match=says):
+    with patient(NONE), pytest.raises(LedgerUnreachable, match=says) as gone:
         ledger.record(info("3"))
+    assert "half-way" not in gone.value.problem  # for those who say themselves what is half-way
+    assert str(gone.value).startswith(gone.value.problem)
     remote.with_name("elsewhere").rename(remote)
     holding.release()
     hook(remote, "pre-receive", "exit 1")
