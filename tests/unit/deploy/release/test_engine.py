@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.console import Teller
 from deploy.environments import load_environment
 from deploy.errors import ChildKilled, LedgerError, RolloutFailed, Unfinished
 from deploy.interrupts import Interrupted
@@ -15,7 +17,7 @@ from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, 
 from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unauthorized, Unreachable
 from deploy.policy import Strategy
 from deploy.release.book import Book
-from deploy.release.desk import halfway
+from deploy.release.desk import Desk, halfway
 from deploy.release.engine import SWITCHED, Engine
 from deploy.release.events import Bus, Event
 from deploy.secrets import Tokens
@@ -270,6 +272,22 @@ def test_an_interrupt_leaves_the_intent_as_it_is_and_blames_nobody(
     assert (left.direction, left.blame) == (Direction.FORWARD, False)
     assert stage.engine_for(left).run().status is Status.DEPLOYED
     assert stage.serves("good+2")
+
+
+def test_a_person_may_take_back_what_is_half_way(stage: Stage, tmp_path: Path) -> None:
+    stage.engine()  # begun, and interrupted at once
+    target = Target(load_environment("production"), cloud_addresses({}), Tokens("production", {}), None, True)  # type: ignore[arg-type]
+    bus, nobody = Bus(stage.events.append), None
+    desk = Desk(target, Teller(), tmp_path, stage.book, nobody, nobody, stage.scene.platform, bus)  # type: ignore[arg-type]
+    serving = desk.settle(back=True)
+    assert serving is not None
+    assert serving.version == "good+1"
+    assert stage.serves("good+1")
+    assert stage.snapshot().intent() is None
+    done = stage.snapshot().events()[-1]
+    assert (done.version, done.status) == ("good+2", Status.ROLLED_BACK)
+    assert done.reason.startswith("taken back by ")
+    assert desk.settle(back=True) is None
 
 
 def test_what_is_half_way_is_told_with_the_commands_that_go_on(stage: Stage) -> None:
