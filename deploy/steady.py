@@ -31,12 +31,12 @@ def look(target: Target) -> Serving:
     release = snapshot.current()
     if release is None:
         raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}{target.flag}")
-    rollout = state["rollout"]
+    rollout, images = state["rollout"], {machine["image"] for machine in state["machines"]}
     return Serving(
         release=release,
         events=tuple((event.id, event.status.value) for event in snapshot.events()),
         rollout=f"{rollout['verb']} of {rollout['version']}" if rollout else "",
-        agree=bool(state["agree"]) or bool(rollout),
+        agree=(bool(images) and images <= {release.image}) or bool(rollout),  # the page is compared by a suite of its own
     )
 
 
