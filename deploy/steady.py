@@ -36,7 +36,8 @@ def look(target: Target) -> Serving:
         release=release,
         events=tuple((event.id, event.status.value) for event in snapshot.events()),
         rollout=f"{rollout['verb']} of {rollout['version']}" if rollout else "",
-        agree=(bool(images) and images <= {release.image}) or bool(rollout),  # the page is compared by a suite of its own
+        # The page is compared by a suite of its own.
+        agree=(bool(images) and images <= {release.image}) or bool(rollout),
     )
 
 
