@@ -6,7 +6,7 @@ import hmac
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -54,11 +54,30 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a token was read: a file and its line (1-based), or the process environment (line 0); its name there."""
+
+    file: str
+    line: int
+    name: str
+
+    def told(self) -> str:
+        """For people."""
+        return f"{self.name} in {self.file}{f':{self.line}' if self.line else ''}"
+
+
+@dataclass(frozen=True)
 class Tokens:
     """The tokens of one environment. Absent ones raise `TokenMissing` when asked for."""
 
     environment: str
     values: Mapping[str, Secret]
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each of them stands."""
+
+    def place(self, name: str) -> Place:
+        """Where `name` stands, or would stand when nobody says."""
+        return self.places.get(name, Place(f".env.{self.environment}.secrets", 0, name))
 
     def get(self, name: str) -> Secret:
         """The token `name`; raises TokenMissing saying where it may stand."""
@@ -84,6 +103,7 @@ def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.en
     """
     file = root / f".env.{environment}.secrets"
     values: dict[str, Secret] = {}
+    places: dict[str, Place] = {}
     if file.exists():
         if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigurationError(
@@ -94,10 +114,12 @@ def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.en
                 known = ", ".join(TOKEN_NAMES)
                 raise ConfigurationError(file.name, binding.line, binding.key, f"unknown secret; known are {known}")
             values[binding.key] = Secret(binding.value)
+            places[binding.key] = Place(file.name, binding.line, binding.key)
     for name in TOKEN_NAMES:
         if given := environ.get(variable(name, environment)):
             values[name] = Secret(given)
-    return Tokens(environment, values)
+            places[name] = Place("the process environment", 0, variable(name, environment))
+    return Tokens(environment, values, places)
 
 
 def refuse_shared(one: Tokens, other: Tokens) -> None:
@@ -105,9 +127,10 @@ def refuse_shared(one: Tokens, other: Tokens) -> None:
     for name in ("FLY_API_TOKEN", "CLOUDFLARE_API_TOKEN"):
         mine, theirs = one.values.get(name), other.values.get(name)
         if mine and theirs and mine == theirs:
+            here, there = one.place(name), other.place(name)
             raise ConfigurationError(
-                f".env.{one.environment}.secrets",
-                0,
-                name,
-                f"is the same as {other.environment}'s; create one token for each environment",
+                here.file,
+                here.line,
+                here.name,
+                f"is the same as {other.environment}'s ({there.told()}); create one token for each environment",
             )

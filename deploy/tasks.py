@@ -111,8 +111,21 @@ def verify(context: Context, env: str = "staging", rehearsal: bool = False, json
     """Run the integration suites against what an environment serves, and keep the result as evidence in the ledger."""
     target = told_of_ledger(context, target_of(deployable(env), rehearsal))
     verified = verify_release(target, context.teller)
+    _concluded(context.teller, target, verified)
     if json:
         print_json(verified)
+
+
+def _concluded(teller: Teller, target: Target, verified: dict[str, Any]) -> None:
+    """What was proven, and what comes next."""
+    passed, seconds = (sum(suite[key] for suite in verified["suites"]) for key in ("passed", "seconds"))
+    sha = verified["commitSha"][:12]
+    then = ""
+    if target.name == "staging":
+        policy = target_of("production", target.rehearsal).config.release
+        verb = "promote" if policy.promotion is Promotion.AUTOMATIC and not policy.approvals else "approve"
+        then = f". Next: invoke {verb} --sha {sha}{target.flag}"
+    teller.say(f"{sha} is proven in {target.name}: {passed} checks passed in {seconds:.0f} s{then}")
 
 
 def verify_release(target: Target, teller: Teller) -> dict[str, Any]:

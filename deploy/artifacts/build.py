@@ -27,7 +27,9 @@ def load_manifest(root: Path, label: str) -> Manifest:
     """The manifest of a commit that was built here; raises UsageError when it was not."""
     file = artifact_directory(root, label) / "manifest.json"
     if not file.exists():
-        raise UsageError(f"{label[:12]} was not built here; check it out and run `invoke build`")
+        sha, _, dirty = label.partition("-")
+        short = f"{sha[:12]}{'-' if dirty else ''}{dirty}"
+        raise UsageError(f"{short} was not built here; check it out and run `invoke build`")
     return read_manifest(file)
 
 

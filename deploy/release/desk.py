@@ -78,10 +78,19 @@ class Desk:
         """Machines of the app that the ledger does not know."""
         return strangers(self.fly.machines.list(), self.target.name, launches_of(self.snapshot()))
 
-    def refuse_strangers(self) -> None:
-        """Raise DeployError where machines are in traffic that the ledger does not know; tell of the others."""
+    def refuse_strangers(self, *, releasing: bool = True) -> None:
+        """Raise DeployError where machines are in traffic that the ledger does not know; tell of the others.
+
+        What brings back an earlier release is refused only beside machines that were made from another ledger.
+        """
         found, target = self.strangers(), self.target
-        refuse(found, target.name, self.fly.app, target.ledger.place, target.flag)
+        refuse(
+            [each for each in found if releasing or each.foreign],
+            target.name,
+            self.fly.app,
+            target.ledger.place,
+            target.flag,
+        )
         for each in found:
             self.teller.note(f"machine {each.id} is left alone: {each.why}{' (ignored)' if each.ignored else ''}")
 

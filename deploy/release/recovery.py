@@ -33,8 +33,7 @@ def rollback(
     changes nothing any more.
     """
     with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", teller, logs, wait=wait) as desk:
-        for each in desk.strangers():
-            teller.note(f"machine {each.id} is left alone: {each.why}")
+        desk.refuse_strangers(releasing=False)
         done = _back(desk, sha)
     if suite:
         with teller.step("smoke suite"):
@@ -157,8 +156,7 @@ def repair(target: Target, teller: Teller, logs: Path, *, wait: timedelta = NOW)
             raise UsageError(
                 f"the configuration of {serving.version} is not in the ledger; restore configs/{serving.config}.json"
             )
-        for each in desk.strangers():
-            teller.note(f"machine {each.id} is left alone: {each.why}")
+        desk.refuse_strangers(releasing=False)
         info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)
         intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, desk.count(snapshot))
         return desk.begin(intent, config)

@@ -2,7 +2,7 @@
 
 They are never changed. Where one is in traffic, nothing new is released: a ledger that does not know what serves (a
 fork as the remote, an empty repository) would let a failing deployment take the serving machine away. A rollback goes
-on beside them.
+on beside them, unless they were made from another ledger: then this one does not know what to go back to.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Stranger:
     traffic: bool
     ignored: bool
     why: str
+    foreign: bool = False
+    """It carries the environment's own label: it was made from another ledger."""
 
     def to_json(self) -> dict[str, Any]:
         """As `invoke machines --json` and `invoke status --json` print it."""
@@ -59,8 +61,8 @@ def strangers(machines: Iterable[Machine], environment: str, launches: frozenset
             why = f"the ledger of {environment} knows no launch {launch or '(none)'}"
         # Who made an unlabelled machine did not cordon it either: the platform sends it requests while it runs.
         traffic = in_traffic(machine) if owner else machine.state == "started" and not machine.cordoned
-        ignored = IGNORED in machine.metadata
-        found.append(Stranger(machine.id, machine.name, machine.state, machine.digest, traffic, ignored, why))
+        ignored, foreign = IGNORED in machine.metadata, owner == environment
+        found.append(Stranger(machine.id, machine.name, machine.state, machine.digest, traffic, ignored, why, foreign))
     return tuple(found)
 
 

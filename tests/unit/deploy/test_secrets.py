@@ -76,3 +76,21 @@ def test_staging_and_production_may_not_share_a_token() -> None:
         refuse_shared(one, other)
     assert VALUE not in str(caught.value)
     refuse_shared(one, Tokens("production", {"FLY_API_TOKEN": Secret("another")}))
+
+
+def test_a_shared_token_is_named_where_it_stands(tmp_path: Path) -> None:
+    secrets_file(tmp_path, f"# tokens\nFLY_API_TOKEN={VALUE}\n")
+    file = read_tokens("staging", tmp_path, {})
+    process = read_tokens("production", tmp_path, {"FLY_API_TOKEN_PRODUCTION": VALUE})
+    with pytest.raises(
+        ConfigurationError,
+        match=r"\.env\.staging\.secrets:2: FLY_API_TOKEN: is the same as production's "
+        r"\(FLY_API_TOKEN_PRODUCTION in the process environment\)",
+    ):
+        refuse_shared(file, process)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"the process environment: FLY_API_TOKEN_PRODUCTION: is the same as staging's "
+        r"\(FLY_API_TOKEN in \.env\.staging\.secrets:2\)",
+    ):
+        refuse_shared(process, file)

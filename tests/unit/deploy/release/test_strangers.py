@@ -47,6 +47,11 @@ def test_others_are_told_apart_with_whether_they_serve(one: Machine, why: str, t
     assert stranger.traffic is traffic
 
 
+def test_one_made_from_another_ledger_is_told_apart_from_one_made_by_hand() -> None:
+    both = strangers([ours("d9"), machine()], "production", KNOWN)
+    assert [each.foreign for each in both] == [True, False]
+
+
 def test_nothing_is_begun_while_one_of_them_serves() -> None:
     found = strangers([ours("d9")], "production", KNOWN)
     with pytest.raises(DeployError) as refused:
