@@ -27,6 +27,11 @@ _NO_ROOM = re.compile(
 """Words by which platforms say that there is no room, no quota or no money."""
 
 
+def says_no_room(words: str) -> bool:
+    """Whether these are a platform's words for no room, no quota or no money."""
+    return _NO_ROOM.search(words) is not None
+
+
 class PlatformError(DeployError):
     """A platform refused or failed. `status` is the HTTP status (0: no answer), `request_id` the platform's own."""
 
@@ -45,7 +50,7 @@ class PlatformError(DeployError):
         """
         if self.code in {"insufficient_capacity", "quota_exceeded"} or self.status == 402:
             return True
-        return self.status >= 400 and _NO_ROOM.search(self.detail) is not None
+        return self.status >= 400 and says_no_room(self.detail)
 
 
 class Unreachable(PlatformError):

@@ -353,7 +353,9 @@ class Engine:
     def _turn(self, reason: str, *, blame: bool, machines: tuple[str, ...] = ()) -> None:
         if not self.intent.forward or self.intent.verb == "repair":
             raise self._stopped(ReleaseFault(reason))
-        reason += "".join(f"; {report.summary}" for report in self._reported(machines) if report.summary)
+        reports = self._reported(machines)
+        reason += "".join(f"; {report.summary}" for report in reports if report.summary)
+        blame = blame and not any(report.exhausted for report in reports)
         turned = self.intent.turned(reason, blame=blame)
         self._book.keep(turned, "turns back")
         self.intent = turned

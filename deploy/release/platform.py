@@ -17,7 +17,7 @@ from deploy.artifacts.frontend import site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo
-from deploy.platforms.errors import Conflict, NotFound, PlatformError
+from deploy.platforms.errors import Conflict, NotFound, PlatformError, says_no_room
 from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.fly.machines import exit_of
 from deploy.platforms.pages import PagesClient
@@ -43,6 +43,8 @@ class Report:
     machine: str
     summary: str
     lines: tuple[str, ...] = ()
+    exhausted: bool = False
+    """The platform had no room to launch it: no fault of what it was to run."""
 
 
 class Platform(Protocol):
@@ -107,7 +109,7 @@ class CloudPlatform:
         lines: tuple[str, ...] = ()
         with contextlib.suppress(PlatformError):  # logs live on another host of the platform
             lines = tuple(self._fly.logs(machine))
-        return Report(machine, told_of(found), lines)
+        return Report(machine, told_of(found), lines, _launched_nowhere(found))
 
     def reaches(self, machine: str) -> bool:
         """By its lease."""
@@ -223,6 +225,12 @@ def seen(machine: Machine) -> Seen:
         reachable=machine.host != "unreachable",
         exits=machine.exits,
     )
+
+
+def _launched_nowhere(machine: Machine) -> bool:
+    last = machine.events[0] if machine.events else {}
+    request = last.get("request") or {}
+    return last.get("type") == "launch_failed" and says_no_room(str(request.get("error", "")))
 
 
 def told_of(machine: Machine) -> str:

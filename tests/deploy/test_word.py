@@ -130,6 +130,27 @@ def test_machines_that_the_ledger_does_not_know_are_not_touched(project: Any, fi
     assert whole(project, {first, second}) == serving
 
 
+def test_an_old_machine_whose_host_is_gone_is_left_once_the_new_ones_serve(
+    project: Any, first: str, second: str, faults: FaultClient
+) -> None:
+    serving = whole(project, {first, second})
+    (other,) = {first, second} - {serving}
+    lost = project.status()["production"]["machines"][0]["id"]
+    path = f"/machines/{lost}(/|$)"
+    faults.add({"kind": "error_before", "status": 503, "times": None, "match": {"path": path}})
+    begun = time.monotonic()
+    project.invoke(*arguments_of("promote", other))
+    print(f"went on without a host: {time.monotonic() - begun:.1f} s")
+    state = project.status()["production"]
+    assert state["commitSha"] == other
+    newest = json.loads(project.invoke("history", "--env", "production", "--rehearsal", "--json").stdout)[0]
+    assert f"machine {lost} was left as it is" in " ".join(newest["notes"])
+    assert f"machine {lost} is in traffic and runs" in " ".join(state["problems"])
+    faults.clear()
+    project.invoke("repair", "--env", "production", "--rehearsal")
+    assert whole(project, {first, second}) == other
+
+
 def test_machines_stopped_by_hand_are_repaired(project: Any, first: str, second: str) -> None:
     serving = whole(project, {first, second})
     with fly(project) as api:

@@ -126,6 +126,16 @@ def test_a_machine_at_fault_tells_how_it_ended_what_its_check_said_and_what_it_w
     assert (len(report.lines), report.lines[-1]) == (50, "t69 line 69")
 
 
+@pytest.mark.parametrize(("why", "exhausted"), [("insufficient memory available", True), ("bad entrypoint", False)])
+def test_a_machine_that_found_no_host_is_told_apart(
+    wire: Wire, platform: CloudPlatform, why: str, exhausted: bool
+) -> None:
+    failed = {"type": "launch_failed", "source": "flyd", "status": "failed", "request": {"error": why}}
+    wire.on("GET", "/m1", 200, machine() | {"state": "failed", "checks": [], "events": [failed]})
+    report = platform.report("m1")
+    assert (report.summary, report.exhausted) == (f"machine m1: it could not be launched: {why}", exhausted)
+
+
 def test_a_platform_without_logs_still_tells_the_rest(wire: Wire, platform: CloudPlatform) -> None:
     wire.on("GET", "/m1", 200, machine() | {"events": [event("exit", exit_code=1)]})
     wire.on("GET", "/logs", 500, {"error": "no"})
