@@ -10,6 +10,7 @@ import contextlib
 import functools
 import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import docker
@@ -91,9 +92,14 @@ def _stages(host: str, images: list[Found], keep: int) -> list[Waste]:
 
 
 def _tests(host: str, images: list[Found]) -> list[Waste]:
-    """All but the newest of the images that the emulator's tests make."""
+    """All but the newest of the images that the emulator's tests make; a young one may be another clone's, in use."""
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     made = sorted((one for one in images if one.tags and _all(one.tags, TEST_IMAGES)), key=lambda one: one.touched)
-    return [_waste(host, "image", one, one.tags, "an earlier image of tests") for one in made[:-1] if not one.used]
+    return [
+        _waste(host, "image", one, one.tags, "an earlier image of tests")
+        for one in made[:-1]
+        if one.touched < yesterday and not one.used
+    ]
 
 
 def _orphans(host: str, images: list[Found]) -> list[Waste]:
