@@ -1,6 +1,11 @@
-"""Nothing is skipped: a test that is skipped proves nothing, and would be missed by nobody."""
+"""Nothing is skipped: a test that is skipped proves nothing, and would be missed by nobody.
+
+And signals are those of a terminal, wherever the tests were started.
+"""
 
 from __future__ import annotations
+
+import signal
 
 import pytest
 
@@ -8,7 +13,14 @@ _SKIPPED = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing skipped."""
+    """Begin with nothing skipped, and with the signals that a script's `&` or nohup would have us ignore.
+
+    Programs that tests start inherit what is ignored, and would not end when they are interrupted.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.stash[_SKIPPED] = {}
     if not hasattr(config, "workerinput"):  # with xdist, the process that has the workers hears of everything
         config.pluginmanager.register(_Listener(config))
