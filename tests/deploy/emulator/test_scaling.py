@@ -56,7 +56,7 @@ def starts(emulated: Emulated) -> list[int]:
     with emulated.fly("staging") as fly:
         machines = fly.get("/apps/runner-staging/machines").json()
         events = [fly.get(f"/apps/runner-staging/machines/{one['id']}/events").json() for one in machines]
-    return sorted(sum(event["type"] == "start" for event in each) for each in events)
+    return sorted(sum((event["type"], event["status"]) == ("start", "started") for event in each) for each in events)
 
 
 def test_idle_machines_stop_down_to_the_minimum_which_serves_on(idle: Emulated, digest: str) -> None:
