@@ -56,7 +56,7 @@ class Intent:
 
     @property
     def towards(self) -> DeploymentInfo | None:
-        """The release that it moves towards just now; None on the way back to nothing."""
+        """The release that it moves towards just now; None when it goes back to nothing."""
         return self.wanted if self.forward else self.previous
 
     def marked(self, mark: str) -> Intent:
@@ -64,7 +64,7 @@ class Intent:
         return self if mark in self.marks else replace(self, marks=(*self.marks, mark))
 
     def turned(self, reason: str, *, blame: bool) -> Intent:
-        """The same, on its way back."""
+        """The same, going back."""
         return replace(self, direction=Direction.BACK, reason=reason[:2000], blame=blame)
 
     def turned_forward(self) -> Intent:

@@ -255,7 +255,7 @@ class Engine:
         self._spans.append((SWITCHED, self._clock.monotonic() - self._begun))
 
     def _release(self) -> DeploymentInfo:
-        """The release that the steps concern; on the way back to nothing, the one that is taken away."""
+        """The release that the steps concern; taking back to nothing, the one that is taken away."""
         return self.intent.towards or self.intent.wanted
 
     def _create(self, number: int) -> None:

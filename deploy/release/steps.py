@@ -106,7 +106,7 @@ class Drain(Step):
 
 @dataclass(frozen=True)
 class Rest(Step):
-    """Put a drained machine to sleep and keep it for the way back."""
+    """Put a drained machine to sleep and keep it for a rollback."""
 
     says = "put {machine} to sleep"
     machine: str
