@@ -60,7 +60,7 @@ def cleaning(*, everything: bool = False, orphans: bool = True, root: Path = ROO
         keep = 0 if everything else KEEP
         waste = outputs(dist, keep=keep, current=read_source(root).label)
         kept: list[str] = []
-        waste += _images(keep, orphans, kept)
+        waste += sorted(_images(keep, orphans, kept), key=lambda one: one.name)  # the engine's own order is none
         if everything:
             waste += _rehearsal(kept)
         yield Cleaning(tuple(waste), tuple(kept))
