@@ -15,7 +15,7 @@ from typing import Any
 
 from deploy import interrupts
 from deploy.console import Teller
-from deploy.errors import LedgerError, LockHeld, RolloutFailed, Unfinished
+from deploy.errors import DeployError, LedgerError, LockHeld, RolloutFailed, Unfinished
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger.lock import SystemClock
 from deploy.ledger.store import who
@@ -168,8 +168,11 @@ class Desk:
             # The engine's intent, not this one: it may turn back meanwhile.
             with interrupts.telling(lambda: half_way(engine.intent, self.target)):
                 return engine.run()
-        except LedgerError as failed:
-            raise Unfinished(f"{failed.problem}. {half_way(engine.intent, self.target)}", log=failed.log) from failed
+        except RolloutFailed:
+            raise
+        except DeployError as failed:
+            why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
+            raise Unfinished(f"{why}. {half_way(engine.intent, self.target)}", log=failed.log) from failed
         finally:
             self.log, self.last_words = engine.log, last_words(engine.reports)
 

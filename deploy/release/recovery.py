@@ -100,6 +100,11 @@ def earlier_release(environment: str, snapshot: Snapshot, sha: str | None, flag:
             else "deploy one first"
         )
         raise UsageError(f"{environment} has no release yet; {what}")
+    if sha and serving.commit_sha.startswith(sha):
+        raise UsageError(
+            f"{environment} serves {serving.version} already; where its machines do not, run: "
+            f"invoke repair --env {environment}{flag}"
+        )
     events = snapshot.events()
     gone = {event.id for event in events if event.status is Status.ROLLED_BACK}
     found = [
