@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,11 @@ class Status(StrEnum):
     DEPLOYED = "deployed"
     FAILED = "failed"
     ROLLED_BACK = "rolled-back"
+
+
+def new_id(now: datetime) -> str:
+    """A name for a deployment that begins now: it sorts by time, and no other has it."""
+    return f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import secrets
 from datetime import UTC, datetime
 from typing import Any
 
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.ledger.encoding import encode
+from deploy.ledger.records import new_id
 from deploy.ledger.store import appended, who
 from deploy.platforms.fly import Machine
 from deploy.release.desk import Desk
@@ -78,7 +78,7 @@ def _recorded(desk: Desk, machine: Machine) -> DeploymentInfo:
     page = desk.pages.current()
     config = _config(machine)
     now = datetime.now(UTC)
-    id_ = f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
+    id_ = new_id(now)
     sha = machine.metadata.get("codecanvas_sha", "") or (page.commit_sha if page else "")
     words = page.message.split() if page else []
     version = words[1] if len(words) == 3 and words[0] == "codecanvas" else sha[:12] or id_

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from deploy.console import Teller
 from deploy.environments import ROOT
 from deploy.errors import NotProven, RolloutFailed
 from deploy.ledger import DeploymentInfo, Status
+from deploy.ledger.records import new_id
 from deploy.ledger.store import who
 from deploy.platforms.registry import MANIFEST, RegistryClient, copy_image
 from deploy.policy import Strategy
@@ -202,7 +202,7 @@ def pending(
 ) -> DeploymentInfo:
     """A deployment that is about to begin; `again` is the release it brings back, with that one's machines."""
     now = datetime.now(UTC)
-    id_ = f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
+    id_ = new_id(now)
     return DeploymentInfo(
         id=id_,
         environment=desk.target.name,
