@@ -345,7 +345,8 @@ class Engine:
             words = f"the release before fails the smoke suite as well ({fault}): nobody is blamed"
             intent = intent.acquitted(words)
         except NotChecked as unknown:
-            words = f"the smoke suite could not be compared: {unknown}"
+            words = f"the smoke suite could not be run against the release before ({unknown}): nobody is blamed"
+            intent = intent.acquitted(words)
         self._book.keep(intent, words[:200])
         self.intent = intent
         self._note(words)

@@ -332,6 +332,16 @@ def test_a_suite_that_fails_against_the_release_before_as_well_acquits(stage: St
     assert "the release before fails the smoke suite as well" in done.reason
 
 
+def test_a_suite_that_cannot_be_compared_blames_nobody(stage: Stage) -> None:
+    engine = stage.engine("bad-smoke", strategy=Strategy.IMMEDIATE)
+    while engine.intent.forward:
+        engine.advance()
+    stage.scene.checks.cut_off = True
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
+    assert "could not be run against the release before" in done.reason
+
+
 def test_a_machine_at_fault_is_asked_before_it_is_removed(stage: Stage) -> None:
     engine = stage.engine("crash")
     done = engine.run()
