@@ -105,7 +105,7 @@ def test_an_interrupted_verify_takes_its_suite_with_it(project: Any, served: str
     with verifying(project) as (verb, pytest_pid):
         verb.send_signal(signal.SIGINT)
         verb.communicate(timeout=60)
-    assert verb.returncode == 1
+    assert verb.returncode == 130
     assert not Path(f"/proc/{pytest_pid}").exists()
     assert evidence(project) == before
 
