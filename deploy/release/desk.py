@@ -134,10 +134,10 @@ class Desk:
 
     def count(self, snapshot: Snapshot) -> int:
         """How many machines a release gets: as many as serve now, and at least as many as fly.toml asks for."""
-        known = launches_of(snapshot)
-        serving = [
-            each for each in self.platform.machines() if each.launch in known and each.traffic and each.reachable
-        ]
+        current = snapshot.current()
+        launches = {current.launch} if current else launches_of(snapshot)  # none that was left behind counts
+        there = self.platform.machines()
+        serving = [each for each in there if each.launch in launches and each.traffic and each.reachable]
         return max(self.toml.min_machines, sum(machine.state == "started" for machine in serving))
 
     def carry_out(self, intent: Intent) -> DeploymentInfo:

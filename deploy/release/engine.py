@@ -214,6 +214,7 @@ class Engine:
                 self._await_asleep(machine)
                 platform.start(machine)
                 memory.starts[machine] += 1
+                memory.waiting.clear()  # it has its time anew
             case steps.AwaitHealthy(machines):
                 self._await_healthy(machines)
             case steps.Admit(machine):

@@ -196,8 +196,9 @@ class Deployer:
             return None
 
     def _count(self, snapshot: Snapshot) -> int:
-        known = launches_of(snapshot)
-        there = [each for each in self.scene.platform.machines() if each.launch in known and each.traffic]
+        current = snapshot.current()
+        launches = {current.launch} if current else launches_of(snapshot)
+        there = [each for each in self.scene.platform.machines() if each.launch in launches and each.traffic]
         return max(COUNT, sum(each.state == "started" and each.reachable for each in there))
 
     def _strange(self, snapshot: Snapshot) -> bool:

@@ -234,6 +234,7 @@ class Simulation:
         numbers = [machine.number for machine in alive.values() if machine.launch == current.launch]
         if repaired or untouched:
             assert len(numbers) == len(set(numbers)), "two machines in one place"
+            assert len(numbers) <= COUNT, "more machines than there should be"
         assert platform.published == current.frontend, "the page is another release's"
         if unharmed:
             assert len(platform.serving()) >= COUNT, "fewer machines than there should be"
