@@ -65,7 +65,7 @@ def approve(
     wanted = resolve_sha(ROOT, required(sha, "--sha"), known_shas(staging, production)) if sha or not list else ""
     release = _served(staging, wanted) if wanted else None
     if release and not list:
-        items = yes or _asked(context.teller.console, release)
+        items = yes or _asked(context.teller.console, release, production.flag)
         told_of_ledger(context, production)
         _recording(f"invoke approve --sha {wanted[:12]} --list{production.flag}")
         made = approvals.approve(production.ledger, release, who(), items, datetime.now(UTC), note)
@@ -87,7 +87,7 @@ def _served(staging: Target, sha: str) -> DeploymentInfo:
     return release
 
 
-def _asked(console: Console, release: DeploymentInfo) -> tuple[str, ...]:
+def _asked(console: Console, release: DeploymentInfo, flag: str) -> tuple[str, ...]:
     """Ask a person each item; raises DeployError at the first that does not hold."""
     if not sys.stdin.isatty():
         raise UsageError(f"nobody can be asked here; give --yes all, or --yes with some of {', '.join(MANUAL)}")
@@ -96,7 +96,7 @@ def _asked(console: Console, release: DeploymentInfo) -> tuple[str, ...]:
         if item.manual and not _holds(console, item):
             raise DeployError(
                 f"not approved: {item.text} ({item.name}) does not hold, and nothing was recorded. Mend it, or record "
-                f"what does hold: invoke approve --sha {release.commit_sha[:12]} --yes ITEM,ITEM"
+                f"what does hold: invoke approve --sha {release.commit_sha[:12]} --yes ITEM,ITEM{flag}"
             )
     return MANUAL
 
@@ -150,7 +150,8 @@ def breaker(
 ) -> None:
     """Show production's breaker, which failed promotions open, or close it."""
     if reset and not reason.strip():
-        raise UsageError('--reason is missing; say what was mended: invoke breaker --reset --reason "…"')
+        flag = " --rehearsal" if rehearsal else ""
+        raise UsageError(f'--reason is missing; say what was mended: invoke breaker --reset --reason "…"{flag}')
     if reason and not reset:
         raise UsageError("--reason belongs to --reset; see invoke --help breaker")
     production = _production("production", rehearsal)
@@ -251,7 +252,10 @@ def _lift(production: Target, lift: str) -> tuple[str, ...]:
     there = tuple(each.id for each in freezes.read_freezes(production.ledger.snapshot()))
     ids = there if lift == "all" else (lift,)
     if not set(ids) <= set(there):
-        raise UsageError(f"no freeze is named {lift!r}; there are {', '.join(there) or 'none'}: invoke freeze --list")
+        raise UsageError(
+            f"no freeze is named {lift!r}; there are {', '.join(there) or 'none'}: "
+            f"invoke freeze --list{production.flag}"
+        )
     _write(
         production,
         f"freeze lifted: {', '.join(ids)}",

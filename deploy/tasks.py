@@ -96,7 +96,8 @@ def deploy(
     """Deploy a built artifact to staging; a failed deployment is taken back by itself."""
     name = deployable(required(env, "--env"))
     if name == "production":
-        raise UsageError("production receives only what staging proved; use: invoke promote --sha SHA")
+        flag = " --rehearsal" if rehearsal else ""
+        raise UsageError(f"production receives only what staging proved; use: invoke promote --sha SHA{flag}")
     target = told_of_ledger(context, target_of(name, rehearsal))
     source = read_source(ROOT)
     label = resolve_sha(ROOT, sha, built_shas(ROOT)) if sha else source.label
