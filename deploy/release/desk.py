@@ -136,9 +136,10 @@ class Desk:
         """How many machines a release gets: as many as serve now, and at least as many as fly.toml asks for."""
         current = snapshot.current()
         launches = {current.launch} if current else launches_of(snapshot)  # none that was left behind counts
-        there = self.platform.machines()
-        serving = [each for each in there if each.launch in launches and each.traffic and each.reachable]
-        return max(self.toml.min_machines, sum(machine.state == "started" for machine in serving))
+        there = [each for each in self.platform.machines() if each.launch in launches and each.traffic]
+        # Places, not machines: one that was replaced while its host was gone may be back beside the other.
+        places = {(each.launch, each.number) for each in there if each.reachable and each.state == "started"}
+        return max(self.toml.min_machines, len(places))
 
     def carry_out(self, intent: Intent) -> DeploymentInfo:
         """Run an intent that the ledger holds to its end; raises RolloutFailed when it was taken back."""

@@ -199,7 +199,7 @@ class Deployer:
         current = snapshot.current()
         launches = {current.launch} if current else launches_of(snapshot)
         there = [each for each in self.scene.platform.machines() if each.launch in launches and each.traffic]
-        return max(COUNT, sum(each.state == "started" and each.reachable for each in there))
+        return max(COUNT, len({(e.launch, e.number) for e in there if e.reachable and e.state == "started"}))
 
     def _strange(self, snapshot: Snapshot) -> bool:
         known = launches_of(snapshot)
