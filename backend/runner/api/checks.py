@@ -18,7 +18,7 @@ from backend.runner.execution.request import (
     check_options,
     run_limits,
 )
-from backend.runner.languages import Language
+from backend.runner.languages import Language, in_order
 
 
 class Catalogue:
@@ -35,7 +35,7 @@ class Catalogue:
         """The language of that name or alias, in any case. Raises InvalidRequest naming those there are."""
         language = self._names.get(name.lower())
         if language is None:
-            supported = ", ".join(sorted(self.languages))
+            supported = ", ".join(in_order(self.languages))
             raise InvalidRequest(f"language {name[:100]!r} is not supported; choose one of: {supported}")
         return language
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+
+from backend.runner.api.app import create_app
+from backend.runner.api.metrics import Metrics
+from backend.runner.settings import Settings
+from tests.unit.backend.runner.api.conftest import SCRIPT, Machine
 
 Serve = Callable[..., None]
 
@@ -96,6 +103,25 @@ def test_only_the_origins_named_may_call_where_some_are(serve: Serve) -> None:
             assert answer.headers["vary"] == "origin"
 
     serve(case, RUNNER_CORS_ORIGINS="https://a.example, https://c.example")
+
+
+def test_every_list_of_languages_has_the_same_order() -> None:
+    wanted = ["python3", "bash", "awk", "c"]
+
+    async def case() -> None:
+        machine = Machine(Settings.read({}))
+        machine.languages = {name: dataclasses.replace(SCRIPT, name=name, aliases=()) for name in sorted(wanted)}
+        app = cast("Any", create_app(machine, Metrics()))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://runner") as client:
+            listed = (await client.get("/api/v1/languages")).json()
+            assert listed["languages"] == list(listed["details"]) == wanted
+            assert list((await client.get("/api/v1/status")).json()["languages"]) == wanted
+            refused = await client.post("/api/v1/run", json={"language": "none", "source": ""})
+            assert refused.json()["error"].endswith("choose one of: python3, bash, awk, c")
+            described = (await client.get("/openapi.json")).json()["components"]["schemas"]["RunBody"]
+            assert described["properties"]["language"]["enum"] == wanted
+
+    asyncio.run(case())
 
 
 def test_languages_tell_all_of_each_and_are_cached(serve: Serve) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.runner import languages
-from backend.runner.languages import Language, all_languages
+from backend.runner.languages import Language, all_languages, in_order
 from backend.runner.languages.language import OPTIONS, PROGRAM, arguments
 
 EVERY = pytest.mark.parametrize("language", all_languages().values(), ids=lambda language: language.name)
@@ -16,6 +16,14 @@ def test_the_languages_are_sorted_and_the_core_ones_among_them() -> None:
     assert list(declared) == sorted(declared)
     assert len(declared) >= 24
     assert {name for name, language in declared.items() if language.core} == CORE
+
+
+def test_lists_for_clients_begin_with_those_that_people_expect() -> None:
+    names = in_order(all_languages())
+    assert names[:6] == ["python3", "nodejs", "c++", "go", "bash", "rust"]
+    assert names[6:] == sorted(names[6:])
+    assert sorted(names) == list(all_languages())
+    assert in_order(["zig", "rust", "ada", "go"]) == ["go", "rust", "ada", "zig"]
 
 
 @EVERY
