@@ -34,6 +34,9 @@ _OWNERS = {"sh": "", "bash": "bash", "java": "java", "node": "nodejs"}
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT")
 
+_TERM = ("TERM", "xterm-256color")
+"""What the page's terminal, and nearly every other, understands; in pipes there is none."""
+
 
 class _Talk:
     """Between a slot's keeper and a listener: tells what comes, and does what is asked."""
@@ -211,6 +214,8 @@ class Executor:
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
         variables = self._variables(language)
+        if request.terminal is not None:
+            variables += (_TERM,)
         go = {"argv": list(request.args), "env": dict(variables)} if warm else None
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
