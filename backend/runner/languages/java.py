@@ -1,7 +1,7 @@
 """Java. A public class of any name is taken: the source is renamed after it, and /program/launch says what to start.
 
-Every .java file of the request is compiled. What is started is the class with a `main`: of the program's own file first,
-there the public one, else Main, else the first; then likewise of the other files.
+Every .java file of the request is compiled. What is started is the class with a `main`: of the program's own file
+first, there the public one, else Main, else the first; then likewise of the other files.
 """
 
 from backend.runner.languages import jvm

@@ -31,7 +31,9 @@ CASES = {
         {"Main.java": _type("Zoo") + _type("Ape", main=False, text="void f() { Zoo.main(new String[0]); }")}, "Zoo",
     ),
     "the first of several": ({"Main.java": _type("Zoo") + _type("Ape")}, "Zoo"),
-    "a record": ({"Main.java": _type("Pair(int a)", main=False, kind="record") + _type("Run", kind="enum", text=";")}, "Run"),
+    "an enum": (
+        {"Main.java": _type("Pair(int a)", main=False, kind="record") + _type("Run", kind="enum", text=";")}, "Run",
+    ),
     "in another file": ({"Main.java": _type("Help", main=False), "App.java": _type("App", kind="public class")}, "App"),
     "the program's own first": ({"Main.java": _type("Foo"), "Util.java": _type("Util", kind="public class")}, "Foo"),
     "in a package": (
@@ -41,7 +43,8 @@ CASES = {
         {"Main.java": "", "A.java": _type("A"), "B.java": _type("B", kind="public class"), "C.java": _type("C")}, "B",
     ),
     "Main of other files": (
-        {"Main.java": "", "A.java": _type("A"), "m/Main.java": "package m;\n" + _type("Main"), "C.java": _type("C")}, "Main",
+        {"Main.java": "", "A.java": _type("A"), "m/Main.java": "package m;\n" + _type("Main"), "C.java": _type("C")},
+        "Main",
     ),
     "a module": (
         {"Main.java": _type("Main"), "module-info.java": "module x { requires nothing; }"}, "Main",
