@@ -1,6 +1,6 @@
 """C, with GCC. Where -B points, Debian keeps mold under the name of `ld`; without it the ordinary linker serves."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
 
 GCC_OPTIONS = {
     "-O[0-3sg]": "how much is optimised (otherwise -O2)",
@@ -12,6 +12,9 @@ GCC_OPTIONS = {
     "-pthread": "threads",
     "-m(avx|avx2|fma|bmi|bmi2|popcnt|sse4\\.2)": "instructions that the processor must have",
 }
+
+INCLUSION = '^[ \\t]*#[ \\t]*(?:include|import)[ \\t]*["<]([^">\\n]+)[">]'
+"""Of C's family."""
 
 LANGUAGE = Language(
     name="c",
@@ -31,9 +34,11 @@ LANGUAGE = Language(
         OPTIONS,
         "-o",
         PROGRAM,
-        "main.c",
+        SOURCES,
         "-lm",
     ),
+    sources=(".c", ".s", ".S"),
+    inclusion=INCLUSION,
     run=(PROGRAM,),
     options={
         "-std=(c|gnu)(89|90|99|11|17|18|2x|23)": "the standard (otherwise gnu17)",

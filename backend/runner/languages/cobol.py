@@ -1,6 +1,6 @@
 """COBOL, with GnuCOBOL; free format."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
 
 LANGUAGE = Language(
     name="cobol",
@@ -9,7 +9,9 @@ LANGUAGE = Language(
     packages=("gnucobol4", "gcc", "libc6-dev"),
     version=("sh", "-c", 'test -e "$COB_CONFIG_DIR/default.conf" && cobc --version'),
     source="main.cob",
-    compile=("cobc", "-x", "-free", OPTIONS, "-o", PROGRAM, "main.cob"),
+    compile=("cobc", "-x", "-free", OPTIONS, "-o", PROGRAM, SOURCES),
+    sources=(".cob", ".cbl"),
+    inclusion="^.{0,6}[ \\t]*copy[ \\t]+[\"']?([^\"'\\s]+?)[\"']?\\.?(?:\\s|$)",
     run=(PROGRAM,),
     options={
         "-std=(default|cobol85|cobol2002|cobol2014|ibm|mf)": "the dialect",

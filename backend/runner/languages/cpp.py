@@ -6,8 +6,8 @@ the header itself, as if there were no cache.
 
 from pathlib import Path
 
-from backend.runner.languages.c import GCC_OPTIONS
-from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
+from backend.runner.languages.c import GCC_OPTIONS, INCLUSION
+from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Cache, Language
 
 # Precompiles what programs include first, with the options of `compile`.
 _FILL = Path(__file__).with_name("warm") / "cpp.sh"
@@ -32,8 +32,10 @@ LANGUAGE = Language(
         OPTIONS,
         "-o",
         PROGRAM,
-        "main.cpp",
+        SOURCES,
     ),
+    sources=(".cpp", ".cc", ".cxx", ".c++", ".C", ".c", ".s", ".S"),
+    inclusion=INCLUSION,
     run=(PROGRAM,),
     options={
         "-std=(c|gnu)\\+\\+(98|03|11|14|17|20|2a|23|2b|26|2c)": "the standard (otherwise gnu++20)",

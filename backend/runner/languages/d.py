@@ -1,6 +1,6 @@
 """D, with GCC's compiler."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
 
 LANGUAGE = Language(
     name="d",
@@ -9,7 +9,8 @@ LANGUAGE = Language(
     packages=("gdc", "libc6-dev", "mold"),
     version=("gdc", "--version"),
     source="main.d",
-    compile=("gdc", "-O0", "-pipe", "-shared-libphobos", "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, "main.d"),
+    compile=("gdc", "-O0", "-pipe", "-shared-libphobos", "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, SOURCES),
+    sources=(".d",),
     run=(PROGRAM,),
     options={
         "-O[0-3s]": "how much is optimised (otherwise -O0)",

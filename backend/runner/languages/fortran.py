@@ -1,7 +1,7 @@
 """Fortran, with GCC."""
 
 from backend.runner.languages.c import GCC_OPTIONS
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
 
 LANGUAGE = Language(
     name="fortran",
@@ -10,7 +10,13 @@ LANGUAGE = Language(
     packages=("gfortran", "libc6-dev", "mold"),
     version=("gfortran", "--version"),
     source="main.f90",
-    compile=("gfortran", "-O2", "-pipe", "-B/usr/libexec/mold", "-J/tmp", OPTIONS, "-o", PROGRAM, "main.f90"),
+    compile=("gfortran", "-O2", "-pipe", "-B/usr/libexec/mold", "-J/tmp", OPTIONS, "-o", PROGRAM, SOURCES),
+    sources=(".f90", ".F90", ".f95", ".f03", ".f08", ".f", ".for"),
+    inclusion="^[ \\t]*(?:#[ \\t]*)?include[ \\t]*[\"']([^\"'\\n]+)",
+    modules=(
+        "^[ \\t]*module[ \\t]+(?!procedure\\b)(\\w+)[ \\t]*(?:!.*)?\\r?$",
+        "^[ \\t]*(?:use\\b(?:[ \\t]*,[ \\t]*\\w+)?[ \\t]*(?:::)?|submodule[ \\t]*\\()[ \\t]*(\\w+)",
+    ),
     run=(PROGRAM,),
     options={
         "-std=(f95|f2003|f2008|f2018|gnu|legacy)": "the standard (otherwise gnu)",

@@ -1,7 +1,8 @@
 """Go. Its standard library is compiled once, into a cache that runs read but cannot write.
 
 There too is a note of how the go command calls compiler and linker. Programs that ask for nothing unusual are built
-with these calls; whatever they do not build, the go command builds, or says what is wrong with it.
+with these calls; whatever they do not build, the go command builds, or says what is wrong with it. Beside other Go
+files the program is its directory's package, and where there is a go.mod, a module.
 """
 
 from pathlib import Path
@@ -12,8 +13,14 @@ from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 _WARM = Path(__file__).with_name("warm")
 
 _BUILD = """\
-if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi
-exec go build '-ldflags=-s -w' "$@" -o /program/main main.go
+what=.
+if [ -e go.mod ] || [ -e go.work ]; then
+    export GO111MODULE=on
+elif [ "$(echo *.go)" = main.go ]; then
+    what=main.go
+    if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi
+fi
+exec go build -buildvcs=false '-ldflags=-s -w' "$@" -o /program/main $what
 """
 
 LANGUAGE = Language(
