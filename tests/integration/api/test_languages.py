@@ -10,6 +10,7 @@ from deploy.environments import load_environment
 from deploy.local import local_config
 from deploy.rehearsal import rehearsal_config
 from tests.integration.api.echo import BROKEN, ECHO
+from tests.integration.api.further import FURTHER
 
 DECLARED = all_languages()
 
@@ -92,6 +93,12 @@ def test_what_does_not_compile_is_a_compile_error(run: Any, compiled: str) -> No
     assert result["stdout"] == ""
     assert DECLARED[compiled].source in result["stderr"]
     assert result["error"].startswith("compilation failed")
+
+
+def test_further_sources_belong_to_the_program(run: Any, compiled: str) -> None:
+    source, files = FURTHER[compiled]
+    result = run(compiled, source, files=dict(files))
+    assert (result["status"], result["stderr"], result["stdout"]) == ("ok", "", "42\n")
 
 
 def test_a_module_of_ones_own_is_imported(run: Any) -> None:
