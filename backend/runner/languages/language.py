@@ -76,6 +76,8 @@ class Language:
     inclusion: str = ""
     """Regular expression (any case, line by line) whose group is the name of a file that a source includes as text;
     such a file is not compiled by itself."""
+    unix_lines: bool = False
+    """Whether its lines must end as Unix has it: a carriage return would be part of the last word."""
     modules: tuple[str, str] | None = None
     """Two of these, where sources must be compiled in their order: the name of a module that a file defines, and of one
     that it needs."""
