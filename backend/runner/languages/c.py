@@ -6,6 +6,7 @@ GCC_OPTIONS = {
     "-O[0-3sg]": "how much is optimised (otherwise -O2)",
     "-g": "debugging information",
     "-W[a-z][a-z0-9+-]*(=[a-z0-9+-]+)?": "warnings, for example -Wall",
+    "-pedantic(-errors)?": "warnings, or errors, where the standard is left",
     "-f(no-)?(wrapv|trapv|stack-protector|strict-aliasing|fast-math|inline|unroll-loops|openmp)": "how code is made",
     "-fsanitize=(address|undefined|address,undefined)": "checks while the program runs, where the toolchain has them",
     "-D[A-Za-z_][A-Za-z0-9_]*(=[A-Za-z0-9_]*)?": "define a macro",

@@ -20,7 +20,20 @@ elif [ "$(echo *.go)" = main.go ]; then
     what=main.go
     if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi
 fi
-exec go build -buildvcs=false '-ldflags=-s -w' "$@" -o /program/main $what
+go build -buildvcs=false '-ldflags=-s -w' "$@" -o /program/main $what
+status=$?
+if [ $status != 0 ] && grep -qE '^(import)?[[:space:](]*"C"' *.go; then
+    echo 'import "C": cgo is off here, since it needs a C compiler; write it in Go, or the program in C' >&2
+elif [ $status != 0 ] || [ "$(head -c 7 /program/main)" = '!<arch>' ]; then
+    package=$(sed -nE 's/^package[[:space:]]+([A-Za-z0-9_]+).*/\\1/p' main.go | head -n 1)
+    if [ "${package:-main}" != main ]; then
+        echo "main.go: package $package is not a program: write package main; other packages go into directories" \
+            "of their own, beside a go.mod" >&2
+        rm -f /program/main
+        exit 1
+    fi
+fi
+exit $status
 """
 
 LANGUAGE = Language(

@@ -174,3 +174,21 @@ def test_a_websocket_asked_for_without_an_upgrade_is_426(serve: Serve) -> None:
         assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
 
     serve(case)
+
+
+def test_a_slash_at_the_end_of_a_path_changes_nothing(serve: Serve) -> None:
+    async def case(client: httpx.AsyncClient, _: Any) -> None:
+        body = {"language": "script", "source": "out a"}
+        for path in ("/api/v1/run", "/api/v1/run/stream", "/api/v1/format"):
+            plain, with_slash = await client.post(path, json=body), await client.post(f"{path}/", json=body)
+            assert (with_slash.status_code, with_slash.text) == (200, plain.text)
+        assert (await client.get("/healthz/")).status_code == 200
+        assert (await client.get("/api/v1/run/")).status_code == 405
+        assert (await client.get("/api/v1/session/")).status_code == 426
+        assert (await client.post("/api/v1/run//", json=body)).status_code == 404
+        assert (await client.get("/")).status_code == 404
+        key = {"idempotency-key": "one"}
+        await client.post("/api/v1/run", json=body, headers=key)
+        assert (await client.post("/api/v1/run/", json=body, headers=key)).headers["idempotency-replayed"] == "true"
+
+    serve(case)

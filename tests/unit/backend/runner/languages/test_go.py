@@ -142,3 +142,27 @@ def test_a_module_that_is_not_there_is_named(builder: Builder) -> None:
     done = builder.build('package main\n\nimport _ "example.org/far"\n\nfunc main() {}\n', files=files)
     assert done.returncode != 0
     assert "example.org/far" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "files", "hint"),
+    [
+        ("package foo\n\nfunc F() {}\n", {}, "main.go: package foo is not a program: write package main"),
+        ("package foo\n", {"b.go": "package foo\n"}, "package foo is not a program"),
+        ("package foo\n", {"b.go": "package main\n"}, "package foo is not a program"),
+        ("package foo\n", {"go.mod": "module app\n"}, "package foo is not a program"),
+        ('package main\n\nimport "C"\n\nfunc main() {}\n', {}, "cgo is off here"),
+        ('package main\n\nimport (\n\t"fmt"\n\t"C"\n)\n\nfunc main() { fmt.Println() }\n', {}, "cgo is off here"),
+        (CALLS_OTHER, {"other.go": 'package main\n\nimport "C"\n\nfunc other() int { return 1 }\n'}, "cgo is off here"),
+    ],
+)
+def test_what_go_says_in_riddles_is_told(builder: Builder, source: str, files: dict[str, str], hint: str) -> None:
+    done = builder.build(source, files=files)
+    assert done.returncode != 0
+    assert hint in done.stderr
+    assert not builder.program.exists()
+
+
+def test_an_error_of_another_kind_has_no_hint(builder: Builder) -> None:
+    done = builder.build('package main\n\nfunc main() { println("import \\"C\\"", nothing) }\n')
+    assert done.stderr.splitlines()[-1].startswith("./main.go:3:")

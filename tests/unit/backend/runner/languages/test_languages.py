@@ -97,7 +97,21 @@ def test_no_language_takes_an_option_that_names_a_file_or_runs_something(languag
 @pytest.mark.parametrize(
     ("name", "option"),
     [
-        *(("c", option) for option in ("-O0", "-O3", "-std=c99", "-Wall", "-Wno-unused", "-Wformat=2", "-lm", "-g")),
+        *(
+            ("c", option)
+            for option in (
+                "-O0",
+                "-O3",
+                "-std=c99",
+                "-Wall",
+                "-Wno-unused",
+                "-Wformat=2",
+                "-lm",
+                "-g",
+                "-pedantic",
+                "-Wpedantic",
+            )
+        ),
         *(("c++", option) for option in ("-std=c++23", "-DNDEBUG", "-DLIMIT=10", "-pthread", "-fno-exceptions")),
         *(("rust", option) for option in ("--edition=2018", "-Copt-level=0")),
         *(("python3", option) for option in ("-O", "-Xdev", "-Werror")),
