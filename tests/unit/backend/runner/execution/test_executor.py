@@ -65,3 +65,27 @@ def test_a_name_is_never_an_option_of_the_compiler(run_program: RunProgram) -> N
     files = {"@options.c": "int a;\n", "-include.c": "int b;\n", "-o.c": "int c;\n"}
     outcome = run_program("c", '#include <stdio.h>\nint main(void) { puts("42"); }\n', files)
     assert (outcome.stderr.decode(), outcome.stdout) == ("", b"42\n")
+
+
+OVERFLOW = """
+fn main() {
+    std::env::set_var("RUST_BACKTRACE", "full");
+    let many: u8 = std::env::args().count() as u8 + 254;
+    println!("{}", added(many));
+}
+
+#[inline(never)]
+fn added(n: u8) -> u8 {
+    n + 1
+}
+"""
+
+
+def test_rust_panics_at_an_overflow_and_names_the_function(run_program: RunProgram) -> None:
+    outcome = run_program("rust", OVERFLOW)
+    assert (outcome.exit_code, outcome.stdout) == (101, b""), outcome.stderr.decode()
+    assert b"attempt to add with overflow" in outcome.stderr
+    assert b"main::added" in outcome.stderr
+    detailed = run_program("rust", OVERFLOW, options=("-Cdebuginfo=1",)).stderr
+    assert b"main.rs:10:5\n" in detailed.partition(b"main::added")[2]
+    assert run_program("rust", OVERFLOW, options=("-Coverflow-checks=off",)).stdout == b"0\n"
