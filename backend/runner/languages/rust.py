@@ -31,7 +31,7 @@ LANGUAGE = Language(
     options={
         "--edition=(2015|2018|2021|2024)": "the edition (otherwise 2021)",
         "-Copt-level=[0-3sz]": "how much is optimised (otherwise 2)",
-        "-C(debug-assertions|overflow-checks)=(on|off)": "checks while the program runs (overflow is checked unless off)",
+        "-C(debug-assertions|overflow-checks)=(on|off)": "checks while it runs (overflow is, unless off)",
         "-Cdebuginfo=[0-2]": "debugging information",
         "-Cpanic=(abort|unwind)": "what a panic does",
         "-[AWDF][a-z][a-z_-]*": "allow, warn of, deny or forbid a lint",
