@@ -20,7 +20,7 @@ def _verdict(ending: Ending, status: int | None = None, **more: Any) -> Verdict:
     [
         (Ending.EXITED, 0, Status.OK, "", None),
         (Ending.EXITED, 3, Status.RUNTIME_ERROR, "exit status 3", None),
-        (Ending.EXITED, 139, Status.RUNTIME_ERROR, "killed by SIGSEGV", "SIGSEGV"),
+        (Ending.EXITED, 139, Status.RUNTIME_ERROR, "exit status 139", None),
         (Ending.EXITED, 255, Status.RUNTIME_ERROR, "exit status 255", None),
         (Ending.TIMEOUT, None, Status.TIMEOUT, "took longer than 10 s", "SIGKILL"),
         (Ending.MEMORY, None, Status.MEMORY_LIMIT, "used more than 262144 KiB of memory", "SIGKILL"),
