@@ -38,7 +38,7 @@ class Verdict:
     processes_hit: bool = False
     """Whether a process was asked for that could not be; at a timeout, whether there were as many as may be."""
     disk_full: bool = False
-    """Whether the work directory was seen without room."""
+    """Whether the work directory was seen without room, or the kernel ended a program whose file grew too large."""
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory_bytes: int = 0

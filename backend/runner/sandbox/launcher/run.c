@@ -323,6 +323,8 @@ static void finish(struct keeper *keeper, struct run *run, struct verdict *verdi
     if (told == 0 && run->program.status >= 0) /* what comes after the listener */
         told = read_status(&run->program, run->failure, sizeof run->failure);
     memcpy(verdict->detail, run->failure, sizeof verdict->detail);
+    if (verdict->signal == SIGXFSZ && !run->program.sent_xfsz)
+        run->disk_full = true;
     if (told)
         verdict->ending = verdict->exit_code == 127 ? MISSING : FAILED;
     else if (verdict->ending == EXITED && count_oom_kills(keeper) > run->oom_before)

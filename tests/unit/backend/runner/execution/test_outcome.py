@@ -43,7 +43,8 @@ def test_each_ending_has_its_words(
     [
         (_verdict(Ending.EXITED, 1, disk_full=True), Status.DISK_LIMIT),
         (_verdict(Ending.EXITED, 0, disk_full=True), Status.OK),
-        (Verdict(ending=Ending.EXITED, signal=25), Status.DISK_LIMIT),  # SIGXFSZ
+        (Verdict(ending=Ending.EXITED, signal=25, disk_full=True), Status.DISK_LIMIT),
+        (Verdict(ending=Ending.EXITED, signal=25), Status.RUNTIME_ERROR),  # SIGXFSZ that the program sent itself
         (_verdict(Ending.EXITED, 254, processes_hit=True), Status.PROCESS_LIMIT),
         (_verdict(Ending.EXITED, 0, processes_hit=True), Status.OK),
         (_verdict(Ending.TIMEOUT, processes_hit=True), Status.PROCESS_LIMIT),

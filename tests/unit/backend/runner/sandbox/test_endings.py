@@ -19,7 +19,9 @@ def test_an_exit_status_is_no_signal(place: Place, line: str, status: int) -> No
     assert outcome.error == f"exit status {status}"
 
 
-@pytest.mark.parametrize("name", ["HUP", "INT", "KILL", "TERM", "SEGV", "ABRT", "XCPU", "ALRM", "USR1", "PIPE", "SYS"])
+@pytest.mark.parametrize(
+    "name", ["HUP", "INT", "KILL", "TERM", "SEGV", "ABRT", "XCPU", "ALRM", "USR1", "PIPE", "SYS", "XFSZ"]
+)
 def test_a_signal_that_a_program_sends_itself_is_no_limit(place: Place, name: str) -> None:
     verdict = place.shell(f"kill -{name} $$; sleep 5")
     outcome = describe(verdict, LIMITS)
@@ -42,3 +44,33 @@ def test_the_limit_of_processor_time_is_the_clocks(place: Place, line: str) -> N
 def test_a_signal_without_a_name_has_its_number(place: Place) -> None:
     outcome = describe(place.shell("kill -40 $$"), LIMITS)
     assert (outcome.signal, outcome.error) == ("SIG40", "killed by SIG40")
+
+
+WAYS = [
+    "os.kill(os.getpid(), 25)",
+    "signal.pthread_kill(threading.get_ident(), 25)",
+    "signal.raise_signal(25)",
+    "os.system('kill -XFSZ $PPID')",
+    "libc.syscall(129, os.getpid(), 25, (ctypes.c_int * 32)(25, 0, -1))",  # rt_sigqueueinfo, as sigqueue makes it
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_signal_of_the_file_limit_that_a_program_sends_is_no_limit(place: Place, way: str) -> None:
+    source = f"import ctypes, os, signal, threading; signal.signal(25, signal.SIG_DFL); libc = ctypes.CDLL(None); {way}"
+    outcome = describe(place.run(("python3", "-c", source)), LIMITS)
+    assert (outcome.status, outcome.signal) == (Status.RUNTIME_ERROR, "SIGXFSZ"), outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["while True: os.write(file, bytes(100_000))", "os.ftruncate(file, 1 << 40)",
+     "os.lseek(file, 1 << 30, 0); os.write(file, b'x')", "os.kill(os.getpid(), 0); os.ftruncate(file, 1 << 40)"],
+)  # fmt: skip
+def test_a_file_that_grows_too_large_is_the_limit(place: Place, way: str) -> None:
+    source = (
+        f"import os, signal; signal.signal(25, signal.SIG_DFL); file = os.open('x', os.O_CREAT | os.O_WRONLY)\n{way}"
+    )
+    verdict = place.run(("python3", "-c", source), limits=Limits(timeout=10, file_kb=1024))
+    outcome = describe(verdict, LIMITS)
+    assert (outcome.status, outcome.signal) == (Status.DISK_LIMIT, "SIGXFSZ"), outcome.stderr
