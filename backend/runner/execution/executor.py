@@ -17,7 +17,7 @@ from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, co
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
-from backend.runner.languages.sources import sources
+from backend.runner.languages.sources import compile_command
 from backend.runner.sandbox import frames
 from backend.runner.sandbox.host import CACHE_PLACE, Host
 from backend.runner.sandbox.keeper import Keeper
@@ -171,7 +171,7 @@ class Executor:
                 if self._cache is not None:
                     self._cache.keep(key, made)
                 return made, None
-        command = arguments(language.compile, request.options, sources(language, files))
+        command = compile_command(language, request.options, files)
         step = Step(
             command=command, limits=language.compile_limits, files=files,
             compiles=True, variables=self._variables(language, compiles=True), calls=language.calls,
@@ -296,7 +296,7 @@ class Executor:
             file_kb=256 * 1024,
         )
         variables = dict(self._variables(language)) | {language.cache.variable: f"{CACHE_PLACE}/{language.name}"}
-        fill = language.cache.fill or arguments(language.compile, (), (language.source,))
+        fill = language.cache.fill or arguments(language.compile)
         step = Step(
             command=fill, limits=limits, compiles=True,
             files={language.source: language.cache.warm_up.encode()}, variables=tuple(variables.items()),

@@ -1,6 +1,6 @@
 """Assembly for x86-64, with NASM: a static program from `_start`."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
 # Options begin with a hyphen, and sources never do.
 _COMPILE = f"""\
@@ -21,7 +21,7 @@ LANGUAGE = Language(
     packages=("nasm", "binutils"),
     version=("nasm", "--version"),
     source="main.asm",
-    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, SOURCES),
+    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, "main.asm"),
     sources=(".asm", ".nasm"),
     inclusion="^[ \\t]*%include[ \\t]+[\"'`]([^\"'`\\n]+)",
     run=(PROGRAM,),

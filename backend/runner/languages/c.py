@@ -1,6 +1,6 @@
 """C, with GCC. Where -B points, Debian keeps mold under the name of `ld`; without it the ordinary linker serves."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
 GCC_OPTIONS = {
     "-O[0-3sg]": "how much is optimised (otherwise -O2)",
@@ -35,7 +35,7 @@ LANGUAGE = Language(
         OPTIONS,
         "-o",
         PROGRAM,
-        SOURCES,
+        "main.c",
         "-lm",
     ),
     sources=(".c", ".s", ".S"),

@@ -1,6 +1,6 @@
 """COBOL, with GnuCOBOL; free format."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
 LANGUAGE = Language(
     name="cobol",
@@ -9,7 +9,7 @@ LANGUAGE = Language(
     packages=("gnucobol4", "gcc", "libc6-dev"),
     version=("sh", "-c", 'test -e "$COB_CONFIG_DIR/default.conf" && cobc --version'),
     source="main.cob",
-    compile=("cobc", "-x", "-free", OPTIONS, "-o", PROGRAM, SOURCES),
+    compile=("cobc", "-x", "-free", OPTIONS, "-o", PROGRAM, "main.cob"),
     sources=(".cob", ".cbl"),
     inclusion="^.{0,6}[ \\t]*copy[ \\t]+[\"']?([^\"'\\s]+?)[\"']?\\.?(?:\\s|$)",
     run=(PROGRAM,),

@@ -7,7 +7,7 @@ the header itself, as if there were no cache.
 from pathlib import Path
 
 from backend.runner.languages.c import GCC_OPTIONS, INCLUSION
-from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Cache, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 
 # Precompiles what programs include first, with the options of `compile`.
 _FILL = Path(__file__).with_name("warm") / "cpp.sh"
@@ -32,7 +32,7 @@ LANGUAGE = Language(
         OPTIONS,
         "-o",
         PROGRAM,
-        SOURCES,
+        "main.cpp",
     ),
     sources=(".cpp", ".cc", ".cxx", ".c++", ".C", ".c", ".s", ".S"),
     inclusion=INCLUSION,

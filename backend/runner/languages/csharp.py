@@ -1,6 +1,6 @@
 """C#, with Mono: its compiler knows the language up to C# 7."""
 
-from backend.runner.languages.language import OPTIONS, SOURCES, Language
+from backend.runner.languages.language import OPTIONS, Language
 from backend.runner.sandbox.limits import Limits
 
 _PROGRAM = "/program/main.exe"
@@ -12,7 +12,7 @@ LANGUAGE = Language(
     packages=("mono-mcs", "libmono-system-core4.0-cil", "libmono-system-numerics4.0-cil"),
     version=("sh", "-c", 'test -e "$MONO_CFG_DIR/mono/config" && mono --version'),
     source="main.cs",
-    compile=("mcs", "-nologo", "-r:System.Numerics", OPTIONS, f"-out:{_PROGRAM}", SOURCES),
+    compile=("mcs", "-nologo", "-r:System.Numerics", OPTIONS, f"-out:{_PROGRAM}", "main.cs"),
     sources=(".cs",),
     run=("mono", _PROGRAM),
     options={

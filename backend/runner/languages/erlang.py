@@ -1,6 +1,6 @@
 """Erlang: the module `main`, whose `main/1` gets the arguments. Without distribution."""
 
-from backend.runner.languages.language import OPTIONS, SOURCES, Language
+from backend.runner.languages.language import OPTIONS, Language
 from backend.runner.sandbox.limits import Limits
 
 QUIET = "+S 2:2 +SDcpu 2:2 +SDio 1 +A 1 +sbwt none +sbwtdcpu none +sbwtdio none"
@@ -25,7 +25,7 @@ LANGUAGE = Language(
     packages=("erlang-base",),
     version=("erl", "-noshell", "-eval", 'io:format("Erlang/OTP ~s~n", [erlang:system_info(otp_release)]), halt().'),
     source="main.erl",
-    compile=("erlc", OPTIONS, "-o", "/program", SOURCES),
+    compile=("erlc", OPTIONS, "-o", "/program", "main.erl"),
     sources=(".erl",),
     inclusion='^-include\\("([^"\\n]+)"',
     run=("erl", *QUIET.split(), "+fnu", "-noshell", "-pa", "/program", "-eval", _MAIN, "-extra"),

@@ -1,7 +1,7 @@
 """Fortran, with GCC."""
 
 from backend.runner.languages.c import GCC_OPTIONS
-from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
 LANGUAGE = Language(
     name="fortran",
@@ -10,7 +10,7 @@ LANGUAGE = Language(
     packages=("gfortran", "libc6-dev", "mold"),
     version=("gfortran", "--version"),
     source="main.f90",
-    compile=("gfortran", "-O2", "-pipe", "-B/usr/libexec/mold", "-J/tmp", OPTIONS, "-o", PROGRAM, SOURCES),
+    compile=("gfortran", "-O2", "-pipe", "-B/usr/libexec/mold", "-J/tmp", OPTIONS, "-o", PROGRAM, "main.f90"),
     sources=(".f90", ".F90", ".f95", ".f03", ".f08", ".f", ".for"),
     inclusion="^[ \\t]*(?:#[ \\t]*)?include[ \\t]*[\"']([^\"'\\n]+)",
     modules=(

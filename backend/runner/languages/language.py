@@ -13,9 +13,6 @@ PROGRAM = "/program/main"
 OPTIONS = "{options}"
 """In `compile` or `run`: where the options that a request asked for go."""
 
-SOURCES = "{sources}"
-"""In `compile`: where the program's own file goes, and the other sources of a request with it."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cache:
@@ -32,10 +29,8 @@ class Cache:
     """Command that fills it, in a compile step where /cache may be written; None for the language's own `compile`."""
 
 
-def arguments(
-    command: tuple[str, ...], options: tuple[str, ...] = (), sources: tuple[str, ...] = ()
-) -> tuple[str, ...]:
-    """`command` with `options` where it says OPTIONS, and `sources` where it says SOURCES.
+def arguments(command: tuple[str, ...], options: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """`command` with `options` where it says OPTIONS.
 
     An option with a value ("-std=c++17") takes the place of what the command itself gives that name.
     """
@@ -44,8 +39,6 @@ def arguments(
     for word in command:
         if word == OPTIONS:
             expanded += options
-        elif word == SOURCES:
-            expanded += sources
         elif not (names and word.startswith(names)):
             expanded.append(word)
     return tuple(expanded)
@@ -71,8 +64,8 @@ class Language:
     compile: tuple[str, ...] | None = None
     """Command that makes PROGRAM out of the source; None where there is nothing to compile."""
     sources: tuple[str, ...] = ()
-    """How the names of further source files end: those of a request are compiled with its program, at SOURCES. Empty
-    where the compiler finds by itself what a program imports."""
+    """How the names of further source files end: those of a request are compiled with its program, and stand beside it
+    where `compile` says `source`. Empty where the compiler finds by itself what a program imports."""
     inclusion: str = ""
     """Regular expression (any case, line by line) whose group is the name of a file that a source includes as text;
     such a file is not compiled by itself."""

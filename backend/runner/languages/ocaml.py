@@ -1,6 +1,6 @@
 """OCaml, compiled to native code; with the libraries str and unix."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, SOURCES, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
 # Modules are linked in the order in which they are given, which ocamldep knows. Options begin with a hyphen, and
 # sources never do.
@@ -28,7 +28,7 @@ LANGUAGE = Language(
     packages=("ocaml-nox", "gcc", "libc6-dev", "mold"),
     version=("ocamlopt", "-version"),
     source="main.ml",
-    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, SOURCES),
+    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, "main.ml"),
     sources=(".ml", ".mli"),
     run=(PROGRAM,),
     options={

@@ -6,11 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Language, arguments
+
+
+def compile_command(language: Language, options: tuple[str, ...], files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The command that compiles `files` of a request, with `options`. Raises ValueError where nothing is compiled."""
+    if language.compile is None:
+        raise ValueError(f"{language.name} is not compiled")
+    names = sources(language, files)
+    command = arguments(language.compile, options)
+    return tuple(one for word in command for one in (names if word == language.source else (word,)))
 
 
 def sources(language: Language, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What stands for SOURCES in `language.compile`: the program's own file, then the others that are sources.
+    """What `language.compile` is given for `language.source`: the program's own file, and the others that are sources.
 
     `files` are all of a request, by relative name. Files that another one includes are left out: they are compiled
     there. Names are such that no compiler takes one for an option.

@@ -1,12 +1,20 @@
 import pytest
 
 from backend.runner.languages import all_languages
-from backend.runner.languages.sources import sources
+from backend.runner.languages.sources import compile_command, sources
 
 
 def _of(name: str, **files: str) -> tuple[str, ...]:
     language = all_languages()[name]
     return sources(language, {language.source: b"", **{file: text.encode() for file, text in files.items()}})
+
+
+def test_sources_go_where_the_command_names_the_program() -> None:
+    command = compile_command(all_languages()["c"], ("-g",), {"main.c": b"", "b.c": b""})
+    assert command[-6:] == ("-g", "-o", "/program/main", "main.c", "b.c", "-lm")
+    assert compile_command(all_languages()["rust"], (), {"main.rs": b"", "b.rs": b""})[-1] == "main.rs"
+    with pytest.raises(ValueError, match="bash is not compiled"):
+        compile_command(all_languages()["bash"], (), {})
 
 
 def test_a_program_by_itself_is_its_own_file() -> None:
