@@ -15,7 +15,10 @@ _WARM = Path(__file__).with_name("warm")
 _BUILD = """\
 what=.
 if [ -e go.mod ] || [ -e go.work ]; then
-    export GO111MODULE=on
+    # A sandbox's /tmp is its work directory, and there the go command takes no go.mod for one that is meant.
+    # Its index of modules would go into the cache, which cannot be written; without it all of GOROOT is found.
+    export GO111MODULE=on TMPDIR="$PWD/.tmp" GODEBUG=goindex=0
+    mkdir -p .tmp
 elif [ "$(echo *.go)" = main.go ]; then
     what=main.go
     if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi

@@ -39,6 +39,14 @@ FURTHER = {
         "package main\n\nfunc main() { show(42) }\n",
         {"x.go": 'package main\n\nimport "fmt"\n\nfunc show(n int) { fmt.Println(n) }\n'},
     ),
+    "go module": (
+        'package main\n\nimport "app/util"\n\nfunc main() { show(util.Twice(21)) }\n',
+        {
+            "go.mod": "module app\n",
+            "show.go": 'package main\n\nimport "fmt"\n\nfunc show(n int) { fmt.Println(n) }\n',
+            "util/util.go": "package util\n\nfunc Twice(n int) int { return 2 * n }\n",
+        },
+    ),
     "rust": (
         'mod util;\nfn main() { println!("{}", util::twice(21)); }\n',
         {"util.rs": "pub fn twice(n: i32) -> i32 { 2 * n }\n"},
