@@ -21,8 +21,8 @@ class=$(sed -nE "/$public$type.*/{{s//\\8/p;q}}" Main.java)
 package=$(sed -nE '/^[[:space:]]*package[[:space:]]+([A-Za-z0-9_.]+)[[:space:]]*;.*/{{s//\\1./p;q}}' Main.java)
 source=${{class:-Main}}.java
 [ -e "$source" ] && source=Main.java || mv Main.java "$source"
-find . -name '*.java' ! -name module-info.java ! -path "./$source" -printf '%P\\0' | sort -z |
-    xargs -0 {_JAVAC} "$@" "$source" || exit 1
+find . -name '*.java' ! -name module-info.java ! -path "./$source" -printf '%P\\0' | sed -z 's#^[-@]#./&#' |
+    sort -z | xargs -0 {_JAVAC} "$@" "$source" || exit 1
 
 starts() {{
     file=/program/$(printf %s "$1" | tr . /).class

@@ -94,7 +94,10 @@ int main(void) {
 
 
 def test_a_terminal_has_a_size_and_signals(runner: Client) -> None:
-    source = "echo $TERM\ntrap 'echo caught; exit 7' INT\nstty size\nread\nstty size\necho waiting\nwhile :; do sleep 0.1; done"
+    source = (
+        "echo $TERM\ntrap 'echo caught; exit 7' INT\nstty size\nread\nstty size\necho waiting\n"
+        "while :; do sleep 0.1; done"
+    )
     with runner.session(Program(language="bash", source=source), terminal=(30, 90)) as session:
         heard: list[Any] = []
         for event in session:

@@ -46,6 +46,7 @@ CASES = {
         {"Main.java": "", "A.java": _type("A"), "m/Main.java": "package m;\n" + _type("Main"), "C.java": _type("C")},
         "Main",
     ),
+    "a name that looks like an option": ({"Main.java": _type("Main"), "-x.java": "", "@x.java": ""}, "Main"),
     "a module": (
         {"Main.java": _type("Main"), "module-info.java": "module x { requires nothing; }"}, "Main",
     ),
