@@ -24,25 +24,34 @@ source=${{class:-Main}}.java
 find . -name '*.java' ! -name module-info.java ! -path "./$source" -printf '%P\\0' | sed -z 's#^[-@]#./&#' |
     sort -z | xargs -0 {_JAVAC} "$@" "$source" || exit 1
 
-starts() {{
-    file=/program/$(printf %s "$1" | tr . /).class
-    [ -f "$file" ] && grep -aqF main "$file" && grep -aqF '([Ljava/lang/String;)V' "$file"
-}}
+# Those that hold the words of a `main` may only call another's; javap takes too long to be asked where there is one.
+startable=$(find /program -name '*.class' ! -name '*$*' -exec grep -alF '([Ljava/lang/String;)V' {{}} + |
+    xargs -r grep -alF main | sed 's#^/program/##; s#[.]class$##; s#/#.#g' | sort)
+case $startable in *[[:space:]]*)
+    startable=$(javap -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -cp /program -public $startable |
+        while read -r line; do
+            case $line in
+            *'class '*'{{') name=${{line#*class }} name=${{name%%[ <]*}} ;;
+            *'interface '*'{{') name=${{line#*interface }} name=${{name%%[ <]*}} ;;
+            'public static '*' main(java.lang.String[])'* | 'public static '*' main(java.lang.String...)'*)
+                echo "$name" ;;
+            esac
+        done) ;;
+esac
+starts() {{ echo "$startable" | grep -qxF "$1"; }}
 started() {{
     for name in "$class" Main $(grep -oE "$type" "$source" | sed -E 's/.*[[:space:]]//'); do
         [ "$name" ] && starts "$package$name" && echo "$package$name" && return
     done
-    others=$(find /program -name '*.class' ! -name '*$*' -printf '%P\\n' | sed 's/[.]class$//' | sort)
     found=
-    for name in $others; do
-        starts "$name" || continue
-        simple=${{name##*/}}
+    for name in $startable; do
+        simple=${{name##*.}}
         if grep -rqE --include='*.java' "$public(class|interface|enum|record)[[:space:]]+$simple([^A-Za-z0-9_$]|\\$)" .
         then found=$name; break
         fi
         [ "$found" ] && [ "$simple" != Main ] || found=$name
     done
-    [ "$found" ] && printf '%s\\n' "$found" | tr / . || echo "$package${{class:-Main}}"
+    echo "${{found:-$package${{class:-Main}}}}"
 }}
 echo "-cp /program:/work $(started)" > /program/launch
 """

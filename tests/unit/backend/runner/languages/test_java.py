@@ -30,10 +30,23 @@ CASES = {
     "one that only calls another's": (
         {"Main.java": _type("Zoo") + _type("Ape", main=False, text="void f() { Zoo.main(new String[0]); }")}, "Zoo",
     ),
+    "one behind those that call it": (
+        {
+            "Main.java": _type("Ape", main=False, kind="public class", text="void f() { Zoo.main(new String[0]); }")
+            + _type("Zoo", text="<T> void g(T t) {}")
+            + _type("Bee", main=False, kind="interface", text="default void f() { Zoo.main(new String[0]); }")
+        },
+        "Zoo",
+    ),
     "the first of several": ({"Main.java": _type("Zoo") + _type("Ape")}, "Zoo"),
     "an enum": (
         {"Main.java": _type("Pair(int a)", main=False, kind="record") + _type("Run", kind="enum", text=";")}, "Run",
     ),
+    "one with any number of arguments": (
+        {"Main.java": _type("Foo").replace("String[] args", "final String... args") + _type("Last", main=False)},
+        "Foo",
+    ),
+    "one that is not public": ({"Main.java": _type("No").replace("public static", "static") + _type("Foo")}, "Foo"),
     "in another file": ({"Main.java": _type("Help", main=False), "App.java": _type("App", kind="public class")}, "App"),
     "the program's own first": ({"Main.java": _type("Foo"), "Util.java": _type("Util", kind="public class")}, "Foo"),
     "in a package": (
