@@ -57,6 +57,8 @@ class App:
         """Serve one request or one WebSocket."""
         request = Request(scope, receive, send, "")
         request.id = _request_id(request)
+        if request.path[-1:] == "/" and request.path[:-1] in self._routes:
+            request.scope = {**scope, "path": request.path[:-1]}  # people and proxies add one
         if scope["type"] == "websocket":
             await self._sessions.serve(request, known=request.path == SESSION)
         elif scope["type"] == "http":

@@ -18,7 +18,8 @@ from backend.runner.execution.request import (
     check_options,
     run_limits,
 )
-from backend.runner.languages import Language
+from backend.runner.languages import Language, in_order
+from backend.runner.languages.text import plain, plain_files
 
 
 class Catalogue:
@@ -35,7 +36,7 @@ class Catalogue:
         """The language of that name or alias, in any case. Raises InvalidRequest naming those there are."""
         language = self._names.get(name.lower())
         if language is None:
-            supported = ", ".join(sorted(self.languages))
+            supported = ", ".join(in_order(self.languages))
             raise InvalidRequest(f"language {name[:100]!r} is not supported; choose one of: {supported}")
         return language
 
@@ -47,10 +48,10 @@ class Catalogue:
         asked = {} if body.limits is None else msgspec.structs.asdict(body.limits)
         return RunRequest(
             language=language,
-            source=_source(body),
+            source=plain(language, _source(body)),
             stdin=_either(body.stdin, body.stdin_base64, "stdin") or b"",
             args=_arguments(body.args, "args"),
-            files=files,
+            files=plain_files(language, files),
             options=check_options(tuple(body.options), language),
             limits=run_limits(asked, language.limits, self.timeout),
             interactive=interactive,

@@ -11,6 +11,7 @@ from backend.runner.api.models import FormatAnswer, FormatBody
 from backend.runner.api.parse import parse
 from backend.runner.execution.outcome import Status
 from backend.runner.execution.request import formatting
+from backend.runner.languages.text import plain
 
 
 def format_routes(desk: Desk) -> Routes:
@@ -20,8 +21,9 @@ def format_routes(desk: Desk) -> Routes:
         """Format a program."""
         desk.access.admit(request)
         asked = parse(await read_body(request), FormatBody)
-        source = text_bytes(asked.source, "source")
-        wanted = formatting(desk.catalogue.find(asked.language), source, desk.catalogue.timeout)
+        language = desk.catalogue.find(asked.language)
+        source = plain(language, text_bytes(asked.source, "source"))
+        wanted = formatting(language, source, desk.catalogue.timeout)
         async with request.while_connected(), desk.service.queue.slot(request.client) as slot:
             outcome = await desk.service.run(wanted, slot)
         desk.metrics.count(wanted.language.name, outcome.status)

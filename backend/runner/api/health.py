@@ -14,6 +14,7 @@ from backend.runner.api.models import (
     VersionAnswer,
 )
 from backend.runner.errors import ShuttingDown
+from backend.runner.languages import in_order
 
 _ASKED = "not known yet"  # toolchains are asked for their versions while the service serves already
 
@@ -45,7 +46,7 @@ def health_routes(service: Backend, metrics: Metrics) -> Routes:
                 runners=RunnersAnswer(queue.total, queue.busy),
                 queue=QueueAnswer(queue.depth, queue.limit),
                 layers=[LayerAnswer(one.name, one.state, one.detail) for one in service.layers],
-                languages={name: service.versions.get(name) or _ASKED for name in sorted(service.languages)},
+                languages={name: service.versions.get(name) or _ASKED for name in in_order(service.languages)},
             )
         )
 

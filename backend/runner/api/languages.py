@@ -8,7 +8,7 @@ import hashlib
 from backend.runner.api.asgi import Request, Response, Routes, answer
 from backend.runner.api.backend import Backend
 from backend.runner.api.models import LanguageAnswer, LanguagesAnswer
-from backend.runner.languages import Language
+from backend.runner.languages import Language, in_order
 
 CACHING = "public, max-age=60"
 """A release may bring a language; a minute later everybody may know."""
@@ -16,7 +16,7 @@ CACHING = "public, max-age=60"
 
 def language_routes(service: Backend) -> Routes:
     """The one route; its answer is made once, because nothing in it changes while the service runs."""
-    names = sorted(service.languages)
+    names = in_order(service.languages)
     details = {name: _details(service.languages[name], service) for name in names}
     body = answer(LanguagesAnswer(names, details)).body
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'

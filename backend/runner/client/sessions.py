@@ -83,7 +83,7 @@ class Session:
         self._do(_typed(data))
 
     def end_input(self) -> None:
-        """Say that no more will be typed."""
+        """Say that no more will be typed: `eof` among the messages."""
         self._do(Eof())
 
     def signal(self, name: SignalName) -> None:
@@ -154,7 +154,7 @@ class AsyncSession:
         await self._do(_typed(data))
 
     async def end_input(self) -> None:
-        """Say that no more will be typed."""
+        """Say that no more will be typed: `eof` among the messages."""
         await self._do(Eof())
 
     async def signal(self, name: SignalName) -> None:

@@ -17,6 +17,7 @@ from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, co
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
+from backend.runner.languages.sources import compile_command
 from backend.runner.sandbox import frames
 from backend.runner.sandbox.host import CACHE_PLACE, Host
 from backend.runner.sandbox.keeper import Keeper
@@ -33,6 +34,9 @@ Observer = Callable[[str, str, float], None]
 _OWNERS = {"sh": "", "bash": "bash", "java": "java", "node": "nodejs"}
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT")
+
+_TERM = ("TERM", "xterm-256color")
+"""What the page's terminal, and nearly every other, understands; in pipes there is none."""
 
 
 class _Talk:
@@ -167,8 +171,9 @@ class Executor:
                 if self._cache is not None:
                     self._cache.keep(key, made)
                 return made, None
+        command = compile_command(language, request.options, files)
         step = Step(
-            command=arguments(language.compile, request.options), limits=language.compile_limits, files=files,
+            command=command, limits=language.compile_limits, files=files,
             compiles=True, variables=self._variables(language, compiles=True), calls=language.calls,
         )  # fmt: skip
         verdict = await self._step(slot, language, "compile", step)
@@ -211,6 +216,8 @@ class Executor:
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
         variables = self._variables(language)
+        if request.terminal is not None:
+            variables += (_TERM,)
         go = {"argv": list(request.args), "env": dict(variables)} if warm else None
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
@@ -289,8 +296,9 @@ class Executor:
             file_kb=256 * 1024,
         )
         variables = dict(self._variables(language)) | {language.cache.variable: f"{CACHE_PLACE}/{language.name}"}
+        fill = language.cache.fill or arguments(language.compile)
         step = Step(
-            command=language.cache.fill or arguments(language.compile), limits=limits, compiles=True,
+            command=fill, limits=limits, compiles=True,
             files={language.source: language.cache.warm_up.encode()}, variables=tuple(variables.items()),
         )  # fmt: skip
         verdict = await slot.run(step)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import signal
 
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.verdict import Ending, Verdict
@@ -87,7 +86,7 @@ def _status(verdict: Verdict, *, compiling: bool) -> Status:
     if verdict.ending is Ending.EXITED:
         if verdict.status == 0:
             return Status.OK
-        if verdict.disk_full or verdict.signal == signal.SIGXFSZ:
+        if verdict.disk_full:
             return Status.DISK_LIMIT
         if verdict.processes_hit:
             return Status.PROCESS_LIMIT

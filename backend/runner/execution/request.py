@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.runner.errors import InvalidRequest
 from backend.runner.languages import Language
+from backend.runner.languages.words import words
 from backend.runner.sandbox.limits import CEILING, Limits
 
 MOST_FILES = 64
@@ -133,6 +134,6 @@ def check_options(options: tuple[str, ...], language: Language) -> tuple[str, ..
         raise InvalidRequest(f"options: at most {MOST_OPTIONS}, not {len(options)}")
     for option in options:
         if len(option) > LONGEST_OPTION or not any(re.fullmatch(allowed, option) for allowed in language.options):
-            known = ", ".join(language.options) or "none"
+            known = ", ".join(word for allowed in language.options for word in words(allowed)) or "none"
             raise InvalidRequest(f"options: {option[:100]!r} is none that {language.name} allows; it allows: {known}")
     return options

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from backend.runner.languages.language import Cache, Language
 
-__all__ = ["Cache", "Language", "all_languages"]
+__all__ = ["Cache", "Language", "all_languages", "in_order"]
+
+_FIRST = ("python3", "nodejs", "c++", "go", "bash", "rust")
+"""Names that lists begin with: clients of the service before this one start with the first that it names."""
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """`names` as every list for clients has them: those that people expect first, then the others by name."""
+    places = {name: place for place, name in enumerate(_FIRST)}
+    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def all_languages() -> Mapping[str, Language]:

@@ -2,7 +2,17 @@
 
 from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
-_COMPILE = f'nasm -felf64 "$@" -o /tmp/main.o main.asm && exec ld -o {PROGRAM} /tmp/main.o'
+# Options begin with a hyphen, and sources never do.
+_COMPILE = f"""\
+options= objects= number=0
+for word in "$@"; do
+    case $word in -*) options="$options $word" && continue ;; esac
+    number=$((number + 1))
+    objects="$objects /tmp/$number.o"
+    nasm -felf64 $options -o "/tmp/$number.o" "$word" || exit
+done
+exec ld -o {PROGRAM} $objects
+"""
 
 LANGUAGE = Language(
     name="assembly",
@@ -11,7 +21,9 @@ LANGUAGE = Language(
     packages=("nasm", "binutils"),
     version=("nasm", "--version"),
     source="main.asm",
-    compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
+    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, "main.asm"),
+    sources=(".asm", ".nasm"),
+    inclusion="^[ \\t]*%include[ \\t]+[\"'`]([^\"'`\\n]+)",
     run=(PROGRAM,),
     options={
         "-O[0-9x]": "how hard short jumps are looked for (otherwise -Ox)",

@@ -10,6 +10,7 @@ LANGUAGE = Language(
     core=True,
     version=("bash", "--version"),
     source="main.sh",
+    unix_lines=True,
     run=("bash", "main.sh"),
     hello='echo "Hello, world!"\n',
     sample="""\

@@ -6,12 +6,16 @@ GCC_OPTIONS = {
     "-O[0-3sg]": "how much is optimised (otherwise -O2)",
     "-g": "debugging information",
     "-W[a-z][a-z0-9+-]*(=[a-z0-9+-]+)?": "warnings, for example -Wall",
+    "-pedantic(-errors)?": "warnings, or errors, where the standard is left",
     "-f(no-)?(wrapv|trapv|stack-protector|strict-aliasing|fast-math|inline|unroll-loops|openmp)": "how code is made",
     "-fsanitize=(address|undefined|address,undefined)": "checks while the program runs, where the toolchain has them",
     "-D[A-Za-z_][A-Za-z0-9_]*(=[A-Za-z0-9_]*)?": "define a macro",
     "-pthread": "threads",
     "-m(avx|avx2|fma|bmi|bmi2|popcnt|sse4\\.2)": "instructions that the processor must have",
 }
+
+INCLUSION = '^[ \\t]*#[ \\t]*(?:include|import)[ \\t]*["<]([^">\\n]+)[">]'
+"""Of C's family."""
 
 LANGUAGE = Language(
     name="c",
@@ -34,6 +38,8 @@ LANGUAGE = Language(
         "main.c",
         "-lm",
     ),
+    sources=(".c", ".s", ".S"),
+    inclusion=INCLUSION,
     run=(PROGRAM,),
     options={
         "-std=(c|gnu)(89|90|99|11|17|18|2x|23)": "the standard (otherwise gnu17)",

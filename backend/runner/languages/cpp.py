@@ -6,7 +6,7 @@ the header itself, as if there were no cache.
 
 from pathlib import Path
 
-from backend.runner.languages.c import GCC_OPTIONS
+from backend.runner.languages.c import GCC_OPTIONS, INCLUSION
 from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 
 # Precompiles what programs include first, with the options of `compile`.
@@ -34,6 +34,8 @@ LANGUAGE = Language(
         PROGRAM,
         "main.cpp",
     ),
+    sources=(".cpp", ".cc", ".cxx", ".c++", ".C", ".c", ".s", ".S"),
+    inclusion=INCLUSION,
     run=(PROGRAM,),
     options={
         "-std=(c|gnu)\\+\\+(98|03|11|14|17|20|2a|23|2b|26|2c)": "the standard (otherwise gnu++20)",

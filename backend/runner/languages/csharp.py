@@ -13,6 +13,7 @@ LANGUAGE = Language(
     version=("sh", "-c", 'test -e "$MONO_CFG_DIR/mono/config" && mono --version'),
     source="main.cs",
     compile=("mcs", "-nologo", "-r:System.Numerics", OPTIONS, f"-out:{_PROGRAM}", "main.cs"),
+    sources=(".cs",),
     run=("mono", _PROGRAM),
     options={
         "-(optimize|checked)[+-]?": "optimisation; overflow checks",

@@ -10,6 +10,7 @@ LANGUAGE = Language(
     version=("gdc", "--version"),
     source="main.d",
     compile=("gdc", "-O0", "-pipe", "-shared-libphobos", "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, "main.d"),
+    sources=(".d",),
     run=(PROGRAM,),
     options={
         "-O[0-3s]": "how much is optimised (otherwise -O0)",

@@ -26,6 +26,8 @@ LANGUAGE = Language(
     version=("erl", "-noshell", "-eval", 'io:format("Erlang/OTP ~s~n", [erlang:system_info(otp_release)]), halt().'),
     source="main.erl",
     compile=("erlc", OPTIONS, "-o", "/program", "main.erl"),
+    sources=(".erl",),
+    inclusion='^-include\\("([^"\\n]+)"',
     run=("erl", *QUIET.split(), "+fnu", "-noshell", "-pa", "/program", "-eval", _MAIN, "-extra"),
     options={
         "\\+(debug_info|inline|warnings_as_errors)": "a compiler option",

@@ -11,6 +11,12 @@ LANGUAGE = Language(
     version=("gfortran", "--version"),
     source="main.f90",
     compile=("gfortran", "-O2", "-pipe", "-B/usr/libexec/mold", "-J/tmp", OPTIONS, "-o", PROGRAM, "main.f90"),
+    sources=(".f90", ".F90", ".f95", ".f03", ".f08", ".f", ".for"),
+    inclusion="^[ \\t]*(?:#[ \\t]*)?include[ \\t]*[\"']([^\"'\\n]+)",
+    modules=(
+        "^[ \\t]*module[ \\t]+(?!procedure\\b)(\\w+)[ \\t]*(?:!.*)?\\r?$",
+        "^[ \\t]*(?:use\\b(?:[ \\t]*,[ \\t]*\\w+)?[ \\t]*(?:::)?|submodule[ \\t]*\\()[ \\t]*(\\w+)",
+    ),
     run=(PROGRAM,),
     options={
         "-std=(f95|f2003|f2008|f2018|gnu|legacy)": "the standard (otherwise gnu)",

@@ -1,7 +1,8 @@
 """Go. Its standard library is compiled once, into a cache that runs read but cannot write.
 
 There too is a note of how the go command calls compiler and linker. Programs that ask for nothing unusual are built
-with these calls; whatever they do not build, the go command builds, or says what is wrong with it.
+with these calls; whatever they do not build, the go command builds, or says what is wrong with it. Beside other Go
+files the program is its directory's package, and where there is a go.mod, a module.
 """
 
 from pathlib import Path
@@ -12,8 +13,30 @@ from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 _WARM = Path(__file__).with_name("warm")
 
 _BUILD = """\
-if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi
-exec go build '-ldflags=-s -w' "$@" -o /program/main main.go
+what=.
+if [ -e go.mod ] || [ -e go.work ]; then
+    # A sandbox's /tmp is its work directory, and there the go command takes no go.mod for one that is meant.
+    # Its index of modules would go into the cache, which cannot be written; without it all of GOROOT is found.
+    export GO111MODULE=on TMPDIR="$PWD/.tmp" GODEBUG=goindex=0
+    mkdir -p .tmp
+elif [ "$(echo *.go)" = main.go ]; then
+    what=main.go
+    if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi
+fi
+go build -buildvcs=false '-ldflags=-s -w' "$@" -o /program/main $what
+status=$?
+if [ $status != 0 ] && grep -qE '^(import)?[[:space:](]*"C"' *.go; then
+    echo 'import "C": cgo is off here, since it needs a C compiler; write it in Go, or the program in C' >&2
+elif [ $status != 0 ] || [ "$(head -c 7 /program/main)" = '!<arch>' ]; then
+    package=$(sed -nE 's/^package[[:space:]]+([A-Za-z0-9_]+).*/\\1/p' main.go | head -n 1)
+    if [ "${package:-main}" != main ]; then
+        echo "main.go: package $package is not a program: write package main; other packages go into directories" \
+            "of their own, beside a go.mod" >&2
+        rm -f /program/main
+        exit 1
+    fi
+fi
+exit $status
 """
 
 LANGUAGE = Language(

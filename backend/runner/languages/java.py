@@ -1,6 +1,7 @@
 """Java. A public class of any name is taken: the source is renamed after it, and /program/launch says what to start.
 
-Without a public class it is Main.
+Every .java file of the request is compiled. What is started is the class with a `main`: of the program's own file
+first, there the public one, else Main, else the first; then likewise of the other files.
 """
 
 from backend.runner.languages import jvm
@@ -10,13 +11,49 @@ from backend.runner.languages.language import OPTIONS, Language
 # Class data sharing and one quick compiler make javac itself start sooner.
 _JAVAC = "javac -J-Xshare:auto -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -J-XX:-UsePerfData -proc:none -d /program"
 
+# `started` prints the class to start, by the rules of warm/java/codecanvas/Entry.java: what is compiled says who has a
+# `main`, the sources say who is public and whose file it is.
 _COMPILE = f"""\
-class=$(sed -nE '/^[[:space:]]*public[[:space:]]+((abstract|final|sealed|strictfp)[[:space:]]+)*\
-(class|interface|enum|record)[[:space:]]+([A-Za-z_$][A-Za-z0-9_$]*).*/{{s//\\4/p;q}}' Main.java)
+type='(class|interface|enum|record)[[:space:]]+([A-Za-z_$][A-Za-z0-9_$]*)'
+more='((abstract|final|sealed|strictfp|@[A-Za-z0-9_.]+([(][^)]*[)])?)[[:space:]]+)*'
+public="^[[:space:]]*${{more}}public[[:space:]]+$more"
+class=$(sed -nE "/$public$type.*/{{s//\\8/p;q}}" Main.java)
 package=$(sed -nE '/^[[:space:]]*package[[:space:]]+([A-Za-z0-9_.]+)[[:space:]]*;.*/{{s//\\1./p;q}}' Main.java)
-[ "${{class:-Main}}" = Main ] || mv Main.java "$class.java"
-{_JAVAC} "$@" "${{class:-Main}}.java" || exit
-echo "-cp /program:/work $package${{class:-Main}}" > /program/launch
+source=${{class:-Main}}.java
+[ -e "$source" ] && source=Main.java || mv Main.java "$source"
+find . -name '*.java' ! -name module-info.java ! -path "./$source" -printf '%P\\0' | sed -z 's#^[-@]#./&#' |
+    sort -z | xargs -0 {_JAVAC} "$@" "$source" || exit 1
+
+# Those that hold the words of a `main` may only call another's; javap takes too long to be asked where there is one.
+startable=$(find /program -name '*.class' ! -name '*$*' -exec grep -alF '([Ljava/lang/String;)V' {{}} + |
+    xargs -r grep -alF main | sed 's#^/program/##; s#[.]class$##; s#/#.#g' | sort)
+case $startable in *[[:space:]]*)
+    startable=$(javap -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -cp /program -public $startable |
+        while read -r line; do
+            case $line in
+            *'class '*'{{') name=${{line#*class }} name=${{name%%[ <]*}} ;;
+            *'interface '*'{{') name=${{line#*interface }} name=${{name%%[ <]*}} ;;
+            'public static '*' main(java.lang.String[])'* | 'public static '*' main(java.lang.String...)'*)
+                echo "$name" ;;
+            esac
+        done) ;;
+esac
+starts() {{ echo "$startable" | grep -qxF "$1"; }}
+started() {{
+    for name in "$class" Main $(grep -oE "$type" "$source" | sed -E 's/.*[[:space:]]//'); do
+        [ "$name" ] && starts "$package$name" && echo "$package$name" && return
+    done
+    found=
+    for name in $startable; do
+        simple=${{name##*.}}
+        if grep -rqE --include='*.java' "$public(class|interface|enum|record)[[:space:]]+$simple([^A-Za-z0-9_$]|\\$)" .
+        then found=$name; break
+        fi
+        [ "$found" ] && [ "$simple" != Main ] || found=$name
+    done
+    echo "${{found:-$package${{class:-Main}}}}"
+}}
+echo "-cp /program:/work $(started)" > /program/launch
 """
 
 LANGUAGE = Language(

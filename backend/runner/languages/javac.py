@@ -29,7 +29,7 @@ class Compiled:
 
 
 def request(options: Sequence[str], sources: Mapping[str, str]) -> bytes:
-    """A compile of the first of `sources`, framed; the others are what it may need."""
+    """A compile of `sources`, framed; the first of them is the program's own file."""
     texts = [*map(_text, options)], [_text(part) for source in sources.items() for part in source]
     body = b"".join((_LENGTH.pack(len(options)), *texts[0], _LENGTH.pack(len(sources)), *texts[1]))
     return _LENGTH.pack(len(body)) + body

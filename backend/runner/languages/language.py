@@ -63,6 +63,17 @@ class Language:
     """Name of the file that the source is written to, in the work directory."""
     compile: tuple[str, ...] | None = None
     """Command that makes PROGRAM out of the source; None where there is nothing to compile."""
+    sources: tuple[str, ...] = ()
+    """How the names of further source files end: those of a request are compiled with its program, and stand beside it
+    where `compile` says `source`. Empty where the compiler finds by itself what a program imports."""
+    inclusion: str = ""
+    """Regular expression (any case, line by line) whose group is the name of a file that a source includes as text;
+    such a file is not compiled by itself."""
+    unix_lines: bool = False
+    """Whether its lines must end as Unix has it: a carriage return would be part of the last word."""
+    modules: tuple[str, str] | None = None
+    """Two of these, where sources must be compiled in their order: the name of a module that a file defines, and of one
+    that it needs."""
     run: tuple[str, ...]
     """Command that runs the program; the request's arguments are appended."""
     hello: str

@@ -2,6 +2,25 @@
 
 from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
+# Modules are linked in the order in which they are given, which ocamldep knows. Options begin with a hyphen, and
+# sources never do.
+_COMPILE = f"""\
+options= sources= number=0
+for word in "$@"; do
+    case $word in
+    -*) options="$options $word" && continue ;;
+    *[!A-Za-z0-9_./-]*) continue ;; # no name of a module
+    */*) options="$options -I ${{word%/*}}" ;;
+    esac
+    sources="$sources $word"
+    number=$((number + 1))
+done
+if [ $number -gt 1 ]; then
+    sources=$(ocamldep -sort -one-line $sources) || exit
+fi
+exec ocamlopt -I +unix -I +str -ccopt -B/usr/libexec/mold unix.cmxa str.cmxa $options -o {PROGRAM} $sources
+"""
+
 LANGUAGE = Language(
     name="ocaml",
     title="OCaml",
@@ -9,21 +28,8 @@ LANGUAGE = Language(
     packages=("ocaml-nox", "gcc", "libc6-dev", "mold"),
     version=("ocamlopt", "-version"),
     source="main.ml",
-    compile=(
-        "ocamlopt",
-        "-I",
-        "+unix",
-        "-I",
-        "+str",
-        "-ccopt",
-        "-B/usr/libexec/mold",
-        "unix.cmxa",
-        "str.cmxa",
-        OPTIONS,
-        "-o",
-        PROGRAM,
-        "main.ml",
-    ),
+    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, "main.ml"),
+    sources=(".ml", ".mli"),
     run=(PROGRAM,),
     options={
         "-(g|unsafe|principal|strict-sequence|noassert)": "debugging information, checks left out, stricter typing",

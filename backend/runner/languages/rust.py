@@ -1,4 +1,8 @@
-"""Rust, linked with the shared standard library: linking it in takes longer than the compile."""
+"""Rust, linked with the shared standard library: linking it in takes longer than the compile.
+
+Overflow panics, as where people try programs themselves, for all that they are optimised. Symbols are kept: 2 KB of a
+short program, without which a full backtrace has no names.
+"""
 
 from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
@@ -14,7 +18,7 @@ LANGUAGE = Language(
         "rustc",
         "--edition=2021",
         "-Copt-level=2",
-        "-Cstrip=symbols",
+        "-Coverflow-checks=on",
         "-Cprefer-dynamic",
         "-Clink-arg=-B/usr/libexec/mold",
         OPTIONS,
@@ -27,7 +31,7 @@ LANGUAGE = Language(
     options={
         "--edition=(2015|2018|2021|2024)": "the edition (otherwise 2021)",
         "-Copt-level=[0-3sz]": "how much is optimised (otherwise 2)",
-        "-C(debug-assertions|overflow-checks)=(on|off)": "checks while the program runs",
+        "-C(debug-assertions|overflow-checks)=(on|off)": "checks while it runs (overflow is, unless off)",
         "-Cdebuginfo=[0-2]": "debugging information",
         "-Cpanic=(abort|unwind)": "what a panic does",
         "-[AWDF][a-z][a-z_-]*": "allow, warn of, deny or forbid a lint",

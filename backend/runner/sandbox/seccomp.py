@@ -5,7 +5,8 @@ the caller then falls back to an older one. `clone` may not make namespaces, nor
 outside its cell. New threads, and processes that share their parent's memory until they become another program, are
 told to the launcher, which lets them begin: so it knows when a program asked for more than it may have. A plain fork is
 not: a signal that arrives before the launcher has heard would make it fail with EINTR, which it otherwise never does.
-Those that make the others block all signals meanwhile. Socket buffers keep their size: they are memory that nothing
+Those that make the others block all signals meanwhile. Told as well is who sends SIGXFSZ: where nobody did, it is the
+kernel's, for a file that would have become too large. Socket buffers keep their size: they are memory that nothing
 counts. A 32-bit or x32 call kills the process. The numbers are searched as a tree: the kernel compiles the filter, and
 looks through all of it, once for each run.
 """
@@ -37,6 +38,7 @@ _CLONE_VM = 0x100
 _UNIX, _INET, _INET6 = 1, 2, 10
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_SIGXFSZ = 25
 _END = 512  # beyond every call that is named
 
 
@@ -95,8 +97,22 @@ def _vfork() -> bytes:
     return _end(_TELL)
 
 
+def _kill() -> bytes:
+    return _sending(_FIRST_ARGUMENT + 8)
+
+
+def _tgkill() -> bytes:
+    return _sending(_FIRST_ARGUMENT + 16)
+
+
+def _sending(offset: int) -> bytes:
+    """Tell of SIGXFSZ; the signal's number is the argument at `offset`."""
+    return _statement(_LOAD, offset) + _answer(_SIGXFSZ, _TELL) + _end(_ALLOW)
+
+
 _SPECIAL = {"clone": _clone, "vfork": _vfork, "socket": _socket, "ioctl": _ioctl,
-            "setsockopt": _setsockopt}  # fmt: skip
+            "setsockopt": _setsockopt, "kill": _kill, "tkill": _kill, "rt_sigqueueinfo": _kill,
+            "tgkill": _tgkill, "rt_tgsigqueueinfo": _tgkill}  # fmt: skip
 
 
 def _tree(segments: Sequence[tuple[int, bytes]]) -> bytes:

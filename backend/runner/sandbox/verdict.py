@@ -38,7 +38,7 @@ class Verdict:
     processes_hit: bool = False
     """Whether a process was asked for that could not be; at a timeout, whether there were as many as may be."""
     disk_full: bool = False
-    """Whether the work directory was seen without room."""
+    """Whether the work directory was seen without room, or the kernel ended a program whose file grew too large."""
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
@@ -57,13 +57,12 @@ class Verdict:
 
     @property
     def signal_name(self) -> str | None:
-        """Name of the signal that ended the program."""
+        """Name of the signal that ended the program, as the kernel says; "SIG40" where it has no name."""
         if self.ending in {Ending.FAILED, Ending.STOPPED, Ending.MISSING}:
             return None
-        number = self.signal if self.signal else None
-        if number is None and self.exit_code is not None and self.exit_code > 128:
-            number = self.exit_code - 128  # a shell that says so of what it ran
+        if not self.signal:
+            return None  # an exit status above 128 is a number like any other: whoever chose it may have meant a signal
         try:
-            return None if number is None else signal.Signals(number).name
+            return signal.Signals(self.signal).name
         except ValueError:
-            return None
+            return f"SIG{self.signal}"  # a real-time signal

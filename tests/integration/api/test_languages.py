@@ -5,11 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.runner.languages import all_languages
+from backend.runner.languages import all_languages, in_order
 from deploy.environments import load_environment
 from deploy.local import local_config
 from deploy.rehearsal import rehearsal_config
 from tests.integration.api.echo import BROKEN, ECHO
+from tests.integration.api.further import FURTHER
 
 DECLARED = all_languages()
 
@@ -33,9 +34,9 @@ def _offered(config: pytest.Config) -> list[str]:
 
 
 @pytest.mark.smoke
-def test_the_languages_are_named_and_sorted(api: httpx.Client, environment: Any) -> None:
+def test_the_languages_are_named_in_their_order(api: httpx.Client, environment: Any) -> None:
     names = api.get("languages").raise_for_status().json()["languages"]
-    assert names == sorted(names)
+    assert names == in_order(names)
     assert {"bash", "python3"} <= set(names) <= set(DECLARED)
     if environment.name != "local":  # an image has at least the core ones; a machine has what it has
         assert {name for name, language in DECLARED.items() if language.core} <= set(names)
@@ -92,6 +93,12 @@ def test_what_does_not_compile_is_a_compile_error(run: Any, compiled: str) -> No
     assert result["stdout"] == ""
     assert DECLARED[compiled].source in result["stderr"]
     assert result["error"].startswith("compilation failed")
+
+
+def test_further_sources_belong_to_the_program(run: Any, compiled: str) -> None:
+    source, files = FURTHER[compiled]
+    result = run(compiled, source, files=dict(files))
+    assert (result["status"], result["stderr"], result["stdout"]) == ("ok", "", "42\n")
 
 
 def test_a_module_of_ones_own_is_imported(run: Any) -> None:

@@ -15,6 +15,20 @@ def test_a_signal_is_named(run: Any) -> None:
     result = run("c", "int main(void) { *(volatile int *)0 = 1; }")
     assert (result["status"], result["exit_code"], result["signal"]) == ("runtime_error", 139, "SIGSEGV")
     assert result["error"] == "killed by SIGSEGV"
+    for name, number in (("XCPU", 24), ("XFSZ", 25), ("TERM", 15)):  # sent by the program, and no limit that it met
+        result = run("bash", f"kill -{name} $$; sleep 5")
+        assert (result["status"], result["exit_code"], result["signal"]) == (
+            "runtime_error",
+            128 + number,
+            f"SIG{name}",
+        )
+    for language, source in (
+        ("bash", "exit 139"),
+        ("python3", "raise SystemExit(139)"),
+        ("bash", "(kill -SEGV $BASHPID)"),
+    ):
+        result = run(language, source)
+        assert (result["exit_code"], result["signal"], result["error"]) == (139, None, "exit status 139")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,10 @@ int main(void) {
 
 
 def test_a_terminal_has_a_size_and_signals(runner: Client) -> None:
-    source = "trap 'echo caught; exit 7' INT\nstty size\nread\nstty size\necho waiting\nwhile :; do sleep 0.1; done"
+    source = (
+        "echo $TERM\ntrap 'echo caught; exit 7' INT\nstty size\nread\nstty size\necho waiting\n"
+        "while :; do sleep 0.1; done"
+    )
     with runner.session(Program(language="bash", source=source), terminal=(30, 90)) as session:
         heard: list[Any] = []
         for event in session:
@@ -105,7 +108,7 @@ def test_a_terminal_has_a_size_and_signals(runner: Client) -> None:
             if isinstance(event, Output) and "waiting" in event.text:
                 session.signal("SIGINT")
     said = _text(heard)
-    assert all(one in said for one in ("30 90", "11 22", "caught"))
+    assert all(one in said for one in ("xterm-256color", "30 90", "11 22", "caught"))
     assert isinstance(heard[-1], Result)
     assert heard[-1].answer.exit_code == 7
 

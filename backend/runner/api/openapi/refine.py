@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.runner.execution.request import LONGEST_NAME, LONGEST_OPTION, LONGEST_PART
-from backend.runner.languages import Language
+from backend.runner.languages import Language, in_order
 from backend.runner.sandbox.limits import CEILING
 
 _BASE64 = {
@@ -37,7 +37,7 @@ def refine(schemas: dict[str, Any], languages: Mapping[str, Language], timeout: 
 
 def _run(body: dict[str, Any], languages: Mapping[str, Language]) -> None:
     fields = body["properties"]
-    fields["language"]["enum"] = sorted(name for one in languages.values() for name in _names(one))
+    fields["language"]["enum"] = [name for one in in_order(languages) for name in _names(languages[one])]
     fields["args"]["items"] = _ARGUMENT
     fields["options"]["items"] = {"type": "string", "maxLength": LONGEST_OPTION}
     fields["files"]["propertyNames"] = _NAME

@@ -21,6 +21,7 @@ struct program {
     bool confined;   /* its filter is loaded: from here on each new task is told, but for plain forks */
     int listener;    /* where; -1 until then, and when all that have the filter have begun to end */
     uint64_t told;   /* how many of them were */
+    bool sent_xfsz;  /* SIGXFSZ was sent by a program, which else is the kernel's, for a file that grows too large */
     int go;          /* of a warm process that waits; else -1 */
 };
 
@@ -95,7 +96,7 @@ size_t read_status(struct program *program, char *into, size_t room);
 /* Stop hearing of new tasks: none will come. */
 void close_listener(struct program *program);
 
-/* Let a task that is told begin. False where none waited. */
+/* Let a task that is told begin, or a signal that is told be sent. False where none waited. */
 bool pass_task(struct program *program);
 
 /* request.c: what the frame of a run says. Its blocks lie in the frame; the strings are its own, to be freed. */

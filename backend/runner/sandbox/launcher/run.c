@@ -279,6 +279,13 @@ static void reap(pid_t pid, int *status, struct rusage *usage)
         ;
 }
 
+/* Whether the kernel's own limit ended it, before the keeper had looked. A program may send itself the same signals: its
+ * processor time, which is then far beyond what it may use (set_limits), tells. */
+static bool ended_by_clock(const struct run *run, const struct verdict *verdict)
+{
+    return (verdict->signal == SIGXCPU || verdict->signal == SIGKILL) && verdict->cpu_ns > run->limits.cpu_ns;
+}
+
 /* Take the cell's processes down and learn how the program ended. Mostly none is left. */
 static void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
 {
@@ -316,11 +323,13 @@ static void finish(struct keeper *keeper, struct run *run, struct verdict *verdi
     if (told == 0 && run->program.status >= 0) /* what comes after the listener */
         told = read_status(&run->program, run->failure, sizeof run->failure);
     memcpy(verdict->detail, run->failure, sizeof verdict->detail);
+    if (verdict->signal == SIGXFSZ && !run->program.sent_xfsz)
+        run->disk_full = true;
     if (told)
         verdict->ending = verdict->exit_code == 127 ? MISSING : FAILED;
     else if (verdict->ending == EXITED && count_oom_kills(keeper) > run->oom_before)
         verdict->ending = MEMORY;
-    else if (verdict->signal == SIGXCPU && verdict->ending == EXITED)
+    else if (verdict->ending == EXITED && ended_by_clock(run, verdict))
         verdict->ending = CPU;
 }
 

@@ -149,7 +149,12 @@ bool pass_task(struct program *program)
         return false; /* it was killed meanwhile */
     struct seccomp_notif_resp go = {.id = told.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     (void)ioctl(program->listener, SECCOMP_IOCTL_NOTIF_SEND, &go);
-    program->told++;
+    int call = told.data.nr;
+    if (call == SYS_kill || call == SYS_tkill || call == SYS_tgkill || call == SYS_rt_sigqueueinfo ||
+        call == SYS_rt_tgsigqueueinfo)
+        program->sent_xfsz = true;
+    else
+        program->told++;
     return true;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,10 @@ import pytest
 
 from backend.runner.api.app import create_app
 from backend.runner.api.metrics import Metrics
+from backend.runner.execution.executor import Executor
+from backend.runner.execution.outcome import Outcome
+from backend.runner.execution.request import RunRequest
+from backend.runner.languages import all_languages
 from backend.runner.sandbox.build import find_launcher
 from backend.runner.sandbox.host import Host
 from backend.runner.sandbox.limits import Limits
@@ -101,5 +106,27 @@ def served() -> Callable[..., None]:
                 await case(client, service)
 
         asyncio.run(go())
+
+    return run
+
+
+RunProgram = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_program(host: Host, place: Place) -> RunProgram:
+    """Run a program of a language as the service does, without its cache and what waits to be used."""
+    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+
+    def run(name: str, source: str | bytes, files: dict[str, str] | None = None, **more: Any) -> Outcome:
+        language = all_languages()[name]
+        tool = (language.compile or language.run)[0]
+        assert shutil.which(tool), f"no {tool}: `./dev python -m deploy.workstation languages` installs it"
+        request = RunRequest(
+            language=language, source=source.encode() if isinstance(source, str) else source,
+            files={name: text.encode() for name, text in (files or {}).items()},
+            limits=more.pop("limits", Limits(timeout=20, memory_kb=1 << 20)), **more,
+        )  # fmt: skip
+        return place.do(executor.execute(place.slot, request))
 
     return run

@@ -38,6 +38,24 @@ def test_a_program_is_run(served: Served) -> None:
     served(case)
 
 
+def test_marks_and_lines_of_other_systems_are_no_part_of_a_program(served: Served) -> None:
+    text = "if true; then\r\n  . ./lib.sh\r\nfi\r\ncat <<END\r\n$1.\r\nEND\r\nwc -c < data.csv\r\n"
+    asked = {
+        "language": "bash", "args": ["a"],
+        "files": {"lib.sh": "\ufeffecho \"$BASH_VERSION\" |\r\nwc -l\r\n", "data.csv": "\ufeffa\r\n"},
+    }  # fmt: skip
+
+    async def case(client: httpx.AsyncClient, service: Service) -> None:
+        for source in (text, "\ufeff" + text, "\ufeff#!/bin/bash\r\n" + text):
+            answer = (await client.post("/api/v1/run", json={**asked, "source": source})).json()
+            assert (answer["stderr"], answer["stdout"].split()) == ("", ["1", "a.", "6"])
+        for language, source in (("python3", "print(1)"), ("c", '#include <stdio.h>\nint main(void) { puts("1"); }')):
+            answer = (await client.post("/api/v1/run", json={"language": language, "source": "\ufeff" + source})).json()
+            assert (answer["stderr"], answer["stdout"]) == ("", "1\n")
+
+    served(case)
+
+
 def test_health_version_and_status(served: Served) -> None:
     async def case(client: httpx.AsyncClient, service: Service) -> None:
         assert (await client.get("/healthz")).status_code == 200

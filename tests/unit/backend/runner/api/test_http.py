@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+
+from backend.runner.api.app import create_app
+from backend.runner.api.metrics import Metrics
+from backend.runner.settings import Settings
+from tests.unit.backend.runner.api.conftest import SCRIPT, Machine
 
 Serve = Callable[..., None]
 
@@ -98,6 +105,25 @@ def test_only_the_origins_named_may_call_where_some_are(serve: Serve) -> None:
     serve(case, RUNNER_CORS_ORIGINS="https://a.example, https://c.example")
 
 
+def test_every_list_of_languages_has_the_same_order() -> None:
+    wanted = ["python3", "bash", "awk", "c"]
+
+    async def case() -> None:
+        machine = Machine(Settings.read({}))
+        machine.languages = {name: dataclasses.replace(SCRIPT, name=name, aliases=()) for name in sorted(wanted)}
+        app = cast("Any", create_app(machine, Metrics()))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://runner") as client:
+            listed = (await client.get("/api/v1/languages")).json()
+            assert listed["languages"] == list(listed["details"]) == wanted
+            assert list((await client.get("/api/v1/status")).json()["languages"]) == wanted
+            refused = await client.post("/api/v1/run", json={"language": "none", "source": ""})
+            assert refused.json()["error"].endswith("choose one of: python3, bash, awk, c")
+            described = (await client.get("/openapi.json")).json()["components"]["schemas"]["RunBody"]
+            assert described["properties"]["language"]["enum"] == wanted
+
+    asyncio.run(case())
+
+
 def test_languages_tell_all_of_each_and_are_cached(serve: Serve) -> None:
     async def case(client: httpx.AsyncClient, _: Any) -> None:
         answer = await client.get("/api/v1/languages")
@@ -146,5 +172,23 @@ def test_a_websocket_asked_for_without_an_upgrade_is_426(serve: Serve) -> None:
     async def case(client: httpx.AsyncClient, _: Any) -> None:
         answer = await client.get("/api/v1/session")
         assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+
+    serve(case)
+
+
+def test_a_slash_at_the_end_of_a_path_changes_nothing(serve: Serve) -> None:
+    async def case(client: httpx.AsyncClient, _: Any) -> None:
+        body = {"language": "script", "source": "out a"}
+        for path in ("/api/v1/run", "/api/v1/run/stream", "/api/v1/format"):
+            plain, with_slash = await client.post(path, json=body), await client.post(f"{path}/", json=body)
+            assert (with_slash.status_code, with_slash.text) == (200, plain.text)
+        assert (await client.get("/healthz/")).status_code == 200
+        assert (await client.get("/api/v1/run/")).status_code == 405
+        assert (await client.get("/api/v1/session/")).status_code == 426
+        assert (await client.post("/api/v1/run//", json=body)).status_code == 404
+        assert (await client.get("/")).status_code == 404
+        key = {"idempotency-key": "one"}
+        await client.post("/api/v1/run", json=body, headers=key)
+        assert (await client.post("/api/v1/run/", json=body, headers=key)).headers["idempotency-replayed"] == "true"
 
     serve(case)

@@ -20,7 +20,7 @@ def _verdict(ending: Ending, status: int | None = None, **more: Any) -> Verdict:
     [
         (Ending.EXITED, 0, Status.OK, "", None),
         (Ending.EXITED, 3, Status.RUNTIME_ERROR, "exit status 3", None),
-        (Ending.EXITED, 139, Status.RUNTIME_ERROR, "killed by SIGSEGV", "SIGSEGV"),
+        (Ending.EXITED, 139, Status.RUNTIME_ERROR, "exit status 139", None),
         (Ending.EXITED, 255, Status.RUNTIME_ERROR, "exit status 255", None),
         (Ending.TIMEOUT, None, Status.TIMEOUT, "took longer than 10 s", "SIGKILL"),
         (Ending.MEMORY, None, Status.MEMORY_LIMIT, "used more than 262144 KiB of memory", "SIGKILL"),
@@ -43,7 +43,8 @@ def test_each_ending_has_its_words(
     [
         (_verdict(Ending.EXITED, 1, disk_full=True), Status.DISK_LIMIT),
         (_verdict(Ending.EXITED, 0, disk_full=True), Status.OK),
-        (Verdict(ending=Ending.EXITED, signal=25), Status.DISK_LIMIT),  # SIGXFSZ
+        (Verdict(ending=Ending.EXITED, signal=25, disk_full=True), Status.DISK_LIMIT),
+        (Verdict(ending=Ending.EXITED, signal=25), Status.RUNTIME_ERROR),  # SIGXFSZ that the program sent itself
         (_verdict(Ending.EXITED, 254, processes_hit=True), Status.PROCESS_LIMIT),
         (_verdict(Ending.EXITED, 0, processes_hit=True), Status.OK),
         (_verdict(Ending.TIMEOUT, processes_hit=True), Status.PROCESS_LIMIT),

@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.runner.errors import InvalidRequest
-from backend.runner.execution.request import MOST_ARGUMENTS, MOST_FILES, check_arguments, check_files, run_limits
+from backend.runner.execution.request import (
+    MOST_ARGUMENTS,
+    MOST_FILES,
+    check_arguments,
+    check_files,
+    check_options,
+    run_limits,
+)
+from backend.runner.languages import all_languages
 from backend.runner.sandbox.limits import CEILING, Limits
 
 
@@ -54,3 +62,16 @@ def test_numbers_of_files_and_arguments_are_bounded() -> None:
     check_arguments(("a",) * MOST_ARGUMENTS)
     with pytest.raises(InvalidRequest, match="args: at most"):
         check_arguments(("a",) * (MOST_ARGUMENTS + 1))
+
+
+def test_a_refused_option_is_answered_with_words() -> None:
+    c = all_languages()["c"]
+    assert check_options(("-pedantic", "-O2"), c) == ("-pedantic", "-O2")
+    with pytest.raises(InvalidRequest) as refused:
+        check_options(("-rdynamic",), c)
+    told = str(refused.value)
+    assert told.startswith("options: '-rdynamic' is none that c allows; it allows: -std=")
+    assert {"-O0", "-Og", "-W…", "-pedantic", "-lm", "-msse4.2"} <= set(told.partition("allows: ")[2].split(", "))
+    assert not set("[](){}*\\|") & set(told)
+    with pytest.raises(InvalidRequest, match="bash allows; it allows: none"):
+        check_options(("-x",), all_languages()["bash"])

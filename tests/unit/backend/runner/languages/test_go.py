@@ -3,11 +3,14 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from backend.runner.languages.go import LANGUAGE
+from backend.runner.languages.language import arguments
 
 Build = subprocess.CompletedProcess[str]
 
@@ -28,11 +31,18 @@ class Builder:
             (self.tools / tool).symlink_to(str(shutil.which(tool)))
         self._run(LANGUAGE.cache.fill, LANGUAGE.cache.warm_up, os.environ["PATH"]).check_returncode()
 
-    def build(self, source: str, *options: str, go: bool = True) -> Build:
-        """Build `source`, with or without a go command on PATH."""
+    def build(
+        self, source: str, *options: str, go: bool = True, files: Mapping[str, str] = MappingProxyType({})
+    ) -> Build:
+        """Build `source` and `files`, with or without a go command on PATH."""
         self.program.unlink(missing_ok=True)
+        shutil.rmtree(self.work)
+        for name, text in files.items():
+            (self.work / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.work / name).write_text(text)
+        self.work.mkdir(exist_ok=True)
         assert LANGUAGE.compile is not None
-        command = (*LANGUAGE.compile[:-1], *options)
+        command = arguments(LANGUAGE.compile, options)
         return self._run(command, source, os.environ["PATH"] if go else str(self.tools))
 
     def output(self) -> str:
@@ -92,3 +102,67 @@ def test_a_panic_names_the_file_as_the_go_command_does(builder: Builder) -> None
         traces.append(subprocess.run([builder.program], capture_output=True, text=True, check=False).stderr)
     assert "main.go:3" in traces[0]
     assert traces[0] == traces[1]
+
+
+CALLS_OTHER = "package main\n\nfunc main() { println(other()) }\n"
+OTHER = {"other.go": "package main\n\nfunc other() int { return 42 }\n"}
+IN_MODULE = {
+    "go.mod": "module example.org/app\n",
+    "sum/sum.go": "package sum\n\nfunc Two(a, b int) int { return a + b }\n",
+    "sum/sum_test.go": 'package sum\n\nimport "testing"\n\nfunc TestTwo(t *testing.T) {}\n',
+}
+CALLS_MODULE = 'package main\n\nimport "example.org/app/sum"\n\nfunc main() { println(sum.Two(40, 2), other()) }\n'
+
+
+@pytest.mark.parametrize("options", [(), ("-gcflags=-N",)])
+@pytest.mark.parametrize(
+    ("source", "files"),
+    [
+        (CALLS_OTHER, OTHER),
+        (CALLS_OTHER, OTHER | {"other_windows.go": OTHER["other.go"], "x_test.go": "package main\n"}),
+        (CALLS_MODULE, IN_MODULE | OTHER),
+        (CALLS_OTHER, OTHER | {"go.work": "go 1.19\nuse .\n", "go.mod": "module app\n"}),
+    ],
+    ids=["two files", "constraints and tests", "a module", "a workspace"],
+)  # fmt: skip
+def test_all_files_of_a_package_and_of_a_module_are_built(
+    builder: Builder, source: str, files: dict[str, str], options: tuple[str, ...]
+) -> None:
+    done = builder.build(source, *options, files=files)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert subprocess.run([builder.program], capture_output=True, text=True, check=True).stderr.startswith("42")
+
+
+def test_files_that_are_no_go_leave_the_quick_way(builder: Builder) -> None:
+    assert builder.build(LANGUAGE.hello, go=False, files={"data.c": "no", "sub/x.go": "package x\n"}).returncode == 0
+
+
+def test_a_module_that_is_not_there_is_named(builder: Builder) -> None:
+    files = {"go.mod": "module app\n\nrequire example.org/far v1.0.0\n"}
+    done = builder.build('package main\n\nimport _ "example.org/far"\n\nfunc main() {}\n', files=files)
+    assert done.returncode != 0
+    assert "example.org/far" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "files", "hint"),
+    [
+        ("package foo\n\nfunc F() {}\n", {}, "main.go: package foo is not a program: write package main"),
+        ("package foo\n", {"b.go": "package foo\n"}, "package foo is not a program"),
+        ("package foo\n", {"b.go": "package main\n"}, "package foo is not a program"),
+        ("package foo\n", {"go.mod": "module app\n"}, "package foo is not a program"),
+        ('package main\n\nimport "C"\n\nfunc main() {}\n', {}, "cgo is off here"),
+        ('package main\n\nimport (\n\t"fmt"\n\t"C"\n)\n\nfunc main() { fmt.Println() }\n', {}, "cgo is off here"),
+        (CALLS_OTHER, {"other.go": 'package main\n\nimport "C"\n\nfunc other() int { return 1 }\n'}, "cgo is off here"),
+    ],
+)
+def test_what_go_says_in_riddles_is_told(builder: Builder, source: str, files: dict[str, str], hint: str) -> None:
+    done = builder.build(source, files=files)
+    assert done.returncode != 0
+    assert hint in done.stderr
+    assert not builder.program.exists()
+
+
+def test_an_error_of_another_kind_has_no_hint(builder: Builder) -> None:
+    done = builder.build('package main\n\nfunc main() { println("import \\"C\\"", nothing) }\n')
+    assert done.stderr.splitlines()[-1].startswith("./main.go:3:")

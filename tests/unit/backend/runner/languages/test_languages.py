@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.runner import languages
-from backend.runner.languages import Language, all_languages
+from backend.runner.languages import Language, all_languages, in_order
 from backend.runner.languages.language import OPTIONS, PROGRAM, arguments
 
 EVERY = pytest.mark.parametrize("language", all_languages().values(), ids=lambda language: language.name)
@@ -18,6 +18,14 @@ def test_the_languages_are_sorted_and_the_core_ones_among_them() -> None:
     assert {name for name, language in declared.items() if language.core} == CORE
 
 
+def test_lists_for_clients_begin_with_those_that_people_expect() -> None:
+    names = in_order(all_languages())
+    assert names[:6] == ["python3", "nodejs", "c++", "go", "bash", "rust"]
+    assert names[6:] == sorted(names[6:])
+    assert sorted(names) == list(all_languages())
+    assert in_order(["zig", "rust", "ada", "go"]) == ["go", "rust", "ada", "zig"]
+
+
 @EVERY
 def test_a_declaration_is_complete(language: Language) -> None:
     assert language.title
@@ -26,7 +34,10 @@ def test_a_declaration_is_complete(language: Language) -> None:
     assert 7 <= language.sample.count("\n") <= 45
     assert language.sample_output.endswith("\n")
     assert Path(language.source).name == language.source
-    assert language.source in " ".join(language.compile or language.run)
+    command = language.compile or language.run
+    assert language.source in " ".join(command)
+    assert not language.sources or command.count(language.source) == 1
+    assert not language.sources or language.source.endswith(language.sources)
 
 
 @EVERY
@@ -86,7 +97,21 @@ def test_no_language_takes_an_option_that_names_a_file_or_runs_something(languag
 @pytest.mark.parametrize(
     ("name", "option"),
     [
-        *(("c", option) for option in ("-O0", "-O3", "-std=c99", "-Wall", "-Wno-unused", "-Wformat=2", "-lm", "-g")),
+        *(
+            ("c", option)
+            for option in (
+                "-O0",
+                "-O3",
+                "-std=c99",
+                "-Wall",
+                "-Wno-unused",
+                "-Wformat=2",
+                "-lm",
+                "-g",
+                "-pedantic",
+                "-Wpedantic",
+            )
+        ),
         *(("c++", option) for option in ("-std=c++23", "-DNDEBUG", "-DLIMIT=10", "-pthread", "-fno-exceptions")),
         *(("rust", option) for option in ("--edition=2018", "-Copt-level=0")),
         *(("python3", option) for option in ("-O", "-Xdev", "-Werror")),

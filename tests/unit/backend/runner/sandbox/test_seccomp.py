@@ -54,6 +54,13 @@ def test_what_shares_memory_with_its_parent_is_told_to_the_launcher_and_a_plain_
     assert [_decide(x86_64, number) for number in (57, 58)] == [ALLOW, TELL]
 
 
+def test_who_sends_the_signal_of_the_file_limit_is_told(x86_64: bytes) -> None:
+    ways = {62: (1,), 200: (1,), 129: (1,), 234: (1, 1), 297: (1, 1)}
+    for number, before in ways.items():
+        assert _decide(x86_64, number, *before, 25) == TELL
+        assert {_decide(x86_64, number, *before, signal, 25) for signal in (0, 9, 24, 26)} == {ALLOW}
+
+
 def test_a_language_may_be_granted_more() -> None:
     granted = seccomp.program("x86_64", ("memfd_create",))
     assert granted is not None

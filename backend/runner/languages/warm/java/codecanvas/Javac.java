@@ -1,11 +1,6 @@
 package codecanvas;
 
-import com.sun.source.tree.ClassTree;
-import com.sun.source.tree.CompilationUnitTree;
-import com.sun.source.tree.Tree;
 import com.sun.source.util.JavacTask;
-import com.sun.source.util.TaskEvent;
-import com.sun.source.util.TaskListener;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
@@ -20,7 +15,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import javax.lang.model.element.Modifier;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileObject;
 import javax.tools.StandardJavaFileManager;
@@ -39,9 +33,9 @@ import javax.tools.ToolProvider;
  *          · number of files (u32) · for each: name (text), length (u32), bytes
  * </pre>
  *
- * <p>The first source is compiled, and the others where it needs them, as `javac Main.java` does in a directory that
- * holds them all. Its public class may have any name. The files are those that belong in /program: classes, and
- * `launch`, the arguments of `java` that start the program.
+ * <p>All sources are compiled but module-info.java, which means nothing on a class path. The public class of the first
+ * may have any name. The files are those that belong in /program: classes, and `launch`, the arguments of `java` that
+ * start the program. What is started is told at Entry.
  *
  * <p>Every request has a task and a file manager of its own; what is kept between them is what is known of the JDK.
  * Nothing of the program runs (there is no annotation processing), and no file but the JDK's is read. A request that
@@ -146,35 +140,16 @@ public final class Javac {
         List<String> options = new ArrayList<>(List.of("-proc:none", "-implicit:class"));
         options.addAll(request.options());
         JavaFileObject first = files.first();
-        JavacTask task = (JavacTask) COMPILER.getTask(messages, files, null, options, null, List.of(first));
-        String[] main = {"Main"};
-        task.addTaskListener(new TaskListener() {
-            @Override
-            public void finished(TaskEvent event) {
-                boolean parsed = event.getKind() == TaskEvent.Kind.PARSE;
-                if (parsed && event.getSourceFile().getName().equals(first.getName())) {
-                    main[0] = mainClass(event.getCompilationUnit());
-                }
-            }
-        });
+        JavacTask task = (JavacTask) COMPILER.getTask(messages, files, null, options, null, files.units());
+        Entry entry = new Entry(first);
+        task.addTaskListener(entry);
         boolean success = task.call();
         Map<String, byte[]> made = new LinkedHashMap<>();
         if (success) {
             made.putAll(files.classes());
-            made.put("launch", ("-cp /program:/work " + main[0] + "\n").getBytes(StandardCharsets.UTF_8));
+            made.put("launch", ("-cp /program:/work " + entry.chosen() + "\n").getBytes(StandardCharsets.UTF_8));
         }
         return encoded(success, messages.toString(), made);
-    }
-
-    /** The file's public type, or Main, within its package. */
-    private static String mainClass(CompilationUnitTree unit) {
-        String prefix = unit.getPackageName() == null ? "" : unit.getPackageName() + ".";
-        for (Tree tree : unit.getTypeDecls()) {
-            if (tree instanceof ClassTree type && type.getModifiers().getFlags().contains(Modifier.PUBLIC)) {
-                return prefix + type.getSimpleName();
-            }
-        }
-        return prefix + "Main";
     }
 
     private static byte[] failure(String message) throws IOException {

@@ -25,11 +25,20 @@ final class MemoryFiles extends ForwardingJavaFileManager<StandardJavaFileManage
 
     MemoryFiles(StandardJavaFileManager platform, Map<String, String> texts) {
         super(platform);
-        texts.forEach((name, text) -> sources.add(new Source(name, text)));
+        texts.forEach((name, text) -> {
+            if (!name.endsWith("module-info.java")) {
+                sources.add(new Source(name, text, sources.isEmpty()));
+            }
+        });
     }
 
     JavaFileObject first() {
         return sources.get(0);
+    }
+
+    /** What is compiled: everything but the declaration of a module, and the program first. */
+    List<JavaFileObject> units() {
+        return List.copyOf(sources);
     }
 
     /** What was made, by the name of its file beneath the root of the class path. */
@@ -113,11 +122,13 @@ final class MemoryFiles extends ForwardingJavaFileManager<StandardJavaFileManage
     private static final class Source extends SimpleJavaFileObject {
         private final String name;
         private final String text;
+        private final boolean isProgram;
 
-        Source(String name, String text) {
+        Source(String name, String text, boolean isProgram) {
             super(uri(name), kindOf(name));
             this.name = name;
             this.text = text;
+            this.isProgram = isProgram;
         }
 
         private static URI uri(String name) {
@@ -151,10 +162,11 @@ final class MemoryFiles extends ForwardingJavaFileManager<StandardJavaFileManage
             return text;
         }
 
-        /** A public class may have any name in a program, since its file has the same name in all of them. */
+        /** The program's public class may have any name, since its file has the same name in all of them. */
         @Override
         public boolean isNameCompatible(String simpleName, Kind other) {
-            return !simpleName.endsWith("-info") || name.endsWith(simpleName + other.extension);
+            String file = name.substring(name.lastIndexOf('/') + 1);
+            return isProgram && !simpleName.endsWith("-info") || file.equals(simpleName + other.extension);
         }
     }
 }
