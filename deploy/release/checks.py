@@ -31,11 +31,11 @@ class RealChecks:
             raise ReleaseFault(f"the canary's verdict: {verdict.reason}")
         return f"canary {verdict.reason}"
 
-    def smoke(self, intent: Intent) -> str:
+    def smoke(self, intent: Intent, machine: str = "") -> str:
         """How many checks passed; raises SuiteFailed or SuiteNotRun with its log, Unfinished when it was killed."""
         target = self._target
         try:
-            suite = run_smoke(target.name, rehearsal=target.rehearsal, logs=self._logs)
+            suite = run_smoke(target.name, rehearsal=target.rehearsal, logs=self._logs, machine=machine)
         except SuiteFailed:
             interrupts.check()  # a suite that was ended with us is no verdict
             raise

@@ -47,7 +47,7 @@ from deploy.release.book import Book
 from deploy.release.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
 from deploy.release.events import Bus
 from deploy.release.platform import Platform, Report
-from deploy.release.trouble import MACHINE_TRIES, Case, Meaning, Unhealthy, meaning
+from deploy.release.trouble import MACHINE_TRIES, Case, Meaning, Unhealthy, meaning, unhealthy
 from deploy.release.world import Seen, World
 
 SWITCHED = "all traffic moved"
@@ -74,8 +74,8 @@ class Checks(Protocol):
     def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
         """Compare machines in traffic; returns the verdict's words."""
 
-    def smoke(self, intent: Intent) -> str:
-        """Run the smoke suite against what serves; returns what it found."""
+    def smoke(self, intent: Intent, machine: str = "") -> str:
+        """Run the smoke suite against what serves, or `machine` of it alone; returns what it found."""
 
 
 @dataclass
@@ -233,7 +233,7 @@ class Engine:
                 platform.publish(self._release())
                 self._moved()
             case steps.Smoke():
-                self._mark(SMOKED, self._checks.smoke(self.intent))
+                self._mark(SMOKED, self._checks.smoke(self.intent, self._asked_alone()))
             case steps.Drain(machines):
                 self._drain(machines)
             case steps.Rest(machine):
@@ -289,8 +289,7 @@ class Engine:
             if any(seen and seen.digest and seen.digest != image for seen in looks):
                 return
             if asked > deadline:  # by a look that began after it: one who stood still does not blame the release
-                unhealthy = tuple(seen.id for seen in looks if seen and not seen.healthy)
-                raise Unhealthy(_unhealthy(looks, self._pace.health), unhealthy)
+                raise unhealthy(looks, self._pace.health)
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
 
@@ -341,7 +340,7 @@ class Engine:
         """What fails against the release before as well does not speak against the one that was taken back."""
         intent, words = self.intent.marked(COMPARED), "the release before passes the smoke suite"
         try:
-            self._checks.smoke(self.intent)
+            self._checks.smoke(self.intent, self._asked_alone())
         except ReleaseFault as fault:
             words = f"the release before fails the smoke suite as well ({fault}): nobody is blamed"
             intent = intent.acquitted(words)
@@ -351,6 +350,10 @@ class Engine:
         self._book.keep(intent, words[:200])
         self.intent = intent
         self._note(words)
+
+    def _asked_alone(self) -> str:
+        """A machine of ours, where one that was left as it is may still answer beside it for another release."""
+        return self._memory.ours[0] if self._memory.unusable and self._memory.ours else ""
 
     def _turn(self, reason: str, *, blame: bool, machines: tuple[str, ...] = ()) -> None:
         if not self.intent.forward or self.intent.verb == "repair":
@@ -487,11 +490,6 @@ class Engine:
             + (f"; take it back with: invoke resume --env {environment} --back{self._flag}" if backable else ""),
             log=failed.log,
         )
-
-
-def _unhealthy(looks: list[Seen | None], seconds: float) -> str:
-    states = "; ".join(f"{seen.id} is {seen.state}, not healthy" for seen in looks if seen and not seen.healthy)
-    return f"not healthy after {seconds:.0f} s: {states or 'no digest was reported'}"
 
 
 def _summed(spans: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:

@@ -7,6 +7,7 @@ to show an image. Everything else is the platform's, the ledger's or nobody's, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +24,7 @@ from deploy.platforms.errors import (
     Unreachable,
 )
 from deploy.release.steps import Admit, AwaitHealthy, Create, Destroy, Drain, Rest, Smoke, Start, Step, Withdraw
+from deploy.release.world import Seen
 
 REFUSED = frozenset({400, 404, 422})
 REFUSED_SECONDS = 30.0
@@ -64,6 +66,14 @@ class Unhealthy(ReleaseFault):
     def __init__(self, message: str, machines: tuple[str, ...]) -> None:
         super().__init__(message)
         self.machines = machines
+
+
+def unhealthy(looks: Sequence[Seen | None], seconds: float) -> Unhealthy:
+    """The fault of machines as last seen that were not healthy within `seconds`."""
+    wrong = [seen for seen in looks if seen and not seen.healthy]
+    states = "; ".join(f"{seen.id} is {seen.state}, not healthy" for seen in wrong)
+    words = f"not healthy after {seconds:.0f} s: {states or 'no digest was reported'}"
+    return Unhealthy(words, tuple(seen.id for seen in wrong))
 
 
 def meaning(failed: DeployError, intent: Intent, step: Step | None, case: Case) -> Meaning:

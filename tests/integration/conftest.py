@@ -18,6 +18,7 @@ from deploy.environments import NAMES, EnvironmentConfig, load_environment
 from deploy.errors import DeployError
 from deploy.local import local_config
 from deploy.rehearsal import STATE, rehearsal_config
+from deploy.verification.canary import FORCED
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., dict[str, Any]]
@@ -30,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--attacks", default="all", choices=("all", "brief"),
         help="of each attack all variants, or one (default: all; `nox -s hostile` runs all in every mode of isolation)",
     )  # fmt: skip
+    group.addoption("--machine", default="", help="ask this machine's API alone, as Fly's edge lets a request do")
     group.addoption("--rehearsal", action="store_true", help="the environment of the rehearsal on this machine")
     group.addoption(
         "--update-screenshots", action="store_true", help="write the reference pictures of the page, instead of failing"
@@ -71,22 +73,23 @@ def environment(pytestconfig: pytest.Config) -> EnvironmentConfig:
     return _configured(pytestconfig)
 
 
-def _client(base_url: str) -> httpx.Client:
+def _client(base_url: str, machine: str = "") -> httpx.Client:
     # A new connection is tried again: what is asserted is the service's behaviour, not the network's.
-    return httpx.Client(base_url=base_url, timeout=60, transport=httpx.HTTPTransport(retries=2))
+    headers = {FORCED: machine} if machine else {}
+    return httpx.Client(base_url=base_url, timeout=60, transport=httpx.HTTPTransport(retries=2), headers=headers)
 
 
 @pytest.fixture
-def api(environment: EnvironmentConfig) -> Iterator[httpx.Client]:
+def api(environment: EnvironmentConfig, pytestconfig: pytest.Config) -> Iterator[httpx.Client]:
     """A client at the API's URL, which ends in /api/v1/."""
-    with _client(environment.api_url) as client:
+    with _client(environment.api_url, pytestconfig.getoption("--machine")) as client:
         yield client
 
 
 @pytest.fixture
-def service(environment: EnvironmentConfig) -> Iterator[httpx.Client]:
+def service(environment: EnvironmentConfig, pytestconfig: pytest.Config) -> Iterator[httpx.Client]:
     """A client at the service's root."""
-    with _client(environment.service_url) as client:
+    with _client(environment.service_url, pytestconfig.getoption("--machine")) as client:
         yield client
 
 

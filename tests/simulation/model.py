@@ -328,12 +328,15 @@ class ModelChecks:
         """The deployer cannot reach the site: old and new fail alike."""
         self.broken = False
         """What all releases need is broken: the suite fails on old and new alike."""
+        self.asked_of = ""
+        """The machine that the last smoke suite was for; "" for all."""
 
     def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
         self._ask(intent, "bad-canary")
         return "as good as before"
 
-    def smoke(self, intent: Intent) -> str:
+    def smoke(self, intent: Intent, machine: str = "") -> str:
+        self.asked_of = machine
         self._ask(intent, "bad-smoke")
         if self.broken:
             raise ReleaseFault("1 failed")

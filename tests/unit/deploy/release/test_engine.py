@@ -300,6 +300,7 @@ def test_an_old_machine_on_a_dead_host_is_left_once_the_new_ones_serve(stage: St
     assert not engine.intent.blame
     assert stage.scene.timeline.passed - before < 60
     assert {machine.launch for machine in stage.scene.platform.serving() if machine.id != dead} == {"d2"}
+    assert stage.scene.platform.all[stage.scene.checks.asked_of].launch == "d2", "the old one may still answer"
     assert f"machine {dead} was left as it is" in " ".join(done.notes)
     assert "invoke repair --env production" in " ".join(done.notes)
 
