@@ -1,9 +1,9 @@
 """Child processes, each in a session of its own: a terminal's Ctrl+C reaches the verb alone, which then ends them.
 
-Every child of a verb is started here. What is ended is its whole process group, so that a suite's workers and browsers
-go with it: SIGTERM, then SIGKILL after GRACE seconds. A child also gets SIGTERM from the kernel when we are killed.
-Two kinds are left alone: `lasting` ones are cut short by nobody (a package installation that is killed half-way leaves
-the machine broken), and git is never killed by the kernel or by SIGKILL, because it would leave lock files behind.
+Every child of a verb but git (`git.py`) is started here. What is ended is its whole process group, so that a suite's
+workers and browsers go with it: SIGTERM, then SIGKILL after GRACE seconds. A child also gets SIGTERM from the kernel
+when we are killed. One kind is cut short by nobody: a package installation that is killed half-way leaves the machine
+broken.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ class End(enum.Enum):
     """What becomes of a child when the verb is interrupted, fails or is killed."""
 
     WITH_US = "killed"
-    GENTLY = "SIGTERM only, and none when we are killed"
     NEVER = "left alone"
 
 
@@ -110,9 +109,8 @@ def stop(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
     _signal(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(grace)
-    if end is End.WITH_US:
-        _signal(process.pid, signal.SIGKILL)
-        process.wait()
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
     _living.pop(process.pid, None)
 
 
@@ -139,7 +137,7 @@ def _end_all() -> None:
     """The interrupted process ends now."""
     for group, end in tuple(_living.items()):
         if end is not End.NEVER:
-            _signal(group, signal.SIGKILL if end is End.WITH_US else signal.SIGTERM)
+            _signal(group, signal.SIGKILL)
 
 
 interrupts.at_end(_end_all)

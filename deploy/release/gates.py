@@ -49,6 +49,8 @@ class Situation:
     hotfix_reason: str = ""
     again_reason: str = ""
     downgrade_reason: str = ""
+    remote: str = "origin"
+    """The remote whose branch the commit must be part of."""
     replaces: str = "newer"
     """What `ancestry.replaces` found: whether the commit is older than the one that serves."""
 
@@ -195,7 +197,9 @@ def _ancestor(situation: Situation) -> Gate:
     if situation.ancestry is False:
         action = f"merge it into {branch}, push, git fetch; then promote the commit that {branch} has"
         return Gate("ancestor", False, f"{short} is not part of {branch}", action)
-    action = f"git fetch --unshallow or git fetch origin {branch}; or set BRANCH in .env.{situation.config.name}"
+    action = (
+        f"git fetch --unshallow or git fetch {situation.remote} {branch}; or set BRANCH in .env.{situation.config.name}"
+    )
     return Gate("ancestor", False, f"whether {short} is part of {branch} is unknown: {situation.ancestry}", action)
 
 

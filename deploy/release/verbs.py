@@ -26,6 +26,7 @@ from deploy.release.desk import Desk, at_work
 from deploy.release.gates import Gate, Situation, passes, promotion_gates, staged
 from deploy.release.machine import config_digest, release_config
 from deploy.release.strangers import launches_of
+from deploy.remotes import DEFAULT_REMOTE
 from deploy.target import Target
 
 ORGANIZATION = "personal"  # of an app that has to be created
@@ -88,6 +89,7 @@ def plan(staging: Target, production: Target, sha: str, options: Options | None 
         if production.rehearsal
         else ancestry(ROOT, sha, production.config.branch, production.ledger.remote),
         flag=staging.flag,
+        remote=production.ledger.remote or DEFAULT_REMOTE,
         hotfix_reason=options.hotfix_reason,
         again_reason=options.again_reason,
         downgrade_reason=options.downgrade_reason,

@@ -95,9 +95,9 @@ def test_a_package_installation_is_cut_short_by_nobody(tmp_path: Path, number: i
     assert number_in(tmp_path / "done") == 7
 
 
-def test_git_is_asked_to_end_and_cleans_up(tmp_path: Path) -> None:
+def test_a_child_is_asked_to_end_and_cleans_up(tmp_path: Path) -> None:
     work = f"trap 'echo 7 > {tmp_path}/cleaned; exit 1' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done"
-    parent = parent_of(work, "GENTLY", stderr=subprocess.DEVNULL)
+    parent = parent_of(work, "WITH_US", stderr=subprocess.DEVNULL)
     number_in(tmp_path / "pid")
     parent.send_signal(signal.SIGINT)
     assert parent.wait(5) == 130
