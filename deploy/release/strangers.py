@@ -19,6 +19,8 @@ from deploy.release.machine import ENVIRONMENT, LAUNCH, in_traffic
 IGNORED = "codecanvas_ignored"
 """The label of a machine that a person has let be: it stops nothing."""
 
+RUNNING = frozenset({"started", "starting", "restarting"})
+
 
 @dataclass(frozen=True)
 class Stranger:
@@ -60,7 +62,7 @@ def strangers(machines: Iterable[Machine], environment: str, launches: frozenset
         else:
             why = f"the ledger of {environment} knows no launch {launch or '(none)'}"
         # Who made an unlabelled machine did not cordon it either: the platform sends it requests while it runs.
-        traffic = in_traffic(machine) if owner else machine.state == "started" and not machine.cordoned
+        traffic = in_traffic(machine) if owner else machine.state in RUNNING and not machine.cordoned
         ignored, foreign = IGNORED in machine.metadata, owner == environment
         found.append(Stranger(machine.id, machine.name, machine.state, machine.digest, traffic, ignored, why, foreign))
     return tuple(found)

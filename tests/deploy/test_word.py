@@ -172,6 +172,7 @@ def test_a_machine_without_a_label_stops_no_rollback_and_can_be_let_be(project: 
         there = api.get("/machines").json()
         config = {"image": there[0]["config"]["image"], "guest": {"memory_mb": 256}}
         made = api.post("/machines", json={"name": "by-hand", "region": "fra", "config": config}).json()["id"]
+        api.get(f"/machines/{made}/wait", params={"state": "started"}).raise_for_status()
     try:
         refused = project.invoke(*arguments_of("promote", other), code=1)
         assert made in refused.stderr

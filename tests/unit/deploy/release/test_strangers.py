@@ -35,6 +35,7 @@ def test_the_ledgers_own_machines_are_no_strangers() -> None:
     ("one", "why", "traffic"),
     [
         (machine(), "no label", True),
+        (machine("starting"), "no label", True),
         (machine("stopped"), "no label", False),
         (ours("d9"), "knows no launch d9", True),
         (ours("d9", traffic="off"), "knows no launch d9", False),
