@@ -34,8 +34,10 @@ class RealChecks:
     def smoke(self, intent: Intent, machine: str = "") -> str:
         """How many checks passed; raises SuiteFailed or SuiteNotRun with its log, Unfinished when it was killed."""
         target = self._target
+        # What is compared with a failure must not write over the failure's log.
+        logs = self._logs if intent.forward else self._logs / "before"
         try:
-            suite = run_smoke(target.name, rehearsal=target.rehearsal, logs=self._logs, machine=machine)
+            suite = run_smoke(target.name, rehearsal=target.rehearsal, logs=logs, machine=machine)
         except SuiteFailed:
             interrupts.check()  # a suite that was ended with us is no verdict
             raise
