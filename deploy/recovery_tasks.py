@@ -15,6 +15,7 @@ from deploy.console import print_json, print_result
 from deploy.environments import ROOT
 from deploy.errors import UsageError
 from deploy.lazy import lazy
+from deploy.release.machine import LAUNCH, in_traffic
 from deploy.target import Target, deployable, known_shas
 from deploy.tasks import REHEARSAL, WAIT, logs_of, patience, target_of, told_of_ledger
 
@@ -120,7 +121,7 @@ def machines_of(target: Target) -> list[dict[str, Any]]:
     rows = []
     for machine in there:
         stranger = strange.get(machine.id)
-        launch = machine.metadata.get("codecanvas_launch", "")
+        launch = machine.metadata.get(LAUNCH, "")
         rows.append(
             {
                 "id": machine.id,
@@ -129,7 +130,7 @@ def machines_of(target: Target) -> list[dict[str, Any]]:
                 "healthy": machine.healthy,
                 "host": machine.host,
                 "image": machine.digest,
-                "traffic": stranger.traffic if stranger else machine.metadata.get("codecanvas_traffic") == "on",
+                "traffic": stranger.traffic if stranger else in_traffic(machine),
                 "known": stranger is None,
                 "ignored": bool(stranger and stranger.ignored),
                 "serves": bool(serving and not stranger and launch == serving.launch),

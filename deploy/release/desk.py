@@ -153,6 +153,7 @@ class Desk:
         policy = self.target.config.release
         fields = {"verb": intent.verb, "version": intent.wanted.version}
         self.bus.emit("rollout.begun", self.target.name, intent.id, **fields)
+        snapshot = self.snapshot()
         engine = Engine(
             intent,
             platform=self.platform,
@@ -161,8 +162,8 @@ class Desk:
             clock=SystemClock(),
             bus=self.bus,
             pace=Pace(drain=policy.drain.total_seconds()),
-            configs=self.snapshot().config,
-            launches=launches_of(self.snapshot()),
+            configs=snapshot.config,
+            launches=launches_of(snapshot),
             flag=self.target.flag,
         )
         try:

@@ -17,8 +17,6 @@ from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC
 from deploy.release.platform import LEASE_SECONDS, digest_of
 from deploy.release.strangers import IGNORED, Stranger, launches_of, strangers
 
-OURS = frozenset({ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC, IGNORED, "codecanvas_sha", "codecanvas_image"})
-
 
 def adopt(desk: Desk, machine_id: str) -> DeploymentInfo:
     """Take a machine into the release that serves; with an empty ledger, record the release that the machine runs.
@@ -49,11 +47,6 @@ def ignore(desk: Desk, machine_id: str) -> None:
     """Let a machine be: it stops no release any more, and is never changed."""
     _one(desk, desk.snapshot(), machine_id)
     _label(desk, machine_id, {IGNORED: f"by {who()}"})
-
-
-def found(desk: Desk) -> tuple[Stranger, ...]:
-    """The machines that the ledger does not know."""
-    return strangers(desk.fly.machines.list(), desk.target.name, launches_of(desk.snapshot()))
 
 
 def _one(desk: Desk, snapshot: Snapshot, machine_id: str) -> tuple[Machine, Stranger]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from deploy.console import Teller
 from deploy.errors import DeployError, UsageError
@@ -74,14 +75,20 @@ def _instead_of(desk: Desk, snapshot: Snapshot, left: Intent, sha: str | None) -
     return desk.begin(intent, config, instead_of=ended)
 
 
-def _rollback(desk: Desk, snapshot: Snapshot, back: DeploymentInfo, count: int) -> tuple[Intent, dict[str, object]]:
-    config = snapshot.config(back.config)
-    if config is None:
-        raise UsageError(
-            f"the configuration of {back.version} is not in the ledger; restore configs/{back.config}.json there"
-        )
+def _rollback(desk: Desk, snapshot: Snapshot, back: DeploymentInfo, count: int) -> tuple[Intent, dict[str, Any]]:
+    config = _config(snapshot, back)
     info = pending(desk, back.commit_sha, back.version, back.image, back.frontend, config, back)
     return Intent("rollback", info, snapshot.current(), Strategy.IMMEDIATE, count), config
+
+
+def _config(snapshot: Snapshot, release: DeploymentInfo) -> dict[str, Any]:
+    """The configuration of a release's machines; raises UsageError when the ledger has lost it."""
+    config = snapshot.config(release.config)
+    if config is None:
+        raise UsageError(
+            f"the configuration of {release.version} is not in the ledger; restore configs/{release.config}.json there"
+        )
+    return config
 
 
 def earlier(target: Target, snapshot: Snapshot, sha: str | None) -> DeploymentInfo:
@@ -156,11 +163,7 @@ def repair(target: Target, teller: Teller, logs: Path, *, wait: timedelta = NOW)
         serving = snapshot.current()
         if serving is None:
             raise UsageError(f"{target.name} has no release yet; deploy one first")
-        config = snapshot.config(serving.config)
-        if config is None:
-            raise UsageError(
-                f"the configuration of {serving.version} is not in the ledger; restore configs/{serving.config}.json"
-            )
+        config = _config(snapshot, serving)
         desk.refuse_strangers(releasing=False)
         info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)
         intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, desk.count(snapshot))
