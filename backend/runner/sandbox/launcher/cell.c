@@ -122,12 +122,18 @@ static int kill_all(void)
 /* Whether a process is left besides the init. */
 static bool anyone(void) { return kill(-1, 0) == 0 || errno != ESRCH; }
 
-static int collect(int control)
+/* Pack what a compile left or, where `wanted` says which, files that a run wrote. */
+static int collect(int control, struct reader *wanted)
 {
     struct buffer out = {0};
     (void)kill_all(); /* the program is reaped: whom it left are children of the init, and are waited for */
-    int root = open("/program", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int failed = root < 0 ? errno : pack(&out, root, (size_t)PROGRAM_MB << 20);
+    int root = open(wanted ? "/work" : "/program", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint64_t most = wanted ? read_u64(wanted) : (uint64_t)PROGRAM_MB << 20;
+    char **patterns = wanted ? read_strings(wanted) : NULL;
+    int failed = root < 0 ? errno : wanted && patterns == NULL ? EINVAL : 0;
+    if (!failed)
+        failed = patterns ? pack_matching(&out, root, patterns, (size_t)most) : pack(&out, root, (size_t)most);
+    free_strings(patterns);
     int file = failed ? -1 : memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (!failed && file < 0)
         failed = errno;
@@ -175,7 +181,9 @@ _Noreturn static void be_init(int control)
         else if (kind == 'L')
             alive = tell(control, 'L', anyone() ? EBUSY : 0, NULL, 0);
         else if (kind == 'A')
-            alive = collect(control) == 0;
+            alive = collect(control, NULL) == 0;
+        else if (kind == 'C')
+            alive = collect(control, &fields) == 0;
         for (size_t i = 0; i < count; i++)
             close(fds[i]);
         if (!alive)
@@ -304,15 +312,33 @@ bool is_empty(struct cell *cell)
     return ask(cell, 'L', fds, &count) == 0;
 }
 
-int collect_program(struct cell *cell)
+static int one_file(int error, const int *fds, size_t count)
 {
-    int fds[MOST_FDS];
-    size_t count;
-    int error = ask(cell, 'A', fds, &count);
     if (error == 0 && count == 1)
         return fds[0];
     errno = error ? error : EPROTO;
     return -1;
+}
+
+int collect_program(struct cell *cell)
+{
+    int fds[MOST_FDS];
+    size_t count = 0;
+    return one_file(ask(cell, 'A', fds, &count), fds, count);
+}
+
+int collect_files(struct cell *cell, char *const *patterns, uint64_t most)
+{
+    struct buffer out = {0};
+    int fds[MOST_FDS];
+    size_t count = 0;
+    size_t begun = begin_frame(&out, 'C');
+    put_u64(&out, most);
+    put_strings(&out, patterns);
+    end_frame(&out, begun);
+    bool sent = send_frame(cell->control, &out, NULL, 0);
+    free(out.data);
+    return one_file(sent ? answered(cell, 'A', fds, &count) : EPIPE, fds, count);
 }
 
 void end_cell(struct cell *cell)

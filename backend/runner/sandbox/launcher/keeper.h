@@ -106,6 +106,8 @@ struct request {
     char *key;
     struct bytes files, input, go;
     unsigned rows, columns;
+    char **patterns;    /* which files of the work directory are collected at the end; mostly none */
+    uint64_t collected; /* bytes that they may have together */
 };
 bool read_request(struct reader *in, struct request *request); /* false where it is malformed */
 void free_request(struct request *request);

@@ -93,6 +93,19 @@ int unpack(struct reader *in, int root);
  * an errno: EFBIG past `most` bytes. */
 int pack(struct buffer *out, int root, size_t most);
 
+enum {
+    OMITTED = 1u << 31,    /* in a mode: the file did not fit; its content is its size, a u64 */
+    MOST_COLLECTED = 256,  /* files of one collection, those that do not fit among them */
+};
+
+/* Add the files beneath `root` whose names match one of `patterns`, as long as their contents together have at most
+ * `most` bytes; those that do not fit are OMITTED. Links and what cannot be read are left out. 0, or an errno. */
+int pack_matching(struct buffer *out, int root, char *const *patterns, size_t most);
+
+/* Whether a relative name is one that `pattern` stands for: `*` and `?` match within a part, `**` across parts; without a
+ * slash the name's last part is looked at. A part that begins with a dot must be named so. */
+bool matches(const char *pattern, const char *name);
+
 /* ── program.c: from a forked child to a program ──────────────────────────────────────────────────────────── */
 
 struct limits {
@@ -188,6 +201,9 @@ void empty_cell(struct cell *cell);
 
 /* A sealed memory file with the pack of /program; -1 with errno. */
 int collect_program(struct cell *cell);
+
+/* The same with the files of /work that match one of `patterns`; what is left in the cell is killed first. */
+int collect_files(struct cell *cell, char *const *patterns, uint64_t most);
 
 /* Kill the init and forget the cell; its process is reaped later. */
 void end_cell(struct cell *cell);

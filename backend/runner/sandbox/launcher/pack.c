@@ -93,7 +93,94 @@ struct walk {
     size_t most;
     unsigned entries;
     int root;
+    char *const *patterns; /* NULL: every file */
+    unsigned collected;
 };
+
+/* Whether `part`, up to its end or a slash, is one that `pattern` up to there stands for. Steps back to the last `*` alone:
+ * what it costs is the product of both lengths, whatever a stranger asks for. */
+static bool matches_part(const char *pattern, size_t pattern_size, const char *part, size_t size)
+{
+    size_t p = 0, at = 0, star = SIZE_MAX, resumed = 0;
+    if (size && part[0] == '.' && !(pattern_size && pattern[0] == '.'))
+        return false;
+    while (at < size) {
+        if (p < pattern_size && pattern[p] == '*') {
+            star = p++;
+            resumed = at;
+        } else if (p < pattern_size && (pattern[p] == '?' || pattern[p] == part[at])) {
+            p++;
+            at++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            at = ++resumed;
+        } else
+            return false;
+    }
+    while (p < pattern_size && pattern[p] == '*')
+        p++;
+    return p == pattern_size;
+}
+
+/* Whether a part of it, before its last `but` bytes, begins with a dot. */
+static bool is_hidden(const char *name, size_t but)
+{
+    const char *end = name + strlen(name) - but;
+    for (const char *part = name; part && part < end; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
+        if (*part == '.')
+            return true;
+    return false;
+}
+
+/* Part by part, in the same way: back to the last `**` alone. */
+static bool matches_path(const char *pattern, const char *name)
+{
+    const char *star = NULL, *resumed = NULL; /* what follows the last `**`, and where in the name it was tried */
+    for (;;) {
+        size_t wanted = strcspn(pattern, "/"), size = strcspn(name, "/");
+        bool last = pattern[wanted] == 0;
+        if (wanted == 2 && memcmp(pattern, "**", 2) == 0) {
+            if (last)
+                return !is_hidden(name, 0);
+            star = pattern += 3;
+            resumed = name;
+        } else if (last == (name[size] == 0) && matches_part(pattern, wanted, name, size)) {
+            if (last)
+                return true;
+            pattern += wanted + 1;
+            name += size + 1;
+        } else if (star && *resumed != '.' && strchr(resumed, '/')) {
+            pattern = star;
+            name = resumed = strchr(resumed, '/') + 1;
+        } else
+            return false;
+    }
+}
+
+bool matches(const char *pattern, const char *name)
+{
+    if (strchr(pattern, '/'))
+        return matches_path(pattern, name);
+    const char *last = strrchr(name, '/');
+    last = last ? last + 1 : name;
+    return !is_hidden(name, strlen(last)) && matches_part(pattern, strlen(pattern), last, strlen(last));
+}
+
+static bool is_wanted(const struct walk *walk, const char *name)
+{
+    for (char *const *pattern = walk->patterns; *pattern; pattern++)
+        if (matches(*pattern, name))
+            return true;
+    return false;
+}
+
+/* Note a file that matches and does not fit, so that its owner is told. */
+static void omit(struct walk *walk, const char *name, uint64_t size)
+{
+    put_u32(walk->out, OMITTED);
+    put_bytes(walk->out, name, strlen(name));
+    put_bytes(walk->out, &size, sizeof size);
+}
 
 static int pack_file(struct walk *walk, const char *name)
 {
@@ -106,7 +193,10 @@ static int pack_file(struct walk *walk, const char *name)
         size_t size = (size_t)found.st_size;
         if (size > walk->most || walk->out->size > walk->most - size) {
             close(fd);
-            return EFBIG;
+            if (walk->patterns == NULL)
+                return EFBIG;
+            omit(walk, name, size);
+            return 0;
         }
         put_u32(walk->out, found.st_mode & 0755);
         put_bytes(walk->out, name, strlen(name));
@@ -145,8 +235,12 @@ static int pack_directory(struct walk *walk, const char *name, int depth)
             failed = ENAMETOOLONG;
         else if (entry->d_type == DT_DIR)
             failed = pack_directory(walk, path, depth + 1);
-        else if (entry->d_type == DT_REG)
+        else if (entry->d_type == DT_REG && walk->patterns == NULL)
             failed = pack_file(walk, path);
+        else if (entry->d_type == DT_REG && walk->collected < MOST_COLLECTED && is_wanted(walk, path)) {
+            walk->collected++;
+            failed = pack_file(walk, path);
+        }
     }
     closedir(directory);
     return failed;
@@ -156,4 +250,11 @@ int pack(struct buffer *out, int root, size_t most)
 {
     struct walk walk = {.out = out, .most = most, .root = root};
     return pack_directory(&walk, "", 0);
+}
+
+int pack_matching(struct buffer *out, int root, char *const *patterns, size_t most)
+{
+    struct walk walk = {.out = out, .most = most, .root = root, .patterns = patterns};
+    int failed = pack_directory(&walk, "", 0);
+    return failed == EFBIG || failed == ELOOP || failed == ENAMETOOLONG ? 0 : failed; /* as far as it went */
 }

@@ -19,6 +19,8 @@ bool read_request(struct reader *in, struct request *request)
     request->files = read_bytes(in);
     request->input = read_bytes(in);
     request->go = read_bytes(in);
+    request->collected = read_u64(in);
+    request->patterns = in->bad ? NULL : read_strings(in);
     return !in->bad && request->order.argv[0] != NULL;
 }
 
@@ -26,5 +28,7 @@ void free_request(struct request *request)
 {
     free_order(&request->order);
     free(request->key);
+    free_strings(request->patterns);
     request->key = NULL;
+    request->patterns = NULL;
 }

@@ -341,7 +341,7 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
     put_u32(out, (uint32_t)verdict->exit_code);
     put_u32(out, (uint32_t)verdict->signal);
     bool processes = verdict->ending == TIMEOUT ? has_all_processes(run) : run->processes_met;
-    put_u8(out, (uint8_t)(run->truncated | processes << 1 | run->disk_full << 2));
+    put_u8(out, (uint8_t)(run->truncated | processes << 1 | run->disk_full << 2 | (program >= 0) << 3));
     put_u64(out, verdict->wall_ns);
     put_u64(out, verdict->cpu_ns);
     put_u64(out, run->peak);
@@ -351,7 +351,7 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
     end_frame(out, begun);
     if (program < 0)
         return;
-    /* The program goes with a frame of its own, after the verdict. */
+    /* What was kept goes with a frame of its own, after the verdict. */
     struct buffer frame = {0};
     begun = begin_frame(&frame, 'a');
     end_frame(&frame, begun);
@@ -473,7 +473,9 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
     }
     bound_memory(keeper, 0);
     int program = -1;
-    if ((run.flags & COMPILES) && verdict.ending == EXITED && verdict.exit_code == 0 &&
+    if (*request.patterns && verdict.ending < FAILED) /* where that fails, nothing is told of files */
+        program = collect_files(&run.program.cell, request.patterns, request.collected);
+    else if ((run.flags & COMPILES) && verdict.ending == EXITED && verdict.exit_code == 0 &&
         (program = collect_program(&run.program.cell)) < 0) {
         verdict.ending = errno == EFBIG ? OUTPUT : FAILED;
         run.disk_full = errno == EFBIG;
