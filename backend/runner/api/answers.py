@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Sequence
 from typing import Any
 
-from backend.runner.api.models import CaseAnswer, CompileAnswer, Encoding, ResultAnswer, RunAnswer
+from msgspec import UNSET, UnsetType
+
+from backend.runner.api.models import CaseAnswer, CompileAnswer, Encoding, FileAnswer, ResultAnswer, RunAnswer
 from backend.runner.execution.outcome import CompileReport, Outcome
+from backend.runner.sandbox.frames import Collected
 
 
 def in_encoding(data: bytes, encoding: Encoding) -> str:
@@ -21,9 +25,11 @@ def run_answer(outcome: Outcome, language: str, encoding: Encoding) -> RunAnswer
     return RunAnswer(
         stdout=in_encoding(outcome.stdout, encoding),
         stderr=in_encoding(outcome.stderr, encoding),
+        output=in_encoding(outcome.output, encoding),
         language=language,
         encoding=encoding,
         compile=compile_answer(outcome.compile, encoding),
+        files=files_answer(outcome.files),
         **_ending(outcome),
     )
 
@@ -31,8 +37,29 @@ def run_answer(outcome: Outcome, language: str, encoding: Encoding) -> RunAnswer
 def result_answer(outcome: Outcome, language: str, encoding: Encoding) -> ResultAnswer:
     """The same without the output, which was sent as it came."""
     return ResultAnswer(
-        language=language, encoding=encoding, compile=compile_answer(outcome.compile, encoding), **_ending(outcome)
+        language=language,
+        encoding=encoding,
+        compile=compile_answer(outcome.compile, encoding),
+        files=files_answer(outcome.files),
+        **_ending(outcome),
     )
+
+
+def files_answer(files: Sequence[Collected] | None) -> dict[str, FileAnswer] | UnsetType:
+    """The files of an answer; UNSET where none were asked for."""
+    return UNSET if files is None else {one.name: _file(one) for one in files}
+
+
+def _file(one: Collected) -> FileAnswer:
+    if one.content is None:
+        return FileAnswer(size=one.size)
+    try:
+        text = one.content.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        return FileAnswer(size=one.size, base64=in_encoding(one.content, "base64"))
+    return FileAnswer(size=one.size, text=text)
 
 
 def case_answer(outcome: Outcome, encoding: Encoding, passed: bool | None) -> CaseAnswer:
@@ -40,6 +67,7 @@ def case_answer(outcome: Outcome, encoding: Encoding, passed: bool | None) -> Ca
     return CaseAnswer(
         stdout=in_encoding(outcome.stdout, encoding),
         stderr=in_encoding(outcome.stderr, encoding),
+        output=in_encoding(outcome.output, encoding),
         passed=passed,
         **_ending(outcome),
     )

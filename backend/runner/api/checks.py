@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import UnsetType
 
-from backend.runner.api.models import Base64, CaseBody, RunBody
+from backend.runner.api.models import CaseBody, FileBody, RunBody
 from backend.runner.errors import InvalidRequest
+from backend.runner.execution.environment import check_environment
 from backend.runner.execution.request import (
     Case,
     RunRequest,
     check_arguments,
+    check_collect,
     check_files,
     check_options,
     run_limits,
@@ -52,6 +54,10 @@ class Catalogue:
             stdin=_either(body.stdin, body.stdin_base64, "stdin") or b"",
             args=_arguments(body.args, "args"),
             files=plain_files(language, files),
+            executables=frozenset(name for name, one in body.files.items() if _is_executable(one)),
+            env=check_environment(body.env),
+            collect=check_collect(tuple(body.collect)),
+            ordered=body.order,
             options=check_options(tuple(body.options), language),
             limits=run_limits(asked, language.limits, self.timeout),
             interactive=interactive,
@@ -95,10 +101,19 @@ def _either(text: str | UnsetType, encoded: str | UnsetType, field: str) -> byte
     return from_base64(encoded, f"{field}_base64")
 
 
-def _file(name: str, content: str | Base64) -> bytes:
-    if isinstance(content, Base64):
-        return from_base64(content.base64, f"files: {name[:100]!r}: base64")
-    return text_bytes(content, "files")
+def _is_executable(content: str | FileBody) -> bool:
+    return isinstance(content, FileBody) and content.executable
+
+
+def _file(name: str, content: str | FileBody) -> bytes:
+    if not isinstance(content, FileBody):
+        return text_bytes(content, "files")
+    place = f"files: {name[:100]!r}"
+    if isinstance(content.base64, UnsetType) == isinstance(content.text, UnsetType):
+        raise InvalidRequest(f"{place}: give its content once, as text or as base64")
+    if isinstance(content.base64, str):
+        return from_base64(content.base64, f"{place}: base64")
+    return text_bytes(str(content.text), "files")
 
 
 def text_bytes(text: str, field: str) -> bytes:

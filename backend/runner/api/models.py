@@ -26,10 +26,12 @@ class LimitsBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only
     inodes: Annotated[int | None, Meta(description="files and directories")] = None
 
 
-class Base64(Struct, forbid_unknown_fields=True):
-    """Bytes that need not be text."""
+class FileBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A file that is more than its text; its content is given once, as text or as Base64."""
 
-    base64: str
+    text: str | UnsetType = UNSET
+    base64: Annotated[str | UnsetType, Meta(description="bytes that need not be text")] = UNSET
+    executable: Annotated[bool, Meta(description="whether the program may execute it")] = False
 
 
 class RunBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -44,9 +46,20 @@ class RunBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tr
     options: Annotated[list[str], Meta(max_length=32, description="of the compiler or the interpreter")] = field(
         default_factory=list
     )
-    files: Annotated[dict[str, str | Base64], Meta(max_length=64, description="by relative name")] = field(
+    files: Annotated[dict[str, str | FileBody], Meta(max_length=64, description="by relative name")] = field(
         default_factory=dict
     )
+    env: Annotated[dict[str, str], Meta(max_length=64, description="environment variables of the run")] = field(
+        default_factory=dict
+    )
+    collect: Annotated[
+        list[str],
+        Meta(max_length=16, description="patterns of files that come back: *.png, out/**, by name relative to /work"),
+    ] = field(default_factory=list)
+    order: Annotated[
+        bool,
+        Meta(description="keep the order of stdout and stderr exactly; each write then takes a little longer"),
+    ] = False
     limits: LimitsBody | None = None
     encoding: Annotated[Encoding, Meta(description="of output in the answer; utf-8 replaces what is no text")] = "utf-8"
 
@@ -126,12 +139,23 @@ class Ending(Struct, kw_only=True):
     truncated: bool
 
 
+class FileAnswer(Struct, kw_only=True, omit_defaults=True):
+    """A file that the program wrote. One with neither text nor base64 did not fit."""
+
+    size: Annotated[int, Meta(description="bytes")]
+    text: Annotated[str | UnsetType, Meta(description="its content, where that is text")] = UNSET
+    base64: Annotated[str | UnsetType, Meta(description="its content, where that is none")] = UNSET
+
+
 class ResultAnswer(Ending, kw_only=True):
     """What came of a run whose output was sent before."""
 
     language: Annotated[str, Meta(description="the language's own name, also where an alias was asked for")]
     encoding: Encoding
     compile: CompileAnswer | None
+    files: Annotated[
+        dict[str, FileAnswer] | UnsetType, Meta(description="what collect asked for, by relative name; else not there")
+    ] = UNSET
 
 
 class RunAnswer(ResultAnswer, kw_only=True):
@@ -139,6 +163,7 @@ class RunAnswer(ResultAnswer, kw_only=True):
 
     stdout: str
     stderr: str
+    output: Annotated[str, Meta(description="both, as they came; exactly in their order where order asked for that")]
 
 
 class CaseAnswer(Ending, kw_only=True):
@@ -146,6 +171,7 @@ class CaseAnswer(Ending, kw_only=True):
 
     stdout: str
     stderr: str
+    output: Annotated[str, Meta(description="both, as they came; exactly in their order where order asked for that")]
     passed: Annotated[bool | None, Meta(description="status is ok and stdout as expected; null: nothing was expected")]
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from backend.runner.api.models import Base64, BatchBody, CaseBody, LimitsBody, RunBody, SessionBody, TerminalBody
+from backend.runner.api.models import BatchBody, CaseBody, FileBody, LimitsBody, RunBody, SessionBody, TerminalBody
 
 Content = str | bytes
 Body = TypeVar("Body", bound=RunBody)
@@ -25,7 +25,12 @@ class Program:
     args: Sequence[str] = ()
     options: Sequence[str] = ()
     """Of the compiler or the interpreter; /api/v1/languages says which there are."""
-    files: Mapping[str, Content] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, Content | FileBody] = dataclasses.field(default_factory=dict)
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    collect: Sequence[str] = ()
+    """Patterns of files that come back."""
+    order: bool = False
+    """Whether the order of stdout and stderr is kept exactly."""
     limits: LimitsBody | None = None
     encoding: Literal["utf-8", "base64"] = "utf-8"
     """Of the output that the answer carries."""
@@ -68,6 +73,7 @@ def _fill(body: Body, program: Program) -> Body:
     body.stdin, body.stdin_base64 = _content(program.stdin or None)
     body.args, body.options = list(program.args), list(program.options)
     body.files = {name: _file(content) for name, content in program.files.items()}
+    body.env, body.collect, body.order = dict(program.env), list(program.collect), program.order
     body.limits, body.encoding = program.limits, program.encoding
     return body
 
@@ -81,5 +87,5 @@ def _content(content: Content | None) -> tuple[str | UnsetType, str | UnsetType]
     return content, UNSET
 
 
-def _file(content: Content) -> str | Base64:
-    return Base64(base64.b64encode(content).decode("ascii")) if isinstance(content, bytes) else content
+def _file(content: Content | FileBody) -> str | FileBody:
+    return FileBody(base64=base64.b64encode(content).decode("ascii")) if isinstance(content, bytes) else content

@@ -14,7 +14,7 @@ from backend.runner.execution.compiled import CompileCache, Program, key_of
 from backend.runner.execution.daemon import JavacDaemon
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, compile_report, describe, no_program
-from backend.runner.execution.request import Case, RunRequest
+from backend.runner.execution.request import COLLECT_BYTES, Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
 from backend.runner.languages.sources import compile_command
@@ -203,14 +203,20 @@ class Executor:
         cached = program is not None and program.cached
         if verdict.ending is Ending.MISSING and program is not None:
             return no_program(program.verdict, cached=cached)
-        return self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
+        outcome = self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
+        if request.collect:
+            files = () if verdict.program is None else frames.collected(verdict.program)
+            sent = {**request.files, request.language.source: request.source}
+            news = tuple(one for one in files if one.content is None or sent.get(one.name) != one.content)
+            return dataclasses.replace(outcome, files=news)
+        return outcome
 
     def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:
         language = request.language
         options = () if language.compile is not None else request.options
         command = (*arguments(language.run, options), *request.args)
         forker, warm = SPAWNER, ""
-        plain = request.terminal is None and not options
+        plain = request.terminal is None and not options and not request.env and not request.executables
         if plain and language.fork_server and "fork_server" in self._accelerations and _is_text(request.source):
             forker = slot.spares.take_template()
         elif plain and language.warm is not None and not request.interactive and _usual(request):
@@ -218,12 +224,15 @@ class Executor:
         variables = self._variables(language)
         if request.terminal is not None:
             variables += (_TERM,)
+        variables = tuple({**dict(variables), **request.env}.items())
         go = {"argv": list(request.args), "env": dict(variables)} if warm else None
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
             stdin=request.stdin, variables=variables,
             program=None if program is None else program.descriptor,
             interactive=request.interactive, streams=streams, terminal=request.terminal, calls=language.calls,
+            executables=request.executables, ordered=request.ordered,
+            collect=request.collect, collect_bytes=COLLECT_BYTES,
             forker=forker, warm=warm, go=json.dumps(go).encode() + b"\n" if go else b"",
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from backend.runner.sandbox.frames import Collected
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.verdict import Ending, Verdict
 
@@ -63,6 +64,10 @@ class Outcome:
     stdout: bytes = b""
     stderr: bytes = b""
     """What the program wrote there, after what a successful compile said."""
+    output: bytes = b""
+    """Both, as they came."""
+    files: tuple[Collected, ...] | None = None
+    """What was to come back and is not as it was sent; None where nothing was asked for."""
     error: str = ""
     """A short sentence for people; empty when all went well."""
     exit_code: int | None = None
@@ -137,6 +142,7 @@ def describe(
         status=status,
         stdout=b"" if compiling else verdict.stdout,
         stderr=verdict.stdout + verdict.stderr if compiling else messages + verdict.stderr,
+        output=verdict.output if compiling else messages + verdict.output,
         error=error,
         exit_code=verdict.status,
         signal=verdict.signal_name,

@@ -18,6 +18,9 @@ LONGEST_NAME = 200
 LONGEST_PART = 100
 MOST_ARGUMENTS = 256
 MOST_OPTIONS = 32
+MOST_PATTERNS = 16
+COLLECT_BYTES = 4 * 1024 * 1024
+"""Of all files that come back from one run, together."""
 LONGEST_OPTION = 200
 
 
@@ -33,6 +36,14 @@ class RunRequest:
     """Further files of the work directory, by relative name."""
     options: tuple[str, ...] = ()
     """Of the compiler, or of the interpreter where nothing is compiled; each allowed by `language.options`."""
+    executables: frozenset[str] = frozenset()
+    """Those of `files` that may be executed."""
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Environment variables of the run, beside the language's own."""
+    collect: tuple[str, ...] = ()
+    """Patterns of files that come back."""
+    ordered: bool = False
+    """Whether the order of stdout and stderr is kept exactly."""
     limits: Limits
     interactive: bool = False
     """Whether more of stdin may come while the program runs."""
@@ -102,7 +113,7 @@ def check_files(files: Mapping[str, bytes], source: str) -> None:
             raise InvalidRequest(f"files: {name!r} lies in what is a file itself")
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, field: str = "files") -> None:
     reason = ""
     if not name:
         reason = "is empty"
@@ -115,7 +126,7 @@ def _check_name(name: str) -> None:
     elif any(part in {"", ".", ".."} for part in name.split("/")):
         reason = "has a part that is empty, . or .."
     if reason:
-        raise InvalidRequest(f"files: {name[:LONGEST_NAME]!r} {reason}")
+        raise InvalidRequest(f"{field}: {name[:LONGEST_NAME]!r} {reason}")
 
 
 def check_arguments(args: tuple[str, ...], field: str = "args") -> None:
@@ -126,6 +137,15 @@ def check_arguments(args: tuple[str, ...], field: str = "args") -> None:
         raise InvalidRequest(f"{field}: an argument cannot contain a NUL")
     if any(len(argument.encode()) > 65536 for argument in args):
         raise InvalidRequest(f"{field}: an argument is at most 65536 bytes")
+
+
+def check_collect(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """`patterns` of files to come back. Raises InvalidRequest naming one that none could match."""
+    if len(patterns) > MOST_PATTERNS:
+        raise InvalidRequest(f"collect: at most {MOST_PATTERNS} patterns, not {len(patterns)}")
+    for pattern in patterns:
+        _check_name(pattern, "collect")
+    return patterns
 
 
 def check_options(options: tuple[str, ...], language: Language) -> tuple[str, ...]:

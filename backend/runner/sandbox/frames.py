@@ -6,10 +6,11 @@ its strings. A pack of files is a sequence of `u32 mode, name, content`.
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from backend.runner.sandbox.limits import STACK_BYTES, Limits
 
@@ -45,10 +46,13 @@ def limits_field(limits: Limits) -> bytes:
     )  # fmt: skip
 
 
-def pack(files: Mapping[str, bytes], mode: int = 0o644) -> bytes:
-    """Files by relative name."""
-    prefix = _U32.pack(mode)
-    return b"".join(prefix + block(name.encode()) + block(content) for name, content in files.items())
+def pack(files: Mapping[str, bytes], mode: int = 0o644, executables: Collection[str] = ()) -> bytes:
+    """Files by relative name, those among `executables` with 0755."""
+    usual, executable = _U32.pack(mode), _U32.pack(0o755)
+    return b"".join(
+        (executable if name in executables else usual) + block(name.encode()) + block(content)
+        for name, content in files.items()
+    )
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
@@ -59,6 +63,34 @@ def unpack(data: bytes) -> dict[str, bytes]:
         name = fields.block().decode("utf-8", "surrogateescape")
         found[name] = fields.block()
     return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """A file that a run left."""
+
+    name: str
+    """Relative to the work directory; bytes that are no UTF-8 as `\\xff`."""
+    size: int
+    """Bytes."""
+    content: bytes | None
+    """None where it did not fit."""
+
+
+_OMITTED = 1 << 31
+
+
+def collected(descriptor: int) -> list[Collected]:
+    """The files of a collection, by name; closes `descriptor`, a sealed memory file."""
+    with open(descriptor, "rb", buffering=0) as file:
+        fields = Fields(os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0))
+    found = []
+    while not fields.empty:
+        omitted = fields.whole() & _OMITTED
+        name, content = fields.block().decode("utf-8", "backslashreplace"), fields.block()
+        size = int.from_bytes(content, "little") if omitted else len(content)
+        found.append(Collected(name, size, None if omitted else content))
+    return sorted(found, key=lambda one: one.name)
 
 
 def frame(kind: bytes, *fields: bytes) -> bytes:

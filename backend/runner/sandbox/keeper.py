@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import socket
+import struct
 import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from backend.runner.sandbox.verdict import Ending, Verdict
 
 _COMPILES, _STREAMS, _INTERACTIVE, _TERMINAL = 1, 2, 4, 8
 _BLOCK = 1 << 18
+_LONG = struct.Struct("<Q")
 _START_SECONDS = 30.0
 _STREAM_NAMES = ("stdout", "stderr")
 
@@ -51,11 +53,10 @@ class Keeper:
         self._outgoing: deque[tuple[memoryview, Sequence[int]]] = deque()  # frames, or what is left of the first
         self._descriptors: list[int] = []
         self._waiting: asyncio.Future[Verdict] | None = None
-        self._verdict: Verdict | None = None  # of a compile whose program is still to come
+        self._verdict: Verdict | None = None  # whose program, or files, are still to come
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._fingerprints: dict[int, asyncio.Future[int]] = {}
         self._hearer: Hearer | None = None
-        self._compiles = False
         self.failure = ""
         """Why this keeper is of no more use; empty while it is."""
         self.has_proc = self.has_terminals = False
@@ -102,7 +103,7 @@ class Keeper:
         """Run `step` to its end. Cancelled, it ends the program first. Raises SandboxError when the keeper is lost."""
         if self._waiting is not None:
             raise SandboxError("a slot was asked to run two programs at once")
-        self._waiting, self._hearer, self._compiles = self._loop.create_future(), hearer, step.compiles
+        self._waiting, self._hearer = self._loop.create_future(), hearer
         try:
             self._send(_run_frame(step), [] if step.program is None else [step.program])
             return await asyncio.shield(self._waiting)
@@ -246,11 +247,11 @@ class Keeper:
             ending=Ending(ending), exit_code=None if exit_code < 0 else exit_code, signal=signal or None,
             truncated=bool(flags & 1), processes_hit=bool(flags & 2), disk_full=bool(flags & 4),
             wall_seconds=wall / 1e9, cpu_seconds=cpu / 1e9, memory_bytes=peak,
-            stdout=fields.block(), stderr=fields.block(),
+            stdout=fields.block(), stderr=fields.block(), both=fields.block(),
             detail=fields.block().decode("utf-8", "replace"),
         )  # fmt: skip
-        if self._compiles and verdict.ending is Ending.EXITED and verdict.exit_code == 0:
-            self._verdict = verdict  # its program comes next
+        if flags & 8:
+            self._verdict = verdict  # what was kept of it comes next
         else:
             self._tell(verdict)
 
@@ -299,9 +300,9 @@ class Cgroup(Protocol):
         """Descriptors of its memory limit, usage and events; the caller's to close."""
 
 
-def _filter(calls: tuple[str, ...]) -> bytes:
+def _filter(calls: tuple[str, ...], ordered: bool = False) -> bytes:
     """The field of a filter: empty for the slot's own."""
-    return frames.block((seccomp.program(granted=calls) or b"") if calls else b"")
+    return frames.block((seccomp.program(granted=calls, ordered=ordered) or b"") if calls or ordered else b"")
 
 
 def _run_frame(step: Step) -> bytes:
@@ -312,7 +313,9 @@ def _run_frame(step: Step) -> bytes:
         b"R", frames.whole(flags), frames.whole(step.forker), frames.block(step.warm.encode()),
         frames.limits_field(step.limits), frames.whole(rows), frames.whole(columns),
         frames.strings(word.encode("utf-8", "surrogateescape") for word in step.command), _environment(step.variables),
-        _filter(step.calls), frames.block(frames.pack(step.files)), frames.block(step.stdin), frames.block(step.go),
+        _filter(step.calls, step.ordered), frames.block(frames.pack(step.files, executables=step.executables)),
+        frames.block(step.stdin), frames.block(step.go), _LONG.pack(step.collect_bytes),
+        frames.strings(pattern.encode() for pattern in step.collect),
     )  # fmt: skip
 
 

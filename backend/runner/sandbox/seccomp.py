@@ -110,6 +110,14 @@ def _sending(offset: int) -> bytes:
     return _statement(_LOAD, offset) + _answer(_SIGXFSZ, _TELL) + _end(_ALLOW)
 
 
+def _write() -> bytes:
+    """Tell of what is written to stdout and stderr."""
+    standard = b"".join(_answer(descriptor, _TELL) for descriptor in (1, 2))
+    return _statement(_LOAD, _FIRST_ARGUMENT) + standard + _end(_ALLOW)
+
+
+_ORDERED = {"write": _write, "writev": _write}
+
 _SPECIAL = {"clone": _clone, "vfork": _vfork, "socket": _socket, "ioctl": _ioctl,
             "setsockopt": _setsockopt, "kill": _kill, "tkill": _kill, "rt_sigqueueinfo": _kill,
             "tgkill": _tgkill, "rt_tgsigqueueinfo": _tgkill}  # fmt: skip
@@ -127,13 +135,15 @@ def _tree(segments: Sequence[tuple[int, bytes]]) -> bytes:
     return _statement(_AT_LEAST, segments[middle][0], 0, 1) + _statement(_JUMP, lines) + left + right
 
 
-def _segments(processor: _Processor, granted: frozenset[str]) -> list[tuple[int, bytes]]:
+def _segments(processor: _Processor, granted: frozenset[str], ordered: bool) -> list[tuple[int, bytes]]:
     names = {number: name for name, number in processor.numbers.items()}
     found: list[tuple[int, bytes]] = []
     for number in range(_END + 1):
         name = names.get(number, "")
         absent = number > processor.last or (name in ABSENT and name not in granted)
-        if name in _SPECIAL:
+        if ordered and name in _ORDERED:
+            body = _ORDERED[name]()
+        elif name in _SPECIAL:
             body = _SPECIAL[name]()
         elif name in ALLOWED or name in granted:
             body = _end(_ALLOW)
@@ -145,9 +155,10 @@ def _segments(processor: _Processor, granted: frozenset[str]) -> list[tuple[int,
 
 
 @functools.cache
-def program(machine: str = os.uname().machine, granted: tuple[str, ...] = ()) -> bytes | None:
+def program(machine: str = os.uname().machine, granted: tuple[str, ...] = (), ordered: bool = False) -> bytes | None:
     """The filter for `machine`, as an array of `struct sock_filter`; None where there is none for it.
 
+    `ordered`: what is written to stdout and stderr is told to the launcher, which reads what came before.
     Raises ValueError for a granted call that is not named in `calls.py`.
     """
     processor = _BY_MACHINE.get(machine)
@@ -163,7 +174,7 @@ def program(machine: str = os.uname().machine, granted: tuple[str, ...] = ()) ->
             _statement(_LOAD, _NUMBER),
             _statement(_AT_LEAST, 0x40000000, 0, 1),
             _end(_KILL),
-            _tree(_segments(processor, frozenset(granted))),
+            _tree(_segments(processor, frozenset(granted), ordered)),
         )
     )
 

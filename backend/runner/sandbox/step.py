@@ -39,5 +39,13 @@ class Step:
     """Key of the warm process to use where there is one."""
     go: bytes = b""
     """What the warm process is told."""
+    executables: frozenset[str] = frozenset()
+    """Those of `files` that may be executed."""
+    ordered: bool = False
+    """Whether the order of what both streams say is kept exactly; each write to them then waits for the launcher."""
+    collect: tuple[str, ...] = ()
+    """Patterns of files of the work directory that come back: `*` and `?` within a part of a name, `**` across."""
+    collect_bytes: int = 0
+    """How many bytes those may have together."""
     calls: tuple[str, ...] = ()
     """System calls granted beyond the allow-list."""

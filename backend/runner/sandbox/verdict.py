@@ -34,6 +34,8 @@ class Verdict:
     """Number of the signal that ended the program, the sandbox's own among them."""
     stdout: bytes = b""
     stderr: bytes = b""
+    both: bytes = b""
+    """What both streams said, in its order; empty where one of them said nothing."""
     truncated: bool = False
     processes_hit: bool = False
     """Whether a process was asked for that could not be; at a timeout, whether there were as many as may be."""
@@ -46,7 +48,13 @@ class Verdict:
     detail: str = ""
     """For FAILED and MISSING: what the launcher said, for the service's log."""
     program: int | None = None
-    """Descriptor of the pack of what a compile left in /program; the receiver's to close."""
+    """Descriptor of the pack of what a compile left in /program, or of the files that were to be collected; the
+    receiver's to close."""
+
+    @property
+    def output(self) -> bytes:
+        """What both streams said, in its order."""
+        return self.both or self.stdout or self.stderr
 
     @property
     def status(self) -> int | None:

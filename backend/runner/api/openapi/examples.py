@@ -50,12 +50,13 @@ COMPILE: dict[str, Any] = {
 
 RESULT: dict[str, Any] = {**_ENDING, "language": "python3", "encoding": "utf-8", "compile": None}
 
-RUN: dict[str, Any] = {"stdout": "Hello, world!\n", "stderr": "", **RESULT}
+RUN: dict[str, Any] = {"stdout": "Hello, world!\n", "stderr": "", "output": "Hello, world!\n", **RESULT}
 
 COMPILE_ERROR: dict[str, Any] = {
     **RUN,
     "stdout": "",
     "stderr": "main.c:1:12: error: expected ';'\n",
+    "output": "main.c:1:12: error: expected ';'\n",
     "status": "compile_error",
     "error": "compilation failed: exit status 1",
     "exit_code": 1,
@@ -88,9 +89,9 @@ BATCH = {
     "encoding": "utf-8",
     "compile": None,
     "cases": [
-        {"stdout": "4\n", "stderr": "", **_ENDING, "passed": True},
-        {"stdout": "6\n", "stderr": "", **_ENDING, "passed": False},
-        {"stdout": "8\n", "stderr": "", **_ENDING, "passed": None},
+        {"stdout": "4\n", "stderr": "", "output": "4\n", **_ENDING, "passed": True},
+        {"stdout": "6\n", "stderr": "", "output": "6\n", **_ENDING, "passed": False},
+        {"stdout": "8\n", "stderr": "", "output": "8\n", **_ENDING, "passed": None},
     ],
     "passed": 1,
 }

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from backend.runner.execution.environment import LONGEST_VALUE, NAME, REFUSED
 from backend.runner.execution.request import LONGEST_NAME, LONGEST_OPTION, LONGEST_PART
 from backend.runner.languages import Language, in_order
 from backend.runner.sandbox.limits import CEILING
@@ -28,7 +29,8 @@ def refine(schemas: dict[str, Any], languages: Mapping[str, Language], timeout: 
     case = schemas["CaseBody"]
     _bytes_or_text(case, "stdin", "expected")
     case["properties"]["args"]["items"] = _ARGUMENT
-    schemas["Base64"]["properties"]["base64"] = _BASE64
+    schemas["FileBody"]["properties"]["base64"] = _BASE64
+    schemas["FileBody"]["oneOf"] = [{"required": ["text"]}, {"required": ["base64"]}]
     _limits(schemas["LimitsBody"], timeout)
     _bytes_or_text(schemas["Stdin"])
     schemas["Stdin"]["properties"]["base64"] = _BASE64
@@ -41,6 +43,9 @@ def _run(body: dict[str, Any], languages: Mapping[str, Language]) -> None:
     fields["args"]["items"] = _ARGUMENT
     fields["options"]["items"] = {"type": "string", "maxLength": LONGEST_OPTION}
     fields["files"]["propertyNames"] = _NAME
+    fields["collect"]["items"] = {"type": "string", **_NAME}
+    fields["env"]["propertyNames"] = {"pattern": f"^{NAME}$", "not": {"pattern": f"^(?:{REFUSED})$"}}
+    fields["env"]["additionalProperties"] = {"type": "string", "pattern": "^[^\\x00]*$", "maxLength": LONGEST_VALUE}
     _bytes_or_text(body, "stdin")
     fields["source_base64"] = _BASE64
     body["oneOf"] = [{"required": ["source"]}, {"required": ["source_base64"]}]

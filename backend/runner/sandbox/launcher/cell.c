@@ -324,7 +324,8 @@ int collect_program(struct cell *cell)
 {
     int fds[MOST_FDS];
     size_t count = 0;
-    return one_file(ask(cell, 'A', fds, &count), fds, count);
+    int error = ask(cell, 'A', fds, &count);
+    return one_file(error, fds, count);
 }
 
 int collect_files(struct cell *cell, char *const *patterns, uint64_t most)
@@ -338,7 +339,8 @@ int collect_files(struct cell *cell, char *const *patterns, uint64_t most)
     end_frame(&out, begun);
     bool sent = send_frame(cell->control, &out, NULL, 0);
     free(out.data);
-    return one_file(sent ? answered(cell, 'A', fds, &count) : EPIPE, fds, count);
+    int error = sent ? answered(cell, 'A', fds, &count) : EPIPE;
+    return one_file(error, fds, count);
 }
 
 void end_cell(struct cell *cell)

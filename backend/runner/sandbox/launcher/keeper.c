@@ -354,10 +354,11 @@ static void obey(struct keeper *keeper)
 static void hear_warm(struct program *program, short events)
 {
     char text[256];
+    struct call call;
     if (program->listener < 0)
         (void)read_status(program, text, sizeof text);
-    else if (events & POLLIN) /* else it ended, and before Linux 6.11 asking would block */
-        (void)pass_task(program);
+    else if ((events & POLLIN) && hear_call(program, &call)) /* else it ended, and before Linux 6.11 asking would block */
+        pass_call(program, &call);
 }
 
 void keep(struct keeper *keeper)

@@ -48,6 +48,7 @@ struct run {
     size_t written;
     bool input_ends;
     struct buffer output[2];
+    struct buffer both;             /* what both streams said, in its order; empty while one is silent */
     uint64_t room;                  /* bytes of output that may still come */
     bool truncated, disk_full;
     uint64_t processes;             /* at the last look */
@@ -96,8 +97,17 @@ size_t read_status(struct program *program, char *into, size_t room);
 /* Stop hearing of new tasks: none will come. */
 void close_listener(struct program *program);
 
-/* Let a task that is told begin, or a signal that is told be sent. False where none waited. */
-bool pass_task(struct program *program);
+/* What a program is about to do, and waits to be let: make a task, send a signal, write to stdout or stderr. */
+struct call {
+    uint64_t id;
+    int number; /* of the system call */
+};
+
+/* Learn of one. False where none waits any more. */
+bool hear_call(struct program *program, struct call *call);
+
+/* Let it go on. */
+void pass_call(struct program *program, const struct call *call);
 
 /* request.c: what the frame of a run says. Its blocks lie in the frame; the strings are its own, to be freed. */
 struct request {

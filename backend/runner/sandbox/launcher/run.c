@@ -36,6 +36,11 @@ static void take(struct keeper *keeper, struct run *run, int stream, const uint8
     }
     run->room -= size;
     if (!(run->flags & STREAMS)) {
+        const struct buffer *other = &run->output[!stream];
+        if (run->both.size == 0 && other->size && size)
+            put(&run->both, other->data, other->size);
+        if (other->size)
+            put(&run->both, data, size);
         put(&run->output[stream], data, size);
         return;
     }
@@ -199,14 +204,21 @@ static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_
     return usage.cpu_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;
 }
 
-/* Let a new task begin; note when the kernel is about to refuse it. Counting is for those that may have enough. */
-static void hear_task(struct run *run)
+/* Let a program do what it is about to do. What it wrote before is read before it writes again, where the order of both
+ * streams was asked for. Before a new task is noted when the kernel is about to refuse it: counting is for those that may
+ * have enough. */
+static void hear_told(struct keeper *keeper, struct run *run)
 {
-    if (run->program.told + run->processes + 1 >= run->limits.processes) {
+    struct call call;
+    if (!hear_call(&run->program, &call))
+        return;
+    if (call.number == SYS_write || call.number == SYS_writev)
+        drain(keeper, run);
+    else if (run->program.told + run->processes + 1 >= run->limits.processes) {
         struct usage usage = look(&run->program.cell, UINT64_MAX);
         notice(run, &usage);
     }
-    (void)pass_task(&run->program);
+    pass_call(&run->program, &call);
 }
 
 static enum ending supervise(struct keeper *keeper, struct run *run)
@@ -254,7 +266,7 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
         if (fds[5].revents && read_status(&run->program, run->failure, sizeof run->failure))
             return EXITED; /* it did not start, and ends */
         if (fds[6].revents & POLLIN)
-            hear_task(run);
+            hear_told(keeper, run);
         else if (fds[6].revents)
             close_listener(&run->program); /* or it would be told again and again while memory is given back */
     }
@@ -347,6 +359,7 @@ static void tell_verdict(struct keeper *keeper, struct run *run, const struct ve
     put_u64(out, run->peak);
     for (int stream = 0; stream < 2; stream++)
         put_bytes(out, run->output[stream].data, run->output[stream].size);
+    put_bytes(out, run->both.data, run->both.size);
     put_bytes(out, verdict->detail, strlen(verdict->detail));
     end_frame(out, begun);
     if (program < 0)
@@ -487,6 +500,7 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
     free(run.input.data);
     free(run.output[0].data);
     free(run.output[1].data);
+    free(run.both.data);
     free_request(&request);
     return sent;
 }

@@ -31,7 +31,7 @@ def test_a_program_is_run(served: Served) -> None:
         answer = (await client.post("/api/v1/run", json=body)).raise_for_status().json()
         assert answer.keys() == {
             "stdout", "stderr", "error", "status", "exit_code", "signal", "time_ms", "cpu_ms", "memory_kb", "truncated",
-            "language", "encoding", "compile",
+            "language", "encoding", "compile", "output",
         }  # fmt: skip
         assert (answer["status"], answer["stdout"], answer["exit_code"]) == ("ok", "in file a\n", 0)
 
