@@ -36,10 +36,10 @@ NEEDS: dict[str, Need] = {
     "languages": Need(
         "programs are compiled and run with this machine's own toolchains",
         # The core ones but Java: a sandbox does not see what Debian's keeps in /etc, and the image's is newer.
-        ("gcc", "g++", "mold", "go", "node", "esbuild", "tsc", "rustc", "ruby", "bash", "python3"),
+        ("gcc", "g++", "mold", "go", "node", "esbuild", "tsc", "rustc", "ruby", "bash", "python3", "pytest-3"),
         (
             *("gcc", "g++", "libc6-dev", "mold", "golang-go", "nodejs", "esbuild", "node-typescript", "rustc", "ruby"),
-            *("bash", "python3-minimal"),
+            *("bash", "python3-minimal", "python3-pytest"),
         ),
     ),
     "bench": Need("the runner is measured beside it", ("bwrap",), ("bubblewrap",)),

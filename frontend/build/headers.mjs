@@ -27,7 +27,7 @@ export function contentSecurityPolicy(environments) {
     "script-src": ["'self'"],
     "style-src": ["'self'"],
     "style-src-attr": ["'unsafe-inline'"],
-    "img-src": ["'self'"],
+    "img-src": ["'self'", "blob:"], // pictures that programs wrote
     "connect-src": ["'self'", ...reachable, ...reachable.map(webSocket)],
     "base-uri": ["'none'"],
     "form-action": ["'none'"],

@@ -12,6 +12,8 @@ export interface LanguageDetails {
   readonly options: Readonly<Record<string, string>>;
   /** Whether the service formats its programs. */
   readonly formats: boolean;
+  /** All that the service says of it, as it says it. */
+  readonly entry: Readonly<Record<string, unknown>>;
 }
 
 export interface Catalogue {
@@ -40,6 +42,7 @@ function languageDetails(entry: Record<string, unknown>): LanguageDetails {
     sample: textOf(entry.sample),
     options: Object.fromEntries(options.map(([pattern, what]) => [pattern, textOf(what)])),
     formats: entry.formats === true,
+    entry,
   };
 }
 

@@ -25,7 +25,7 @@ export interface Parts {
 }
 
 /** Commands that run a program; a page that belongs to another service must not. */
-const RUNS = ["run", "toggle", "interactive"];
+const RUNS = ["run", "toggle", "interactive", "test"];
 
 export class Canvas {
   private readonly parts: Parts;

@@ -65,6 +65,13 @@ function choice(
   return labelled(label, list, list);
 }
 
+/** Lists the libraries that programs of a language may use. */
+export function showLibraries(language: string, names: readonly string[]): void {
+  const list = document.createElement("ul");
+  list.append(...names.map((name) => Object.assign(document.createElement("li"), { textContent: name })));
+  open(`Libraries for ${language}`, [paragraph("A program may use these; nothing has to be installed."), list]);
+}
+
 const WHAT: Record<Shortcut, string> = {
   run: "Run",
   interactive: "Run in a terminal",

@@ -2,7 +2,7 @@
 import { isObject, parse, textOf } from "./answers";
 import { send } from "./api";
 import { Broken, CanvasError, Failed, Stopped, Unreachable } from "./errors";
-import { type RunResult, runResult } from "./run-result";
+import { fromBase64, type RunResult, runResult } from "./run-result";
 import { EventParser, type ServerEvent } from "./sse";
 
 export interface RunRequest {
@@ -12,6 +12,9 @@ export interface RunRequest {
   readonly args?: readonly string[];
   readonly options?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
+  /** Patterns of files that come back. */
+  readonly collect?: readonly string[];
+  readonly mode?: "test";
 }
 
 export type Stream = "stdout" | "stderr";
@@ -119,10 +122,6 @@ export class Teller {
     const text = encoded ? this.bytes[stream].decode(fromBase64(data), { stream: true }) : data;
     if (text !== "") this.listener.output(stream, text);
   }
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 /** An answer that came at once, as services without streams give it. */

@@ -25,6 +25,8 @@ export interface Language {
   readonly options: Readonly<Record<string, string>>;
   /** Whether the service formats its programs. */
   readonly formats: boolean;
+  /** All that the service says of it, as it says it. */
+  readonly entry: Readonly<Record<string, unknown>>;
 }
 
 interface Known {
@@ -84,5 +86,6 @@ export function language(id: string, details?: LanguageDetails): Language {
     indent: INDENTS[id] ?? "    ",
     options: details?.options ?? {},
     formats: details?.formats ?? false,
+    entry: details?.entry ?? {},
   };
 }

@@ -1,5 +1,6 @@
 /** The output pane: what a program writes, as it comes. All of it is set as text, never as markup. */
 import { AnsiReader, painted, type Segment } from "./ansi";
+import { attachments } from "./attachments";
 import { linkMentions, type Place } from "./diagnostics";
 import type { Stream } from "./execute";
 import { explanation } from "./result";
@@ -56,6 +57,7 @@ export class Output implements RunView {
     if (result.truncated) {
       this.pane.append(notice("The output was longer than the service keeps; what is missing was cut off."));
     }
+    this.pane.append(...attachments(result));
     if (this.pane.childElementCount === 0) this.pane.append(notice("The program wrote nothing."));
     this.pane.scrollIntoView({ block: "nearest" }); // on a phone it is below what can be seen
   }

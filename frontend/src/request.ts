@@ -5,15 +5,24 @@ import { checkOptions } from "./options";
 import type { Program } from "./program";
 import { words } from "./words";
 
-/** The request that runs `program`. Throws Unusable for arguments or options that cannot be sent. */
-export function requestOf(language: Language, { files, stdin, args, options }: Program): RunRequest {
+/**
+ * The request that runs `program`, or its tests, which take no arguments. Throws Unusable for arguments or options that
+ * cannot be sent.
+ */
+export function requestOf(
+  language: Language,
+  { files, stdin, args, options }: Program,
+  mode: "run" | "test" = "run",
+): RunRequest {
   const [main, ...others] = files;
   const chosen = words(options, "Options");
   checkOptions(chosen, language.options);
-  const given = words(args, "Arguments");
+  const given = mode === "test" ? [] : words(args, "Arguments");
   return {
     source: main?.text ?? "",
     language: language.id,
+    collect: ["*"],
+    ...(mode === "test" ? { mode } : {}),
     ...(stdin === "" ? {} : { stdin }),
     ...(given.length === 0 ? {} : { args: given }),
     ...(chosen.length === 0 ? {} : { options: chosen }),

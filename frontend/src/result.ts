@@ -16,13 +16,22 @@ const VERDICTS: Record<Status, string> = {
 
 /** One line on how a run ended, such as "Finished · exit 0 · 32 ms · 20 ms CPU · 8.4 MB". */
 export function summary(result: RunResult): string {
-  const parts = [VERDICTS[result.status]];
+  const parts = [tested(result) ?? VERDICTS[result.status]];
   if (result.signal) parts.push(`signal ${result.signal}`);
   else if (result.exitCode !== null) parts.push(`exit ${result.exitCode}`);
   if (result.timeMs !== null) parts.push(duration(result.timeMs));
   if (result.cpuMs !== null) parts.push(`${duration(result.cpuMs)} CPU`);
   if (result.memoryKb !== null) parts.push(memory(result.memoryKb));
   return parts.join(" · ");
+}
+
+/** How the tests ended, where that is all there is to say. */
+function tested({ status, tests }: RunResult): string | null {
+  if (tests.length === 0 || (status !== "ok" && status !== "runtime_error")) return null;
+  const count = (wanted: string): number => tests.filter((test) => test.status === wanted).length;
+  const left = count("skipped") === 0 ? "" : `, ${count("skipped")} left out`;
+  if (count("failed") > 0) return `${count("failed")} of ${tests.length} tests failed${left}`;
+  return status === "ok" ? `${count("passed")} tests passed${left}` : null;
 }
 
 /** `milliseconds` for people: "32 ms" or "1.25 s". */

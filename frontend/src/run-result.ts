@@ -1,5 +1,5 @@
 /** How a run ended, as the service says it. */
-import { textOf } from "./answers";
+import { isObject, textOf } from "./answers";
 import { Failed } from "./errors";
 
 export const STATUSES = [
@@ -27,6 +27,27 @@ export interface RunResult {
   readonly cpuMs: number | null;
   readonly memoryKb: number | null;
   readonly truncated: boolean;
+  /** What the program wrote. */
+  readonly files: readonly WrittenFile[];
+  /** How each test ended; empty where none were run. */
+  readonly tests: readonly EndedTest[];
+}
+
+export interface WrittenFile {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Null where it did not fit into the answer. */
+  readonly content: string | Uint8Array<ArrayBuffer> | null;
+}
+
+export interface EndedTest {
+  readonly name: string;
+  /** The class, suite or module that it belongs to. */
+  readonly group: string;
+  readonly status: "passed" | "failed" | "skipped";
+  readonly timeMs: number | null;
+  readonly message: string;
 }
 
 /** How a run ended. Throws Failed when the answer does not say. */
@@ -43,7 +64,31 @@ export function runResult(answer: Record<string, unknown>): RunResult {
     cpuMs: numberOf(answer.cpu_ms),
     memoryKb: numberOf(answer.memory_kb),
     truncated: answer.truncated === true,
+    files: isObject(answer.files) ? Object.entries(answer.files).flatMap(writtenFile) : [],
+    tests: isObject(answer.tests) && Array.isArray(answer.tests.cases) ? answer.tests.cases.flatMap(endedTest) : [],
   };
+}
+
+function writtenFile([name, file]: [string, unknown]): WrittenFile[] {
+  if (!isObject(file)) return [];
+  const encoded = typeof file.base64 === "string" ? file.base64 : null;
+  const content = encoded === null ? (typeof file.text === "string" ? file.text : null) : fromBase64(encoded);
+  return [{ name, size: numberOf(file.size) ?? 0, content }];
+}
+
+/** The bytes that `text` stands for. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+function endedTest(test: unknown): EndedTest[] {
+  if (!isObject(test)) return [];
+  const status = (["passed", "failed", "skipped"] as const).find((known) => known === test.status);
+  if (status === undefined) return [];
+  const { name, group, message } = test;
+  return [
+    { name: textOf(name), group: textOf(group), status, timeMs: numberOf(test.time_ms), message: textOf(message) },
+  ];
 }
 
 function numberOf(value: unknown): number | null {

@@ -14,6 +14,7 @@ export class Running {
   private readonly runner: Runner;
   private readonly plain: Way;
   private shown: RunView;
+  private mode: "run" | "test" = "run";
 
   /**
    * @param root the API's address, ending with "/"
@@ -30,7 +31,7 @@ export class Running {
     this.shown = this.output;
     this.plain = { view: this.output, execute: (...run) => execute(root, ...run) };
     this.runner = new Runner(page, () => ({
-      request: requestOf(workspace.language, workspace.program),
+      request: requestOf(workspace.language, workspace.program, this.mode),
       files: workspace.names,
     }));
   }
@@ -44,8 +45,9 @@ export class Running {
     return this.runner.busy;
   }
 
-  start(): void {
+  start(mode: "run" | "test" = "run"): void {
     if (this.busy) return;
+    this.mode = mode;
     this.show(this.output);
     this.runner.start(this.plain);
   }
@@ -61,6 +63,7 @@ export class Running {
       throw new NotLoaded("the terminal");
     });
     const way = terminalWay(this.page, this.root);
+    this.mode = "run";
     this.show(way.view);
     this.runner.start(way);
   }
@@ -70,5 +73,7 @@ export class Running {
     this.shown = view;
     this.page.output.hidden = view !== this.output;
     this.page.terminal.hidden = view === this.output;
+    const attached = this.page.terminal.nextElementSibling;
+    if (attached instanceof HTMLElement && attached.className === "attached") attached.hidden = true;
   }
 }

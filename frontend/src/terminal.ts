@@ -3,6 +3,7 @@ import { FitAddon } from "@xterm/addon-fit";
 import { type ITheme, Terminal } from "@xterm/xterm";
 import css from "@xterm/xterm/css/xterm.css?raw";
 import { adoptCss, withStandIns } from "./adopted-styles";
+import { attachments } from "./attachments";
 import type { RunListener, RunRequest } from "./execute";
 import type { Page } from "./page";
 import { explanation } from "./result";
@@ -23,8 +24,13 @@ class TerminalView implements RunView {
   private readonly terminal: Terminal;
   private readonly fit = new FitAddon();
   private session: Session | null = null;
+  /** Beneath the terminal: what a program leaves beside its output. */
+  private readonly attached = document.createElement("div");
 
   constructor(private readonly page: Page) {
+    this.attached.className = "attached";
+    this.attached.hidden = true;
+    page.terminal.after(this.attached);
     adoptCss(css);
     this.terminal = new Terminal({
       convertEol: true, // a compiler writes to no terminal
@@ -67,6 +73,8 @@ class TerminalView implements RunView {
   }
 
   begin(): void {
+    this.attached.replaceChildren();
+    this.attached.hidden = true;
     this.fitIn();
     this.terminal.reset();
     this.terminal.focus();
@@ -86,6 +94,8 @@ class TerminalView implements RunView {
     if (explained !== "") this.terminal.write(`\r\n\x1b[2m${explained}\x1b[0m\r\n`);
     if (result.truncated) this.terminal.write("\r\n\x1b[2mThe output was cut off here.\x1b[0m\r\n");
     this.terminal.write("\x1b[?25l");
+    this.attached.replaceChildren(...attachments(result));
+    this.attached.hidden = this.attached.childElementCount === 0;
   }
 
   abandon(): void {

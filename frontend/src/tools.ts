@@ -4,6 +4,7 @@
  */
 import { adoptCss } from "./adopted-styles";
 import type { Parts } from "./canvas";
+import { addDivider } from "./divider";
 import { NotLoaded } from "./errors";
 import { Files } from "./files";
 import { formatted } from "./format";
@@ -28,17 +29,21 @@ export class Tools {
     const files = new Files(page, workspace, editor, memory, notices);
     const running = new Running(page, root, workspace, ({ file, line, column }) => files.jump(file, line, column));
     const more = setUpMenu(page, () => {
+      page.test.hidden = workspace.language.entry.tests !== true;
+      page.libraries.hidden = librariesOf(workspace.language).length === 0;
       page.reopen.hidden = !files.canReopen;
       page.format.hidden = !this.formats && !this.canIndent();
       page.format.textContent = this.formats ? "Format" : "Set indentation anew";
     });
     adoptCss(css);
+    addDivider(memory);
     this.notices = notices;
     this.files = files;
     this.running = running;
     this.acts = {
       run: () => running.start(),
       toggle: () => (running.busy ? running.stop() : running.start()),
+      test: () => running.start("test"),
       interactive: () => running.startInTerminal(),
       stop: () => running.stop(),
       share: () => this.share(),
@@ -55,6 +60,7 @@ export class Tools {
       more,
       settings: async () => (await dialogs()).showSettings(settings),
       shortcuts: async () => (await dialogs()).showShortcuts(),
+      libraries: async () => (await dialogs()).showLibraries(workspace.language.name, librariesOf(workspace.language)),
       whole: () => this.openWhole(),
     };
   }
@@ -172,6 +178,11 @@ export class Tools {
     else if (next === output) (output.querySelector<HTMLElement>("textarea, pre") ?? page.copy).focus();
     else next?.focus();
   }
+}
+
+/** Names of the libraries that the service has for `language`. */
+function librariesOf({ entry }: Language): string[] {
+  return Array.isArray(entry.libraries) ? entry.libraries.filter((name) => typeof name === "string") : [];
 }
 
 const dialogs = () => part("this dialog", import(/* webpackChunkName: "dialogs" */ "./dialogs"));

@@ -19,6 +19,7 @@ export class Workspace {
     indent: "    ",
     options: {},
     formats: false,
+    entry: {},
   };
   /** Programs of this visit, so that undo outlives a look at another language. */
   private readonly opened = new Map<string, Program>();

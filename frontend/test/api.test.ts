@@ -27,6 +27,8 @@ const answer = {
   cpu_ms: 20,
   memory_kb: 8600,
   truncated: false,
+  files: [],
+  tests: [],
 };
 
 function service(body: unknown, status = 200, headers: Record<string, string> = {}) {
@@ -82,6 +84,8 @@ describe("run", () => {
       cpuMs: 20,
       memoryKb: 8600,
       truncated: false,
+      files: [],
+      tests: [],
     });
     expect(heard.events).toEqual(["stdout: 1\n"]);
     const [url, init] = fetch.mock.calls[0] ?? [];

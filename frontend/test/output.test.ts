@@ -13,6 +13,8 @@ const result: RunResult = {
   cpuMs: 1,
   memoryKb: 1,
   truncated: false,
+  files: [],
+  tests: [],
 };
 
 let pane: HTMLElement;

@@ -11,6 +11,8 @@ const result: RunResult = {
   cpuMs: 20,
   memoryKb: 8601,
   truncated: false,
+  files: [],
+  tests: [],
 };
 
 describe("summary", () => {

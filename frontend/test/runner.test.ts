@@ -16,6 +16,8 @@ const result: RunResult = {
   cpuMs: 4,
   memoryKb: 900,
   truncated: false,
+  files: [],
+  tests: [],
 };
 
 let page: Page;

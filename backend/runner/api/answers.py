@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import binascii
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from backend.runner.api.models import CaseAnswer, CompileAnswer, Encoding, FileAnswer, ResultAnswer, RunAnswer
+from backend.runner.api.models import (
+    CaseAnswer,
+    CompileAnswer,
+    Encoding,
+    FileAnswer,
+    ResultAnswer,
+    RunAnswer,
+    TestAnswer,
+    TestsAnswer,
+)
 from backend.runner.execution.outcome import CompileReport, Outcome
+from backend.runner.execution.reports import MOST_TESTS, EndedTest
 from backend.runner.sandbox.frames import Collected
 
 
@@ -30,6 +42,7 @@ def run_answer(outcome: Outcome, language: str, encoding: Encoding) -> RunAnswer
         encoding=encoding,
         compile=compile_answer(outcome.compile, encoding),
         files=files_answer(outcome.files),
+        tests=tests_answer(outcome.tests),
         **_ending(outcome),
     )
 
@@ -41,6 +54,7 @@ def result_answer(outcome: Outcome, language: str, encoding: Encoding) -> Result
         encoding=encoding,
         compile=compile_answer(outcome.compile, encoding),
         files=files_answer(outcome.files),
+        tests=tests_answer(outcome.tests),
         **_ending(outcome),
     )
 
@@ -48,6 +62,15 @@ def result_answer(outcome: Outcome, language: str, encoding: Encoding) -> Result
 def files_answer(files: Sequence[Collected] | None) -> dict[str, FileAnswer] | UnsetType:
     """The files of an answer; UNSET where none were asked for."""
     return UNSET if files is None else {one.name: _file(one) for one in files}
+
+
+def tests_answer(tests: Sequence[EndedTest] | None) -> TestsAnswer | UnsetType:
+    """How tests ended; UNSET where none were to be run."""
+    if tests is None:
+        return UNSET
+    count = Counter(one.status for one in tests)
+    cases = [TestAnswer(**dataclasses.asdict(one)) for one in tests[:MOST_TESTS]]
+    return TestsAnswer(passed=count["passed"], failed=count["failed"], skipped=count["skipped"], cases=cases)
 
 
 def _file(one: Collected) -> FileAnswer:

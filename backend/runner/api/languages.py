@@ -47,5 +47,7 @@ def _details(language: Language, service: Backend) -> LanguageAnswer:
         sample=language.sample,
         options=dict(language.options),
         formats=language.formatter is not None,
+        compiles=language.compile is not None,
+        tests=language.testing is not None,
         limits=dataclasses.asdict(limits),
     )

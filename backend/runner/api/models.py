@@ -46,6 +46,9 @@ class RunBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tr
     options: Annotated[list[str], Meta(max_length=32, description="of the compiler or the interpreter")] = field(
         default_factory=list
     )
+    mode: Annotated[Literal["run", "test"], Meta(description="test runs what the language's own tool calls tests")] = (
+        "run"
+    )
     files: Annotated[dict[str, str | FileBody], Meta(max_length=64, description="by relative name")] = field(
         default_factory=dict
     )
@@ -147,6 +150,25 @@ class FileAnswer(Struct, kw_only=True, omit_defaults=True):
     base64: Annotated[str | UnsetType, Meta(description="its content, where that is none")] = UNSET
 
 
+class TestAnswer(Struct, kw_only=True):
+    """How one test ended."""
+
+    name: str
+    group: Annotated[str, Meta(description="the class, suite or module that it belongs to; empty for none")]
+    status: Literal["passed", "failed", "skipped"]
+    time_ms: float | None
+    message: Annotated[str, Meta(description="why it failed or was left out")]
+
+
+class TestsAnswer(Struct, kw_only=True):
+    """How the tests ended, as their own report says."""
+
+    passed: int
+    failed: int
+    skipped: int
+    cases: Annotated[list[TestAnswer], Meta(description="in the report's order; at most 1000")]
+
+
 class ResultAnswer(Ending, kw_only=True):
     """What came of a run whose output was sent before."""
 
@@ -156,6 +178,7 @@ class ResultAnswer(Ending, kw_only=True):
     files: Annotated[
         dict[str, FileAnswer] | UnsetType, Meta(description="what collect asked for, by relative name; else not there")
     ] = UNSET
+    tests: Annotated[TestsAnswer | UnsetType, Meta(description="in mode test; else not there")] = UNSET
 
 
 class RunAnswer(ResultAnswer, kw_only=True):
@@ -205,6 +228,8 @@ class LanguageAnswer(Struct, kw_only=True):
     sample: Annotated[str, Meta(description="a program that shows the language")]
     options: Annotated[dict[str, str], Meta(description="what each option does, by pattern of the whole option")]
     formats: Annotated[bool, Meta(description="whether /api/v1/format serves it")]
+    compiles: Annotated[bool, Meta(description="whether options are a compiler's; else they are an interpreter's")]
+    tests: Annotated[bool, Meta(description="whether mode test runs its tests")]
     limits: Annotated[dict[str, float], Meta(description="limits of a run that asks for none")]
 
 

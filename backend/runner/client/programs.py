@@ -30,6 +30,7 @@ class Program:
     collect: Sequence[str] = ()
     """Patterns of files that come back."""
     order: bool = False
+    mode: Literal["run", "test"] = "run"
     """Whether the order of stdout and stderr is kept exactly."""
     limits: LimitsBody | None = None
     encoding: Literal["utf-8", "base64"] = "utf-8"
@@ -73,6 +74,7 @@ def _fill(body: Body, program: Program) -> Body:
     body.stdin, body.stdin_base64 = _content(program.stdin or None)
     body.args, body.options = list(program.args), list(program.options)
     body.files = {name: _file(content) for name, content in program.files.items()}
+    body.mode = program.mode
     body.env, body.collect, body.order = dict(program.env), list(program.collect), program.order
     body.limits, body.encoding = program.limits, program.encoding
     return body

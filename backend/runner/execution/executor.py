@@ -14,10 +14,12 @@ from backend.runner.execution.compiled import CompileCache, Program, key_of
 from backend.runner.execution.daemon import JavacDaemon
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, compile_report, describe, no_program
-from backend.runner.execution.request import COLLECT_BYTES, Case, RunRequest
+from backend.runner.execution.reports import read_tests
+from backend.runner.execution.request import COLLECT_BYTES, Case, RunRequest, collected
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
 from backend.runner.languages.sources import compile_command
+from backend.runner.languages.testing import REPORT
 from backend.runner.sandbox import frames
 from backend.runner.sandbox.host import CACHE_PLACE, Host
 from backend.runner.sandbox.keeper import Keeper
@@ -162,7 +164,7 @@ class Executor:
             return kept, None
         if listener is not None:
             listener.phase("compile")
-        if language.name == "java" and self.javac is not None:
+        if language.name == "java" and self.javac is not None and request.report is None:
             made = await self.javac.compile(request.options, files, language.compile_limits)
             if isinstance(made, Verdict):
                 return None, describe(made, language.compile_limits, compiling=True)
@@ -204,11 +206,8 @@ class Executor:
         if verdict.ending is Ending.MISSING and program is not None:
             return no_program(program.verdict, cached=cached)
         outcome = self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
-        if request.collect:
-            files = () if verdict.program is None else frames.collected(verdict.program)
-            sent = {**request.files, request.language.source: request.source}
-            news = tuple(one for one in files if one.content is None or sent.get(one.name) != one.content)
-            return dataclasses.replace(outcome, files=news)
+        if request.collect or request.report is not None:
+            return _with_files(outcome, request, verdict)
         return outcome
 
     def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:
@@ -232,7 +231,7 @@ class Executor:
             program=None if program is None else program.descriptor,
             interactive=request.interactive, streams=streams, terminal=request.terminal, calls=language.calls,
             executables=request.executables, ordered=request.ordered,
-            collect=request.collect, collect_bytes=COLLECT_BYTES,
+            collect=collected(request), collect_bytes=COLLECT_BYTES,
             forker=forker, warm=warm, go=json.dumps(go).encode() + b"\n" if go else b"",
         )  # fmt: skip
 
@@ -282,6 +281,10 @@ class Executor:
         """Whether a program of that name is there for runs."""
         return any((Path(place) / command).exists() for place in self._host.outer_search_path)
 
+    def has_file(self, path: str) -> bool:
+        """Whether there is a file or directory of that absolute path; an empty one is always there."""
+        return not path or Path(path).exists()
+
     async def version(self, slot: Slot, language: Language) -> str | None:
         """First line of what the toolchain says of itself; None where it does not work on this host."""
         limits = Limits(timeout=20, memory_kb=1024 * 1024, processes=256)
@@ -316,6 +319,18 @@ class Executor:
         if verdict.status != 0:
             _log.warning("%s: %s %s", language.name, verdict.ending, verdict.stderr.decode("utf-8", "replace")[-500:])
         return verdict.ending is Ending.EXITED and verdict.status == 0
+
+
+def _with_files(outcome: Outcome, request: RunRequest, verdict: Verdict) -> Outcome:
+    """`outcome` with the files that came back and are not as they were sent, and with what tests' reports tell."""
+    files = [] if verdict.program is None else frames.collected(verdict.program)
+    sent = {**request.files, request.language.source: request.source}
+    news = [one for one in files if one.content is None or sent.get(one.name) != one.content]
+    if request.report is not None:
+        reports = [one.content for one in files if one.name.startswith(f"{REPORT}/") and one.content is not None]
+        news = [one for one in news if not one.name.startswith(f"{REPORT}/")]
+        outcome = dataclasses.replace(outcome, tests=read_tests(request.report, verdict.stdout, reports))
+    return dataclasses.replace(outcome, files=tuple(news)) if request.collect else outcome
 
 
 def _installed(package: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from backend.runner.execution.reports import EndedTest
 from backend.runner.sandbox.frames import Collected
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.verdict import Ending, Verdict
@@ -68,6 +69,8 @@ class Outcome:
     """Both, as they came."""
     files: tuple[Collected, ...] | None = None
     """What was to come back and is not as it was sent; None where nothing was asked for."""
+    tests: tuple[EndedTest, ...] | None = None
+    """How each test ended; None where no tests were to be run."""
     error: str = ""
     """A short sentence for people; empty when all went well."""
     exit_code: int | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from backend.runner.errors import InvalidRequest
 from backend.runner.languages import Language
+from backend.runner.languages.testing import REPORT, Report
 from backend.runner.languages.words import words
 from backend.runner.sandbox.limits import CEILING, Limits
 
@@ -44,6 +45,8 @@ class RunRequest:
     """Patterns of files that come back."""
     ordered: bool = False
     """Whether the order of stdout and stderr is kept exactly."""
+    report: Report | None = None
+    """What tells how tests ended, where these are what is run."""
     limits: Limits
     interactive: bool = False
     """Whether more of stdin may come while the program runs."""
@@ -69,6 +72,23 @@ def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
     tool = dataclasses.replace(language, compile=None, run=language.formatter, options={}, fork_server=False, warm=None)
     limits = dataclasses.replace(language.compile_limits, timeout=min(timeout, language.compile_limits.timeout))
     return RunRequest(language=tool, source=b"", stdin=source, limits=limits)
+
+
+def for_tests(language: Language, files: Collection[str], args: Collection[str]) -> Language:
+    """`language` with what runs the tests of a program and `files` in the place of what runs the program.
+
+    Raises InvalidRequest for a language that has no tests, and for arguments: tests take none.
+    """
+    testing = language.testing
+    if testing is None:
+        raise InvalidRequest(f"mode: {language.name} runs no tests here; /api/v1/languages tells which languages do")
+    if args:
+        raise InvalidRequest("args: tests take none; leave them out")
+    named = bool(testing.marks) and any(name.endswith(testing.marks) for name in files)
+    return dataclasses.replace(
+        language, compile=testing.compile, run=testing.run, fork_server=False, warm=None,
+        source=language.source if named or not testing.source else testing.source,
+    )  # fmt: skip
 
 
 def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout: float) -> Limits:
@@ -146,6 +166,11 @@ def check_collect(patterns: tuple[str, ...]) -> tuple[str, ...]:
     for pattern in patterns:
         _check_name(pattern, "collect")
     return patterns
+
+
+def collected(request: RunRequest) -> tuple[str, ...]:
+    """Patterns of all files that a run leaves for the service: what was asked for, and the tests' reports."""
+    return (*request.collect, f"{REPORT}/*.xml") if request.report is Report.JUNIT else request.collect
 
 
 def check_options(options: tuple[str, ...], language: Language) -> tuple[str, ...]:

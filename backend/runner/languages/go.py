@@ -8,6 +8,7 @@ files the program is its directory's package, and where there is a go.mod, a mod
 from pathlib import Path
 
 from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
+from backend.runner.languages.testing import Report, Testing
 
 # What programs mostly import; anything else of the standard library is compiled when a program asks for it.
 _WARM = Path(__file__).with_name("warm")
@@ -39,6 +40,14 @@ fi
 exit $status
 """
 
+_TESTS = """\
+if [ -e go.mod ] || [ -e go.work ]; then
+    export GO111MODULE=on TMPDIR="$PWD/.tmp" GODEBUG=goindex=0
+    mkdir -p .tmp
+fi
+exec go test -c -vet=off "$@" -o /program/main .
+"""
+
 LANGUAGE = Language(
     name="go",
     title="Go",
@@ -67,6 +76,13 @@ LANGUAGE = Language(
         variable="GOCACHE",
         warm_up=(_WARM / "go.go").read_text(encoding="utf-8"),
         fill=("sh", "-c", (_WARM / "go.sh").read_text(encoding="utf-8")),
+    ),
+    testing=Testing(
+        marks="_test.go",
+        source="main_test.go",
+        compile=("sh", "-c", _TESTS, "go", OPTIONS),
+        run=(PROGRAM, "-test.v"),
+        report=Report.GO,
     ),
     hello='package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("Hello, world!")\n}\n',
     sample="""\

@@ -7,6 +7,7 @@ first, there the public one, else Main, else the first; then likewise of the oth
 from backend.runner.languages import jvm
 from backend.runner.languages.javac import PLACE
 from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.testing import REPORT, Report, Testing
 
 # Class data sharing and one quick compiler make javac itself start sooner.
 _JAVAC = "javac -J-Xshare:auto -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -J-XX:-UsePerfData -proc:none -d /program"
@@ -56,6 +57,23 @@ started() {{
 echo "-cp /program:/work $(started)" > /program/launch
 """
 
+_JUNIT = ":".join(
+    f"/usr/share/java/{name}.jar"
+    for name in (
+        *(
+            "junit-jupiter-api",
+            "junit-jupiter-engine",
+            "junit-jupiter-params",
+            "junit-vintage-engine",
+            "junit4",
+            "hamcrest-all",
+        ),
+        *("junit-platform-console", "junit-platform-commons", "junit-platform-engine", "junit-platform-launcher"),
+        *("junit-platform-reporting", "opentest4j", "opentest4j-reporting-events", "opentest4j-reporting-schema"),
+        *("apiguardian-api", "picocli", "univocity-parsers"),
+    )
+)
+
 LANGUAGE = Language(
     name="java",
     title="Java",
@@ -72,6 +90,26 @@ LANGUAGE = Language(
         "-(g|parameters|nowarn|Werror)": "debugging information, parameter names, warnings",
     },
     limits=jvm.LIMITS,
+    testing=Testing(
+        packages=("junit5",),
+        needs="/usr/share/java/junit-platform-console.jar",
+        compile=("sh", "-c", f"export CLASSPATH=.:{_JUNIT}\n{_COMPILE}", "sh", OPTIONS),
+        run=(
+            "java",
+            *jvm.FLAGS,
+            jvm.HEAP,
+            "-cp",
+            f"/program:/work:{_JUNIT}",
+            "org.junit.platform.console.ConsoleLauncher",
+            "--scan-class-path=/program",
+            "--include-classname=.*",
+            f"--reports-dir={REPORT}",
+            "--disable-banner",
+            "--disable-ansi-colors",
+            "--details=tree",
+        ),
+        report=Report.JUNIT,
+    ),
     hello="""\
 public class Main {
     public static void main(String[] args) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from backend.runner.languages.testing import Testing
 from backend.runner.sandbox.limits import Limits
 
 PROGRAM = "/program/main"
@@ -88,6 +89,8 @@ class Language:
     match, with what it does; they are inserted at OPTIONS in `compile`, or in `run` where nothing is compiled."""
     formatter: tuple[str, ...] | None = None
     """Command that reads a program from stdin and prints it formatted; None where there is none."""
+    testing: Testing | None = None
+    """How its tests are run; None where the language has no way of its own."""
     calls: tuple[str, ...] = ()
     """System calls that this language needs beyond the sandbox's allow-list."""
     fork_server: bool = False

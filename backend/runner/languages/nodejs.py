@@ -3,9 +3,18 @@
 from pathlib import Path
 
 from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.testing import REPORT, Report, Testing
 
 WARM = "/opt/warm/node.js"
 WARM_SOURCE = Path(__file__).with_name("warm").joinpath("node.js").read_text(encoding="utf-8")
+
+# The program's own file is one of the tests; those beside it are known by their names, as Node.js knows them.
+TESTS = f"""\
+mkdir -p {REPORT}
+find . -name node_modules -prune -o '(' -name '*.test.*js' -o -name 'test-*.*js' -o -path './test/*.*js' ')' -print0 |
+    sort -z | xargs -0 node --test --test-reporter=spec --test-reporter-destination=stdout \\
+    --test-reporter=junit --test-reporter-destination={REPORT}/report.xml "$@"
+"""
 
 LANGUAGE = Language(
     name="nodejs",
@@ -26,6 +35,7 @@ LANGUAGE = Language(
     },
     warm=("node", "-r", WARM, "/work/main.js"),
     warm_files={WARM: WARM_SOURCE},
+    testing=Testing(run=("sh", "-c", TESTS, "sh", OPTIONS, "main.js"), report=Report.JUNIT),
     hello='console.log("Hello, world!");\n',
     sample="""\
 class Account {

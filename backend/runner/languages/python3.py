@@ -1,6 +1,7 @@
 """Python."""
 
 from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.testing import REPORT, Report, Testing
 
 LANGUAGE = Language(
     name="python3",
@@ -19,6 +20,30 @@ LANGUAGE = Language(
         "-W(default|error|always|module|once|ignore)(::[A-Za-z]+)?": "what becomes of warnings",
         "-[ubq]": "no buffering; warnings about bytes; quiet",
     },
+    testing=Testing(
+        packages=("python3-pytest",),
+        needs="/usr/lib/python3/dist-packages/pytest",
+        run=(
+            "/usr/bin/python3",
+            "-B",
+            OPTIONS,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--color=no",
+            "-q",
+            f"--junit-xml={REPORT}/report.xml",
+            "-o",
+            "junit_family=xunit2",
+            "-o",
+            "junit_logging=no",
+            "-o",
+            "python_files=main.py test_*.py *_test.py",
+            ".",
+        ),
+        report=Report.JUNIT,
+    ),
     fork_server=True,
     variables=(("PYTHONNOUSERSITE", "1"), ("PYTHONUTF8", "1")),
     hello='print("Hello, world!")\n',

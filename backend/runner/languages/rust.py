@@ -5,6 +5,20 @@ short program, without which a full backtrace has no names.
 """
 
 from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.testing import Report, Testing
+
+_COMPILE = (
+    "rustc",
+    "--edition=2021",
+    "-Copt-level=2",
+    "-Coverflow-checks=on",
+    "-Cprefer-dynamic",
+    "-Clink-arg=-B/usr/libexec/mold",
+    OPTIONS,
+    "-o",
+    PROGRAM,
+    "main.rs",
+)
 
 LANGUAGE = Language(
     name="rust",
@@ -14,18 +28,7 @@ LANGUAGE = Language(
     core=True,
     version=("rustc", "--version"),
     source="main.rs",
-    compile=(
-        "rustc",
-        "--edition=2021",
-        "-Copt-level=2",
-        "-Coverflow-checks=on",
-        "-Cprefer-dynamic",
-        "-Clink-arg=-B/usr/libexec/mold",
-        OPTIONS,
-        "-o",
-        PROGRAM,
-        "main.rs",
-    ),
+    compile=_COMPILE,
     run=(PROGRAM,),
     formatter=("rustfmt", "--edition=2021", "--emit=stdout"),
     options={
@@ -36,6 +39,7 @@ LANGUAGE = Language(
         "-Cpanic=(abort|unwind)": "what a panic does",
         "-[AWDF][a-z][a-z_-]*": "allow, warn of, deny or forbid a lint",
     },
+    testing=Testing(compile=(*_COMPILE, "--test"), run=(PROGRAM, "--color=never"), report=Report.RUST),
     hello='fn main() {\n    println!("Hello, world!");\n}\n',
     sample="""\
 use std::collections::BTreeMap;

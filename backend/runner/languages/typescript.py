@@ -4,7 +4,8 @@ Checking types takes a hundred times as long, so it is an option. What is import
 """
 
 from backend.runner.languages.language import OPTIONS, Language
-from backend.runner.languages.nodejs import WARM, WARM_SOURCE
+from backend.runner.languages.nodejs import TESTS, WARM, WARM_SOURCE
+from backend.runner.languages.testing import Report, Testing
 
 _PROGRAM = "/program/main.mjs"
 
@@ -44,6 +45,11 @@ LANGUAGE = Language(
         "--check": "errors of types are compile errors (takes a second or two)",
         "--target=es(2015|2016|2017|2018|2019|2020|2021|2022)": "the language that it becomes (otherwise es2022)",
     },
+    testing=Testing(
+        compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
+        run=("sh", "-c", TESTS, "sh", "--enable-source-maps", _PROGRAM),
+        report=Report.JUNIT,
+    ),
     hello='const greeting: string = "Hello, world!";\nconsole.log(greeting);\n',
     sample="""\
 type Shape =

@@ -108,6 +108,8 @@ LANGUAGES = {
             "sample": 'print(sum(n * n for n in range(10)))\n',
             "options": {},
             "formats": True,
+            "compiles": False,
+            "tests": True,
             "limits": {
                 "timeout": 10, "cpu_seconds": 20, "memory_kb": 262144, "output_bytes": 1048576, "processes": 64,
                 "open_files": 256, "file_kb": 65536, "disk_kb": 65536, "inodes": 8192,

@@ -16,7 +16,7 @@ from backend.runner.api.app import create_app
 from backend.runner.api.metrics import Metrics
 from backend.runner.execution.executor import Executor
 from backend.runner.execution.outcome import Outcome
-from backend.runner.execution.request import RunRequest
+from backend.runner.execution.request import RunRequest, for_tests
 from backend.runner.languages import all_languages
 from backend.runner.sandbox.build import find_launcher
 from backend.runner.sandbox.host import Host
@@ -111,6 +111,7 @@ def served() -> Callable[..., None]:
 
 
 RunProgram = Callable[..., Outcome]
+RunTests = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -126,6 +127,26 @@ def run_program(host: Host, place: Place) -> RunProgram:
             language=language, source=source.encode() if isinstance(source, str) else source,
             files={name: text.encode() for name, text in (files or {}).items()},
             limits=more.pop("limits", Limits(timeout=20, memory_kb=1 << 20)), **more,
+        )  # fmt: skip
+        return place.do(executor.execute(place.slot, request))
+
+    return run
+
+
+@pytest.fixture
+def run_tests(host: Host, place: Place) -> RunTests:
+    """Run the tests of a program."""
+    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+
+    def run(name: str, source: str, files: dict[str, str] | None = None) -> Outcome:
+        language = all_languages()[name]
+        assert language.testing is not None
+        needed = language.testing.needs
+        assert not needed or Path(needed).exists(), f"no {needed}: `./dev python -m deploy.workstation languages`"
+        request = RunRequest(
+            language=for_tests(language, files or {}, ()), source=source.encode(), report=language.testing.report,
+            files={name: text.encode() for name, text in (files or {}).items()},
+            limits=Limits(timeout=20, memory_kb=1 << 20),
         )  # fmt: skip
         return place.do(executor.execute(place.slot, request))
 
