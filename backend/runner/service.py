@@ -215,7 +215,9 @@ async def _find_languages(service: Service, versions: dict[str, str], slot: Slot
         if language.formatter is not None and not service.executor.finds(language.formatter[0]):
             language = offered[name] = dataclasses.replace(language, formatter=None)
         if language.testing is not None and not service.executor.has_file(language.testing.needs):
-            offered[name] = dataclasses.replace(language, testing=None)
+            language = offered[name] = dataclasses.replace(language, testing=None)
+        if language.libraries:
+            offered[name] = service.executor.with_libraries(language)
     if left_out := sorted(languages.keys() - offered.keys()):
         _log.info("left out, since their toolchains are not on this host: %s", ", ".join(left_out))
 

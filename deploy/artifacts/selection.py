@@ -11,6 +11,7 @@ from deploy.errors import UsageError
 ALL, CORE = "all", "core"
 
 _MARK = re.compile(r"^# language: (\S+)$", re.MULTILINE)
+_LIBRARIES = re.compile(r"^# (more )?libraries: (\S+)$", re.MULTILINE)
 
 
 def select_languages(wanted: str, known: Mapping[str, Language] | None = None) -> tuple[str, ...]:
@@ -41,9 +42,16 @@ def blocks(dockerfile: str) -> dict[str, str]:
 
 
 def with_languages(dockerfile: str, languages: Collection[str]) -> str:
-    """The Dockerfile without the blocks of languages that are not among `languages`."""
-    return "\n\n".join(
-        paragraph
-        for paragraph in dockerfile.split("\n\n")
-        if (mark := _MARK.search(paragraph)) is None or mark[1] in languages
-    )
+    """The Dockerfile without the blocks of languages that are not among `languages`, and those of their libraries.
+
+    "more libraries" come only with more than the core languages.
+    """
+    more = any(not all_languages()[name].core for name in languages)
+
+    def wanted(paragraph: str) -> bool:
+        if mark := _MARK.search(paragraph):
+            return mark[1] in languages
+        libraries = _LIBRARIES.search(paragraph)
+        return libraries is None or (libraries[2] in languages and (more or not libraries[1]))
+
+    return "\n\n".join(filter(wanted, dockerfile.split("\n\n")))

@@ -7,7 +7,8 @@ import type { Page } from "./page";
 export function showChoices(page: Page, language: Language): void {
   const examples = language.examples.map(({ name }, index) => new Option(name, String(index)));
   page.example.replaceChildren(new Option("Examples", ""), ...examples);
-  page.optionsLabel.textContent = `${language.entry.compiles === false ? "Interpreter" : "Compiler"} options`;
+  const [label] = page.options.labels ?? [];
+  if (label) label.textContent = language.entry.compiles === false ? "Interpreter options" : "Compiler options";
   page.optionsField.hidden = Object.keys(language.options).length === 0;
   page.optionList.replaceChildren(new Option("Add…", ""));
   page.optionList.onpointerdown = page.optionList.onfocus = async () => {

@@ -29,8 +29,8 @@ export class Tools {
     const files = new Files(page, workspace, editor, memory, notices);
     const running = new Running(page, root, workspace, ({ file, line, column }) => files.jump(file, line, column));
     const more = setUpMenu(page, () => {
-      page.test.hidden = workspace.language.entry.tests !== true;
-      page.libraries.hidden = librariesOf(workspace.language).length === 0;
+      offer("test", workspace.language.entry.tests === true);
+      offer("libraries", librariesOf(workspace.language).length > 0);
       page.reopen.hidden = !files.canReopen;
       page.format.hidden = !this.formats && !this.canIndent();
       page.format.textContent = this.formats ? "Format" : "Set indentation anew";
@@ -178,6 +178,12 @@ export class Tools {
     else if (next === output) (output.querySelector<HTMLElement>("textarea, pre") ?? page.copy).focus();
     else next?.focus();
   }
+}
+
+/** Shows what the menu has for `command`, or hides it. */
+function offer(command: string, has: boolean): void {
+  const item = document.querySelector<HTMLElement>(`#menu [data-does="${command}"]`);
+  if (item) item.hidden = !has;
 }
 
 /** Names of the libraries that the service has for `language`. */

@@ -235,7 +235,7 @@ describe("languages", () => {
       formats: false,
     };
     service({ languages: ["rust", "c"], details: { c, rust: "none" } });
-    expect(await api.languages()).toEqual({ ids: ["rust", "c"], details: { c } });
+    expect(await api.languages()).toEqual({ ids: ["rust", "c"], details: { c: { ...c, entry: c } } });
   });
 
   it.each([{}, { languages: "c" }, { languages: [1] }])("refuses %j", async (body) => {

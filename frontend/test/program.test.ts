@@ -69,12 +69,14 @@ describe("requestOf", () => {
     indent: "",
     options: { "-O[0-3]": "" },
     formats: false,
+    entry: {},
   };
 
   it("sends all of a program", () => {
     expect(requestOf(c, full)).toEqual({
       source: "main ✓ <b>",
       language: "c",
+      collect: ["*"],
       stdin: "Ada\n",
       args: ["a b", "c"],
       options: ["-O2"],
@@ -83,7 +85,7 @@ describe("requestOf", () => {
   });
 
   it("leaves out what there is none of", () => {
-    expect(requestOf(c, program("x"))).toEqual({ source: "x", language: "c" });
+    expect(requestOf(c, program("x"))).toEqual({ source: "x", language: "c", collect: ["*"] });
   });
 });
 

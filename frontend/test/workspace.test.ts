@@ -8,7 +8,16 @@ import { findPage, type Page } from "../src/page";
 import type { SourceFile } from "../src/program";
 import { Workspace } from "../src/workspace";
 
-const c: Language = { id: "c", name: "C", source: "main.c", examples: [], indent: "  ", options: {}, formats: false };
+const c: Language = {
+  id: "c",
+  name: "C",
+  source: "main.c",
+  examples: [],
+  indent: "  ",
+  options: {},
+  formats: false,
+  entry: {},
+};
 const learned: Language = { ...c, examples: [{ name: "Greeting", text: "int main;" }] };
 
 let page: Page;

@@ -48,6 +48,7 @@ def _details(language: Language, service: Backend) -> LanguageAnswer:
         options=dict(language.options),
         formats=language.formatter is not None,
         compiles=language.compile is not None,
+        libraries=[one.name for one in language.libraries],
         tests=language.testing is not None,
         limits=dataclasses.asdict(limits),
     )

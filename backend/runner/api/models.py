@@ -229,6 +229,7 @@ class LanguageAnswer(Struct, kw_only=True):
     options: Annotated[dict[str, str], Meta(description="what each option does, by pattern of the whole option")]
     formats: Annotated[bool, Meta(description="whether /api/v1/format serves it")]
     compiles: Annotated[bool, Meta(description="whether options are a compiler's; else they are an interpreter's")]
+    libraries: Annotated[list[str], Meta(description="what its programs may use beside the standard library")]
     tests: Annotated[bool, Meta(description="whether mode test runs its tests")]
     limits: Annotated[dict[str, float], Meta(description="limits of a run that asks for none")]
 

@@ -285,6 +285,12 @@ class Executor:
         """Whether there is a file or directory of that absolute path; an empty one is always there."""
         return not path or Path(path).exists()
 
+    def with_libraries(self, language: Language) -> Language:
+        """`language` with those of its libraries that are there, and with their variables."""
+        there = tuple(one for one in language.libraries if _installed(one.package))
+        more = (pair for one in there if self.has_file(one.needs) for pair in one.variables)
+        return dataclasses.replace(language, libraries=there, variables=(*language.variables, *more))
+
     async def version(self, slot: Slot, language: Language) -> str | None:
         """First line of what the toolchain says of itself; None where it does not work on this host."""
         limits = Limits(timeout=20, memory_kb=1024 * 1024, processes=256)

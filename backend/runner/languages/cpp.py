@@ -7,7 +7,7 @@ the header itself, as if there were no cache.
 from pathlib import Path
 
 from backend.runner.languages.c import GCC_OPTIONS, INCLUSION
-from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language, Library
 
 # Precompiles what programs include first, with the options of `compile`.
 _FILL = Path(__file__).with_name("warm") / "cpp.sh"
@@ -19,6 +19,7 @@ LANGUAGE = Language(
     title="C++",
     aliases=("cpp", "cxx", "g++"),
     packages=("g++", "libc6-dev", "mold"),
+    libraries=(Library("Boost", "libboost-dev"), Library("Eigen", "libeigen3-dev"), Library("fmt", "libfmt-dev")),
     core=True,
     version=("g++", "--version"),
     source="main.cpp",

@@ -45,6 +45,22 @@ def arguments(command: tuple[str, ...], options: tuple[str, ...] = ()) -> tuple[
     return tuple(expanded)
 
 
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """A library that programs of a language may use without installing it."""
+
+    name: str
+    """As people call it."""
+    package: str
+    """Debian package that brings it."""
+    core: bool = False
+    """Whether the small image has it; the others come with an image that has more than the core languages."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables of the language's programs where it is there."""
+    needs: str = ""
+    """A file, by absolute path, without which these variables are not set; the image brings it."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Language:
     """One language. A module in this package that defines `LANGUAGE` adds it to the service."""
@@ -56,6 +72,8 @@ class Language:
     """Other names that a request may give it, in lower case."""
     packages: tuple[str, ...] = ()
     """Debian packages that bring its toolchain; they make one layer of the image."""
+    libraries: tuple[Library, ...] = ()
+    """What its programs may use beside the standard library; each is offered where its package is there."""
     core: bool = False
     """Whether it is in the small image that a rehearsal builds."""
     version: tuple[str, ...]

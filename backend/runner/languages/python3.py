@@ -1,6 +1,6 @@
 """Python."""
 
-from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.language import OPTIONS, Language, Library
 from backend.runner.languages.testing import REPORT, Report, Testing
 
 LANGUAGE = Language(
@@ -8,6 +8,18 @@ LANGUAGE = Language(
     title="Python",
     aliases=("python", "py"),
     packages=("python3", "black"),
+    libraries=(
+        Library("numpy", "python3-numpy", core=True),
+        Library(
+            "matplotlib",
+            "python3-matplotlib",
+            core=True,
+            variables=(("MPLBACKEND", "module://codecanvas_figures"),),
+            needs="/usr/lib/python3/dist-packages/codecanvas_figures.py",
+        ),
+        Library("pandas", "python3-pandas"),
+        Library("sympy", "python3-sympy"),
+    ),
     core=True,
     version=("/usr/bin/python3", "--version"),
     source="main.py",

@@ -11,6 +11,7 @@ LANGUAGE = Language(
     version=("R", "--version"),
     source="main.R",
     run=("Rscript", "--vanilla", "main.R"),
+    variables=(("R_DEFAULT_DEVICE", "png"),),  # what is plotted comes back as Rplot001.png, and so on
     limits=Limits(memory_kb=384 * 1024),
     hello='cat("Hello, world!\\n")\n',
     sample="""\

@@ -109,6 +109,7 @@ LANGUAGES = {
             "options": {},
             "formats": True,
             "compiles": False,
+            "libraries": ["numpy"],
             "tests": True,
             "limits": {
                 "timeout": 10, "cpu_seconds": 20, "memory_kb": 262144, "output_bytes": 1048576, "processes": 64,

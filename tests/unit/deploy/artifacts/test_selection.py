@@ -40,7 +40,25 @@ def test_every_language_has_one_block_and_the_core_ones_come_first() -> None:
 @pytest.mark.parametrize("language", DECLARED.values(), ids=lambda language: language.name)
 def test_a_block_brings_the_packages_of_the_declaration(language: Language) -> None:
     (line,) = re.findall(r"^RUN bring (.*)$", blocks(DOCKERFILE)[language.name], re.MULTILINE)
-    assert tuple(line.split()) == language.packages
+    assert tuple(line.split()) == language.packages + (language.testing.packages if language.testing else ())
+
+
+@pytest.mark.parametrize("language", [one for one in DECLARED.values() if one.libraries], ids=lambda one: one.name)
+def test_libraries_have_layers_of_their_own_and_the_core_ones_come_before_other_languages(language: Language) -> None:
+    for core, mark in ((True, "# libraries: "), (False, "# more libraries: ")):
+        packages = [one.package for one in language.libraries if one.core is core]
+        found = [one for one in DOCKERFILE.split("\n\n") if f"{mark}{language.name}" in one.splitlines()]
+        assert [one for block in found for one in re.findall("^RUN bring (.*)$", block, re.M)] == (
+            [" ".join(packages)] if packages else []
+        )
+
+
+def test_more_libraries_come_with_more_than_the_core_languages() -> None:
+    assert "python3-numpy" in with_languages(DOCKERFILE, CORE)
+    assert "python3-pandas" not in with_languages(DOCKERFILE, CORE)
+    assert "libboost" not in with_languages(DOCKERFILE, ["python3", "perl"])
+    assert "python3-pandas" in with_languages(DOCKERFILE, ["python3", "perl"])
+    assert "python3-numpy" not in with_languages(DOCKERFILE, ["bash"])
 
 
 @pytest.mark.parametrize("language", DECLARED.values(), ids=lambda language: language.name)
@@ -84,7 +102,8 @@ def test_blocks_that_were_not_asked_for_are_left_out_and_nothing_else() -> None:
     some = with_languages(DOCKERFILE, ["c", "ruby"])
     assert list(blocks(some)) == ["c", "ruby"]
     assert "bring ghc" not in some
-    rest = [paragraph for paragraph in DOCKERFILE.split("\n\n") if "# language: " not in paragraph.splitlines()[0]]
+    optional = ("# language: ", "# libraries: ", "# more libraries: ")
+    rest = [paragraph for paragraph in DOCKERFILE.split("\n\n") if not paragraph.startswith(optional)]
     assert [paragraph for paragraph in some.split("\n\n") if not paragraph.startswith("# language: ")] == rest
 
 

@@ -139,6 +139,9 @@ def test_languages_tell_all_of_each_and_are_cached(serve: Serve) -> None:
             "sample",
             "options",
             "formats",
+            "compiles",
+            "libraries",
+            "tests",
             "limits",
         }
         assert (script["title"], script["aliases"], script["version"]) == ("Script", ["scr"], "Script 1")
