@@ -83,7 +83,8 @@ static int mount_program(bool compiles, int pack)
     return 0;
 }
 
-static int furnish(struct reader *in, int program)
+/* `*mounted` becomes the directory /program, where there is one. */
+static int furnish(struct reader *in, int program, int *mounted)
 {
     struct limits limits;
     char options[128];
@@ -100,6 +101,7 @@ static int furnish(struct reader *in, int program)
         int failed = mount_program(compiles, program);
         if (failed)
             return failed;
+        *mounted = open("/program", O_PATH | O_DIRECTORY | O_CLOEXEC);
     }
     int work = open("/work", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (work < 0)
@@ -108,6 +110,16 @@ static int furnish(struct reader *in, int program)
     int failed = unpack(&pack, work);
     close(work);
     return failed;
+}
+
+static bool tell_furnished(int control, struct reader *fields, int program)
+{
+    int mounted = -1;
+    int failed = furnish(fields, program, &mounted);
+    bool told = tell(control, 'F', failed, &mounted, mounted < 0 ? 0 : 1);
+    if (mounted >= 0)
+        close(mounted);
+    return told;
 }
 
 static int kill_all(void)
@@ -175,7 +187,7 @@ _Noreturn static void be_init(int control)
         struct reader fields = read_frame(&in);
         bool alive = true;
         if (kind == 'F')
-            alive = tell(control, 'F', furnish(&fields, count ? fds[0] : -1), NULL, 0);
+            alive = tell_furnished(control, &fields, count ? fds[0] : -1);
         else if (kind == 'K')
             alive = tell(control, 'K', kill_all(), NULL, 0);
         else if (kind == 'L')
@@ -252,7 +264,7 @@ bool make_cell(struct cell *cell)
         close(ends[0]);
         return false;
     }
-    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, 0};
+    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, -1, 0};
     be_patient(cell->control);
     int error = map_user(pid) && write(cell->control, "m", 1) == 1 ? answered(cell, 'M', fds, &count) : errno;
     if (error) {
@@ -282,7 +294,10 @@ int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes fi
     end_frame(&out, begun);
     bool sent = send_frame(cell->control, &out, &program, program < 0 ? 0 : 1);
     free(out.data);
-    return sent ? answered(cell, 'F', fds, &count) : EPIPE;
+    int error = sent ? answered(cell, 'F', fds, &count) : EPIPE;
+    if (error == 0 && count)
+        cell->program = fds[0];
+    return error;
 }
 
 static int ask(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *count)
@@ -351,10 +366,9 @@ void end_cell(struct cell *cell)
     }
     if (cell->control >= 0)
         close(cell->control);
-    for (int i = 0; i < 3; i++) {
-        int fd = i == 0 ? cell->proc : i == 1 ? cell->work : cell->shared;
-        if (fd >= 0)
-            close(fd);
-    }
+    const int directories[] = {cell->proc, cell->work, cell->shared, cell->program};
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+        if (directories[i] >= 0)
+            close(directories[i]);
     *cell = NO_CELL;
 }

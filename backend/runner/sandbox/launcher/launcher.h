@@ -181,10 +181,11 @@ struct cell {
     int proc;    /* directory: its own /proc; -1 where there is none */
     int work;    /* directory: its work directory */
     int shared;  /* directory: its /dev/shm */
+    int program; /* directory: its /program; -1 where there is none */
     uint64_t pid_namespace; /* inode number */
 };
 
-#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, 0})
+#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0})
 
 /* Make a cell. False with errno. Its init waits for orders. */
 bool make_cell(struct cell *cell);
@@ -211,24 +212,41 @@ void end_cell(struct cell *cell);
 /* ── watch.c: what a cell uses ────────────────────────────────────────────────────────────────────────────── */
 
 struct usage {
-    uint64_t memory;     /* bytes: resident memory and files */
+    uint64_t memory;     /* bytes: the measure of memory, see watch.c */
     uint64_t files;      /* bytes of it in files */
+    uint64_t on_disk;    /* bytes that are not counted: resident pages of files of the host */
     uint64_t processes;  /* threads of all processes, without the init */
-    uint64_t cpu_ns;
+    uint64_t cpu_ns;     /* of those that run, and of those that were waited for, by the init too */
+    uint64_t faults;     /* minor page faults of the same */
+    bool deaf;           /* one of them ignores SIGCHLD: nobody waits for its children, whose times are lost */
     bool disk_full;      /* no room, or no more files, in the work directory */
 };
 
-/* Look once. Pages that processes share are counted once only where counting them twice would pass `limit`. */
+/* Look once. What processes share is counted once only where counting it twice would pass `limit`. */
 struct usage look(const struct cell *cell, uint64_t limit);
 
-/* Have `of` look at each program of the cell, by its name in the directory `proc`; the sum of what it returns. */
-uint64_t for_each_process(const struct cell *cell, uint64_t (*of)(int proc, const char *pid, void *context),
-                          void *context);
-
-struct resident {
-    uint64_t all, shared; /* bytes, those that processes share divided among them; shared memory among them */
+/* What the cheap figures are made of. */
+struct process {
+    char task[20];       /* number of a living task of it */
+    uint64_t own, shared, tables, on_disk; /* bytes: anonymous memory, shared memory, page tables, files of the host */
+    uint64_t threads, cpu_ns, faults;
+    bool deaf;
 };
-struct resident read_proportional(int proc, const char *pid); /* slow */
+
+/* Look at the process `pid` of the directory `proc`. False where it is gone. */
+bool read_process(int proc, const char *pid, struct process *process);
+
+/* Whether a process of `outer_proc` is a program of the cell. */
+bool is_outer_program(const struct cell *cell, const char *pid);
+
+/* ── exact.c: the same, each page counted once ────────────────────────────────────────────────────────────── */
+
+struct exact {
+    uint64_t own, shared; /* bytes: anonymous memory with page tables, and shared memory */
+};
+
+/* Of all programs of the cell; as soon as it is known to be no more than `limit`, no more exactly than that. */
+struct exact measure(const struct cell *cell, uint64_t limit);
 
 /* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
 
@@ -237,6 +255,8 @@ struct since {
     bool begun;
     uint64_t shared, files; /* bytes */
     uint64_t sockets;
+    uint64_t faults;        /* at the last look */
+    bool lost;              /* there were more, of processes that nobody waited for */
 };
 
 /* How many there are in the slot. */
