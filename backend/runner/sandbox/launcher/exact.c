@@ -2,23 +2,28 @@
  *
  * Processes that share one address space (threads made by hand, children of vfork and posix_spawn until they become
  * another program) are one; the kernel is asked which do (kcmp). Of different address spaces, pages that they share are
- * divided among them (smaps_rollup). The latter takes the longer the more is mapped. It has a bound, and those that are
- * not reached within it are counted by the cheap figure: a program cannot gain time by being slow to look at. */
+ * divided among them (smaps_rollup). That takes the longer the more is mapped, and may wait for the program itself. So it
+ * is done by a process that is not waited for longer than BOUND, nor while the cell grows: late, what is found without it
+ * decides. A program cannot gain memory by being slow to look at. */
 
 #define _GNU_SOURCE
 #include "launcher.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_SPACES = 512, SMALL = 256 << 10, BOUND = 10000000 /* ns for all of them */ };
+enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 100000000 /* ns */, AGAIN = 2 /* ms */ };
 
 /* The address spaces that were found, in the kernel's order, and the sum of what was too small to be compared. */
 struct spaces {
@@ -110,25 +115,68 @@ static struct exact sum(const struct spaces *spaces)
     return exact;
 }
 
-static struct exact measure_once(const struct cell *cell, uint64_t limit, uint64_t until)
+static uint64_t total(const struct exact *exact) { return exact->own + exact->shared; }
+
+/* The shares of the spaces that were found, until they are known to be no more than `limit`. */
+static struct exact divide_all(struct spaces *spaces, uint64_t limit)
 {
-    static struct spaces spaces;
-    find_spaces(cell, &spaces);
-    struct exact found = sum(&spaces);
-    for (size_t i = 0; i < spaces.count && found.own + found.shared > limit && clock_ns() < until; i++) {
-        divide(&spaces.each[i]);
-        found = sum(&spaces);
+    struct exact found = sum(spaces);
+    for (size_t i = 0; i < spaces->count && total(&found) > limit; i++) {
+        divide(&spaces->each[i]);
+        found = sum(spaces);
     }
     return found;
 }
 
+/* In a process of its own: tell the exact figure. What moved from one process to another between their looks was counted
+ * in both, so what is too much must be so twice. */
+_Noreturn static void tell_exact(const struct cell *cell, struct spaces *spaces, uint64_t limit, int to)
+{
+    struct exact found = divide_all(spaces, limit);
+    if (total(&found) > limit) {
+        find_spaces(cell, spaces);
+        struct exact again = divide_all(spaces, limit);
+        if (total(&again) < total(&found))
+            found = again;
+    }
+    _exit(write(to, &found, sizeof found) == sizeof found ? 0 : 1);
+}
+
+/* Wait for what a process tells; false where that takes too long, or the cell grows meanwhile by more than GROWTH. */
+static bool hear_exact(const struct cell *cell, int from, uint64_t before, struct exact *found)
+{
+    static struct spaces spaces;
+    struct pollfd told = {from, POLLIN, 0};
+    for (uint64_t until = clock_ns() + BOUND; clock_ns() < until;) {
+        if (poll(&told, 1, AGAIN) > 0)
+            return read(from, found, sizeof *found) == sizeof *found;
+        find_spaces(cell, &spaces);
+        *found = sum(&spaces);
+        if (total(found) > before + GROWTH)
+            return false;
+    }
+    return false;
+}
+
 struct exact measure(const struct cell *cell, uint64_t limit)
 {
-    uint64_t until = clock_ns() + BOUND;
-    struct exact first = measure_once(cell, limit, until);
-    if (first.own + first.shared <= limit || clock_ns() >= until)
-        return first;
-    /* What moved from one process to another between their looks was counted in both: what is too much is so twice. */
-    struct exact second = measure_once(cell, limit, until);
-    return second.own + second.shared < first.own + first.shared ? second : first;
+    static struct spaces spaces;
+    int ends[2];
+    find_spaces(cell, &spaces);
+    struct exact rough = sum(&spaces), found = rough;
+    if (total(&rough) <= limit || pipe2(ends, O_CLOEXEC))
+        return rough;
+    pid_t pid = fork();
+    if (pid == 0)
+        tell_exact(cell, &spaces, limit, ends[1]);
+    close(ends[1]);
+    if (pid > 0) {
+        if (!hear_exact(cell, ends[0], total(&rough), &found) && total(&found) < total(&rough))
+            found = rough;
+        (void)kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    close(ends[0]);
+    return found;
 }
