@@ -122,7 +122,25 @@ struct request {
 bool read_request(struct reader *in, struct request *request); /* false where it is malformed */
 void free_request(struct request *request);
 
+/* streams.c */
+void pump(struct keeper *keeper, struct run *run, int stream); /* read what is there; the stream is closed at its end */
+void drain(struct keeper *keeper, struct run *run);            /* read both, until nothing is there */
+void feed(struct run *run);                                    /* write what stdin takes */
+bool hear(struct keeper *keeper, struct run *run);             /* the service; false when the run is to end */
+
+/* verdict.c */
+struct verdict {
+    enum ending ending;
+    int exit_code, signal;
+    uint64_t wall_ns, cpu_ns;
+    char detail[256];
+};
+void finish(struct keeper *keeper, struct run *run, struct verdict *verdict);
+void tell_verdict(struct keeper *keeper, struct run *run, const struct verdict *verdict, int program);
+
 /* run.c */
+void notice(struct run *run, const struct usage *usage);       /* keep of a look what the verdict tells */
+bool has_all_processes(const struct run *run);
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
 uint64_t now_ns(void);
 
