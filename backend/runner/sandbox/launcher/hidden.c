@@ -133,13 +133,17 @@ static uint64_t most_held(const struct objects *objects)
     return objects->too_many ? UINT64_MAX : sum;
 }
 
-/* The most that the cell's processes can have touched: a page for each fault, as long as nobody's faults are lost and
- * shared memory comes by pages. */
-static uint64_t most_touched(struct since *since, const struct usage *usage)
+void look_for_lost(struct since *since, const struct usage *usage)
 {
-    static int fd = -1;
     since->lost = since->lost || usage->deaf || usage->faults < since->faults;
     since->faults = usage->faults;
+}
+
+/* The most that the cell's processes can have touched: a page for each fault, as long as nobody's faults are lost and
+ * shared memory comes by pages. */
+static uint64_t most_touched(const struct since *since, const struct usage *usage)
+{
+    static int fd = -1;
     if (since->lost || read_number(&fd, "meminfo", "\nShmemHugePages:"))
         return UINT64_MAX;
     return usage->faults * (uint64_t)sysconf(_SC_PAGESIZE);

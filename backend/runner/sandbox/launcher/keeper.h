@@ -52,11 +52,15 @@ struct run {
     uint64_t room;                  /* bytes of output that may still come */
     bool truncated, disk_full;
     uint64_t processes;             /* at the last look */
+    uint64_t memory;                /* bytes, at the last look */
+    bool grows;                     /* so quickly that it may pass its limit within two more */
     bool processes_met;             /* as many as may be, at any look */
     uint64_t started, deadline, next_look, interval; /* ns, monotonic */
     char failure[256];              /* what was told instead of a start */
     struct since since;
-    uint64_t peak, cpu_before;
+    struct unwaited unwaited;
+    uint64_t peak, on_disk; /* most memory in use; most pages of the host's files, which are not counted */
+    uint64_t cpu_before;
     unsigned long long oom_before;
 };
 

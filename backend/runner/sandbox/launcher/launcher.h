@@ -183,9 +183,10 @@ struct cell {
     int shared;  /* directory: its /dev/shm */
     int program; /* directory: its /program; -1 where there is none */
     uint64_t pid_namespace; /* inode number */
+    uint64_t reaped_ns;     /* processor time of orphans, as the init said last */
 };
 
-#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0})
+#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0, 0})
 
 /* Make a cell. False with errno. Its init waits for orders. */
 bool make_cell(struct cell *cell);
@@ -225,6 +226,10 @@ struct usage {
 /* Look once. What processes share is counted once only where counting it twice would pass `limit`. */
 struct usage look(const struct cell *cell, uint64_t limit);
 
+/* Nanoseconds of processor time. */
+struct rusage;
+uint64_t cpu_of(const struct rusage *usage);
+
 /* What the cheap figures are made of. */
 struct process {
     char task[20];       /* number of a living task of it */
@@ -248,6 +253,23 @@ struct exact {
 /* Of all programs of the cell; as soon as it is known to be no more than `limit`, no more exactly than that. */
 struct exact measure(const struct cell *cell, uint64_t limit);
 
+/* ── unwaited.c: processor time that nobody's clock shows ─────────────────────────────────────────────────────── */
+
+enum { MOST_SEEN = 128 };
+
+struct seen {
+    pid_t pid, parent;
+    uint64_t cpu_ns, waited; /* page faults of the children that it waited for */
+};
+
+struct unwaited {
+    struct seen each[MOST_SEEN];
+    size_t count;
+    uint64_t at, lost_ns; /* when they were looked at; processor time that was lost so far. All zero before the first */
+};
+
+void count_unwaited(const struct cell *cell, struct unwaited *unwaited);
+
 /* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
 
 /* What there was when a run was looked at first; sockets: before it began. All else is zero before. */
@@ -261,6 +283,9 @@ struct since {
 
 /* How many there are in the slot. */
 uint64_t count_sockets(void);
+
+/* Note whether processes have ended that nobody waited for: their faults and their time are in no sum. */
+void look_for_lost(struct since *since, const struct usage *usage);
 
 /* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
 void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage);

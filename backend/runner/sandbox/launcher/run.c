@@ -34,19 +34,23 @@ void notice(struct run *run, const struct usage *usage)
 {
     if (usage->memory > run->peak)
         run->peak = usage->memory;
+    run->grows = usage->memory > run->memory && usage->memory + 2 * (usage->memory - run->memory) > run->limits.memory;
+    run->memory = usage->memory;
+    if (usage->on_disk > run->on_disk)
+        run->on_disk = usage->on_disk;
     run->processes = usage->processes;
     run->processes_met = run->processes_met || has_all_processes(run);
     run->disk_full = run->disk_full || usage->disk_full;
 }
 
-/* Nanoseconds until a cell is looked at again. Forks are not told: one that may soon have all its processes, and be
+/* Nanoseconds until a cell is looked at again: soon where it may then have more memory than it may. Forks are not told: one that may soon have all its processes, and be
  * refused another, is watched closely. FORK is what a fork and its program take at least, mostly. */
 static uint64_t next_interval(const struct run *run)
 {
     uint64_t longer = run->interval * 3 / 2, most = run->limits.processes * FORK;
     if (most > LOOK_EVERY)
         most = LOOK_EVERY;
-    if (most < LOOK_SOON || run->processes * 2 >= run->limits.processes)
+    if (most < LOOK_SOON || run->since.lost || run->grows || run->processes * 2 >= run->limits.processes)
         return LOOK_SOON;
     return longer < most ? longer : most;
 }
@@ -55,6 +59,9 @@ static uint64_t next_interval(const struct run *run)
 static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_t now)
 {
     struct usage usage = look(&run->program.cell, run->limits.memory);
+    look_for_lost(&run->since, &usage);
+    if (run->since.lost)
+        count_unwaited(&run->program.cell, &run->unwaited);
     if (keeper->memory_limit < 0) /* else its control group counts it */
         look_for_hidden(&run->program.cell, run->limits.memory, &run->since, &usage);
     notice(run, &usage);
@@ -63,7 +70,7 @@ static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_
     run->next_look = end + (end - now > run->interval ? end - now : run->interval);
     if (usage.memory > run->limits.memory || count_oom_kills(keeper) > run->oom_before)
         return MEMORY; /* a child that the kernel killed ends all, as where no control group counts */
-    return usage.cpu_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;
+    return usage.cpu_ns + run->unwaited.lost_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;
 }
 
 /* Let a program do what it is about to do. What it wrote before is read before it writes again, where the order of both

@@ -12,12 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint64_t cpu_of(const struct rusage *usage)
-{
-    return ((uint64_t)usage->ru_utime.tv_sec + (uint64_t)usage->ru_stime.tv_sec) * 1000000000 +
-           ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) * 1000;
-}
-
 static void reap(pid_t pid, int *status, struct rusage *usage)
 {
     while (wait4(pid, status, 0, usage) < 0 && errno == EINTR)
@@ -31,6 +25,18 @@ static bool ended_by_clock(const struct run *run, const struct verdict *verdict)
     return (verdict->signal == SIGXCPU || verdict->signal == SIGKILL) && verdict->cpu_ns > run->limits.cpu_ns;
 }
 
+/* What was in use between two looks, the kernel knows of its largest process: all that was resident, with the pages of the
+ * host's files that the limit does not count. As many of them as were seen are taken off, and of a program that kept its limit
+ * no more is told than that. */
+static void raise_peak(struct run *run, const struct verdict *verdict, uint64_t resident)
+{
+    uint64_t counted = resident > run->on_disk ? resident - run->on_disk : 0;
+    if (verdict->ending != MEMORY && counted > run->limits.memory)
+        counted = run->limits.memory;
+    if (counted > run->peak)
+        run->peak = counted;
+}
+
 /* Take the cell's processes down and learn how the program ended. Mostly none is left. */
 void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
 {
@@ -41,7 +47,8 @@ void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
     if (reaped)
         reap(run->program.pid, &status, &usage);
     bool empty = reaped && is_empty(&run->program.cell);
-    if (verdict->ending != OUTPUT && (!empty || status != 0)) {
+    /* One that takes memory or room for output takes more while it is looked at once more. */
+    if (verdict->ending != OUTPUT && verdict->ending != MEMORY && (!empty || status != 0)) {
         struct usage last = look(&run->program.cell, UINT64_MAX);
         last.processes += reaped ? 2 : 0; /* it was one of them, and so may have been a child that was refused and ended */
         notice(run, &last);
@@ -55,11 +62,10 @@ void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
     drain(keeper, run);
     if (run->truncated && verdict->ending == EXITED)
         verdict->ending = OUTPUT;
-    uint64_t own = cpu_of(&usage);
-    verdict->cpu_ns = verdict->cpu_ns > own ? verdict->cpu_ns : own;
+    uint64_t waited = cpu_of(&usage) + run->program.cell.reaped_ns;
+    verdict->cpu_ns = (verdict->cpu_ns > waited ? verdict->cpu_ns : waited) + run->unwaited.lost_ns;
     verdict->cpu_ns -= verdict->cpu_ns > run->cpu_before ? run->cpu_before : 0;
-    if ((uint64_t)usage.ru_maxrss * 1024 > run->peak)
-        run->peak = (uint64_t)usage.ru_maxrss * 1024;
+    raise_peak(run, verdict, (uint64_t)usage.ru_maxrss * 1024);
     verdict->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     verdict->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     size_t told = strlen(run->failure);
