@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,11 +27,15 @@ enum { SHARED_MEMORY_MB = 16, PROGRAM_MB = 256 };
 
 /* ── the init's side ──────────────────────────────────────────────────────────────────────────────────────── */
 
+/* Every answer says what was used by those whom the init has reaped so far. */
 static bool tell(int control, uint8_t kind, int error, const int *fds, size_t count)
 {
     struct buffer out = {0};
+    struct rusage reaped = {0};
+    (void)getrusage(RUSAGE_CHILDREN, &reaped);
     size_t begun = begin_frame(&out, kind);
     put_u32(&out, (uint32_t)error);
+    put_u64(&out, cpu_of(&reaped));
     end_frame(&out, begun);
     bool sent = send_frame(control, &out, fds, count);
     free(out.data);
@@ -83,7 +88,8 @@ static int mount_program(bool compiles, int pack)
     return 0;
 }
 
-static int furnish(struct reader *in, int program)
+/* `*mounted` becomes the directory /program, where there is one. */
+static int furnish(struct reader *in, int program, int *mounted)
 {
     struct limits limits;
     char options[128];
@@ -100,6 +106,7 @@ static int furnish(struct reader *in, int program)
         int failed = mount_program(compiles, program);
         if (failed)
             return failed;
+        *mounted = open("/program", O_PATH | O_DIRECTORY | O_CLOEXEC);
     }
     int work = open("/work", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (work < 0)
@@ -108,6 +115,16 @@ static int furnish(struct reader *in, int program)
     int failed = unpack(&pack, work);
     close(work);
     return failed;
+}
+
+static bool tell_furnished(int control, struct reader *fields, int program)
+{
+    int mounted = -1;
+    int failed = furnish(fields, program, &mounted);
+    bool told = tell(control, 'F', failed, &mounted, mounted < 0 ? 0 : 1);
+    if (mounted >= 0)
+        close(mounted);
+    return told;
 }
 
 static int kill_all(void)
@@ -119,8 +136,22 @@ static int kill_all(void)
     return errno == ECHILD ? 0 : errno;
 }
 
+/* What orphans have used is theirs who left them: they are waited for, where the kernel would forget it. */
+static void reap_orphans(int number)
+{
+    int error = errno;
+    (void)number;
+    while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+        ;
+    errno = error;
+}
+
 /* Whether a process is left besides the init. */
-static bool anyone(void) { return kill(-1, 0) == 0 || errno != ESRCH; }
+static bool anyone(void)
+{
+    reap_orphans(SIGCHLD);
+    return kill(-1, 0) == 0 || errno != ESRCH;
+}
 
 /* Pack what a compile left or, where `wanted` says which, files that a run wrote. */
 static int collect(int control, struct reader *wanted)
@@ -158,7 +189,8 @@ _Noreturn static void be_init(int control)
     size_t count;
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     prctl(PR_SET_NAME, "init", 0, 0, 0);
-    signal(SIGCHLD, SIG_IGN); /* the kernel reaps orphans */
+    struct sigaction reaps = {.sa_handler = reap_orphans, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+    (void)sigaction(SIGCHLD, &reaps, NULL);
     setsid();
     uint8_t mapped;
     if (read(control, &mapped, 1) != 1)
@@ -175,7 +207,7 @@ _Noreturn static void be_init(int control)
         struct reader fields = read_frame(&in);
         bool alive = true;
         if (kind == 'F')
-            alive = tell(control, 'F', furnish(&fields, count ? fds[0] : -1), NULL, 0);
+            alive = tell_furnished(control, &fields, count ? fds[0] : -1);
         else if (kind == 'K')
             alive = tell(control, 'K', kill_all(), NULL, 0);
         else if (kind == 'L')
@@ -220,6 +252,8 @@ static int answered(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *
     uint8_t got = receive_frame(cell->control, &in, fds, count);
     struct reader fields = read_frame(&in);
     int error = got == kind ? (int)read_u32(&fields) : EPIPE;
+    if (got == kind)
+        cell->reaped_ns = read_u64(&fields);
     free(in.data);
     if (error)
         for (; *count; --*count)
@@ -252,7 +286,7 @@ bool make_cell(struct cell *cell)
         close(ends[0]);
         return false;
     }
-    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, 0};
+    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, -1, 0, 0};
     be_patient(cell->control);
     int error = map_user(pid) && write(cell->control, "m", 1) == 1 ? answered(cell, 'M', fds, &count) : errno;
     if (error) {
@@ -282,7 +316,10 @@ int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes fi
     end_frame(&out, begun);
     bool sent = send_frame(cell->control, &out, &program, program < 0 ? 0 : 1);
     free(out.data);
-    return sent ? answered(cell, 'F', fds, &count) : EPIPE;
+    int error = sent ? answered(cell, 'F', fds, &count) : EPIPE;
+    if (error == 0 && count)
+        cell->program = fds[0];
+    return error;
 }
 
 static int ask(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *count)
@@ -351,10 +388,9 @@ void end_cell(struct cell *cell)
     }
     if (cell->control >= 0)
         close(cell->control);
-    for (int i = 0; i < 3; i++) {
-        int fd = i == 0 ? cell->proc : i == 1 ? cell->work : cell->shared;
-        if (fd >= 0)
-            close(fd);
-    }
+    const int directories[] = {cell->proc, cell->work, cell->shared, cell->program};
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+        if (directories[i] >= 0)
+            close(directories[i]);
     *cell = NO_CELL;
 }

@@ -4,9 +4,10 @@
  * Beyond a few, that is counted for each that is open, as there is no telling how full they are.
  *
  * Shared memory that was touched and let go, kept by a mapping that nobody touches. No process has it resident, and
- * the mapping may have been larger. How much shared memory there is on this host is known, and how much it grew since the run began bounds what the cell
- * can hide. Where that bound would pass the limit, the shared objects that its processes map are looked up: no more
- * is laid to a cell than its objects can hold, and to one that has none nothing. */
+ * the mapping may have been larger. How much shared memory there is on this host is known, and how much it grew since
+ * the run began bounds what the cell can hide. So does how much its processes have touched: what neighbours write
+ * meanwhile is not laid to one that sleeps. Where that would pass the limit, the shared objects that its processes map
+ * are looked up: no more is laid to a cell than its objects can hold, and to one that has none nothing. */
 
 #define _GNU_SOURCE
 #include "launcher.h"
@@ -110,20 +111,18 @@ static void note_mappings(struct objects *objects, int proc, const char *pid)
         close(fd);
 }
 
-struct search {
-    struct objects objects;
-    uint64_t proportional, shared; /* bytes resident; the shared memory among them */
-};
-
-static uint64_t search_process(int proc, const char *pid, void *context)
+/* Note those of all programs of the cell. */
+static void note_all(struct objects *objects, const struct cell *cell)
 {
-    struct search *search = context;
-    struct resident found = read_proportional(proc, pid);
-    search->proportional += found.all;
-    search->shared += found.shared;
-    if (!search->objects.too_many)
-        note_mappings(&search->objects, proc, pid);
-    return 0;
+    int fd = openat(outer_proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    for (struct dirent *entry; directory && !objects->too_many && (entry = readdir(directory));)
+        if (is_outer_program(cell, entry->d_name))
+            note_mappings(objects, outer_proc, entry->d_name);
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
 }
 
 static uint64_t most_held(const struct objects *objects)
@@ -134,22 +133,44 @@ static uint64_t most_held(const struct objects *objects)
     return objects->too_many ? UINT64_MAX : sum;
 }
 
+void look_for_lost(struct since *since, const struct usage *usage)
+{
+    since->lost = since->lost || usage->deaf || usage->faults < since->faults;
+    since->faults = usage->faults;
+}
+
+/* The most that the cell's processes can have touched: a page for each fault, as long as nobody's faults are lost and
+ * shared memory comes by pages. */
+static uint64_t most_touched(const struct since *since, const struct usage *usage)
+{
+    static int fd = -1;
+    if (since->lost || read_number(&fd, "meminfo", "\nShmemHugePages:"))
+        return UINT64_MAX;
+    return usage->faults * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage)
 {
-    static struct search search;
+    static struct objects objects;
     uint64_t on_host = shared_on_host(), sockets = count_sockets();
-    if (!since->begun)
-        *since = (struct since){true, on_host, usage->files, since->sockets};
+    if (!since->begun) {
+        since->begun = true;
+        since->shared = on_host;
+        since->files = usage->files;
+    }
+    uint64_t touched = most_touched(since, usage);
     uint64_t buffers = sockets > since->sockets + FEW_SOCKETS ? (sockets - since->sockets) * BUFFER : 0;
     usage->memory += buffers;
     uint64_t before = since->shared + (usage->files > since->files ? usage->files - since->files : 0);
     uint64_t grown = on_host > before ? on_host - before : 0;
+    grown = grown < touched ? grown : touched;
     if (grown == 0 || usage->memory + grown <= limit)
         return;
-    search = (struct search){0};
-    (void)for_each_process(cell, search_process, &search);
-    uint64_t held = most_held(&search.objects);
+    objects = (struct objects){0};
+    note_all(&objects, cell);
+    uint64_t held = most_held(&objects);
     held = held < grown ? held : grown;
-    if (held > search.shared)
-        usage->memory = usage->files + buffers + search.proportional + held - search.shared;
+    struct exact found = measure(cell, 0);
+    if (held > found.shared)
+        usage->memory = usage->files + buffers + found.own + held;
 }

@@ -52,11 +52,15 @@ struct run {
     uint64_t room;                  /* bytes of output that may still come */
     bool truncated, disk_full;
     uint64_t processes;             /* at the last look */
+    uint64_t memory;                /* bytes, at the last look */
+    bool grows;                     /* so quickly that it may pass its limit within two more */
     bool processes_met;             /* as many as may be, at any look */
     uint64_t started, deadline, next_look, interval; /* ns, monotonic */
     char failure[256];              /* what was told instead of a start */
     struct since since;
-    uint64_t peak, cpu_before;
+    struct unwaited unwaited;
+    uint64_t peak, on_disk; /* most memory in use; most pages of the host's files, which are not counted */
+    uint64_t cpu_before;
     unsigned long long oom_before;
 };
 
@@ -122,7 +126,25 @@ struct request {
 bool read_request(struct reader *in, struct request *request); /* false where it is malformed */
 void free_request(struct request *request);
 
+/* streams.c */
+void pump(struct keeper *keeper, struct run *run, int stream); /* read what is there; the stream is closed at its end */
+void drain(struct keeper *keeper, struct run *run);            /* read both, until nothing is there */
+void feed(struct run *run);                                    /* write what stdin takes */
+bool hear(struct keeper *keeper, struct run *run);             /* the service; false when the run is to end */
+
+/* verdict.c */
+struct verdict {
+    enum ending ending;
+    int exit_code, signal;
+    uint64_t wall_ns, cpu_ns;
+    char detail[256];
+};
+void finish(struct keeper *keeper, struct run *run, struct verdict *verdict);
+void tell_verdict(struct keeper *keeper, struct run *run, const struct verdict *verdict, int program);
+
 /* run.c */
+void notice(struct run *run, const struct usage *usage);       /* keep of a look what the verdict tells */
+bool has_all_processes(const struct run *run);
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
 uint64_t now_ns(void);
 

@@ -181,10 +181,12 @@ struct cell {
     int proc;    /* directory: its own /proc; -1 where there is none */
     int work;    /* directory: its work directory */
     int shared;  /* directory: its /dev/shm */
+    int program; /* directory: its /program; -1 where there is none */
     uint64_t pid_namespace; /* inode number */
+    uint64_t reaped_ns;     /* processor time of orphans, as the init said last */
 };
 
-#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, 0})
+#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0, 0})
 
 /* Make a cell. False with errno. Its init waits for orders. */
 bool make_cell(struct cell *cell);
@@ -211,24 +213,62 @@ void end_cell(struct cell *cell);
 /* ── watch.c: what a cell uses ────────────────────────────────────────────────────────────────────────────── */
 
 struct usage {
-    uint64_t memory;     /* bytes: resident memory and files */
+    uint64_t memory;     /* bytes: the measure of memory, see watch.c */
     uint64_t files;      /* bytes of it in files */
+    uint64_t on_disk;    /* bytes that are not counted: resident pages of files of the host */
     uint64_t processes;  /* threads of all processes, without the init */
-    uint64_t cpu_ns;
+    uint64_t cpu_ns;     /* of those that run, and of those that were waited for, by the init too */
+    uint64_t faults;     /* minor page faults of the same */
+    bool deaf;           /* one of them ignores SIGCHLD: nobody waits for its children, whose times are lost */
     bool disk_full;      /* no room, or no more files, in the work directory */
 };
 
-/* Look once. Pages that processes share are counted once only where counting them twice would pass `limit`. */
+/* Look once. What processes share is counted once only where counting it twice would pass `limit`. */
 struct usage look(const struct cell *cell, uint64_t limit);
 
-/* Have `of` look at each program of the cell, by its name in the directory `proc`; the sum of what it returns. */
-uint64_t for_each_process(const struct cell *cell, uint64_t (*of)(int proc, const char *pid, void *context),
-                          void *context);
+/* Nanoseconds of processor time. */
+struct rusage;
+uint64_t cpu_of(const struct rusage *usage);
 
-struct resident {
-    uint64_t all, shared; /* bytes, those that processes share divided among them; shared memory among them */
+/* What the cheap figures are made of. */
+struct process {
+    char task[20];       /* number of a living task of it */
+    uint64_t own, shared, tables, on_disk; /* bytes: anonymous memory, shared memory, page tables, files of the host */
+    uint64_t threads, cpu_ns, faults;
+    bool deaf;
 };
-struct resident read_proportional(int proc, const char *pid); /* slow */
+
+/* Look at the process `pid` of the directory `proc`. False where it is gone. */
+bool read_process(int proc, const char *pid, struct process *process);
+
+/* Whether a process of `outer_proc` is a program of the cell. */
+bool is_outer_program(const struct cell *cell, const char *pid);
+
+/* ── exact.c: the same, each page counted once ────────────────────────────────────────────────────────────── */
+
+struct exact {
+    uint64_t own, shared; /* bytes: anonymous memory with page tables, and shared memory */
+};
+
+/* Of all programs of the cell; as soon as it is known to be no more than `limit`, no more exactly than that. */
+struct exact measure(const struct cell *cell, uint64_t limit);
+
+/* ── unwaited.c: processor time that nobody's clock shows ─────────────────────────────────────────────────────── */
+
+enum { MOST_SEEN = 128 };
+
+struct seen {
+    pid_t pid, parent;
+    uint64_t cpu_ns, waited; /* page faults of the children that it waited for */
+};
+
+struct unwaited {
+    struct seen each[MOST_SEEN];
+    size_t count;
+    uint64_t at, lost_ns; /* when they were looked at; processor time that was lost so far. All zero before the first */
+};
+
+void count_unwaited(const struct cell *cell, struct unwaited *unwaited);
 
 /* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
 
@@ -237,10 +277,15 @@ struct since {
     bool begun;
     uint64_t shared, files; /* bytes */
     uint64_t sockets;
+    uint64_t faults;        /* at the last look */
+    bool lost;              /* there were more, of processes that nobody waited for */
 };
 
 /* How many there are in the slot. */
 uint64_t count_sockets(void);
+
+/* Note whether processes have ended that nobody waited for: their faults and their time are in no sum. */
+void look_for_lost(struct since *since, const struct usage *usage);
 
 /* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
 void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage);

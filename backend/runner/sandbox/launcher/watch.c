@@ -1,4 +1,9 @@
-/* What a cell uses, as its own /proc and file systems say. */
+/* What a cell uses, as its own /proc and file systems say.
+ *
+ * The measure of memory is one, for what ends a program and for what is told of it: anonymous and shared memory, page
+ * tables, and the files of its own file systems, its program's among them. Pages of files that lie on the host's disk are
+ * not counted: the kernel takes them back when it likes, and they are every run's. The cheap figure counts pages that
+ * processes share once for each; where that passes the limit, the exact one decides (exact.c). */
 
 #define _GNU_SOURCE
 #include "launcher.h"
@@ -9,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -24,32 +30,35 @@ static size_t read_file(int root, const char *path, char *into, size_t room)
     return got < 0 ? 0 : (size_t)got;
 }
 
-/* Fields 14 to 17 (clock ticks of itself and of children it waited for) and 20 (threads) of a process's stat. */
-static bool read_stat(int proc, const char *pid, uint64_t *ticks, uint64_t *threads)
+uint64_t cpu_of(const struct rusage *usage)
+{
+    return ((uint64_t)usage->ru_utime.tv_sec + (uint64_t)usage->ru_stime.tv_sec) * 1000000000 +
+           ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) * 1000;
+}
+
+struct times {
+    char state;
+    uint64_t threads, own_ns, reaped_ns; /* of itself, and of children that it waited for */
+    uint64_t faults;                     /* minor faults of both */
+};
+
+static bool read_times(int proc, const char *pid, struct times *times)
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "%.16s/stat", pid);
     if (read_file(proc, path, text, sizeof text) == 0)
         return false;
     const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
-    long long t[4], count;
-    char state;
-    if (!rest || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %lld %lld %*d %*d %lld",
-                        &state, &t[0], &t[1], &t[2], &t[3], &count) != 6)
+    long long t[4], count, faults[2];
+    if (!rest || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %lld %lld %*u %*u %lld %lld %lld %lld %*d %*d %lld",
+                        &times->state, &faults[0], &faults[1], &t[0], &t[1], &t[2], &t[3], &count) != 8)
         return false;
-    *ticks = (uint64_t)(t[0] + t[1] + t[2] + t[3]);
-    *threads = state == 'Z' || state == 'X' ? 1 : (uint64_t)count;
+    uint64_t tick = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    times->threads = count > 0 ? (uint64_t)count : 1;
+    times->own_ns = (uint64_t)(t[0] + t[1]) * tick;
+    times->reaped_ns = (uint64_t)(t[2] + t[3]) * tick;
+    times->faults = (uint64_t)(faults[0] + faults[1]);
     return true;
-}
-
-static uint64_t resident(int proc, const char *pid)
-{
-    char path[64], text[256];
-    unsigned long long size, pages;
-    snprintf(path, sizeof path, "%.16s/statm", pid);
-    if (read_file(proc, path, text, sizeof text) == 0 || sscanf(text, "%llu %llu", &size, &pages) != 2)
-        return 0;
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t kilobytes(const char *text, const char *name)
@@ -58,81 +67,132 @@ static uint64_t kilobytes(const char *text, const char *name)
     return found ? strtoull(found + strlen(name), NULL, 10) * 1024 : 0;
 }
 
-struct resident read_proportional(int proc, const char *pid)
+/* What the status of a task says of its memory. False where it has none any more. */
+static bool read_memory(int proc, const char *task, struct process *process)
 {
-    char path[64], text[2048];
-    snprintf(path, sizeof path, "%.16s/smaps_rollup", pid);
-    if (read_file(proc, path, text, sizeof text) == 0 || strstr(text, "\nPss:") == NULL)
-        return (struct resident){resident(proc, pid), 0};
-    return (struct resident){kilobytes(text, "\nPss:"), kilobytes(text, "\nPss_Shmem:")};
+    char path[80], text[4096];
+    snprintf(path, sizeof path, "%.64s/status", task);
+    if (read_file(proc, path, text, sizeof text) == 0)
+        return false;
+    const char *ignored = strstr(text, "\nSigIgn:");
+    process->deaf = ignored && (strtoull(ignored + strlen("\nSigIgn:"), NULL, 16) >> 16 & 1); /* SIGCHLD */
+    if (strstr(text, "\nRssAnon:") == NULL)
+        return false;
+    process->own = kilobytes(text, "\nRssAnon:");
+    process->shared = kilobytes(text, "\nRssShmem:");
+    process->on_disk = kilobytes(text, "\nRssFile:");
+    process->tables = kilobytes(text, "\nVmPTE:");
+    return true;
+}
+
+/* The main thread may be gone and others go on: then one of those is looked at. */
+static void read_living(int proc, const char *pid, struct process *process)
+{
+    char path[64], task[64];
+    snprintf(path, sizeof path, "%.16s/task", pid);
+    int fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (!isdigit((unsigned char)entry->d_name[0]) || strcmp(entry->d_name, pid) == 0)
+            continue;
+        snprintf(task, sizeof task, "%.16s/task/%.16s", pid, entry->d_name);
+        if (read_memory(proc, task, process)) {
+            snprintf(process->task, sizeof process->task, "%.16s", entry->d_name);
+            break;
+        }
+    }
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
+}
+
+bool read_process(int proc, const char *pid, struct process *process)
+{
+    struct times times;
+    *process = (struct process){0};
+    if (!read_times(proc, pid, &times))
+        return false;
+    snprintf(process->task, sizeof process->task, "%.16s", pid);
+    process->threads = times.threads;
+    process->cpu_ns = times.own_ns + times.reaped_ns;
+    process->faults = times.faults;
+    if (!read_memory(proc, pid, process) && times.threads > 1)
+        read_living(proc, pid, process);
+    return true;
 }
 
 static uint64_t files(int directory, bool *full)
 {
     struct statfs found;
-    if (fstatfs(directory, &found))
+    if (directory < 0 || fstatfs(directory, &found))
         return 0;
     if (full && found.f_blocks && (found.f_bfree == 0 || found.f_ffree == 0))
         *full = true;
     return (uint64_t)(found.f_blocks - found.f_bfree) * (uint64_t)found.f_bsize;
 }
 
-/* Whether a process of the directory `proc` is a program of the cell, and not its init. */
-static bool is_program(const struct cell *cell, const char *pid)
+bool is_outer_program(const struct cell *cell, const char *pid)
 {
     char path[64];
     struct stat found;
+    snprintf(path, sizeof path, "%.16s/ns/pid", pid);
+    return isdigit((unsigned char)pid[0]) && strtol(pid, NULL, 10) != cell->init &&
+           fstatat(outer_proc, path, &found, 0) == 0 && found.st_ino == cell->pid_namespace;
+}
+
+/* Whether a process of the directory `proc` is a program of the cell, and not its init. */
+static bool is_program(const struct cell *cell, const char *pid)
+{
     if (!isdigit((unsigned char)pid[0]))
         return false;
-    if (cell->proc >= 0)
-        return strcmp(pid, "1") != 0;
     /* Without a /proc of the cell's own, its processes are found among all by their PID namespace. */
-    snprintf(path, sizeof path, "%.16s/ns/pid", pid);
-    return strtol(pid, NULL, 10) != cell->init && fstatat(outer_proc, path, &found, 0) == 0 &&
-           found.st_ino == cell->pid_namespace;
+    return cell->proc >= 0 ? strcmp(pid, "1") != 0 : is_outer_program(cell, pid);
 }
 
-uint64_t for_each_process(const struct cell *cell, uint64_t (*of)(int, const char *, void *), void *context)
+/* What the init inherited and reaped: times of orphans that have ended. */
+static void count_reaped(const struct cell *cell, struct usage *usage)
 {
-    uint64_t sum = 0;
-    int proc = cell->proc >= 0 ? cell->proc : outer_proc;
-    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL) {
-        if (fd >= 0)
-            close(fd);
-        return 0;
+    struct times times;
+    char pid[16] = "1";
+    if (cell->proc < 0)
+        snprintf(pid, sizeof pid, "%d", cell->init);
+    if (read_times(cell->proc >= 0 ? cell->proc : outer_proc, pid, &times)) {
+        usage->cpu_ns += times.reaped_ns;
+        usage->faults += times.faults;
     }
-    for (struct dirent *entry; (entry = readdir(directory));)
-        if (is_program(cell, entry->d_name))
-            sum += of(proc, entry->d_name, context);
-    closedir(directory);
-    return sum;
 }
 
-static uint64_t count_process(int proc, const char *pid, void *context)
+static void count_process(struct usage *usage, const struct process *process)
 {
-    struct usage *usage = context;
-    uint64_t ticks, threads;
-    if (read_stat(proc, pid, &ticks, &threads)) {
-        usage->cpu_ns += ticks * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-        usage->processes += threads;
-    }
-    return resident(proc, pid);
-}
-
-static uint64_t count_proportional(int proc, const char *pid, void *context)
-{
-    (void)context;
-    return read_proportional(proc, pid).all;
+    usage->memory += process->own + process->shared + process->tables;
+    usage->on_disk += process->on_disk;
+    usage->cpu_ns += process->cpu_ns;
+    usage->faults += process->faults;
+    usage->processes += process->threads;
+    usage->deaf = usage->deaf || process->deaf;
 }
 
 struct usage look(const struct cell *cell, uint64_t limit)
 {
     struct usage usage = {0};
-    usage.files = files(cell->work, &usage.disk_full) + files(cell->shared, NULL);
-    usage.memory = usage.files + for_each_process(cell, count_process, &usage);
-    if (usage.memory > limit)
-        usage.memory = usage.files + for_each_process(cell, count_proportional, NULL);
+    struct process process;
+    usage.files = files(cell->work, &usage.disk_full) + files(cell->shared, NULL) + files(cell->program, NULL);
+    usage.memory = usage.files;
+    int proc = cell->proc >= 0 ? cell->proc : outer_proc;
+    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        if (is_program(cell, entry->d_name) && read_process(proc, entry->d_name, &process))
+            count_process(&usage, &process);
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
+    count_reaped(cell, &usage);
+    if (usage.memory > limit) {
+        struct exact exact = measure(cell, limit > usage.files ? limit - usage.files : 0);
+        usage.memory = usage.files + exact.own + exact.shared;
+    }
     return usage;
 }

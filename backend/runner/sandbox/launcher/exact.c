@@ -1,0 +1,182 @@
+/* The exact figure of a cell's memory: what several processes have is counted once.
+ *
+ * Processes that share one address space (threads made by hand, children of vfork and posix_spawn until they become
+ * another program) are one; the kernel is asked which do (kcmp). Of different address spaces, pages that they share are
+ * divided among them (smaps_rollup). That takes the longer the more is mapped, and may wait for the program itself. So it
+ * is done by a process that is not waited for longer than BOUND, nor while the cell grows: late, what is found without it
+ * decides. A program cannot gain memory by being slow to look at. */
+
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 100000000 /* ns */, AGAIN = 2 /* ms */ };
+
+/* The address spaces that were found, in the kernel's order, and the sum of what was too small to be compared. */
+struct spaces {
+    struct process each[MOST_SPACES];
+    size_t count;
+    struct exact rest;
+};
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t cheap(const struct process *process) { return process->own + process->shared + process->tables; }
+
+/* Note the address space of a process where none of those noted is the same; the search is binary, as the kernel orders
+ * them. Where the kernel does not tell, each process counts. */
+static void note_space(struct spaces *spaces, const struct process *process)
+{
+    size_t from = 0, to = spaces->count;
+    if (cheap(process) < SMALL || spaces->count == MOST_SPACES) {
+        spaces->rest.own += process->own + process->tables;
+        spaces->rest.shared += process->shared;
+        return;
+    }
+    while (from < to) {
+        size_t middle = (from + to) / 2;
+        long order = syscall(SYS_kcmp, atoi(process->task), atoi(spaces->each[middle].task), KCMP_VM, 0, 0);
+        if (order == 0)
+            return;
+        if (order == 1)
+            to = middle;
+        else
+            from = middle + 1; /* greater, unordered, or not told */
+    }
+    memmove(spaces->each + from + 1, spaces->each + from, (spaces->count - from) * sizeof *spaces->each);
+    spaces->each[from] = *process;
+    spaces->count++;
+}
+
+/* Processes are listed, then compared, then measured: one that becomes another program meanwhile is at most missed once. */
+static void find_spaces(const struct cell *cell, struct spaces *spaces)
+{
+    struct process process;
+    int fd = openat(outer_proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    spaces->count = 0;
+    spaces->rest = (struct exact){0, 0};
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        if (is_outer_program(cell, entry->d_name) && read_process(outer_proc, entry->d_name, &process))
+            note_space(spaces, &process);
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
+}
+
+static uint64_t field(const char *text, const char *name)
+{
+    const char *found = strstr(text, name);
+    return found ? strtoull(found + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+/* Replace its figures by its share of them. */
+static void divide(struct process *process)
+{
+    char path[64], text[2048];
+    snprintf(path, sizeof path, "%.16s/smaps_rollup", process->task);
+    int fd = openat(outer_proc, path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[got < 0 ? 0 : got] = 0;
+    if (got < 0 || strstr(text, "\nPss_Anon:") == NULL)
+        return; /* gone, or a kernel that does not tell: then the cheap figure */
+    process->own = field(text, "\nPss_Anon:");
+    process->shared = field(text, "\nPss_Shmem:");
+}
+
+static struct exact sum(const struct spaces *spaces)
+{
+    struct exact exact = spaces->rest;
+    for (size_t i = 0; i < spaces->count; i++) {
+        exact.own += spaces->each[i].own + spaces->each[i].tables;
+        exact.shared += spaces->each[i].shared;
+    }
+    return exact;
+}
+
+static uint64_t total(const struct exact *exact) { return exact->own + exact->shared; }
+
+/* The shares of the spaces that were found, until they are known to be no more than `limit`. */
+static struct exact divide_all(struct spaces *spaces, uint64_t limit)
+{
+    struct exact found = sum(spaces);
+    for (size_t i = 0; i < spaces->count && total(&found) > limit; i++) {
+        divide(&spaces->each[i]);
+        found = sum(spaces);
+    }
+    return found;
+}
+
+/* In a process of its own: tell the exact figure. What moved from one process to another between their looks was counted
+ * in both, so what is too much must be so twice. */
+_Noreturn static void tell_exact(const struct cell *cell, struct spaces *spaces, uint64_t limit, int to)
+{
+    struct exact found = divide_all(spaces, limit);
+    if (total(&found) > limit) {
+        find_spaces(cell, spaces);
+        struct exact again = divide_all(spaces, limit);
+        if (total(&again) < total(&found))
+            found = again;
+    }
+    _exit(write(to, &found, sizeof found) == sizeof found ? 0 : 1);
+}
+
+/* Wait for what a process tells; false where that takes too long, or the cell grows meanwhile by more than GROWTH. */
+static bool hear_exact(const struct cell *cell, int from, uint64_t before, struct exact *found)
+{
+    static struct spaces spaces;
+    struct pollfd told = {from, POLLIN, 0};
+    for (uint64_t until = clock_ns() + BOUND; clock_ns() < until;) {
+        if (poll(&told, 1, AGAIN) > 0)
+            return read(from, found, sizeof *found) == sizeof *found;
+        find_spaces(cell, &spaces);
+        *found = sum(&spaces);
+        if (total(found) > before + GROWTH)
+            return false;
+    }
+    return false;
+}
+
+struct exact measure(const struct cell *cell, uint64_t limit)
+{
+    static struct spaces spaces;
+    int ends[2];
+    find_spaces(cell, &spaces);
+    struct exact rough = sum(&spaces), found = rough;
+    if (total(&rough) <= limit || pipe2(ends, O_CLOEXEC))
+        return rough;
+    pid_t pid = fork();
+    if (pid == 0)
+        tell_exact(cell, &spaces, limit, ends[1]);
+    close(ends[1]);
+    if (pid > 0) {
+        if (!hear_exact(cell, ends[0], total(&rough), &found) && total(&found) < total(&rough))
+            found = rough;
+        (void)kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    close(ends[0]);
+    return found;
+}

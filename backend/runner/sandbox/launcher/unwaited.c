@@ -1,0 +1,80 @@
+/* Processor time of children that nobody waits for.
+ *
+ * A process's time passes on to who waits for it, the init for orphans. Where a parent ignores SIGCHLD or asks for no
+ * zombies, the kernel forgets its children and their time with them. Once that was seen in a run, its processes are looked at
+ * closely, and what one had used when it was last seen, and half of what it can have used since, is kept. Whether it was
+ * waited for tells its parent's count of its children's page faults. A child that lived between two looks is missed. */
+
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t on_clock(clockid_t clock)
+{
+    struct timespec now;
+    return clock_gettime(clock, &now) ? 0 : (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The clock of another process, to the nanosecond: as clock_getcpuclockid() has it. */
+static uint64_t cpu_of_process(pid_t pid) { return on_clock((clockid_t)(~(unsigned)pid << 3 | 2)); }
+
+static bool see(const char *pid, struct seen *seen)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "%.16s/stat", pid);
+    int fd = openat(outer_proc, path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[got < 0 ? 0 : got] = 0;
+    const char *rest = strrchr(text, ')');
+    long long waited;
+    int parent;
+    if (!rest || sscanf(rest + 1, " %*c %d %*d %*d %*d %*d %*u %*u %lld", &parent, &waited) != 2)
+        return false;
+    pid_t number = (pid_t)strtol(pid, NULL, 10);
+    *seen = (struct seen){number, parent, cpu_of_process(number), (uint64_t)waited};
+    return true;
+}
+
+static const struct seen *find(const struct unwaited *in, pid_t pid)
+{
+    for (size_t i = 0; i < in->count; i++)
+        if (in->each[i].pid == pid)
+            return &in->each[i];
+    return NULL;
+}
+
+void count_unwaited(const struct cell *cell, struct unwaited *unwaited)
+{
+    static struct unwaited now;
+    char init[16];
+    int fd = openat(outer_proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    now.count = 0;
+    now.at = on_clock(CLOCK_MONOTONIC);
+    snprintf(init, sizeof init, "%d", cell->init);
+    now.count += see(init, &now.each[now.count]);
+    for (struct dirent *entry; directory && now.count < MOST_SEEN && (entry = readdir(directory));)
+        if (is_outer_program(cell, entry->d_name))
+            now.count += see(entry->d_name, &now.each[now.count]);
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
+    now.lost_ns = unwaited->lost_ns;
+    for (size_t i = 0; i < unwaited->count; i++) {
+        const struct seen *gone = &unwaited->each[i];
+        const struct seen *before = find(unwaited, gone->parent), *parent = find(&now, gone->parent);
+        if (find(&now, gone->pid) == NULL && before && parent && before->waited == parent->waited)
+            now.lost_ns += gone->cpu_ns + (now.at - unwaited->at) / 2;
+    }
+    *unwaited = now;
+}
