@@ -192,11 +192,9 @@ async def _warm_java(service: Service, slot: Slot, warm: Path) -> None:
     if "warm" not in service.settings.accelerations or "java" not in service.languages:
         return
     if not (warm / "java").is_dir():
-        sources = sorted(
-            str(path) for path in (Path(languages_file).parent / "warm" / "java" / "codecanvas").glob("*.java")
-        )
-        command = ["javac", "-J-XX:-UsePerfData", "-XDignore.symbol.file", "-nowarn", "-d", str(warm / "building")]
-        if not await _done(*command, *sources):
+        (warm / "building").mkdir(exist_ok=True)
+        build = Path(languages_file).parent / "warm" / "java" / "build.sh"
+        if not await _done("sh", str(build), str(warm / "building")):
             _log.info("java: its processes are not kept warm; no javac here compiles what does that")
             return
         (warm / "building").rename(warm / "java")

@@ -10,6 +10,12 @@ from collections.abc import Iterable
 
 from backend.runner.sandbox.verdict import Verdict
 
+MOST_PROGRAMS = 256
+"""In the cache: each holds a descriptor, of which a process has some 1,024."""
+_PAGE = 4096
+_RECORD = 4096
+"""What is kept beside a program: the file in the kernel, key and verdict."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Program:
@@ -34,15 +40,18 @@ def key_of(parts: Iterable[bytes]) -> bytes:
 
 
 class CompileCache:
-    """Compiled programs by key, the least recently used dropped first. Belongs to one event loop."""
+    """Compiled programs by key, the least recently used dropped first. Belongs to one event loop.
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most, self._size = most_bytes, 0
+    Bounded in bytes, as what is kept takes of memory, and in programs.
+    """
+
+    def __init__(self, most_bytes: int, most_programs: int = MOST_PROGRAMS) -> None:
+        self._most, self._most_programs, self._size = most_bytes, most_programs, 0
         self._kept: OrderedDict[bytes, tuple[Program, int]] = OrderedDict()
 
     @property
     def size(self) -> int:
-        """Bytes in use."""
+        """Bytes in use, in whole pages."""
         return self._size
 
     def take(self, key: bytes) -> Program | None:
@@ -55,12 +64,12 @@ class CompileCache:
 
     def keep(self, key: bytes, program: Program) -> None:
         """Keep `program`, where it fits; its descriptor stays the caller's."""
-        size = os.fstat(program.descriptor).st_size + len(program.verdict.stdout) + len(program.verdict.stderr)
+        size = _size(program)
         if size > self._most // 4 or key in self._kept:
             return
         self._kept[key] = Program(os.dup(program.descriptor), program.verdict), size
         self._size += size
-        while self._size > self._most:
+        while self._size > self._most or len(self._kept) > self._most_programs:
             _, (dropped, its_size) = self._kept.popitem(last=False)
             self._size -= its_size
             dropped.close()
@@ -71,3 +80,8 @@ class CompileCache:
             program.close()
         self._kept.clear()
         self._size = 0
+
+
+def _size(program: Program) -> int:
+    parts = (os.fstat(program.descriptor).st_size, len(program.verdict.stdout), len(program.verdict.stderr))
+    return _RECORD + sum(-(-part // _PAGE) * _PAGE for part in parts)

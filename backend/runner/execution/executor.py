@@ -13,7 +13,15 @@ from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache, Program, key_of
 from backend.runner.execution.daemon import JavacDaemon
 from backend.runner.execution.listener import Listener
-from backend.runner.execution.outcome import INTERNAL_ERROR, Outcome, Status, compile_report, describe, no_program
+from backend.runner.execution.outcome import (
+    INTERNAL_ERROR,
+    Outcome,
+    Status,
+    compile_report,
+    describe,
+    no_program,
+    not_kept,
+)
 from backend.runner.execution.reports import read_tests
 from backend.runner.execution.request import COLLECT_BYTES, Case, RunRequest, collected
 from backend.runner.languages import Language
@@ -180,7 +188,8 @@ class Executor:
         )  # fmt: skip
         verdict = await self._step(slot, language, "compile", step)
         if verdict.ending is not Ending.EXITED or verdict.status != 0 or verdict.program is None:
-            outcome = describe(verdict, language.compile_limits, compiling=True)
+            limits = language.compile_limits
+            outcome = not_kept(verdict, limits) or describe(verdict, limits, compiling=True)
             return None, self._blamed(outcome, verdict)
         program = Program(verdict.program, verdict)
         if self._cache is not None:

@@ -165,6 +165,17 @@ def no_program(compiled: Verdict, *, cached: bool) -> Outcome:
     )
 
 
+def not_kept(verdict: Verdict, limits: Limits) -> Outcome | None:
+    """For a compile that ended well, and left in /program what is not kept; None for any other."""
+    if verdict.ending is not Ending.OUTPUT or verdict.truncated or not verdict.disk_full:
+        return None
+    ended = dataclasses.replace(verdict, ending=Ending.EXITED, disk_full=False)
+    outcome = describe(ended, limits, compiling=True)
+    error = "compilation left more than is kept: 256 MiB, 20000 files, 64 directories deep, paths of 4000 bytes"
+    report = None if outcome.compile is None else dataclasses.replace(outcome.compile, status=Status.COMPILE_ERROR)
+    return dataclasses.replace(outcome, status=Status.COMPILE_ERROR, error=error, exit_code=None, compile=report)
+
+
 def compile_report(compiled: Verdict, *, cached: bool) -> CompileReport:
     """What came of a compile that ended so."""
     return CompileReport(

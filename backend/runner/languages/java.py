@@ -1,11 +1,12 @@
-"""Java. A public class of any name is taken: the source is renamed after it, and /program/launch says what to start.
+"""Java. A public class of any name is taken: the source is renamed after it, and /program/.launch says what to start:
+a name that neither a package nor a class can have.
 
 Every .java file of the request is compiled. What is started is the class with a `main`: of the program's own file
 first, there the public one, else Main, else the first; then likewise of the other files.
 """
 
 from backend.runner.languages import jvm
-from backend.runner.languages.javac import PLACE
+from backend.runner.languages.javac import PACKAGE, PLACE
 from backend.runner.languages.language import OPTIONS, Language
 from backend.runner.languages.testing import REPORT, Report, Testing
 
@@ -15,12 +16,16 @@ _JAVAC = "javac -J-Xshare:auto -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -J-X
 # `started` prints the class to start, by the rules of warm/java/codecanvas/Entry.java: what is compiled says who has a
 # `main`, the sources say who is public and whose file it is.
 _COMPILE = f"""\
-type='(class|interface|enum|record)[[:space:]]+([A-Za-z_$][A-Za-z0-9_$]*)'
+type='(class|interface|enum|record)[[:space:]]+([[:alpha:]_$][[:alnum:]_$]*)'
 more='((abstract|final|sealed|strictfp|@[A-Za-z0-9_.]+([(][^)]*[)])?)[[:space:]]+)*'
-public="^[[:space:]]*${{more}}public[[:space:]]+$more"
-class=$(sed -nE "/$public$type.*/{{s//\\8/p;q}}" Main.java)
-package=$(sed -nE '/^[[:space:]]*package[[:space:]]+([A-Za-z0-9_.]+)[[:space:]]*;.*/{{s//\\1./p;q}}' Main.java)
+public="^[[:space:]]*([ip][a-z]+[[:space:]][^;{{}}()]*;[[:space:]]*)*${{more}}public[[:space:]]+$more"
+class=$(sed -nE "/$public$type.*/{{s//\\9/p;q}}" Main.java)
+package=$(sed -nE '/^[[:space:]]*package[[:space:]]+([[:alnum:]_$.]+)[[:space:]]*;.*/{{s//\\1./p;q}}' Main.java)
 source=${{class:-Main}}.java
+if [ "$(printf %s "$source" | wc -c)" -gt 254 ]; then
+    echo "Main.java: error: the class $class has too long a name for a file: use at most 249 bytes" >&2
+    exit 1
+fi
 [ -e "$source" ] && source=Main.java || mv Main.java "$source"
 find . -name '*.java' ! -name module-info.java ! -path "./$source" -printf '%P\\0' | sed -z 's#^[-@]#./&#' |
     sort -z | xargs -0 {_JAVAC} "$@" "$source" || exit 1
@@ -47,14 +52,14 @@ started() {{
     found=
     for name in $startable; do
         simple=${{name##*.}}
-        if grep -rqE --include='*.java' "$public(class|interface|enum|record)[[:space:]]+$simple([^A-Za-z0-9_$]|\\$)" .
+        if grep -rqE --include='*.java' "$public(class|interface|enum|record)[[:space:]]+$simple([^[:alnum:]_$]|\\$)" .
         then found=$name; break
         fi
         [ "$found" ] && [ "$simple" != Main ] || found=$name
     done
     echo "${{found:-$package${{class:-Main}}}}"
 }}
-echo "-cp /program:/work $(started)" > /program/launch
+echo "-cp /program:/work $(started)" > /program/.launch
 """
 
 _JUNIT = ":".join(
@@ -83,8 +88,8 @@ LANGUAGE = Language(
     version=("java", "--version"),
     source="Main.java",
     compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
-    run=("java", *jvm.FLAGS, jvm.HEAP, "@/program/launch"),
-    warm=("java", *jvm.FLAGS, jvm.HEAP, "-cp", f"{PLACE}:/program:/work", "codecanvas.Bootstrap"),
+    run=("java", *jvm.FLAGS, jvm.HEAP, "@/program/.launch"),
+    warm=("java", *jvm.FLAGS, jvm.HEAP, "-cp", f"/program:/work:{PLACE}", f"{PACKAGE}.Bootstrap"),
     options={
         "-Xlint(:[a-z,-]+)?": "warnings",
         "-(g|parameters|nowarn|Werror)": "debugging information, parameter names, warnings",

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import struct
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 PLACE = "/opt/warm/java"
 """Where a sandbox sees the compiled classes."""
+PACKAGE = "canvas-own"
+"""Their package, by a name that no Java source can have; warm/java/build.sh gives it."""
 
 COMMAND = (
     *("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:CICompilerCount=2"),
-    *("-Xmx256m", "-XX:MaxMetaspaceSize=96m", "-cp", PLACE, "codecanvas.Javac"),
+    *("-Xmx256m", "-XX:MaxMetaspaceSize=96m", "-cp", PLACE, f"{PACKAGE}.Javac"),
 )
 
 _LENGTH = struct.Struct(">I")
-_LONGEST_ANSWER = 64 * 1024 * 1024
+LONGEST_ANSWER = 64 * 1024 * 1024
+
+
+class End(enum.Enum):
+    """How a compile ended; the values are the daemon's."""
+
+    FAILED = 0
+    """The program does not compile."""
+    MADE = 1
+    CUT = 2
+    """More was printed than may be; `messages` are what may be."""
+    GAVE_UP = 3
+    """It cannot be told here. A javac that is started for it alone may have more to say."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
     """What came of a compile; `files` belong in /program, by relative name."""
 
-    success: bool
-    messages: str
+    end: End
+    messages: bytes
+    """What javac prints, in UTF-8; never more than was asked for."""
     files: Mapping[str, bytes]
 
 
-def request(options: Sequence[str], sources: Mapping[str, str]) -> bytes:
-    """A compile of `sources`, framed; the first of them is the program's own file."""
+def request(most: int, options: Sequence[str], sources: Mapping[str, str]) -> bytes:
+    """A compile of `sources`, framed, that may print `most` bytes; the first of them is the program's own file."""
     texts = [*map(_text, options)], [_text(part) for source in sources.items() for part in source]
-    body = b"".join((_LENGTH.pack(len(options)), *texts[0], _LENGTH.pack(len(sources)), *texts[1]))
+    body = b"".join((_LENGTH.pack(most), _LENGTH.pack(len(options)), *texts[0], _LENGTH.pack(len(sources)), *texts[1]))
     return _LENGTH.pack(len(body)) + body
 
 
@@ -45,7 +61,7 @@ def take_answer(said: bytearray) -> Compiled | None:
     if len(said) < _LENGTH.size:
         return None
     length: int = _LENGTH.unpack_from(said)[0]
-    if length > _LONGEST_ANSWER:
+    if length > LONGEST_ANSWER:
         raise EOFError("the compiler's answer is too long")
     if len(said) < _LENGTH.size + length:
         return None
@@ -63,8 +79,8 @@ def parse_answer(body: bytes) -> Compiled:
         for _ in range(count):
             name, at = _block(body, at)
             files[name.decode()], at = _block(body, at)
-        return Compiled(body[0] == 1, messages.decode("utf-8", "replace"), files)
-    except (struct.error, IndexError, UnicodeDecodeError) as malformed:
+        return Compiled(End(body[0]), messages, files)
+    except (struct.error, IndexError, ValueError) as malformed:
         raise EOFError("the compiler's answer is malformed") from malformed
 
 
@@ -79,7 +95,7 @@ def _block(body: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _exactly(stream: BinaryIO, length: int) -> bytes:
-    data = stream.read(length) if length <= _LONGEST_ANSWER else b""
+    data = stream.read(length) if length <= LONGEST_ANSWER else b""
     if len(data) != length:
         raise EOFError("the compiler ended within an answer")
     return data

