@@ -29,6 +29,11 @@ void keep_for_ending(PyObject *known, PyObject *exit_functions, PyObject *collec
     kept.modules = PyImport_GetModuleDict();
     kept.builtins = PyEval_GetBuiltins();
     kept.builtins_before = PyDict_Copy(kept.builtins);
+    /* The interpreter puts back what it had before it read its library. */
+    static const char *const later[] = {"open", "exit", "quit", "copyright", "credits", "license", "help"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (PyDict_DelItemString(kept.builtins_before, later[i]))
+            PyErr_Clear();
     kept.known = known;
     kept.exit_functions = exit_functions;
     kept.collect = collect;
@@ -191,7 +196,7 @@ static void tell_ignored(const char *when, PyObject *what)
 static void await_threads(void)
 {
     PyObject *threading = PyDict_GetItemString(kept.modules, "threading");
-    if (!is_none(threading) && PyObject_CallMethod(threading, "_shutdown", NULL) == NULL)
+    if (threading && PyObject_CallMethod(threading, "_shutdown", NULL) == NULL)
         tell_ignored("on threading shutdown", threading);
     PyErr_Clear();
 }
@@ -236,7 +241,7 @@ static void forget_names(void)
     PyErr_Clear();
 }
 
-/* Builtins as they were. They are compared first: most programs change none, and to write is to copy pages. */
+/* Builtins as they were at first. They are compared first: most programs change none, and to write is to copy pages. */
 static void restore_builtins(void)
 {
     PyObject *changed = PyList_New(0), *name, *value;
@@ -263,26 +268,28 @@ static bool is_module(PyObject *object)
     return is;
 }
 
-/* Take the program's modules out of sys.modules. Returns weak references to them, the main one first. */
+/* Empty sys.modules; the template's own are held by `known`. Returns weak references to the program's, the main one
+ * first. Every entry becomes None before it goes: what a destructor imports meanwhile is not there. */
 static PyObject *remove_modules(void)
 {
     PyObject *alive = PyList_New(0), *names = PyDict_Keys(kept.modules);
+    PyObject *main = PyDict_GetItemString(kept.modules, "__main__");
     for (int others = 0; others < 2; others++)
         for (ssize_t i = 0; i < PyList_Size(names); i++) {
             PyObject *name = PyList_GetItem(names, i), *module = PyDict_GetItem(kept.modules, name);
-            bool is_main = module && module == PyDict_GetItemString(kept.modules, "__main__");
-            if (module == NULL || is_main == others || (others && PyDict_GetItem(kept.known, name)))
+            if (module == NULL || (module == main) == others)
                 continue;
-            PyObject *reference = is_module(module) ? PyWeakref_NewRef(module, NULL) : NULL;
+            bool own = PyDict_GetItem(kept.known, name) != module;
+            PyObject *reference = own && is_module(module) ? PyWeakref_NewRef(module, NULL) : NULL;
             if (reference)
                 (void)PyList_Append(alive, reference);
             Py_DecRef(reference);
-            if (others)
-                (void)PyDict_SetItem(kept.modules, name, &_Py_NoneStruct);
+            (void)PyDict_SetItem(kept.modules, name, &_Py_NoneStruct);
+            if (!others)
+                main = NULL;
         }
-    if (PyDict_GetItemString(kept.modules, "__main__"))
-        (void)PyDict_SetItemString(kept.modules, "__main__", &_Py_NoneStruct);
     Py_DecRef(names);
+    PyDict_Clear(kept.modules);
     PyErr_Clear();
     return alive;
 }

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* In the template: the modules that it has (a dictionary), atexit's `_run_exitfuncs`, gc's `collect` and `callbacks`. */
+/* In the template: a copy of its sys.modules, atexit's `_run_exitfuncs`, gc's `collect` and `callbacks`. */
 void keep_for_ending(PyObject *known, PyObject *exit_functions, PyObject *collect, PyObject *callbacks);
 
 /* Run the source as __main__; the exit status, not yet cut to 8 bits. `*interrupted` where nobody caught an interrupt. */

@@ -67,7 +67,7 @@ extern int PySys_Audit(const char *, const char *, ...), PyObject_Print(PyObject
 extern PyObject *PyObject_Type(PyObject *), *PyObject_CallFunctionObjArgs(PyObject *, ...);
 extern unsigned long PyType_GetFlags(PyObject *);
 extern int PyType_IsSubtype(PyObject *, PyObject *);
-extern void Py_DecRef(PyObject *);
+extern void Py_DecRef(PyObject *), PyDict_Clear(PyObject *);
 extern PyObject *PyDict_Copy(PyObject *), *PyDict_GetItem(PyObject *, PyObject *), *PyDict_Keys(PyObject *);
 extern int PyDict_SetItem(PyObject *, PyObject *, PyObject *), PyDict_DelItem(PyObject *, PyObject *);
 extern int PyDict_SetItemString(PyObject *, const char *, PyObject *), PyDict_DelItemString(PyObject *, const char *);

@@ -44,7 +44,7 @@ def _serve() -> None:
     PathFinder.find_spec("_nowhere")  # an interpreter that starts looks for something in vain, through the whole path
     gc.collect()
     gc.freeze()
-    _template.serve(begin, dict.fromkeys(known), _run_exitfuncs, gc.collect, gc.callbacks)
+    _template.serve(begin, modules.copy(), _run_exitfuncs, gc.collect, gc.callbacks)
 
 
 _serve()
