@@ -75,12 +75,12 @@ _Noreturn static void be_program(struct order *order, PyObject *begin)
     int status = run_source(source, "/work/main.py", &interrupted);
     if (!end_program())
         status = 120; /* what the interpreter says when its output could not be written */
+    (void)fflush(NULL); /* what C libraries of the program's have still to write */
     if (interrupted) {
-        (void)fflush(NULL);
         signal(SIGINT, SIG_DFL);
         kill(getpid(), SIGINT);
     }
-    exit(status & 0xff); /* what C libraries of the program's have still to write is written */
+    _exit(status & 0xff);
 }
 
 static PyObject *serve(PyObject *module, PyObject *arguments)
