@@ -1,0 +1,19 @@
+/* How a forked Python comes to its end (ending.c). */
+
+#ifndef ENDING_H
+#define ENDING_H
+
+#include "python_abi.h"
+
+#include <stdbool.h>
+
+/* In the template: a copy of its sys.modules, atexit's `_run_exitfuncs`, gc's `collect` and `callbacks`. */
+void keep_for_ending(PyObject *known, PyObject *exit_functions, PyObject *collect, PyObject *callbacks);
+
+/* Run the source as __main__; the exit status, not yet cut to 8 bits. `*interrupted` where nobody caught an interrupt. */
+int run_source(PyObject *source, const char *path, bool *interrupted);
+
+/* What comes after the last line. False where output could not be written. */
+bool end_program(void);
+
+#endif

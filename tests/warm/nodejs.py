@@ -1,0 +1,4 @@
+"""Programs."""
+from tests.warm.pair import Program
+
+PROGRAMS: dict[str, Program] = {}

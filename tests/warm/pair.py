@@ -1,0 +1,119 @@
+"""One program twice: from what waits to be used, and from an interpreter or machine that is started anew."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backend.runner.execution.compiled import CompileCache
+from backend.runner.execution.executor import Executor
+from backend.runner.execution.outcome import Outcome
+from backend.runner.execution.request import RunRequest
+from backend.runner.languages import __file__ as languages_file
+from backend.runner.languages import all_languages
+from backend.runner.languages.language import Language, arguments
+from backend.runner.sandbox.build import find_launcher
+from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
+from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.slots import Plan, Slot
+from backend.runner.sandbox.spares import Recipe
+
+Result = TypeVar("Result")
+
+_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is run; text stands for its UTF-8."""
+
+    source: str | bytes
+    files: Mapping[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ("one", "--two")
+    stdin: bytes = b"a\nb\n"
+
+
+Told = tuple[str, int | None, str | None, str, str]
+"""Status, exit code, signal, and both streams, as a client sees them."""
+
+
+def make_warm_place(place: Path) -> Path:
+    """Write into `place` what processes that wait read, and compile Java's part. Raises CalledProcessError."""
+    place.chmod(0o755)
+    for language in all_languages().values():
+        for name, content in language.warm_files.items():
+            (place / Path(name).name).write_text(content, encoding="utf-8")
+    sources = sorted((Path(languages_file).parent / "warm" / "java" / "codecanvas").glob("*.java"))
+    command = ["javac", "-XDignore.symbol.file", "-nowarn", "-d", str(place / "java"), *map(str, sources)]
+    subprocess.run(command, check=True)
+    return place
+
+
+class Pair:
+    """A slot with one language's processes that wait, and an executor that uses them and one that does not."""
+
+    def __init__(self, name: str, warm: Path) -> None:
+        self.language: Language = all_languages()[name]
+        self._runner = asyncio.Runner()
+        host = Host.find(find_launcher(), warm=warm)
+        self._slot = Slot(0, Plan(host=host, cgroups=None, caches=None))
+        cache = CompileCache(256 << 20)
+        quick = frozenset({"fork_server", "warm"})
+        self._warm = Executor(host, {}, cache=cache, accelerations=quick)
+        self._cold = Executor(host, {}, cache=cache, accelerations=frozenset())
+        self._do(self._slot.open())
+
+    def close(self) -> None:
+        """End everything."""
+        self._do(self._slot.close())
+        self._runner.close()
+
+    def told(self, program: Program) -> tuple[Told, Told]:
+        """What comes of `program`, warm and cold."""
+        self._do(self._wait())
+        return self._run(self._warm, program), self._run(self._cold, program)
+
+    def _run(self, executor: Executor, program: Program) -> Told:
+        source = program.source if isinstance(program.source, bytes) else program.source.encode()
+        request = RunRequest(
+            language=self.language, source=source, args=program.args, stdin=program.stdin,
+            files={name: text.encode() for name, text in program.files.items()},
+            limits=self.language.limits,
+        )  # fmt: skip
+        return _plain(self._do(executor.execute(self._slot, request)))
+
+    def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return self._runner.run(work)
+
+    async def _wait(self) -> None:
+        """Have a process wait; it is used by the next run."""
+        language, spares = self.language, self._slot.spares
+        variables = self._warm.variables(language)
+        if language.fork_server:
+            template = (*variables, ("PYTHONPATH", TEMPLATE_PLACE))
+            spares.add_templates(Recipe(command=arguments(language.run), variables=template, limits=Limits()), 1)
+            for _ in range(int(_READY_SECONDS / 0.01)):
+                if spares.templates:
+                    return
+                await asyncio.sleep(0.01)
+            raise AssertionError(f"no template was ready within {_READY_SECONDS:g} s")
+        assert language.warm is not None, f"{language.name} has no warm way"
+        recipe = Recipe(command=language.warm, variables=variables, limits=language.limits, calls=language.calls)
+        if spares.warm(language.name) == 0:
+            spares.add_warm(language.name, recipe)
+        assert spares.warm(language.name), "a process that waited has ended by itself"
+
+
+def _plain(outcome: Outcome) -> Told:
+    """Without what differs from run to run: addresses and identities."""
+    streams = (
+        re.sub(r"0x[0-9a-f]+|(?<=started )\d+|@[0-9a-f]{6,8}\b", "0x", stream.decode("utf-8", "backslashreplace"))
+        for stream in (outcome.stdout, outcome.stderr)
+    )
+    stdout, stderr = streams
+    return outcome.status.value, outcome.exit_code, outcome.signal, stdout, stderr

@@ -1,0 +1,48 @@
+"""A program cannot tell whether it was forked, or taken up by a process that waited, or started anew."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.warm import java, nodejs, python3, typescript
+from tests.warm.pair import Pair, Program, make_warm_place
+
+PROGRAMS: dict[str, dict[str, Program]] = {
+    "python3": python3.PROGRAMS,
+    "nodejs": nodejs.PROGRAMS,
+    "typescript": typescript.PROGRAMS,
+    "java": java.PROGRAMS,
+}
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("warm")
+    for each in (place, *place.parents):
+        if each.stat().st_mode & 0o005 != 0o005:
+            each.chmod(0o755)  # slots have uids of their own
+    return make_warm_place(place)
+
+
+@pytest.fixture(scope="module")
+def pairs(warm: Path) -> Iterator[dict[str, Pair]]:
+    made: dict[str, Pair] = {}
+    try:
+        yield made
+    finally:
+        for pair in made.values():
+            pair.close()
+
+
+@pytest.mark.parametrize(("language", "name"), [(language, name) for language in PROGRAMS for name in PROGRAMS[language]])
+def test_warm_is_as_cold(pairs: dict[str, Pair], warm: Path, language: str, name: str) -> None:
+    if language not in pairs:
+        pairs[language] = Pair(language, warm)
+    quick, usual = pairs[language].told(PROGRAMS[language][name])
+    assert quick == usual
+
+
+@pytest.mark.parametrize("language", PROGRAMS)
+def test_there_are_enough_programs(language: str) -> None:
+    assert len(PROGRAMS[language]) >= 200
