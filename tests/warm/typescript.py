@@ -1,4 +1,5 @@
 """Programs."""
+
 from tests.warm.pair import Program
 
 PROGRAMS: dict[str, Program] = {}

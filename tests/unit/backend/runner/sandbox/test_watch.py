@@ -173,7 +173,8 @@ def test_what_a_neighbour_writes_is_not_laid_to_a_program_that_sleeps(compiled: 
     writing = subprocess.Popen([sys.executable, "-c", neighbour])
     try:
         verdict = compiled(
-            TAKES + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0); *p = 1; nap(2500); }"
+            TAKES
+            + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0); *p = 1; nap(2500); }"
         )
     finally:
         writing.kill()
@@ -212,7 +213,9 @@ def test_what_children_burnt_is_told_of_a_run_that_keeps_its_limit(compiled: Com
 
 
 def test_what_the_last_orphan_burnt_before_it_was_killed_counts(compiled: Compiled) -> None:
-    verdict = compiled(BURNS + "int main(void) { if (fork() == 0) { if (fork() == 0) burn(5000); _exit(0); } wait(0); nap(400); }")
+    verdict = compiled(
+        BURNS + "int main(void) { if (fork() == 0) { if (fork() == 0) burn(5000); _exit(0); } wait(0); nap(400); }"
+    )
     assert verdict.ending is Ending.EXITED
     assert 0.3 <= verdict.cpu_seconds <= 0.6
 
@@ -226,7 +229,11 @@ def test_children_that_are_waited_for_are_counted_once(compiled: Compiled) -> No
 
 @pytest.mark.parametrize(
     "command",
-    [("node", "-e", "setTimeout(() => 0, 300)"), ("java", "-Xshare:auto", "-version"), ("python3", "-c", "import this")],
+    [
+        ("node", "-e", "setTimeout(() => 0, 300)"),
+        ("java", "-Xshare:auto", "-version"),
+        ("python3", "-c", "import this"),
+    ],
     ids=lambda command: command[0],
 )
 def test_of_a_program_that_kept_its_limit_no_more_memory_is_told_than_that(
@@ -256,7 +263,9 @@ def test_pages_of_the_hosts_files_are_no_memory_of_a_program(compiled: Compiled)
 def test_the_program_itself_is_memory_of_its_run(place: Place) -> None:
     """The files of a compiled program lie in memory, whether it touches them or not."""
     compiling = place.run(
-        ("bash", "-c", "head -c 20000000 /dev/zero > /program/ballast; sleep 0.2"), compiles=True, limits=Limits(timeout=10)
+        ("bash", "-c", "head -c 20000000 /dev/zero > /program/ballast; sleep 0.2"),
+        compiles=True,
+        limits=Limits(timeout=10),
     )
     assert compiling.program is not None
     assert compiling.memory_bytes >= 20_000_000
