@@ -28,7 +28,7 @@ def _main(name: str, before: str = "", after: str = "") -> str:
 PROGRAMS = {
     "a package named launch": (_main("Main", "package launch;"), {}, "ok"),
     "a class named launch": (_main("launch"), {}, "ok"),
-    "a package of ours": (_main("Main", "package codecanvas;", WHAT).replace('"42"', "Json.what()"), {}, "ok"),
+    "a package of ours": (_main("Main", "package codecanvas;", WHAT).replace('"42"', "Json.what()", 1), {}, "ok"),
     "a class of ours": (_main("Bootstrap", "package codecanvas; public"), {}, "ok"),
     "a package of ours beside": (
         _main("Main").replace('"42"', "codecanvas.Javac.what()"),
