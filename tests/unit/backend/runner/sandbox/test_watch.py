@@ -164,7 +164,7 @@ def test_a_program_that_is_slow_to_look_at_gains_no_memory(compiled: Compiled) -
         memory_kb=131_072,
     )
     assert verdict.ending is Ending.MEMORY
-    assert verdict.memory_bytes < 200 * MEGABYTE
+    assert verdict.memory_bytes < 250 * MEGABYTE
 
 
 def test_what_a_neighbour_writes_is_not_laid_to_a_program_that_sleeps(compiled: Compiled) -> None:
@@ -217,7 +217,7 @@ def test_what_the_last_orphan_burnt_before_it_was_killed_counts(compiled: Compil
         BURNS + "int main(void) { if (fork() == 0) { if (fork() == 0) burn(5000); _exit(0); } wait(0); nap(400); }"
     )
     assert verdict.ending is Ending.EXITED
-    assert 0.3 <= verdict.cpu_seconds <= 0.6
+    assert 0.15 <= verdict.cpu_seconds <= 0.6
 
 
 def test_children_that_are_waited_for_are_counted_once(compiled: Compiled) -> None:
