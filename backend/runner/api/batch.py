@@ -11,6 +11,7 @@ from backend.runner.api.desk import Desk
 from backend.runner.api.idempotency import Produced
 from backend.runner.api.models import BatchAnswer, BatchBody
 from backend.runner.api.parse import parse
+from backend.runner.errors import InvalidRequest
 from backend.runner.execution.outcome import Outcome, Status
 
 _encode = msgspec.json.Encoder().encode
@@ -30,6 +31,8 @@ def batch_routes(desk: Desk) -> Routes:
 
 async def _batch(desk: Desk, request: Request, body: bytes) -> Produced:
     asked = parse(body, BatchBody)
+    if asked.collect or asked.mode != "run":
+        raise InvalidRequest(f"{'collect' if asked.collect else 'mode'}: a batch gives no files back and runs no tests")
     wanted = desk.catalogue.request(asked)
     cases = list(desk.catalogue.cases(asked.cases, wanted))
     expected = [desk.catalogue.expected(one, number) for number, one in enumerate(asked.cases)]

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.integration.frontend.canvas import Canvas
+from tests.integration.frontend.engines import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -138,3 +139,47 @@ def test_options_can_be_chosen(canvas: Canvas) -> None:
     canvas.focus("Add an option")
     canvas.choose("Add an option", "-O3")
     canvas.value("Compiler options").becomes("-O3")
+
+
+@pytest.mark.deployed
+def test_pictures_are_shown_and_other_files_offered(canvas: Canvas) -> None:
+    picture = "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'></svg>"
+    canvas.write(f"open('a.svg', 'w').write({picture!r})\nopen('table.csv', 'w').write('1,2')\n")
+    canvas.run()
+    canvas.finished()
+    widths = "return [...document.querySelectorAll('#output img')].map((one) => [one.alt, one.naturalWidth])"
+    eventually(lambda: canvas.window.evaluate(widths), lambda shown: shown == [["a.svg", 40]], "the picture")
+    links = "return [...document.querySelectorAll('#output a[download]')].map((one) => one.download)"
+    assert canvas.window.evaluate(links) == ["a.svg", "table.csv"]
+
+
+def test_tests_are_listed(canvas: Canvas) -> None:
+    canvas.language("go")
+    canvas.write('package main\n\nimport "testing"\n\nfunc TestA(t *testing.T) { t.Error("no") }\n')
+    canvas.more("Run tests")
+    canvas.status.contains("1 of 1 tests failed")
+    items = "return [...document.querySelectorAll('#output section[aria-label=Tests] li')].map((one) => one.textContent)"
+    (item,) = canvas.window.evaluate(items)
+    assert "TestA" in item
+    assert "no" in item
+
+
+def test_the_divider_moves_by_keys_and_stays_where_it_was_put(canvas: Canvas) -> None:
+    canvas.focus()
+    width = "return document.querySelector('.divider')?.getAttribute('aria-valuenow') ?? null"
+    eventually(lambda: canvas.window.evaluate(width), lambda now: now == "60", "the divider")
+    canvas.window.evaluate("document.querySelector('.divider').focus()")
+    for _ in range(5):
+        canvas.press("ArrowLeft")
+    eventually(lambda: canvas.window.evaluate(width), lambda now: now == "50", "the divider to move")
+    canvas.reload()
+    canvas.focus()
+    canvas.press("ArrowDown")
+    eventually(lambda: canvas.window.evaluate(width), lambda now: now == "50", "the divider to be where it was")
+
+
+def test_options_are_called_by_what_takes_them(canvas: Canvas) -> None:
+    label = "return document.querySelector('#options').labels[0].textContent"
+    for language, name in (("python3", "Interpreter options"), ("c", "Compiler options")):
+        canvas.language(language)
+        eventually(lambda: canvas.window.evaluate(label), name.__eq__, name)
