@@ -52,14 +52,17 @@ _TERM = ("TERM", "xterm-256color")
 class _Talk:
     """Between a slot's keeper and a listener: tells what comes, and does what is asked."""
 
-    def __init__(self, keeper: Keeper, listener: Listener) -> None:
+    def __init__(self, keeper: Keeper, listener: Listener, heard: bytearray | None) -> None:
         self._keeper, self._listener, self._running = keeper, listener, False
+        self._heard = heard
 
     def begun(self) -> None:
         self._running = True
         self._listener.started(self)
 
     def output(self, stream: str, data: bytes) -> None:
+        if self._heard is not None and stream == "stdout":
+            self._heard += data
         self._listener.output(stream, data)
 
     def over(self) -> None:
@@ -209,14 +212,15 @@ class Executor:
         self, slot: Slot, request: RunRequest, program: Program | None, listener: Listener | None
     ) -> Outcome:
         step = self._run_step(slot, request, program, streams=listener is not None)
-        verdict = await self._step(slot, request.language, "run", step, listener)
+        told = bytearray()  # of what is streamed the verdict has nothing
+        verdict = await self._step(slot, request.language, "run", step, listener, told if request.report else None)
         compiled = None if program is None else program.verdict
         cached = program is not None and program.cached
         if verdict.ending is Ending.MISSING and program is not None:
             return no_program(program.verdict, cached=cached)
         outcome = self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
         if request.collect or request.report is not None:
-            return _with_files(outcome, request, verdict)
+            return _with_files(outcome, request, verdict, bytes(told) or verdict.stdout)
         return outcome
 
     def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:
@@ -251,9 +255,10 @@ class Executor:
         return outcome
 
     async def _step(
-        self, slot: Slot, language: Language, phase: str, step: Step, listener: Listener | None = None
-    ) -> Verdict:
-        talk = None if listener is None else _Talk(await slot.open(), listener)
+        self, slot: Slot, language: Language, phase: str, step: Step, listener: Listener | None = None,
+        heard: bytearray | None = None,
+    ) -> Verdict:  # fmt: skip
+        talk = None if listener is None else _Talk(await slot.open(), listener, heard)
         try:
             verdict = await slot.run(step, talk)
         finally:
@@ -336,7 +341,7 @@ class Executor:
         return verdict.ending is Ending.EXITED and verdict.status == 0
 
 
-def _with_files(outcome: Outcome, request: RunRequest, verdict: Verdict) -> Outcome:
+def _with_files(outcome: Outcome, request: RunRequest, verdict: Verdict, stdout: bytes) -> Outcome:
     """`outcome` with the files that came back and are not as they were sent, and with what tests' reports tell."""
     files = [] if verdict.program is None else frames.collected(verdict.program)
     sent = {**request.files, request.language.source: request.source}
@@ -344,7 +349,7 @@ def _with_files(outcome: Outcome, request: RunRequest, verdict: Verdict) -> Outc
     if request.report is not None:
         reports = [one.content for one in files if one.name.startswith(f"{REPORT}/") and one.content is not None]
         news = [one for one in news if not one.name.startswith(f"{REPORT}/")]
-        outcome = dataclasses.replace(outcome, tests=read_tests(request.report, verdict.stdout, reports))
+        outcome = dataclasses.replace(outcome, tests=read_tests(request.report, stdout, reports))
     return dataclasses.replace(outcome, files=tuple(news)) if request.collect else outcome
 
 

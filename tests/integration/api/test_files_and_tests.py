@@ -115,6 +115,13 @@ def test_tests_are_run_in_every_language_that_says_so(run: Any, details: Any) ->
         assert (result["status"], "files" in result) == ("runtime_error", False)
 
 
+@pytest.mark.parametrize("language", ["go", "python3"])
+def test_a_stream_tells_of_tests_too(api: httpx.Client, language: str) -> None:
+    body = {"language": language, "source": TESTS[language], "mode": "test"}
+    with api.stream("POST", "run/stream", json=body) as stream:
+        assert '"tests":{"passed":1,"failed":1,"skipped":0' in "".join(stream.iter_text())
+
+
 def test_every_library_that_is_listed_can_be_used(run: Any, details: Any, environment: Any) -> None:
     listed: set[str] = {name for about in details.values() for name in about["libraries"]}
     assert listed <= USES.keys()

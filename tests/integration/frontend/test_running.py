@@ -166,6 +166,7 @@ def test_tests_are_listed(canvas: Canvas) -> None:
 
 def test_the_divider_moves_by_keys_and_stays_where_it_was_put(canvas: Canvas) -> None:
     canvas.focus()
+    canvas.press("ArrowDown")
     width = "return document.querySelector('.divider')?.getAttribute('aria-valuenow') ?? null"
     eventually(lambda: canvas.window.evaluate(width), lambda now: now == "60", "the divider")
     canvas.window.evaluate("document.querySelector('.divider').focus()")
