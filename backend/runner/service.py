@@ -18,7 +18,7 @@ from backend.runner.execution.daemon import JavacDaemon
 from backend.runner.execution.executor import Executor, Observer
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import Outcome, Status
-from backend.runner.execution.queue import SlotQueue
+from backend.runner.execution.queue import SlotQueue, Turns
 from backend.runner.execution.readiness import Tender
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language, all_languages
@@ -63,10 +63,11 @@ class Service:
         return await self.executor.execute(slot, request, listener)
 
     async def run_batch(
-        self, request: RunRequest, cases: Sequence[Case], slot: Slot
+        self, request: RunRequest, cases: Sequence[Case], turns: Turns
     ) -> tuple[Outcome | None, list[Outcome]]:
-        """Compile once and run each case in `slot`: the failed compile, or None and an outcome for each case."""
-        return await self.executor.batch(slot, request, cases)
+        """Compile once and run each case, others between: the failed compile, or None and an outcome for each case."""
+        self.tender.note(request.language.name)
+        return await self.executor.batch(turns, request, cases, self.settings.batch_seconds)
 
     async def stop(self) -> None:
         """Take no new runs, finish those in hand within SHUTDOWN_SECONDS, and end the rest."""

@@ -147,6 +147,9 @@ class Settings:
     queue_wait: float = _setting(
         "RUNNER_QUEUE_WAIT", "5", _seconds(600), "seconds of expected wait above which a run is refused at once"
     )
+    batch_seconds: float = _setting(
+        "RUNNER_BATCH_SECONDS", "120", _seconds(3600), "seconds that a batch may take, its waits among them"
+    )
     queue_share: float = _setting(
         "RUNNER_QUEUE_SHARE", "0.5", _share, "share of the queue that one client may fill, above 0 and up to 1"
     )

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import Outcome
-from backend.runner.execution.queue import SlotQueue
+from backend.runner.execution.queue import SlotQueue, Turns
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.sandbox.layers import Layer
@@ -36,6 +36,6 @@ class Backend(Protocol):
         """Run `request` in `slot`; `listener` is told as it goes on."""
 
     async def run_batch(
-        self, request: RunRequest, cases: Sequence[Case], slot: Slot
+        self, request: RunRequest, cases: Sequence[Case], turns: Turns
     ) -> tuple[Outcome | None, list[Outcome]]:
-        """Compile once and run each case: the failed compile, or None and an outcome for each case."""
+        """Compile once and run each case, others between: the failed compile, or None and an outcome for each case."""

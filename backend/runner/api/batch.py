@@ -37,8 +37,8 @@ async def _batch(desk: Desk, request: Request, body: bytes) -> Produced:
     cases = list(desk.catalogue.cases(asked.cases, wanted))
     expected = [desk.catalogue.expected(one, number) for number, one in enumerate(asked.cases)]
     desk.access.charge(request, len(cases) - 1)
-    async with desk.service.queue.slot(request.client) as slot:
-        failed, outcomes = await desk.service.run_batch(wanted, cases, slot)
+    async with desk.service.queue.turns(request.client) as turns:
+        failed, outcomes = await desk.service.run_batch(wanted, cases, turns)
     for outcome in outcomes if failed is None else [failed]:
         desk.metrics.count(wanted.language.name, outcome.status)
     answer = _answer(asked, wanted.language.name, failed, outcomes, expected)

@@ -2,8 +2,8 @@
 
 It runs nothing of a program: annotation processing is off. It is a program like any other to its slot, which nobody
 else uses; a compile that takes too long, an answer that is malformed, or its end, and it is started anew. Nobody waits
-for it long: while it compiles what takes its time, or has just started, compiles are made by a javac of their own. So is
-whatever it cannot tell of, or has made so that it could not be laid out in a cell.
+for it long: while it compiles what takes its time, or has just started, compiles are made by a javac of their own. So
+is whatever it cannot tell of, or has made so that it could not be laid out in a cell.
 """
 
 from __future__ import annotations

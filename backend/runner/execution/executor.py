@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -22,6 +23,7 @@ from backend.runner.execution.outcome import (
     no_program,
     not_kept,
 )
+from backend.runner.execution.queue import Turns
 from backend.runner.execution.reports import read_tests
 from backend.runner.execution.request import COLLECT_BYTES, Case, RunRequest, collected
 from backend.runner.languages import Language
@@ -136,21 +138,56 @@ class Executor:
             return Outcome(status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR)
 
     async def batch(
-        self, slot: Slot, request: RunRequest, cases: Sequence[Case]
+        self, turns: Turns, request: RunRequest, cases: Sequence[Case], most: float
     ) -> tuple[Outcome | None, list[Outcome]]:
-        """Compile once and run each case, one after the other: the failed compile, or None and an outcome each."""
+        """Compile once and run each case, one after the other: the failed compile, or None and an outcome each.
+
+        Between cases, those who wait for a slot go first. All of it takes `most` seconds at most: cases that are
+        left then have the status TIMEOUT, and say so. Raises ShuttingDown.
+        """
+        until = asyncio.get_running_loop().time() + most
         try:
-            program, failed = await self._compiled(slot, request, None)
+            program, failed = await self._compiled(turns.slot, request, None)
         except (SandboxError, OSError):
             _log.exception("a compile of %s failed", request.language.name)
             return Outcome(status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR), []
         if failed is not None:
             return failed, []
         try:
-            return None, [await self._case(slot, request, case, program) for case in cases]
+            outcomes: list[Outcome] = []
+            for case in cases:
+                if outcomes and not await self._paused(turns, until):
+                    late = Outcome(status=Status.TIMEOUT, error=f"not run: the batch took longer than {most:g} s")
+                    return None, outcomes + [late] * (len(cases) - len(outcomes))
+                outcomes.append(await self._in_time(turns.slot, request, case, program, (until, most)))
+            return None, outcomes
         finally:
             if program is not None:
                 program.close()
+
+    async def _paused(self, turns: Turns, until: float) -> bool:
+        """Let others go first; whether that was over before the loop's time `until`."""
+        try:
+            async with asyncio.timeout_at(until):
+                await asyncio.sleep(0)  # raises where that is past
+                await turns.pause()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _in_time(
+        self, slot: Slot, request: RunRequest, case: Case, program: Program | None, bound: tuple[float, float]
+    ) -> Outcome:
+        """A case, up to the batch's end (`bound`: when that is, and seconds from its start)."""
+        until, most = bound
+        left = max(0.001, until - asyncio.get_running_loop().time())
+        if left >= request.limits.timeout:
+            return await self._case(slot, request, case, program)
+        shorter = dataclasses.replace(request, limits=dataclasses.replace(request.limits, timeout=left))
+        outcome = await self._case(slot, shorter, case, program)
+        if outcome.status is Status.TIMEOUT:
+            outcome = dataclasses.replace(outcome, error=f"the batch took longer than {most:g} s")
+        return outcome
 
     async def _case(self, slot: Slot, request: RunRequest, case: Case, program: Program | None) -> Outcome:
         args = request.args if case.args is None else case.args

@@ -47,6 +47,7 @@ class SlotQueue:
     ) -> None:
         self._free = deque(slots)
         self._waiting: OrderedDict[str, deque[asyncio.Future[Slot]]] = OrderedDict()
+        self._resuming: set[asyncio.Future[Slot]] = set()  # of those that wait: who had a slot, and made place
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
@@ -93,17 +94,40 @@ class SlotQueue:
         Raises QueueFull or ShuttingDown at once, QueueTimeout after the longest wait, and QueueFull where the place
         was given to a client that had none.
         """
+        async with self.turns(client) as turns:
+            yield turns.slot
+
+    @contextlib.asynccontextmanager
+    async def turns(self, client: str) -> AsyncIterator[Turns]:
+        """The same for whoever needs a slot several times, and lets others have it between. Raises as `slot` does."""
         if self._closed:
             raise _shutting_down()
         slot = self._free.popleft() if self._free else await self._wait(client)
         self._idle.clear()
-        began = _now()
+        turns = Turns(self, client, slot)
         try:
-            yield slot
+            yield turns
         finally:
-            seconds = _now() - began
-            self.seconds += (seconds - self.seconds) * (_WEIGHT if self.seconds else 1.0)
-            self._give_back(slot)
+            turns.end()
+
+    def _note(self, seconds: float) -> None:
+        """A slot was kept for so long."""
+        self.seconds += (seconds - self.seconds) * (_WEIGHT if self.seconds else 1.0)
+
+    async def _exchange(self, client: str, slot: Slot) -> Slot:
+        """Give `slot` to who waits longest, and wait behind all who do: as long as it takes, and with a sure place."""
+        future: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(client, deque()).append(future)
+        self._resuming.add(future)
+        self._count(1)
+        self._give_back(slot)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._leave(client, future)
+            raise
+        finally:
+            self._resuming.discard(future)
 
     async def _wait(self, client: str) -> Slot:
         self._make_place(client)
@@ -114,15 +138,19 @@ class SlotQueue:
             async with asyncio.timeout(self._patience):
                 return await future
         except (asyncio.CancelledError, TimeoutError) as error:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self._give_back(future.result())
-            else:
-                self._forget(client, future)
+            self._leave(client, future)
             if isinstance(error, TimeoutError):
                 raise QueueTimeout(
                     f"no runner came free within {self._patience:g} s; try again later", self._retry_after()
                 ) from None
             raise
+
+    def _leave(self, client: str, future: asyncio.Future[Slot]) -> None:
+        """Wait no longer."""
+        if future.done() and not future.cancelled() and future.exception() is None:
+            self._give_back(future.result())
+        else:
+            self._forget(client, future)
 
     def _make_place(self, client: str) -> None:
         """Raise QueueFull unless `client` may have one more place; where others fill the queue it may take one."""
@@ -135,7 +163,11 @@ class SlotQueue:
         longest = max(self._waiting, key=lambda name: len(self._waiting[name]), default=client)
         if own or len(self._waiting.get(longest, ())) < 2:
             raise self._full()
-        pushed = self._waiting[longest].pop()
+        newest = (one for one in reversed(self._waiting[longest]) if one not in self._resuming)
+        pushed = next(newest, None)
+        if pushed is None:
+            raise self._full()
+        self._waiting[longest].remove(pushed)
         self._count(-1)
         if not pushed.done():
             pushed.set_exception(self._full("of yours "))
@@ -191,6 +223,39 @@ class SlotQueue:
         self._waiting.clear()
         self._count(-self.depth)
         return self.busy == 0
+
+
+class Turns:
+    """A slot, and others after it, for one who lets those that wait go first now and then."""
+
+    def __init__(self, queue: SlotQueue, client: str, slot: Slot) -> None:
+        self._queue, self._client = queue, client
+        self._held: Slot | None = slot
+        self._began = _now()
+
+    @property
+    def slot(self) -> Slot:
+        """The slot that is held. Raises RuntimeError after a `pause` that was cancelled."""
+        if self._held is None:
+            raise RuntimeError("no slot is held")
+        return self._held
+
+    async def pause(self) -> None:
+        """Where others wait, give the slot to the first and wait behind all of them for one. Raises ShuttingDown."""
+        if self._queue.depth == 0:
+            return
+        slot = self.slot
+        self._held = None
+        self._queue._note(_now() - self._began)
+        self._held = await self._queue._exchange(self._client, slot)
+        self._began = _now()
+
+    def end(self) -> None:
+        """Give the slot back."""
+        if self._held is not None:
+            self._queue._note(_now() - self._began)
+            self._queue._give_back(self._held)
+            self._held = None
 
 
 def _now() -> float:

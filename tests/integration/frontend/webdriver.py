@@ -22,6 +22,7 @@ SCREEN = "-screen 0 1600x1200x24"
 NARROW_BUTTONS = "button { padding: 0; margin: 0; min-width: 0; }"
 KEYS = {
     "Control": "\ue009", "Shift": "\ue008", "Alt": "\ue00a", "Enter": "\ue006", "Tab": "\ue004", "Escape": "\ue00c",
+    "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014", "ArrowDown": "\ue015",
     "Backspace": "\ue003", "F1": "\ue031", "F2": "\ue032", "F6": "\ue036", "F8": "\ue038",
 }  # fmt: skip
 

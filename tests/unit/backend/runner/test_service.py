@@ -68,15 +68,50 @@ def test_a_compile_that_makes_no_program_is_the_sources_fault() -> None:
 def test_a_batch_compiles_once_and_runs_each_case() -> None:
     async def work(service: Service) -> None:
         cases = [Case(stdin=b"a"), Case(stdin=b"b", args=("x", "y"))]
-        async with service.queue.slot("client") as slot:
-            failed, outcomes = await service.run_batch(_request(service, "c", ECHO), cases, slot)
+        async with service.queue.turns("client") as turns:
+            failed, outcomes = await service.run_batch(_request(service, "c", ECHO), cases, turns)
             assert failed is None
             assert [(one.stdout, one.exit_code) for one in outcomes] == [(b"a", 0), (b"b", 2)]
-            failed, outcomes = await service.run_batch(_request(service, "c", b"no"), cases, slot)
+            failed, outcomes = await service.run_batch(_request(service, "c", b"no"), cases, turns)
             assert failed is not None
             assert (failed.status, outcomes) == (Status.COMPILE_ERROR, [])
 
     _with(work)
+
+
+async def _batch(service: Service, source: bytes, cases: int) -> list[Outcome]:
+    async with service.queue.turns("client") as turns:
+        failed, outcomes = await service.run_batch(_request(service, "bash", source), [Case()] * cases, turns)
+    assert failed is None
+    return outcomes
+
+
+def test_a_batch_lets_others_go_between_its_cases() -> None:
+    async def work(service: Service) -> None:
+        batches = [asyncio.create_task(_batch(service, b"sleep 0.3; echo %d" % number, 8)) for number in range(2)]
+        await asyncio.sleep(0.5)
+        begun = asyncio.get_running_loop().time()
+        assert (await _run(service, "bash", b"echo here")).stdout == b"here\n"
+        assert asyncio.get_running_loop().time() - begun < 1.5
+        assert not any(batch.done() for batch in batches)
+        for number, batch in enumerate(batches):
+            assert [one.stdout for one in await batch] == [b"%d\n" % number] * 8
+        assert (service.queue.busy, service.queue.depth) == (0, 0)
+
+    _with(work, NUM_RUNNERS="2")
+
+
+def test_a_batch_as_a_whole_has_an_end() -> None:
+    async def work(service: Service) -> None:
+        begun = asyncio.get_running_loop().time()
+        outcomes = await _batch(service, b"sleep 0.4; echo in time", 10)
+        assert asyncio.get_running_loop().time() - begun < 2
+        words = [(one.status.value, one.stdout, one.error) for one in outcomes]
+        assert words[:2] == [("ok", b"in time\n", "")] * 2
+        assert words[2] == ("timeout", b"", "the batch took longer than 1 s")
+        assert words[3:] == [("timeout", b"", "not run: the batch took longer than 1 s")] * 7
+
+    _with(work, RUNNER_BATCH_SECONDS="1")
 
 
 class _Listener:

@@ -16,7 +16,7 @@ from backend.runner.api.app import create_app
 from backend.runner.api.metrics import Metrics
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import CompileReport, Outcome, Status
-from backend.runner.execution.queue import SlotQueue
+from backend.runner.execution.queue import SlotQueue, Turns
 from backend.runner.execution.request import Case, RunRequest
 from backend.runner.languages import Language
 from backend.runner.sandbox.layers import Layer
@@ -163,12 +163,14 @@ class Machine:
         return dataclasses.replace(outcome, compile=report)
 
     async def run_batch(
-        self, request: RunRequest, cases: Sequence[Case], slot: Slot
+        self, request: RunRequest, cases: Sequence[Case], turns: Turns
     ) -> tuple[Outcome | None, list[Outcome]]:
-        outcomes = []
+        outcomes: list[Outcome] = []
         for case in cases:
+            if outcomes:
+                await turns.pause()
             args = request.args if case.args is None else case.args
-            outcome = await self.run(dataclasses.replace(request, stdin=case.stdin, args=args), slot)
+            outcome = await self.run(dataclasses.replace(request, stdin=case.stdin, args=args), turns.slot)
             if outcome.compile is not None and outcome.compile.status is not Status.OK:
                 return outcome, []
             outcomes.append(outcome)

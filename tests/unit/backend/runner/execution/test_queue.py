@@ -292,3 +292,63 @@ def test_a_wait_expected_to_be_too_long_is_refused_with_the_time_to_come_back() 
         await asyncio.gather(*tasks)
 
     _run_on_virtual_time(case())
+
+
+def test_whoever_pauses_goes_behind_all_that_wait_and_is_never_pushed_out() -> None:
+    async def case() -> None:
+        queue, order = _queue(limit=3, share=1), list[str]()
+
+        async def long(name: str, turns: int) -> None:
+            async with queue.turns(name) as mine:
+                for number in range(turns):
+                    if number:
+                        await mine.pause()
+                    order.append(f"{name}{number}")
+                    await asyncio.sleep(1)
+
+        async def short(name: str) -> None:
+            async with queue.slot(name):
+                order.append(name)
+                await asyncio.sleep(1)
+
+        first, second = asyncio.create_task(long("a", 3)), asyncio.create_task(long("a", 2))
+        await asyncio.sleep(0.1)
+        third = asyncio.create_task(short("b"))
+        await asyncio.sleep(1.1)
+        fourth = [asyncio.create_task(short(name)) for name in ("a", "c")]
+        done = await asyncio.gather(first, second, third, *fourth, return_exceptions=True)
+        assert order[:4] == ["a0", "a0", "b", "a1"]
+        assert [one for one in done[:3] if one is not None] == []
+        assert sorted(one for one in order if len(one) == 2) == ["a0", "a0", "a1", "a1", "a2"]
+        assert (queue.busy, queue.depth) == (0, 0)
+
+    _run_on_virtual_time(case())
+
+
+def test_whoever_pauses_and_gives_up_leaves_no_slot_behind() -> None:
+    async def case() -> None:
+        queue = _queue()
+        crowd = _Crowd(queue)
+
+        async def pausing() -> None:
+            async with queue.turns("a") as turns:
+                waiting.set()
+                await go.wait()
+                await turns.pause()
+
+        waiting, go = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(pausing())
+        await waiting.wait()
+        other = crowd.come("b")
+        await _settle()
+        go.set()
+        await _settle()
+        assert (crowd.served, queue.depth) == (["b"], 1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert queue.depth == 0
+        crowd.next.release()
+        await other
+        assert queue.busy == 0
+
+    _run(case())
