@@ -24,7 +24,7 @@ LANGUAGE = Language(
         "--(no-warnings|trace-warnings|trace-uncaught|throw-deprecation|enable-source-maps)": "what is reported",
         "--unhandled-rejections=(strict|warn|none|throw|warn-with-error-codes)": "what a lost rejection does",
     },
-    warm=("node", "-r", WARM, "/work/main.js"),
+    warm=("env", "-C", "/", "node", "-r", WARM, "/work/main.js"),
     warm_files={WARM: WARM_SOURCE},
     hello='console.log("Hello, world!");\n',
     sample="""\
