@@ -33,7 +33,7 @@ LANGUAGE = Language(
         "--(no-warnings|trace-warnings|trace-uncaught|throw-deprecation|enable-source-maps)": "what is reported",
         "--unhandled-rejections=(strict|warn|none|throw|warn-with-error-codes)": "what a lost rejection does",
     },
-    warm=("node", "-r", WARM, "/work/main.js"),
+    warm=("env", "-C", "/", "node", "-r", WARM, "/work/main.js"),
     warm_files={WARM: WARM_SOURCE},
     testing=Testing(run=("sh", "-c", TESTS, "sh", OPTIONS, "main.js"), report=Report.JUNIT),
     hello='console.log("Hello, world!");\n',

@@ -39,7 +39,7 @@ LANGUAGE = Language(
     source="main.ts",
     compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
     run=("node", "--enable-source-maps", _PROGRAM),
-    warm=("node", "--enable-source-maps", "-r", WARM, _PROGRAM),
+    warm=("env", "-C", "/", "node", "--enable-source-maps", "-r", WARM, _PROGRAM),
     warm_files={WARM: WARM_SOURCE},
     options={
         "--check": "errors of types are compile errors (takes a second or two)",

@@ -1,4 +1,5 @@
-// A Node.js that has started, and waits for what to run: `node -r /opt/warm/node.js /work/main.js`.
+// A Node.js that has started, and waits for what to run: `env -C / node -r /opt/warm/node.js /work/main.js`.
+// It starts outside of /work: Node.js looks for the package.json of where it starts, and remembers what it found.
 //
 // Preloaded, it loads what programs mostly need, then blocks until a line of JSON {"argv": [...], "env": {...}} comes
 // from descriptor 3: the program's arguments and its whole environment. It closes the descriptor and returns, and Node.js
@@ -16,7 +17,8 @@ hide();
 
 function prepare() {
   const fs = require("node:fs");
-  for (const name of ["net", "tty", "stream", "events", "util", "path", "os", "readline", "timers", "assert", "crypto"]) {
+  // Not node:assert: it opens the standard streams, and programs see that.
+  for (const name of ["net", "tty", "stream", "events", "util", "path", "os", "readline", "timers", "crypto"]) {
     require(`node:${name}`);
   }
   const { argv, env } = JSON.parse(line(fs));
@@ -44,4 +46,6 @@ function hide() {
   process.execArgv.splice(place, 2);
   if (process._preload_modules) process._preload_modules.length = 0;
   delete require.cache[__filename];
+  const paths = require("node:module")._pathCache;
+  for (const key of Object.keys(paths)) if (paths[key] === __filename) delete paths[key];
 }
