@@ -85,13 +85,14 @@ def _file(one: Collected) -> FileAnswer:
     return FileAnswer(size=one.size, text=text)
 
 
-def case_answer(outcome: Outcome, encoding: Encoding, passed: bool | None) -> CaseAnswer:
-    """The answer to one case of a batch."""
+def case_answer(outcome: Outcome, encoding: Encoding, passed: bool | None, message: str | None = None) -> CaseAnswer:
+    """The answer to one case of a batch; `message` is what a checker said of it."""
     return CaseAnswer(
         stdout=in_encoding(outcome.stdout, encoding),
         stderr=in_encoding(outcome.stderr, encoding),
         output=in_encoding(outcome.output, encoding),
         passed=passed,
+        message=UNSET if message is None else message,
         **_ending(outcome),
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from backend.runner.api.answers import case_answer, compile_answer
+from backend.runner.api.answers import case_answer, compile_answer, in_encoding
 from backend.runner.api.asgi import Request, Response, Routes
 from backend.runner.api.body import MOST_BATCH_BYTES, read_body
 from backend.runner.api.desk import Desk
 from backend.runner.api.idempotency import Produced
+from backend.runner.api.judging import LONGEST_MESSAGE, Judgement, checked_case, checker, compared, judgements
 from backend.runner.api.models import BatchAnswer, BatchBody
 from backend.runner.api.parse import parse
 from backend.runner.errors import InvalidRequest
@@ -37,18 +38,32 @@ async def _batch(desk: Desk, request: Request, body: bytes) -> Produced:
     cases = list(desk.catalogue.cases(asked.cases, wanted))
     expected = [desk.catalogue.expected(one, number) for number, one in enumerate(asked.cases)]
     desk.access.charge(request, len(cases) - 1)
+    judge = checker(asked.check, desk.catalogue)
+    if judge is not None:
+        desk.access.charge(request, len(cases))
     async with desk.service.queue.turns(request.client) as turns:
         failed, outcomes = await desk.service.run_batch(wanted, cases, turns)
+        if judge is None or failed is not None:
+            judged = [Judgement(compared(*pair, asked)) for pair in zip(outcomes, expected, strict=False)]
+        else:
+            well = [
+                checked_case(*one) for one in zip(cases, outcomes, expected, strict=True) if one[1].status is Status.OK
+            ]
+            refused, said = await desk.service.run_batch(judge, well, turns) if well else (None, [])
+            if refused is not None:
+                raise InvalidRequest(
+                    f"check: {refused.error}: {in_encoding(refused.output[:LONGEST_MESSAGE], 'utf-8')}"
+                )
+            judged = judgements(outcomes, said)
     for outcome in outcomes if failed is None else [failed]:
         desk.metrics.count(wanted.language.name, outcome.status)
-    answer = _answer(asked, wanted.language.name, failed, outcomes, expected)
+    answer = _answer(asked, wanted.language.name, failed, outcomes, judged)
     return _encode(answer), answer.status is not Status.INTERNAL_ERROR
 
 
 def _answer(
-    asked: BatchBody, language: str, failed: Outcome | None, outcomes: list[Outcome], expected: list[bytes | None]
+    asked: BatchBody, language: str, failed: Outcome | None, outcomes: list[Outcome], judged: list[Judgement]
 ) -> BatchAnswer:
-    verdicts = [passed(*pair, asked.compare) for pair in zip(outcomes, expected, strict=False)]
     worst = failed or next((one for one in outcomes if one.status is not Status.OK), None)
     compiled = (failed or outcomes[0]).compile
     return BatchAnswer(
@@ -57,25 +72,9 @@ def _answer(
         language=language,
         encoding=asked.encoding,
         compile=compile_answer(compiled, asked.encoding),
-        cases=[case_answer(one, asked.encoding, ok) for one, ok in zip(outcomes, verdicts, strict=True)],
-        passed=verdicts.count(True),
+        cases=[
+            case_answer(one, asked.encoding, judgement.passed, judgement.message if asked.check else None)
+            for one, judgement in zip(outcomes, judged, strict=True)
+        ],
+        passed=[one.passed for one in judged].count(True),
     )
-
-
-def passed(outcome: Outcome, expected: bytes | None, compare: str) -> bool | None:
-    """Whether a case ended well and printed what was expected; None where nothing was."""
-    if expected is None:
-        return None
-    if outcome.status is not Status.OK:
-        return False
-    if compare == "exact":
-        return outcome.stdout == expected
-    return trimmed(outcome.stdout) == trimmed(expected)
-
-
-def trimmed(output: bytes) -> list[bytes]:
-    """The lines of `output` without whitespace at their ends, and without empty lines at the end."""
-    lines = [line.rstrip() for line in output.split(b"\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines

@@ -90,14 +90,32 @@ class CaseBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=T
     expected_base64: str | UnsetType = UNSET
 
 
+class CheckBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """How cases are judged: by a tolerance, or by a program."""
+
+    tolerance: Annotated[
+        float | UnsetType,
+        Meta(description="0 to 1: tokens are compared, numbers as far apart, absolutely or relatively"),
+    ] = UNSET
+    language: Annotated[str | UnsetType, Meta(description="of a program that judges")] = UNSET
+    source: Annotated[
+        str | UnsetType,
+        Meta(description="it is given the files input, output and expected, and exits with 0 (passed) or 1 (not)"),
+    ] = UNSET
+
+
 class BatchBody(RunBody, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """A program to compile once and to run for each case; a case's stdin and args take the place of the body's."""
 
     cases: Annotated[list[CaseBody], Meta(min_length=1, max_length=64)]
     compare: Annotated[
-        Literal["exact", "trimmed"],
-        Meta(description="trimmed leaves whitespace at the end of lines and empty lines at the end out of account"),
+        Literal["exact", "trimmed", "tokens"],
+        Meta(
+            description="trimmed leaves whitespace at the end of lines and empty lines at the end out of account, "
+            "tokens all whitespace"
+        ),
     ] = "trimmed"
+    check: Annotated[CheckBody | None, Meta(description="in the place of compare")] = None
 
 
 class FormatBody(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -196,6 +214,7 @@ class CaseAnswer(Ending, kw_only=True):
     stderr: str
     output: Annotated[str, Meta(description="both, as they came; exactly in their order where order asked for that")]
     passed: Annotated[bool | None, Meta(description="status is ok and stdout as expected; null: nothing was expected")]
+    message: Annotated[str | UnsetType, Meta(description="what the checker printed; else not there")] = UNSET
 
 
 class BatchAnswer(Struct, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from backend.runner.api.models import BatchBody, CaseBody, FormatBody, LimitsBody, RunBody
+from backend.runner.api.models import BatchBody, CaseBody, CheckBody, FormatBody, LimitsBody, RunBody
 from backend.runner.errors import InvalidRequest
 
 Body = TypeVar("Body", bound=RunBody | FormatBody)
@@ -87,6 +87,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number)
 
 def _check_parts(document: dict[str, Any], kind: type[RunBody]) -> None:
     check_fields(document.get("limits"), LimitsBody, "limits.")
+    check_fields(document.get("check"), CheckBody, "check.")
     cases = document.get("cases")
     if issubclass(kind, BatchBody) and isinstance(cases, list):
         for number, case in enumerate(cases):

@@ -191,8 +191,11 @@ class Executor:
 
     async def _case(self, slot: Slot, request: RunRequest, case: Case, program: Program | None) -> Outcome:
         args = request.args if case.args is None else case.args
+        files = request.files if case.files is None else case.files
         try:
-            return await self._run(slot, dataclasses.replace(request, stdin=case.stdin, args=args), program, None)
+            return await self._run(
+                slot, dataclasses.replace(request, stdin=case.stdin, args=args, files=files), program, None
+            )
         except (SandboxError, OSError):
             _log.exception("a case of %s failed", request.language.name)
             return Outcome(status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR)

@@ -60,6 +60,7 @@ class Case:
 
     stdin: bytes = b""
     args: tuple[str, ...] | None = None
+    files: Mapping[str, bytes] | None = None
 
 
 def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:

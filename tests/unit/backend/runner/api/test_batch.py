@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.runner.api.batch import trimmed
+from backend.runner.api.judging import near, trimmed
 
 Serve = Callable[..., None]
 BATCH = "/api/v1/batch"
@@ -105,3 +105,81 @@ def test_a_bad_case_is_refused_by_name(serve: Serve, cases: Any, named: str) -> 
 )
 def test_what_trimmed_leaves_out_of_account(one: bytes, other: bytes, same: bool) -> None:
     assert (trimmed(one) == trimmed(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("output", "expected", "tolerance", "holds"),
+    [
+        (b"1.0001 x", b"1.0 x", 1e-3, True),
+        (b"1.01 x", b"1.0 x", 1e-3, False),
+        (b"1000001", b"1000000", 1e-5, True),
+        (b"0.0000001", b"0", 1e-6, True),
+        (b"1.0 y", b"1.0 x", 1, False),
+        (b"1", b"1 1", 1, False),
+        (b"nan", b"1", 1, False),
+        (b"inf", b"1", 1, False),
+        (b"nan inf", b"nan inf", 0, True),
+        (b"1e400", b"1", 1, False),
+        (b"\xff", b"\xff", 0, True),
+        (b"", b" \n", 0, True),
+    ],
+)
+def test_numbers_are_compared_as_far_as_the_tolerance(
+    output: bytes, expected: bytes, tolerance: float, holds: bool
+) -> None:
+    assert near(output, expected, tolerance) is holds
+
+
+def test_tokens_and_tolerance(serve: Serve) -> None:
+    async def case(client: httpx.AsyncClient, _: Any) -> None:
+        cases = [{"stdin": "1  2\n\n3", "expected": "1 2 3\n"}, {"stdin": "1 2.0001", "expected": "1 2"}]
+        answer = (await client.post(BATCH, json=_body(*cases, compare="tokens"))).json()
+        assert [one["passed"] for one in answer["cases"]] == [True, False]
+        answer = (await client.post(BATCH, json=_body(*cases, check={"tolerance": 0.001}))).json()
+        assert [one["passed"] for one in answer["cases"]] == [True, True]
+
+    serve(case)
+
+
+CHECKER = """
+import sys
+names = sys.argv[1:]
+given, output, expected = (open(name).read() for name in names)
+print(given.strip(), output.strip(), expected)
+if output == "crash": raise ValueError
+if output == "kill": import os; os.kill(os.getpid(), 9)
+sys.exit(0 if output.strip() == given.strip() else 1)
+"""
+
+
+def test_a_program_judges(serve: Serve) -> None:
+    async def case(client: httpx.AsyncClient, _: Any) -> None:
+        cases = [{"stdin": "a", "expected": "A"}, {"stdin": "b"}, {"stdin": "kill"}]
+        body = _body(*cases, source="tr b c", check={"language": "python", "source": CHECKER})
+        answer = (await client.post(BATCH, json=body)).json()
+        assert [(one["passed"], one["message"]) for one in answer["cases"][:2]] == [(True, "a a A"), (False, "b c")]
+        assert answer["cases"][2]["passed"] is None
+        assert answer["cases"][2]["message"].startswith("the checker could not say: killed by SIGKILL")
+        assert answer["passed"] == 1
+
+    serve(case)
+
+
+@pytest.mark.parametrize(
+    ("check", "named"),
+    [
+        ({}, "check: give a tolerance"),
+        ({"tolerance": 0.1, "language": "script", "source": ""}, "check: give a tolerance"),
+        ({"tolerance": 2}, "check.tolerance must be"),
+        ({"language": "script"}, "check: a program that judges"),
+        ({"language": "nothing", "source": ""}, "check.language 'nothing' is not supported"),
+        ({"x": 1}, "check.x is not a field"),
+    ],
+)
+def test_a_check_that_makes_no_sense_is_refused(serve: Serve, check: dict[str, object], named: str) -> None:
+    async def case(client: httpx.AsyncClient, _: Any) -> None:
+        answer = await client.post(BATCH, json=_body({"stdin": ""}, check=check))
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith(named)
+
+    serve(case)
