@@ -219,6 +219,8 @@ class Executor:
         if request.terminal is not None:
             variables += (_TERM,)
         go = {"argv": list(request.args), "env": dict(variables)} if warm else None
+        if forker == SPAWNER and not warm:
+            variables += language.run_variables
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
             stdin=request.stdin, variables=variables,
