@@ -278,6 +278,8 @@ class Executor:
             variables += (_TERM,)
         variables = tuple({**dict(variables), **request.env}.items())
         go = {"argv": list(request.args), "env": dict(variables)} if warm else None
+        if forker == SPAWNER and not warm:
+            variables += language.run_variables
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
             stdin=request.stdin, variables=variables,

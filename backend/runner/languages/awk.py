@@ -10,6 +10,7 @@ LANGUAGE = Language(
     version=("gawk", "--version"),
     source="main.awk",
     run=("gawk", "-E", "main.awk"),
+    run_variables=(("LD_PRELOAD", "/opt/output/lines.so"),),
     hello='BEGIN { print "Hello, world!" }\n',
     sample="""\
 function fact(n) {

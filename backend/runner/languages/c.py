@@ -36,6 +36,7 @@ LANGUAGE = Language(
         "-o",
         PROGRAM,
         "main.c",
+        "/opt/output/lines.o",
         "-lm",
     ),
     sources=(".c", ".s", ".S"),

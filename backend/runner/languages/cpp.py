@@ -34,6 +34,7 @@ LANGUAGE = Language(
         "-o",
         PROGRAM,
         "main.cpp",
+        "/opt/output/lines.o",
     ),
     sources=(".cpp", ".cc", ".cxx", ".c++", ".C", ".c", ".s", ".S"),
     inclusion=INCLUSION,

@@ -120,6 +120,8 @@ class Language:
     """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
+    run_variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables of runs that are started anew; what they name takes them away before the program begins."""
     limits: Limits = dataclasses.field(default_factory=Limits)
     """Limits of a run where the request does not say otherwise; its timeout is the service's."""
     compile_limits: Limits = dataclasses.field(

@@ -10,6 +10,7 @@ LANGUAGE = Language(
     source="main.lua",
     run=("lua5.4", OPTIONS, "main.lua"),
     options={"-W": "warnings"},
+    run_variables=(("LD_PRELOAD", "/opt/output/lines.so"),),
     hello='print("Hello, world!")\n',
     sample="""\
 local Stack = {}

@@ -9,7 +9,7 @@ LANGUAGE = Language(
     packages=("perl",),
     version=("perl", "-e", "print qq(Perl $^V\\n)"),
     source="main.pl",
-    run=("perl", OPTIONS, "main.pl"),
+    run=("perl", "-I/opt/output", "-mlines", OPTIONS, "main.pl"),
     options={
         "-[wWXtT]": "warnings, taint checks",
         "-C[0-9A-Za-z]{0,8}": "Unicode in standard streams and arguments",

@@ -58,6 +58,7 @@ LANGUAGE = Language(
     ),
     fork_server=True,
     variables=(("PYTHONNOUSERSITE", "1"), ("PYTHONUTF8", "1")),
+    run_variables=(("PYTHONPATH", "/opt/template/lines"),),
     hello='print("Hello, world!")\n',
     sample="""\
 from collections import Counter

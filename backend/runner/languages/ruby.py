@@ -10,7 +10,7 @@ LANGUAGE = Language(
     core=True,
     version=("ruby", "--version"),
     source="main.rb",
-    run=("ruby", OPTIONS, "main.rb"),
+    run=("ruby", "-r/opt/output/lines.rb", OPTIONS, "main.rb"),
     options={
         "-[wW]": "warnings",
         "-W(0|1|2|:(no-)?(deprecated|experimental|performance))": "which warnings",

@@ -27,6 +27,8 @@ _FILES = {
 }
 HOSTNAME = "codecanvas"
 TEMPLATE_PLACE = "/opt/template"
+OUTPUT_PLACE = "/opt/output"
+"""What has programs write their lines as they end; `launcher/lines.c` says how."""
 WARM_PLACE = "/opt/warm"
 CACHE_PLACE = "/cache"
 
@@ -96,6 +98,8 @@ class Host:
             yield "r", str(toolchain), f"/opt/toolchains/{index}"
         if (self.launcher / "python").is_dir():
             yield "r", str(self.launcher / "python"), TEMPLATE_PLACE
+        if (self.launcher / "output").is_dir():
+            yield "r", str(self.launcher / "output"), OUTPUT_PLACE
         if self.warm is not None:
             yield "r", str(self.warm), WARM_PLACE
         for device in _DEVICES:

@@ -1,4 +1,4 @@
-/* How a forked Python comes to its end (ending.c). */
+/* How a forked Python comes to its end (ending.c), and how it writes (output.c). */
 
 #ifndef ENDING_H
 #define ENDING_H
@@ -15,5 +15,9 @@ int run_source(PyObject *source, const char *path, bool *interrupted);
 
 /* What comes after the last line. False where output could not be written. */
 bool end_program(void);
+
+/* Functions of the module. */
+PyObject *counting_type(PyObject *module, PyObject *arguments);
+PyObject *watch_stream(PyObject *module, PyObject *arguments);
 
 #endif

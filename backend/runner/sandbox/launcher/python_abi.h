@@ -34,7 +34,7 @@ struct PyModuleDef {
     void *slots, *traverse, *clear, *free;
 };
 
-enum { METH_VARARGS = 1, METH_NOARGS = 4 };
+enum { METH_VARARGS = 1, METH_NOARGS = 4, METH_O = 8 };
 
 extern PyObject *PyModuleDef_Init(struct PyModuleDef *);
 extern int PyArg_ParseTuple(PyObject *, const char *, ...);
@@ -79,5 +79,19 @@ extern PyObject *PyWeakref_NewRef(PyObject *, PyObject *), *PyWeakref_GetObject(
 extern const char *PyUnicode_AsUTF8AndSize(PyObject *, ssize_t *);
 extern PyObject *PyBool_FromLong(long), *PyCFunction_NewEx(struct PyMethodDef *, PyObject *, PyObject *);
 extern PyObject PyModule_Type;
+
+struct PyType_Slot {
+    int slot;
+    void *function;
+};
+
+struct PyType_Spec {
+    const char *name;
+    int size, item_size;
+    unsigned flags;
+    struct PyType_Slot *slots;
+};
+
+extern PyObject *PyType_FromSpecWithBases(struct PyType_Spec *, PyObject *);
 
 #endif

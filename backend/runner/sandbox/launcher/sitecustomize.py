@@ -14,6 +14,7 @@ def _serve() -> None:
     from _frozen_importlib_external import PathFinder, SourceFileLoader
     from atexit import _run_exitfuncs
 
+    import _lines
     import _template
 
     here = __file__.rpartition("/")[0]
@@ -34,6 +35,7 @@ def _serve() -> None:
         with open("/work/main.py", "rb", buffering=0) as file:  # noqa: PTH123
             return file.read()
 
+    _lines.write_lines()
     for name in [*modules]:
         if name not in known:
             del modules[name]

@@ -128,7 +128,11 @@ static PyObject *forget(PyObject *module, PyObject *arguments)
 }
 
 static struct PyMethodDef methods[] = {
-    {"serve", serve, METH_VARARGS, NULL}, {"forget", forget, METH_VARARGS, NULL}, {0}};
+    {"serve", serve, METH_VARARGS, NULL},
+    {"forget", forget, METH_VARARGS, NULL},
+    {"counting_type", counting_type, METH_VARARGS, NULL},
+    {"watch_stream", watch_stream, METH_VARARGS, NULL},
+    {0}};
 
 static struct PyModuleDef definition = {.head = {1, NULL}, .name = "_template", .methods = methods};
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from backend.runner.languages import all_languages
 from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.spares import MOST_USES, Recipe
@@ -13,6 +14,7 @@ from backend.runner.sandbox.verdict import Ending, Verdict
 from tests.unit.backend.runner.conftest import VARIABLES, Place
 
 PYTHON = (*VARIABLES, ("PYTHONNOUSERSITE", "1"), ("PYTHONUTF8", "1"))
+ANEW = (*PYTHON, *all_languages()["python3"].run_variables)
 COMMAND = ("/usr/bin/python3", "-B", "main.py")
 RECIPE = Recipe(command=COMMAND, variables=(*PYTHON, ("PYTHONPATH", TEMPLATE_PLACE)), limits=Limits())
 
@@ -116,7 +118,7 @@ def _run(place: Place, source: str | bytes, forker: int, **limits: int) -> Verdi
     content = source.encode() if isinstance(source, str) else source
     return place.run(
         (*COMMAND, "one", "--two"), files={"main.py": content, "helper.py": HELPER}, stdin=b"a\nb\n", forker=forker,
-        variables=PYTHON, limits=Limits(**limits),
+        variables=PYTHON if forker else ANEW, limits=Limits(**limits),
     )  # fmt: skip
 
 

@@ -50,8 +50,8 @@ public final class Bootstrap {
             setEnvironment(message.env());
         }
         System.setProperty("java.class.path", "/program:/work");
-        MethodHandle main = find(launched());
         try {
+            MethodHandle main = find(launched()); // which initialises its class
             main.invokeExact(message.argv());
         } catch (Throwable thrown) {
             withoutThisClass(thrown, 0);
@@ -106,10 +106,16 @@ public final class Bootstrap {
         }
         try {
             Method method = type.getMethod("main", String[].class);
-            if (Modifier.isStatic(method.getModifiers()) && method.getReturnType() == void.class) {
-                method.setAccessible(true); // its class need not be public
-                return MethodHandles.lookup().unreflect(method).asFixedArity();
+            if (!Modifier.isStatic(method.getModifiers())) {
+                exit("Error: Main method is not static in class " + name + ", please define the main method as:\n"
+                    + "   public static void main(String[] args)");
             }
+            if (method.getReturnType() != void.class) {
+                exit("Error: Main method must return a value of type void in class " + name + ", please \n"
+                    + "define the main method as:\n   public static void main(String[] args)");
+            }
+            method.setAccessible(true); // its class need not be public
+            return MethodHandles.lookup().unreflect(method).asFixedArity();
         } catch (NoSuchMethodException missing) {
             // said below
         }
@@ -146,6 +152,7 @@ public final class Bootstrap {
     private static boolean isOurs(String type) {
         return type.equals(Bootstrap.class.getName())
             || type.startsWith("java.lang.invoke.")
+            || type.startsWith("java.lang.ClassValue")
             || type.equals("jdk.internal.misc.Unsafe");
     }
 

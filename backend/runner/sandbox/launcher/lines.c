@@ -1,0 +1,156 @@
+/* Output in time, for programs that print by C's stdio: linked into them, or preloaded by what runs them.
+ *
+ * Where there is no terminal, the C library keeps output until 4 KiB have come: a program that is killed loses it,
+ * streams are not live, and a prompt comes after its answer. So stdout has its lines written as they end, and reading
+ * stdin writes what waits, both as with a terminal.
+ *
+ * A system call for each line is what a terminal costs too, but would make a program that prints a million lines ten
+ * times slower. So there is an allowance of lines, which grows again with time; when it is used up, output is kept as
+ * usual until some of it has come back. The functions that print are wrapped to count; they are weak, so that a
+ * program may have a function of such a name. */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST = 4096, PER_INTERVAL = 256, INTERVAL = 16 /* ms */ };
+
+static int left = MOST;
+static bool ours, kept; /* whether stdout is as we made it; whether its lines are kept for now */
+static long since;
+
+static long now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* After something was printed on `stream`. */
+static inline void count(FILE *stream)
+{
+    if (stream != stdout || !ours)
+        return;
+    if (!kept) {
+        if (stream->_IO_write_ptr != stream->_IO_write_base || --left > 0)
+            return; /* no line has ended */
+        since = now();
+        kept = true;
+        (void)setvbuf(stream, NULL, _IOFBF, 0);
+        return;
+    }
+    long passed = now() - since;
+    if (passed < INTERVAL)
+        return;
+    left = (int)(passed / INTERVAL >= MOST / PER_INTERVAL ? MOST : passed / INTERVAL * PER_INTERVAL);
+    kept = false;
+    (void)fflush(stream);
+    (void)setvbuf(stream, NULL, _IOLBF, 0);
+}
+
+#define WRAPPED __attribute__((weak, visibility("default")))
+#define REAL(name) \
+    static __typeof__(&name) real; \
+    if (real == NULL) \
+    *(void **)&real = dlsym(RTLD_NEXT, #name)
+
+WRAPPED int puts(const char *text)
+{
+    REAL(puts);
+    int done = real(text);
+    count(stdout);
+    return done;
+}
+
+#undef putchar
+WRAPPED int putchar(int byte)
+{
+    REAL(putchar);
+    int done = real(byte);
+    if (byte == '\n')
+        count(stdout);
+    return done;
+}
+
+#undef putc
+WRAPPED int putc(int byte, FILE *stream)
+{
+    REAL(putc);
+    int done = real(byte, stream);
+    if (byte == '\n')
+        count(stream);
+    return done;
+}
+
+WRAPPED int fputc(int byte, FILE *stream)
+{
+    REAL(fputc);
+    int done = real(byte, stream);
+    if (byte == '\n')
+        count(stream);
+    return done;
+}
+
+WRAPPED int fputs(const char *text, FILE *stream)
+{
+    REAL(fputs);
+    int done = real(text, stream);
+    count(stream);
+    return done;
+}
+
+WRAPPED size_t fwrite(const void *data, size_t size, size_t number, FILE *stream)
+{
+    REAL(fwrite);
+    size_t done = real(data, size, number, stream);
+    count(stream);
+    return done;
+}
+
+static int print(FILE *stream, const char *format, va_list arguments)
+{
+    REAL(vfprintf);
+    int done = real(stream, format, arguments);
+    count(stream);
+    return done;
+}
+
+WRAPPED int vprintf(const char *format, va_list arguments) { return print(stdout, format, arguments); }
+
+WRAPPED int vfprintf(FILE *stream, const char *format, va_list arguments) { return print(stream, format, arguments); }
+
+WRAPPED int printf(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int done = print(stdout, format, arguments);
+    va_end(arguments);
+    return done;
+}
+
+WRAPPED int fprintf(FILE *stream, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int done = print(stream, format, arguments);
+    va_end(arguments);
+    return done;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+#ifdef PRELOADED
+    (void)unsetenv("LD_PRELOAD"); /* it is for this program alone */
+#endif
+    if (isatty(STDOUT_FILENO))
+        return;
+    ours = setvbuf(stdout, NULL, _IOLBF, 0) == 0;
+    (void)setvbuf(stdin, NULL, _IOLBF, 0); /* reading writes out what waits */
+}
