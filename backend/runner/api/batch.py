@@ -46,14 +46,12 @@ async def _batch(desk: Desk, request: Request, body: bytes) -> Produced:
         if judge is None or failed is not None:
             judged = [Judgement(compared(*pair, asked)) for pair in zip(outcomes, expected, strict=False)]
         else:
-            well = [
-                checked_case(*one) for one in zip(cases, outcomes, expected, strict=True) if one[1].status is Status.OK
-            ]
+            ended = zip(cases, outcomes, expected, strict=True)
+            well = [checked_case(*one) for one in ended if one[1].status is Status.OK]
             refused, said = await desk.service.run_batch(judge, well, turns) if well else (None, [])
             if refused is not None:
-                raise InvalidRequest(
-                    f"check: {refused.error}: {in_encoding(refused.output[:LONGEST_MESSAGE], 'utf-8')}"
-                )
+                said_of_it = in_encoding(refused.output[:LONGEST_MESSAGE], "utf-8")
+                raise InvalidRequest(f"check: {refused.error}: {said_of_it}")
             judged = judgements(outcomes, said)
     for outcome in outcomes if failed is None else [failed]:
         desk.metrics.count(wanted.language.name, outcome.status)

@@ -1,4 +1,4 @@
-"""Whether what a case printed is what was expected: by bytes, lines, tokens, numbers, or by a program of the client's."""
+"""Whether what a case printed is what was expected: by bytes, lines, tokens, numbers, or by a client's program."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class CheckBody(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=
 
     tolerance: Annotated[
         float | UnsetType,
-        Meta(description="0 to 1: tokens are compared, numbers as far apart, absolutely or relatively"),
+        Meta(description="0 to 1: tokens are compared, numbers as near, absolutely or relatively"),
     ] = UNSET
     language: Annotated[str | UnsetType, Meta(description="of a program that judges")] = UNSET
     source: Annotated[
