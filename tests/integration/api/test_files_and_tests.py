@@ -142,3 +142,27 @@ def test_plots_come_back_without_a_word_of_files(run: Any, details: Any, environ
         assert result["status"] == "ok", result
         (picture,) = result["files"].values()
         assert base64.b64decode(picture["base64"]).startswith(b"\x89PNG")
+
+
+CHECKER = """
+import sys
+names = sys.argv[1:]
+given, output, expected = (open(name).read() for name in names)
+print(given.strip(), output.strip(), expected)
+if output == "crash": raise ValueError
+if output == "kill": import os; os.kill(os.getpid(), 9)
+sys.exit(0 if output.strip() == given.strip() else 1)
+"""
+
+
+def test_a_program_judges_a_batch(api: httpx.Client) -> None:
+    cases = [{"stdin": "a", "expected": "A"}, {"stdin": "b"}, {"stdin": "kill"}, {"stdin": "a", "args": ["x"]}]
+    body = {"language": "bash", "source": "[ $# = 0 ] && tr b c", "cases": cases}
+    answer = api.post("batch", json={**body, "check": {"language": "python", "source": CHECKER}}).json()
+    assert [(one["passed"], one["message"]) for one in answer["cases"][:2]] == [(True, "a a A"), (False, "b c")]
+    assert answer["cases"][2]["passed"] is None
+    assert answer["cases"][2]["message"].startswith("the checker could not say: killed by SIGKILL")
+    assert (answer["cases"][3]["passed"], answer["passed"]) == (False, 1)
+    broken = api.post("batch", json={**body, "check": {"language": "c", "source": "int main(void) { return x; }"}})
+    assert broken.status_code == 400
+    assert broken.json()["error"].startswith("check: compilation failed: exit status 1: main.c:")

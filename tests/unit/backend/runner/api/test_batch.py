@@ -141,30 +141,6 @@ def test_tokens_and_tolerance(serve: Serve) -> None:
     serve(case)
 
 
-CHECKER = """
-import sys
-names = sys.argv[1:]
-given, output, expected = (open(name).read() for name in names)
-print(given.strip(), output.strip(), expected)
-if output == "crash": raise ValueError
-if output == "kill": import os; os.kill(os.getpid(), 9)
-sys.exit(0 if output.strip() == given.strip() else 1)
-"""
-
-
-def test_a_program_judges(serve: Serve) -> None:
-    async def case(client: httpx.AsyncClient, _: Any) -> None:
-        cases = [{"stdin": "a", "expected": "A"}, {"stdin": "b"}, {"stdin": "kill"}]
-        body = _body(*cases, source="tr b c", check={"language": "python", "source": CHECKER})
-        answer = (await client.post(BATCH, json=body)).json()
-        assert [(one["passed"], one["message"]) for one in answer["cases"][:2]] == [(True, "a a A"), (False, "b c")]
-        assert answer["cases"][2]["passed"] is None
-        assert answer["cases"][2]["message"].startswith("the checker could not say: killed by SIGKILL")
-        assert answer["passed"] == 1
-
-    serve(case)
-
-
 @pytest.mark.parametrize(
     ("check", "named"),
     [
