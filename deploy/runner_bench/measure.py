@@ -19,7 +19,7 @@ from deploy.runner_bench.estimate import milliseconds, ratio
 from deploy.runner_bench.peers import HELLO, Absent, Peer, bare, peers
 from deploy.runner_bench.report import LanguageResult, PeerResult, Report
 from deploy.runner_bench.service import measured_service
-from deploy.runner_bench.throughput import Load, cores, generator, put_under_load
+from deploy.runner_bench.throughput import Load, bare_throughput, cores, generator, put_under_load
 from deploy.runner_bench.toolchains import COMMENTS, Toolchain, program, toolchain
 
 CLIENTS = (1, 2, 4, 8, 16)
@@ -57,10 +57,10 @@ def measure(plan: Plan, teller: Teller) -> Report:
             with teller.step("languages, interleaved with their bare toolchains"):
                 languages = _languages(plan, port, connection, teller.note)
         with teller.step("load"):
-            loads = _loads(plan, port)
+            loads, bare_runs = _loads(plan, port)
     finally:
         starting.__exit__(None, None, None)
-    return Report(cores(), found, lacking, languages, loads)
+    return Report(cores(), found, lacking, languages, loads, bare_runs)
 
 
 def _peers(
@@ -131,7 +131,10 @@ def _language(rounds: int, language: Language, tools: Toolchain | None, connecti
     )
 
 
-def _loads(plan: Plan, port: int) -> list[Load]:
+def _loads(plan: Plan, port: int) -> tuple[list[Load], float]:
     with generator() as binary:
+        (binary.parent / "main.py").write_text(HELLO)
         put_under_load(binary, port, 2, min(1.0, plan.load_seconds))
-        return [put_under_load(binary, port, clients, plan.load_seconds) for clients in CLIENTS]
+        before = bare_throughput(binary.parent, plan.load_seconds)
+        loads = [put_under_load(binary, port, clients, plan.load_seconds) for clients in CLIENTS]
+        return loads, (before + bare_throughput(binary.parent, plan.load_seconds)) / 2

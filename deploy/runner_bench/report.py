@@ -41,17 +41,26 @@ class Report:
     absent: list[Absent]
     languages: dict[str, LanguageResult]
     loads: list[Load]
+    bare_runs_per_second: float
+    """Of the bare interpreter on all processors, before and after the load."""
 
     @property
     def runs_per_second(self) -> float:
         """At the number of clients that was served best."""
         return max(load.runs_per_second for load in self.loads)
 
+    @property
+    def throughput_ratio(self) -> float:
+        """Of the service's runs a second to those of the bare interpreter."""
+        return self.runs_per_second / self.bare_runs_per_second
+
     def to_json(self) -> dict[str, Any]:
         """As `bench runner --json` prints it."""
         return {
             "python_hello_ratio_to_bare": round(self.peers["service"].ratio.value, 3),
             "runs_per_second": round(self.runs_per_second, 1),
+            "bare_runs_per_second": round(self.bare_runs_per_second, 1),
+            "throughput_ratio_to_bare": round(self.throughput_ratio, 3),
             "cores": self.cores,
             "peers": {name: {"median_ms": peer.median_ms, **peer.ratio.to_json()} for name, peer in self.peers.items()},
             "absent": {each.name: each.reason for each in self.absent},
@@ -90,7 +99,10 @@ class Report:
             lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
             lines += [f"| {' | '.join(row)} |" for row in rows]
             blocks.append(f"### {title}\n\n" + "\n".join(lines))
-        notes = [f"{each.name} is missing: {each.reason}." for each in self.absent]
+        bare = f"{self.bare_runs_per_second:.0f} runs a second"
+        best = f"the service does {self.throughput_ratio:.2f} times as many"
+        notes = [f"The bare interpreter, started again and again on {self.cores} processors, does {bare}; {best}."]
+        notes += [f"{each.name} is missing: {each.reason}." for each in self.absent]
         notes += [
             f"{name}: no comment makes its programs differ." for name, e in self.languages.items() if not e.unique
         ]

@@ -31,7 +31,8 @@ def spawn(
     actions = [(os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_DUP2, writing, 2), (os.POSIX_SPAWN_CLOSE, reading)]
     before, program = Path.cwd(), shutil.which(command[0], path=environment["PATH"])
     try:
-        os.chdir(directory or before)
+        if directory is not None:
+            os.chdir(directory)
         begun = time.perf_counter()
         pid = os.posix_spawn(program or command[0], list(command), dict(environment), file_actions=actions)
         os.close(writing)
@@ -40,7 +41,8 @@ def spawn(
         return time.perf_counter() - begun, os.waitstatus_to_exitcode(status), output
     finally:
         os.close(reading)
-        os.chdir(before)
+        if directory is not None:
+            os.chdir(before)
 
 
 def _read(descriptor: int) -> bytes:

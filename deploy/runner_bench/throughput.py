@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from deploy.errors import DeployError
 from deploy.processes import run
 from deploy.runner_bench.client import post
 from deploy.runner_bench.estimate import quantile
-from deploy.runner_bench.peers import HELLO
+from deploy.runner_bench.peers import EXPECTED, HELLO, PYTHON
+from deploy.runner_bench.spawn import timed
 
 SOURCE = Path(__file__).with_name("load.c")
 
@@ -74,6 +77,24 @@ def put_under_load(binary: Path, port: int, clients: int, seconds: float) -> Loa
         wrong=measured["wrong"],
         generator_share=measured["cpu_seconds"] / measured["seconds"],
     )
+
+
+def bare_throughput(work: Path, seconds: float) -> float:
+    """Runs a second of the bare interpreter, one after the other on each processor; `work` holds main.py."""
+    command = [*PYTHON[:-1], str(work / PYTHON[-1])]
+    until = time.monotonic() + seconds
+
+    def run_on() -> int:
+        count = 0
+        while time.monotonic() < until:
+            timed(command, expected=EXPECTED)
+            count += 1
+        return count
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(cores()) as pool:
+        done = sum(one.result() for one in [pool.submit(run_on) for _ in range(cores())])
+    return done / (time.monotonic() - begun)
 
 
 def cores() -> int:

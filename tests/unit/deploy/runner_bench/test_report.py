@@ -23,12 +23,13 @@ def report() -> Report:
         "cobol": LanguageResult(90.0, 95.0, 92.0, None, None, unique=False),
     }
     loads = [Load(1, 400.0, 2.0, 3.0, 4.0, 0, 0, 0.01), Load(2, 700.0, 2.5, 3.5, 9.0, 5, 0, 0.02)]
-    return Report(2, peers, [Absent("isolate", "not <installed>")], languages, loads)
+    return Report(2, peers, [Absent("isolate", "not <installed>")], languages, loads, 100.0)
 
 
 def test_machines_are_told_the_figures_that_are_promised(report: Report) -> None:
     body = report.to_json()
     assert (body["python_hello_ratio_to_bare"], body["runs_per_second"], body["cores"]) == (0.25, 700.0, 2)
+    assert (body["bare_runs_per_second"], body["throughput_ratio_to_bare"]) == (100.0, 7.0)
     assert body["peers"]["docker run"]["ratio_to_bare"] == 28.0
     assert (body["languages"]["c"]["first_byte_ms"], body["languages"]["c"]["ratio_to_bare"]) == (20.0, 0.7)
     assert body["languages"]["cobol"]["ratio_to_bare"] is None
