@@ -12,7 +12,6 @@ LANGUAGE = Language(
     source="main.R",
     run=("Rscript", "--vanilla", "main.R"),
     limits=Limits(memory_kb=384 * 1024),
-    run_variables=(("LD_PRELOAD", "/opt/output/lines.so"),),
     hello='cat("Hello, world!\\n")\n',
     sample="""\
 heights <- c(ann = 1.65, bob = 1.80, cid = 1.72)
