@@ -70,7 +70,10 @@ def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
     """
     if language.formatter is None:
         raise InvalidRequest(f"language {language.name!r} has no formatter here; /api/v1/languages tells which do")
-    tool = dataclasses.replace(language, compile=None, run=language.formatter, options={}, fork_server=False, warm=None)
+    tool = dataclasses.replace(
+        language, compile=None, run=language.formatter, options={}, fork_server=False, warm=None,
+        run_variables=(),
+    )  # fmt: skip
     limits = dataclasses.replace(language.compile_limits, timeout=min(timeout, language.compile_limits.timeout))
     return RunRequest(language=tool, source=b"", stdin=source, limits=limits)
 

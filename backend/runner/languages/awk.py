@@ -1,6 +1,6 @@
 """AWK, with GNU awk. Arguments are files to read, unless the program takes them out of ARGV."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import PRELOADED_LINES, Language
 
 LANGUAGE = Language(
     name="awk",
@@ -10,7 +10,7 @@ LANGUAGE = Language(
     version=("gawk", "--version"),
     source="main.awk",
     run=("gawk", "-E", "main.awk"),
-    run_variables=(("LD_PRELOAD", "/opt/output/lines.so"),),
+    run_variables=PRELOADED_LINES,
     hello='BEGIN { print "Hello, world!" }\n',
     sample="""\
 function fact(n) {

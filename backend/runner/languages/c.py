@@ -1,6 +1,6 @@
 """C, with GCC. Where -B points, Debian keeps mold under the name of `ld`; without it the ordinary linker serves."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import LINES, OPTIONS, PROGRAM, Language
 
 GCC_OPTIONS = {
     "-O[0-3sg]": "how much is optimised (otherwise -O2)",
@@ -36,7 +36,7 @@ LANGUAGE = Language(
         "-o",
         PROGRAM,
         "main.c",
-        "/opt/output/lines.o",
+        LINES,
         "-lm",
     ),
     sources=(".c", ".s", ".S"),

@@ -7,7 +7,7 @@ the header itself, as if there were no cache.
 from pathlib import Path
 
 from backend.runner.languages.c import GCC_OPTIONS, INCLUSION
-from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language, Library
+from backend.runner.languages.language import LINES, OPTIONS, PROGRAM, Cache, Language, Library
 
 # Precompiles what programs include first, with the options of `compile`.
 _FILL = Path(__file__).with_name("warm") / "cpp.sh"
@@ -34,7 +34,7 @@ LANGUAGE = Language(
         "-o",
         PROGRAM,
         "main.cpp",
-        "/opt/output/lines.o",
+        LINES,
     ),
     sources=(".cpp", ".cc", ".cxx", ".c++", ".C", ".c", ".s", ".S"),
     inclusion=INCLUSION,

@@ -1,6 +1,6 @@
 """D, with GCC's compiler."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import LINES, OPTIONS, PROGRAM, Language
 
 LANGUAGE = Language(
     name="d",
@@ -9,7 +9,7 @@ LANGUAGE = Language(
     packages=("gdc", "libc6-dev", "mold"),
     version=("gdc", "--version"),
     source="main.d",
-    compile=("gdc", "-O0", "-pipe", "-shared-libphobos", "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, "main.d"),
+    compile=("gdc", "-O0", "-pipe", "-shared-libphobos", "-B/usr/libexec/mold", OPTIONS, "-o", PROGRAM, "main.d", LINES),
     sources=(".d",),
     run=(PROGRAM,),
     options={

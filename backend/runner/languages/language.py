@@ -14,6 +14,12 @@ PROGRAM = "/program/main"
 OPTIONS = "{options}"
 """In `compile` or `run`: where the options that a request asked for go."""
 
+LINES = "/opt/output/lines.o"
+"""What is linked into programs that print by C's stdio, so that their lines are written as they end."""
+
+PRELOADED_LINES = (("LD_PRELOAD", "/opt/output/lines.so"),)
+"""`run_variables` of interpreters that print by C's stdio, to the same end; they take it out of their environment."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cache:

@@ -1,6 +1,6 @@
 """Lua."""
 
-from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.language import OPTIONS, PRELOADED_LINES, Language
 
 LANGUAGE = Language(
     name="lua",
@@ -10,7 +10,7 @@ LANGUAGE = Language(
     source="main.lua",
     run=("lua5.4", OPTIONS, "main.lua"),
     options={"-W": "warnings"},
-    run_variables=(("LD_PRELOAD", "/opt/output/lines.so"),),
+    run_variables=PRELOADED_LINES,
     hello='print("Hello, world!")\n',
     sample="""\
 local Stack = {}

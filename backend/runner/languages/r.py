@@ -13,7 +13,6 @@ LANGUAGE = Language(
     run=("Rscript", "--vanilla", "main.R"),
     variables=(("R_DEFAULT_DEVICE", "png"),),  # what is plotted comes back as Rplot001.png, and so on
     limits=Limits(memory_kb=384 * 1024),
-    run_variables=(("LD_PRELOAD", "/opt/output/lines.so"),),
     hello='cat("Hello, world!\\n")\n',
     sample="""\
 heights <- c(ann = 1.65, bob = 1.80, cid = 1.72)

@@ -9,7 +9,7 @@ LANGUAGE = Language(
     packages=("guile-3.0",),
     version=("guile-3.0", "--version"),
     source="main.scm",
-    run=("guile-3.0", "--no-auto-compile", "-s", "main.scm"),
+    run=("guile-3.0", "--no-auto-compile", "-l", "/opt/output/lines.scm", "-s", "main.scm"),
     hello='(display "Hello, world!")\n(newline)\n',
     sample="""\
 (use-modules (srfi srfi-1) (ice-9 match))

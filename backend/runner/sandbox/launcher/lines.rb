@@ -1,3 +1,2 @@
 # Each print is written at once: run as `ruby -r/opt/output/lines.rb`.
 $stdout.sync = true
-$LOADED_FEATURES.delete(__FILE__)

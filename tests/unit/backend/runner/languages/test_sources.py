@@ -1,6 +1,7 @@
 import pytest
 
 from backend.runner.languages import all_languages
+from backend.runner.languages.language import LINES
 from backend.runner.languages.sources import compile_command, sources
 
 
@@ -11,7 +12,7 @@ def _of(name: str, **files: str) -> tuple[str, ...]:
 
 def test_sources_go_where_the_command_names_the_program() -> None:
     command = compile_command(all_languages()["c"], ("-g",), {"main.c": b"", "b.c": b""})
-    assert command[-6:] == ("-g", "-o", "/program/main", "main.c", "b.c", "-lm")
+    assert command[-7:] == ("-g", "-o", "/program/main", "main.c", "b.c", LINES, "-lm")
     assert compile_command(all_languages()["rust"], (), {"main.rs": b"", "b.rs": b""})[-1] == "main.rs"
     with pytest.raises(ValueError, match="bash is not compiled"):
         compile_command(all_languages()["bash"], (), {})
