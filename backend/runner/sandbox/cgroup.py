@@ -1,7 +1,8 @@
 """Control groups of slots, of version 2 or 1, where the service may make them; elsewhere the launcher's watcher serves.
 
-A slot's launcher, and all that it starts, lives in the slot's group: nothing is moved for a run, which is slow with
-version 1. The launcher sets the memory limit anew for each run, beyond what it uses itself.
+A slot's launcher lives in the slot's group; the forkers that it starts, and so all programs, in one beneath that alone has
+a memory limit: when a program has no more memory, no launcher is what the kernel ends. Nothing is moved for a run, which is
+slow with version 1. The launcher sets the limit anew for each run, beyond what its forkers use.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 
 _PROCESSES = "2048"  # a backstop; the limit of a run is exact, and counted by its user namespace
 _FILES = {
-    2: ("memory.max", "memory.current", "memory.events"),
-    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control"),
+    2: ("memory.max", "memory.current", "memory.events", "memory.stat"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control", "memory.stat"),
 }
+_PROGRAMS, _KEEPER = "programs", "keeper"
 _PROCESS_LIMIT = "pids.max"
 _NO_SWAP = {2: ("memory.swap.max",), 1: ("memory.swappiness",)}
 _OURS = re.compile(r"codecanvas-(\d+)(-service)?")
@@ -33,16 +35,19 @@ class SlotGroup:
     def enter(self, pid: int) -> None:
         """Move a process that has no children yet into the group."""
         for directory in set(self._directories.values()):
-            (directory / "cgroup.procs").write_text(str(pid), encoding="ascii")
+            # With version 2 a group that passes controllers on has no processes itself.
+            place = directory / _KEEPER if self._version == 2 else directory
+            (place / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
     def open_files(self) -> list[int]:
-        """Descriptors of the memory limit, usage and events; the caller's to close."""
-        memory = self._directories["memory"]
-        limit, usage, events = (memory / name for name in _FILES[self._version])
+        """Descriptors of the programs' memory limit, usage, events and statistics, and of the file by which a process
+        enters their group; the caller's to close."""
+        programs = self._directories["memory"] / _PROGRAMS
+        limit, *read = (programs / name for name in _FILES[self._version])
         return [
             os.open(limit, os.O_RDWR | os.O_CLOEXEC),
-            os.open(usage, os.O_RDONLY | os.O_CLOEXEC),
-            os.open(events, os.O_RDONLY | os.O_CLOEXEC),
+            *(os.open(file, os.O_RDONLY | os.O_CLOEXEC) for file in read),
+            os.open(programs / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC),
         ]
 
 
@@ -62,8 +67,13 @@ class Cgroups:
         for directory in directories.values():
             directory.mkdir(parents=True, exist_ok=True)
         _write(directories["pids"] / _PROCESS_LIMIT, _PROCESSES)
+        programs = directories["memory"] / _PROGRAMS
+        if self.version == 2:
+            (directories["memory"] / _KEEPER).mkdir(exist_ok=True)
+            (directories["memory"] / "cgroup.subtree_control").write_text("+memory", encoding="ascii")
+        programs.mkdir(exist_ok=True)
         for name in _NO_SWAP[self.version]:  # else what passes the limit goes there
-            _write(directories["memory"] / name, "0")
+            _write(programs / name, "0")
         return SlotGroup(directories, self.version)
 
     def remove(self) -> None:
@@ -97,8 +107,8 @@ def _write(file: Path, text: str) -> None:
 
 
 def _remove(group: Path, patience: int = 0) -> None:
-    """Remove a group and those beneath it; what has processes is tried again, for `patience` hundredths of a second."""
-    for directory in [*(path for path in group.glob("*") if path.is_dir()), group]:
+    """Remove a group and all beneath it; what has processes is tried again, for `patience` hundredths of a second."""
+    for directory in [*sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True), group]:
         for left in range(patience, -1, -1):
             try:
                 directory.rmdir()

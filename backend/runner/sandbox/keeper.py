@@ -297,7 +297,7 @@ class Cgroup(Protocol):
         """Move a process that has no children yet into it."""
 
     def open_files(self) -> list[int]:
-        """Descriptors of its memory limit, usage and events; the caller's to close."""
+        """Descriptors of its files, as `cgroup.SlotGroup` has them; the caller's to close."""
 
 
 def _filter(calls: tuple[str, ...], ordered: bool = False) -> bytes:

@@ -47,9 +47,9 @@ static int mount_own(void)
     char options[64];
     if (proc_mountable && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible"))
         return errno;
-    if (proc_mountable && (mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL) ||
-                           mount(NULL, "/proc/sys", NULL,
-                                 MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)))
+    /* Nothing in it is written by programs: kernel settings, nor how soon they are ended when memory runs out. */
+    if (proc_mountable &&
+        mount(NULL, "/proc", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
         return errno;
     if (!proc_mountable && mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=4k,nr_inodes=1"))
         return errno;

@@ -73,13 +73,16 @@ struct forker *find_forker(struct keeper *keeper, uint32_t id)
     return NULL;
 }
 
-static pid_t fork_forker(int *socket, char **argv, char **environment)
+/* A process that forks programs. It lives in their control group, as they then do. */
+static pid_t fork_forker(const struct keeper *keeper, int *socket, char **argv, char **environment)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return -1;
     pid_t pid = fork();
     if (pid == 0) {
+        if (keeper->programs >= 0 && write(keeper->programs, "0", 1) != 1)
+            _exit(1); /* programs without their limit are none */
         if (dup2(ends[1], 3) < 0 || syscall(SYS_close_range, 4, ~0U, 0))
             _exit(1);
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -130,7 +133,7 @@ static void start_template(struct keeper *keeper, struct reader *in)
         if (keeper->templates[i].pid == 0)
             place = &keeper->templates[i];
     int socket;
-    pid_t pid = in->bad || !argv[0] || !id || !place ? -1 : fork_forker(&socket, argv, environment);
+    pid_t pid = in->bad || !argv[0] || !id || !place ? -1 : fork_forker(keeper, &socket, argv, environment);
     if (pid > 0)
         *place = (struct forker){id, pid, socket};
     else
@@ -230,9 +233,10 @@ static void start_warm(struct keeper *keeper, struct reader *in)
 const char *start_keeper(struct keeper *keeper, struct reader *setup, const int *fds, size_t count)
 {
     keeper->spare = NO_CELL;
-    keeper->memory_limit = count == 3 ? fds[0] : -1;
-    keeper->memory_usage = count == 3 ? fds[1] : -1;
-    keeper->memory_events = count == 3 ? fds[2] : -1;
+    int *const files[] = {&keeper->memory_limit, &keeper->memory_usage, &keeper->memory_events, &keeper->memory_stat,
+                          &keeper->programs};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        *files[i] = count == sizeof files / sizeof *files ? fds[i] : -1;
     struct bytes filter = read_bytes(setup);
     uint8_t *kept = malloc(filter.size ? filter.size : 1);
     if (filter.size == 0 || kept == NULL)
@@ -249,7 +253,7 @@ const char *start_keeper(struct keeper *keeper, struct reader *setup, const int 
             return "a cell could not be made: user, PID, mount or IPC namespaces are not to be had here";
     }
     keeper->terminals = slot_terminals;
-    keeper->spawner.pid = fork_forker(&keeper->spawner.socket, NULL, NULL);
+    keeper->spawner.pid = fork_forker(keeper, &keeper->spawner.socket, NULL, NULL);
     if (keeper->spawner.pid < 0)
         return "the spawner could not be started";
     size_t begun = begin_frame(&keeper->outgoing, 's');

@@ -75,7 +75,8 @@ struct keeper {
     uint64_t spare_after;   /* when it may be made; ns, monotonic */
     struct forker spawner, templates[MOST_TEMPLATES];
     struct warm warm[MOST_WARM];
-    int memory_limit, memory_usage, memory_events; /* files of the slot's cgroup; -1 without */
+    int memory_limit, memory_usage, memory_events, memory_stat; /* files of the programs' cgroup; -1 without */
+    int programs;           /* where a process enters it */
     int terminals;          /* directory of the slot's own terminals; -1 without */
     struct buffer deferred; /* frames that came during a run and are not for it */
 };
@@ -148,7 +149,7 @@ bool has_all_processes(const struct run *run);
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
 uint64_t now_ns(void);
 
-/* memory.c: the slot's cgroup */
+/* memory.c: the programs' cgroup */
 void bound_memory(const struct keeper *keeper, uint64_t bytes); /* beyond what is in use now; 0 for no bound */
 unsigned long long count_oom_kills(const struct keeper *keeper);
 

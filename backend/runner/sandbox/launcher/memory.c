@@ -1,4 +1,4 @@
-/* The slot's memory cgroup, of either version, through files that the service opened. */
+/* The memory cgroup of the slot's programs, of either version, through files that the service opened. */
 
 #define _GNU_SOURCE
 #include "keeper.h"
@@ -17,19 +17,42 @@ static bool read_text(int fd, char *into, size_t room)
     return got > 0;
 }
 
+static uint64_t number_after(const char *text, const char *name)
+{
+    const char *found = strstr(text, name);
+    return found ? strtoull(found + strlen(name), NULL, 10) : 0;
+}
+
+/* Bytes that the kernel takes back when it likes: pages of files that earlier runs have read. */
+static uint64_t reclaimable(const struct keeper *keeper)
+{
+    char text[8192];
+    if (!read_text(keeper->memory_stat, text, sizeof text))
+        return 0;
+    return number_after(text, "\ninactive_file ") + number_after(text, "\nactive_file ");
+}
+
+static bool write_bound(const struct keeper *keeper, uint64_t bytes)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)bytes);
+    return pwrite(keeper->memory_limit, text, strlen(text), 0) > 0;
+}
+
 void bound_memory(const struct keeper *keeper, uint64_t bytes)
 {
-    char text[64] = "-1"; /* version 1 knows -1; version 2 takes "max" */
+    char text[64];
     if (keeper->memory_limit < 0)
         return;
-    if (bytes) {
-        if (!read_text(keeper->memory_usage, text, sizeof text))
+    if (bytes == 0) { /* version 1 knows -1, version 2 takes "max"; a bound that stays is a bound all the same */
+        if (pwrite(keeper->memory_limit, "-1", 2, 0) < 0 && pwrite(keeper->memory_limit, "max", 3, 0) < 0)
             return;
-        snprintf(text, sizeof text, "%llu", strtoull(text, NULL, 10) + (unsigned long long)bytes + SLACK);
+    } else if (read_text(keeper->memory_usage, text, sizeof text)) {
+        uint64_t used = strtoull(text, NULL, 10), back = reclaimable(keeper);
+        /* What earlier runs left in the cache is no room for this one. Where it cannot be taken back at once, it is. */
+        if (!write_bound(keeper, (used > back ? used - back : 0) + bytes + SLACK))
+            (void)write_bound(keeper, used + bytes + SLACK);
     }
-    if (pwrite(keeper->memory_limit, text, strlen(text), 0) < 0 && bytes == 0 &&
-        pwrite(keeper->memory_limit, "max", 3, 0) < 0)
-        return; /* a bound that stays is a bound all the same */
 }
 
 unsigned long long count_oom_kills(const struct keeper *keeper)

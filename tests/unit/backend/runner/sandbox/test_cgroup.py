@@ -132,6 +132,60 @@ def test_memory_is_bounded_by_the_group_where_there_is_one(host: Host, name: str
     assert (after.ending, after.stdout) == (Ending.EXITED, b"next\n")
 
 
+PIPES = """
+import os, time
+open("/proc/self/oom_score_adj", "w").write("0") if {lowers} else None
+for _ in range(60):
+    if os.fork() == 0: break
+kept = []
+block = bytes(65536)
+for _ in range(100):
+    pipe = os.pipe()
+    os.set_blocking(pipe[1], False)
+    kept.append(pipe)
+    try: os.write(pipe[1], block)
+    except OSError: pass
+time.sleep({seconds})
+"""
+
+
+def test_the_launcher_outlives_programs_whose_memory_no_process_has(host: Host) -> None:
+    step = _step(PIPES.replace("{lowers}", "False"), memory_mb=30, seconds=5)
+    verdict, after = asyncio.run(_in_group(host, find_cgroups(), step))
+    assert verdict.ending is Ending.MEMORY
+    assert (after.ending, after.stdout) == (Ending.EXITED, b"next\n")
+
+
+def test_no_program_makes_itself_less_likely_to_be_ended(place: Place) -> None:
+    verdict = place.shell("cat /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj")
+    assert verdict.stdout == b"1000\n1000\n"
+
+
+def test_the_cache_of_earlier_runs_is_no_room_for_the_next(host: Host) -> None:
+    cgroups = find_cgroups()
+    if cgroups is None:
+        pytest.skip("no control groups are to be had here")
+    takes = "import time\nkept = []\nfor _ in range(300): kept.append(bytearray(b'x' * (1 << 20)))\ntime.sleep({seconds})"
+    reads = Step(
+        command=("bash", "-c", "find /usr/lib /usr/bin -type f -size +1M | head -150 | xargs cat | wc -c"),
+        variables=VARIABLES, limits=Limits(timeout=20),
+    )  # fmt: skip
+
+    async def bound() -> int:
+        async with make_slots(Plan(host=host, cgroups=cgroups, caches=None), 1) as slots:
+            pid = (await slots[0].open()).pid
+            assert int((await slots[0].run(reads)).stdout) > 50 << 20
+            group = next(HIERARCHY.glob(f"**/codecanvas-{os.getpid()}/slot-0/programs"))
+            running = asyncio.create_task(slots[0].run(_step(takes, memory_mb=64)))
+            await asyncio.sleep(0.05)
+            limit = int((group / ("memory.limit_in_bytes" if cgroups.version == 1 else "memory.max")).read_text())
+            assert (await running).ending is Ending.MEMORY
+            assert (await slots[0].open()).pid == pid
+            return limit
+
+    assert asyncio.run(bound()) < (64 + 16 + 20) << 20
+
+
 # ── groups ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -157,7 +211,8 @@ def test_a_launcher_lives_in_its_group_which_is_gone_at_the_end(host: Host) -> N
     cgroups = find_cgroups()
     if cgroups is not None:
         named, made = asyncio.run(memberships(cgroups))
-        assert named.count(f"codecanvas-{os.getpid()}/slot-0\n") == (2 if cgroups.version == 1 else 1)
+        place = "slot-0\n" if cgroups.version == 1 else "slot-0/keeper\n"
+        assert named.count(f"codecanvas-{os.getpid()}/{place}") == (2 if cgroups.version == 1 else 1)
         assert made != []
     assert _ours(os.getpid()) == []
 
@@ -224,13 +279,14 @@ def test_version_2_simulated_moves_the_service_aside_and_back(tmp_path: Path) ->
     group, service = root / f"codecanvas-{os.getpid()}", root / f"codecanvas-{os.getpid()}-service"
     assert (service / "cgroup.procs").read_text() == str(os.getpid())
     assert (root / "cgroup.subtree_control").read_text() == (group / "cgroup.subtree_control").read_text()
-    for name in ("memory.max", "memory.current", "memory.events"):
-        (group / "slot-3").mkdir(exist_ok=True)
-        (group / "slot-3" / name).touch()
+    for name in ("memory.max", "memory.current", "memory.events", "memory.stat", "cgroup.procs"):
+        (group / "slot-3" / "programs").mkdir(exist_ok=True, parents=True)
+        (group / "slot-3" / "programs" / name).touch()
     slot = cgroups.slot(3)
     slot.enter(7)
-    assert (group / "slot-3" / "cgroup.procs").read_text() == "7"
-    assert (group / "slot-3" / "memory.swap.max").read_text() == "0"
+    assert (group / "slot-3" / "keeper" / "cgroup.procs").read_text() == "7"
+    assert (group / "slot-3" / "cgroup.subtree_control").read_text() == "+memory"
+    assert (group / "slot-3" / "programs" / "memory.swap.max").read_text() == "0"
     for descriptor in slot.open_files():
         os.close(descriptor)
     cgroups.remove()
