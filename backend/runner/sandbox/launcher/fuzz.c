@@ -154,6 +154,21 @@ static void fuzz_pack(const uint8_t *data, size_t size)
     free(second.data);
 }
 
+/* A pattern and a name, with a NUL between them. */
+static void fuzz_matches(const uint8_t *data, size_t size)
+{
+    char *pattern = malloc(size + 1);
+    expect(pattern != NULL, "memory");
+    memcpy(pattern, data, size);
+    pattern[size] = 0;
+    size_t end = strlen(pattern);
+    const char *name = end < size ? pattern + end + 1 : "";
+    bool found = matches(pattern, name);
+    expect(!found || *name, "nothing matches no name");
+    expect(strpbrk(name, "*?/.") || *name == 0 || matches("*", name), "`*` matches what does not begin with a dot");
+    free(pattern);
+}
+
 static int lowest_free(void)
 {
     int fd = dup(0);
@@ -165,7 +180,7 @@ static int lowest_free(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const parts[])(const uint8_t *, size_t) = {
-        fuzz_frames, fuzz_fields, fuzz_order, fuzz_request, fuzz_pack};
+        fuzz_frames, fuzz_fields, fuzz_order, fuzz_request, fuzz_pack, fuzz_matches};
     if (size == 0 || size > MOST_INPUT)
         return 0;
     int before = lowest_free();
