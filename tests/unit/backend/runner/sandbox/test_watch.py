@@ -1,5 +1,7 @@
 """What the watcher counts where no control group does: each page once, of every process that lives, and no neighbour's."""
 
+import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Ending, Verdict
-from tests.unit.backend.runner.conftest import Place
+from tests.unit.backend.runner.conftest import VARIABLES, Place
 
 MEGABYTE = 1 << 20
 
@@ -265,3 +268,56 @@ def test_the_program_itself_is_memory_of_its_run(place: Place) -> None:
     verdict = place.run(("sleep", "3"), program=compiling.program, limits=Limits(timeout=10, memory_kb=16_384))
     assert verdict.ending is Ending.MEMORY
     os.close(compiling.program)
+
+
+def test_a_large_program_is_kept_without_a_copy_in_the_launchers_memory(place: Place) -> None:
+    largest = 0
+
+    async def run() -> Verdict:
+        nonlocal largest
+        keeper = await place.slot.open()
+        step = Step(
+            command=("bash", "-c", "head -c 150000000 /dev/zero > /program/ballast"), variables=VARIABLES,
+            limits=Limits(timeout=10, memory_kb=1 << 20, file_kb=1 << 18), compiles=True,
+        )  # fmt: skip
+        running = asyncio.create_task(place.slot.run(step))
+        while not running.done():
+            for child in Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split():
+                with contextlib.suppress(OSError, StopIteration):
+                    lines = Path(f"/proc/{child}/status").read_text().splitlines()
+                    if lines[0].endswith("init"):
+                        largest = max(largest, next(int(line.split()[1]) for line in lines if line[:6] == "VmHWM:"))
+            await asyncio.sleep(0.002)
+        return await running
+
+    verdict = place.do(run())
+    assert verdict.program is not None
+    assert os.fstat(verdict.program).st_size >= 150_000_000
+    os.close(verdict.program)
+    assert 0 < largest < 10_000  # KiB
+
+
+@pytest.mark.parametrize("ends", ["process.exit(3)", "throw new Error('thrown')", "process.abort()"])
+def test_what_node_wrote_before_it_ends_at_once_arrives_whole(place: Place, ends: str) -> None:
+    source = f"process.stdout.write('x'.repeat(1000000)); {ends}"
+    verdict = place.run(("node", "-e", source), limits=Limits(timeout=10))
+    assert len(verdict.stdout) == 1_000_000
+
+
+def test_no_program_takes_more_than_its_part_of_what_one_user_may_have(place: Place) -> None:
+    source = """
+import ctypes, fcntl, os, socket
+libc = ctypes.CDLL(None)
+print(sum(libc.inotify_init() >= 0 for _ in range(100)))
+r, w = os.pipe()
+for call in (lambda: fcntl.fcntl(w, 1031, 1 << 20), lambda: socket.socket().setsockopt(1, 26, bytes(16))):
+    try: print(call())
+    except OSError as error: print(error.strerror)
+"""
+    verdict = place.run(("python3", "-c", source), limits=Limits(timeout=10))
+    assert verdict.stdout.decode().split("\n")[:3] == ["16", "Operation not permitted", "Operation not permitted"]
+
+
+def test_many_empty_files_are_memory(place: Place) -> None:
+    verdict = place.shell("for i in {1..2000}; do : > $i; done; sleep 0.1")
+    assert verdict.memory_bytes > 2_500_000
