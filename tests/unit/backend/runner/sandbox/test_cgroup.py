@@ -157,7 +157,9 @@ def test_the_launcher_outlives_programs_whose_memory_no_process_has(host: Host) 
 
 
 def test_no_program_makes_itself_less_likely_to_be_ended(place: Place) -> None:
-    verdict = place.shell("cat /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj")
+    verdict = place.shell(
+        "cat /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj"
+    )
     assert verdict.stdout == b"1000\n1000\n"
 
 
@@ -165,7 +167,9 @@ def test_the_cache_of_earlier_runs_is_no_room_for_the_next(host: Host) -> None:
     cgroups = find_cgroups()
     if cgroups is None:
         pytest.skip("no control groups are to be had here")
-    takes = "import time\nkept = []\nfor _ in range(300): kept.append(bytearray(b'x' * (1 << 20)))\ntime.sleep({seconds})"
+    takes = (
+        "import time\nkept = []\nfor _ in range(300): kept.append(bytearray(b'x' * (1 << 20)))\ntime.sleep({seconds})"
+    )
     reads = Step(
         command=("bash", "-c", "find /usr/lib /usr/bin -type f -size +1M | head -150 | xargs cat | wc -c"),
         variables=VARIABLES, limits=Limits(timeout=20),

@@ -176,7 +176,8 @@ def test_what_a_neighbour_writes_is_not_laid_to_a_program_that_sleeps(compiled: 
     writing = subprocess.Popen([sys.executable, "-c", neighbour])
     try:
         verdict = compiled(
-            TAKES + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0); *p = 1; nap(2500); }"
+            TAKES
+            + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0); *p = 1; nap(2500); }"
         )
     finally:
         writing.kill()
@@ -215,7 +216,9 @@ def test_what_children_burnt_is_told_of_a_run_that_keeps_its_limit(compiled: Com
 
 
 def test_what_the_last_orphan_burnt_before_it_was_killed_counts(compiled: Compiled) -> None:
-    verdict = compiled(BURNS + "int main(void) { if (fork() == 0) { if (fork() == 0) burn(5000); _exit(0); } wait(0); nap(400); }")
+    verdict = compiled(
+        BURNS + "int main(void) { if (fork() == 0) { if (fork() == 0) burn(5000); _exit(0); } wait(0); nap(400); }"
+    )
     assert verdict.ending is Ending.EXITED
     assert 0.15 <= verdict.cpu_seconds <= 0.6
 
@@ -229,7 +232,11 @@ def test_children_that_are_waited_for_are_counted_once(compiled: Compiled) -> No
 
 @pytest.mark.parametrize(
     "command",
-    [("node", "-e", "setTimeout(() => 0, 300)"), ("java", "-Xshare:auto", "-version"), ("python3", "-c", "import this")],
+    [
+        ("node", "-e", "setTimeout(() => 0, 300)"),
+        ("java", "-Xshare:auto", "-version"),
+        ("python3", "-c", "import this"),
+    ],
     ids=lambda command: command[0],
 )
 def test_of_a_program_that_kept_its_limit_no_more_memory_is_told_than_that(
@@ -259,7 +266,9 @@ def test_pages_of_the_hosts_files_are_no_memory_of_a_program(compiled: Compiled)
 def test_the_program_itself_is_memory_of_its_run(place: Place) -> None:
     """The files of a compiled program lie in memory, whether it touches them or not."""
     compiling = place.run(
-        ("bash", "-c", "head -c 20000000 /dev/zero > /program/ballast; sleep 0.2"), compiles=True, limits=Limits(timeout=10)
+        ("bash", "-c", "head -c 20000000 /dev/zero > /program/ballast; sleep 0.2"),
+        compiles=True,
+        limits=Limits(timeout=10),
     )
     assert compiling.program is not None
     assert compiling.memory_bytes >= 20_000_000
@@ -268,6 +277,17 @@ def test_the_program_itself_is_memory_of_its_run(place: Place) -> None:
     verdict = place.run(("sleep", "3"), program=compiling.program, limits=Limits(timeout=10, memory_kb=16_384))
     assert verdict.ending is Ending.MEMORY
     os.close(compiling.program)
+
+
+def _largest_init(keeper: int) -> int:
+    """Most memory, in KiB, that an init of the launcher has had."""
+    found = 0
+    for child in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split():
+        with contextlib.suppress(OSError, StopIteration):
+            lines = Path(f"/proc/{child}/status").read_text().splitlines()
+            if lines[0].endswith("init"):
+                found = max(found, next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")))
+    return found
 
 
 def test_a_large_program_is_kept_without_a_copy_in_the_launchers_memory(place: Place) -> None:
@@ -282,11 +302,7 @@ def test_a_large_program_is_kept_without_a_copy_in_the_launchers_memory(place: P
         )  # fmt: skip
         running = asyncio.create_task(place.slot.run(step))
         while not running.done():
-            for child in Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split():
-                with contextlib.suppress(OSError, StopIteration):
-                    lines = Path(f"/proc/{child}/status").read_text().splitlines()
-                    if lines[0].endswith("init"):
-                        largest = max(largest, next(int(line.split()[1]) for line in lines if line[:6] == "VmHWM:"))
+            largest = max(largest, _largest_init(keeper.pid))
             await asyncio.sleep(0.002)
         return await running
 
