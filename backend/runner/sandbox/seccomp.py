@@ -7,8 +7,8 @@ told to the launcher, which lets them begin: so it knows when a program asked fo
 not: a signal that arrives before the launcher has heard would make it fail with EINTR, which it otherwise never does.
 Those that make the others block all signals meanwhile. Told as well is who sends SIGXFSZ: where nobody did, it is the
 kernel's, for a file that would have become too large. Socket buffers and pipes keep their size, and sockets get no
-filters: they are memory that nothing counts. A 32-bit or x32 call kills the process. The numbers are searched as a tree: the kernel compiles the filter, and
-looks through all of it, once for each run.
+filters: they are memory that nothing counts. A 32-bit or x32 call kills the process. The numbers are searched as a
+tree: the kernel compiles the filter, and looks through all of it, once for each run.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _ioctl() -> bytes:
 
 
 def _setsockopt() -> bytes:
-    """Say that a socket's buffer has the size that was asked for, and leave it as it is. Refuse programs for sockets: the
+    """Say that a socket's buffer has the size that was asked for, and leave it as it is. Refuse filters of sockets: the
     kernel compiles them, into memory that nothing counts."""
     left = b"".join(_answer(option, _ERRNO | 0) for option in (_SO_SNDBUF, _SO_RCVBUF))
     left += b"".join(_answer(option, _ERRNO | errno.EPERM) for option in _SO_ATTACH)

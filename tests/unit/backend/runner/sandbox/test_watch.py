@@ -1,4 +1,4 @@
-"""What the watcher counts where no control group does: each page once, of every process that lives, and no neighbour's."""
+"""What the watcher counts where no control group does: each page once, of all that lives, and no neighbour's."""
 
 import asyncio
 import contextlib
@@ -85,7 +85,7 @@ def test_tasks_made_by_hand_in_one_address_space_are_one_memory(compiled: Compil
 
 
 def test_one_of_many_that_share_an_address_space_counts_by_what_it_has(compiled: Compiled) -> None:
-    """Neither does sharing hide anything: what one of them takes is theirs, and what its own children have is theirs."""
+    """Neither does sharing hide anything: what one of them takes is theirs, and what its children have."""
     verdict = compiled(
         TAKES
         + """
@@ -141,7 +141,7 @@ def test_a_child_whose_main_thread_ended_counts_too(compiled: Compiled) -> None:
     verdict = compiled(
         TAKES
         + """
-        static void *go_on(void *unused) { for (int i = 0; i < 200; i++) { take(1 << 20); nap(1); } nap(2000); return 0; }
+        static void *go_on(void *unused) { for (int i = 0; i < 200; i++) { take(1 << 20); nap(1); } nap(2000); }
         int main(void) {
             if (fork() == 0) { pthread_t t; pthread_create(&t, 0, go_on, 0); syscall(SYS_exit, 0); }
             while (wait(0) > 0) ;
@@ -177,7 +177,7 @@ def test_what_a_neighbour_writes_is_not_laid_to_a_program_that_sleeps(compiled: 
     try:
         verdict = compiled(
             TAKES
-            + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0); *p = 1; nap(2500); }"
+            + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANON, -1, 0); *p = 1; nap(2500); }"
         )
     finally:
         writing.kill()
