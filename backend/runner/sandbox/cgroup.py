@@ -1,8 +1,8 @@
 """Control groups of slots, of version 2 or 1, where the service may make them; elsewhere the launcher's watcher serves.
 
-A slot's launcher lives in the slot's group; the forkers that it starts, and so all programs, in one beneath that alone has
-a memory limit: when a program has no more memory, no launcher is what the kernel ends. Nothing is moved for a run, which is
-slow with version 1. The launcher sets the limit anew for each run, beyond what its forkers use.
+A slot's launcher lives in the slot's group; the forkers that it starts, and so all programs, in one beneath that alone
+has a memory limit: when a program has no more memory, no launcher is what the kernel ends. Nothing is moved for a run,
+which is slow with version 1. The launcher sets the limit anew for each run, beyond what its forkers use.
 """
 
 from __future__ import annotations

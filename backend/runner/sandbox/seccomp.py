@@ -6,9 +6,9 @@ outside its cell. New threads, and processes that share their parent's memory un
 told to the launcher, which lets them begin: so it knows when a program asked for more than it may have. A plain fork is
 not: a signal that arrives before the launcher has heard would make it fail with EINTR, which it otherwise never does.
 Those that make the others block all signals meanwhile. Told as well is who sends SIGXFSZ: where nobody did, it is the
-kernel's, for a file that would have become too large. Socket buffers keep their size: they are memory that nothing
-counts. A 32-bit or x32 call kills the process. The numbers are searched as a tree: the kernel compiles the filter, and
-looks through all of it, once for each run.
+kernel's, for a file that would have become too large. Socket buffers and pipes keep their size, and sockets get no
+filters: they are memory that nothing counts. A 32-bit or x32 call kills the process. The numbers are searched as a
+tree: the kernel compiles the filter, and looks through all of it, once for each run.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _CLONE_VM = 0x100
 
 _UNIX, _INET, _INET6 = 1, 2, 10
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8
+_SO_ATTACH = (26, 50, 51, 52)  # FILTER, BPF, REUSEPORT_CBPF and REUSEPORT_EBPF
+_F_SETPIPE_SZ = 1031
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _SIGXFSZ = 25
 _END = 512  # beyond every call that is named
@@ -87,10 +89,17 @@ def _ioctl() -> bytes:
 
 
 def _setsockopt() -> bytes:
-    """Say that a socket's buffer has the size that was asked for, and leave it as it is."""
+    """Say that a socket's buffer has the size that was asked for, and leave it as it is. Refuse filters of sockets: the
+    kernel compiles them, into memory that nothing counts."""
     left = b"".join(_answer(option, _ERRNO | 0) for option in (_SO_SNDBUF, _SO_RCVBUF))
+    left += b"".join(_answer(option, _ERRNO | errno.EPERM) for option in _SO_ATTACH)
     level = _statement(_LOAD, _FIRST_ARGUMENT + 8) + _statement(_EQUAL, _SOL_SOCKET, 1, 0) + _end(_ALLOW)
     return level + _statement(_LOAD, _FIRST_ARGUMENT + 16) + left + _end(_ALLOW)
+
+
+def _fcntl() -> bytes:
+    """Refuse pipes that are larger than usual, as the kernel does beyond a user's share: slots may have one user."""
+    return _statement(_LOAD, _FIRST_ARGUMENT + 8) + _answer(_F_SETPIPE_SZ, _ERRNO | errno.EPERM) + _end(_ALLOW)
 
 
 def _vfork() -> bytes:
@@ -119,7 +128,7 @@ def _write() -> bytes:
 _ORDERED = {"write": _write, "writev": _write}
 
 _SPECIAL = {"clone": _clone, "vfork": _vfork, "socket": _socket, "ioctl": _ioctl,
-            "setsockopt": _setsockopt, "kill": _kill, "tkill": _kill, "rt_sigqueueinfo": _kill,
+            "setsockopt": _setsockopt, "fcntl": _fcntl, "kill": _kill, "tkill": _kill, "rt_sigqueueinfo": _kill,
             "tgkill": _tgkill, "rt_tgsigqueueinfo": _tgkill}  # fmt: skip
 
 

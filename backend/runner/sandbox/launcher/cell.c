@@ -162,23 +162,18 @@ static int collect(int control, struct reader *wanted)
     uint64_t most = wanted ? read_u64(wanted) : (uint64_t)PROGRAM_MB << 20;
     char **patterns = wanted ? read_strings(wanted) : NULL;
     int failed = root < 0 ? errno : wanted && patterns == NULL ? EINVAL : 0;
-    if (!failed)
-        failed = patterns ? pack_matching(&out, root, patterns, (size_t)most) : pack(&out, root, (size_t)most);
-    free_strings(patterns);
     int file = failed ? -1 : memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (!failed && file < 0)
         failed = errno;
-    for (size_t done = 0; !failed && done < out.size;) {
-        ssize_t wrote = write(file, out.data + done, out.size - done);
-        if (wrote < 0)
-            failed = errno;
-        else
-            done += (size_t)wrote;
-    }
+    if (!failed)
+        failed = patterns ? pack_matching(&out, file, root, patterns, (size_t)most) : pack(&out, file, root, (size_t)most);
+    free_strings(patterns);
     if (!failed && fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
         failed = errno;
     free(out.data);
     bool told = tell(control, 'A', failed, &file, failed ? 0 : 1);
+    if (file >= 0)
+        close(file);
     return told ? 0 : EPIPE;
 }
 

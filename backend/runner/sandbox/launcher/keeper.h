@@ -96,6 +96,10 @@ const char *start_program(struct keeper *keeper, struct forker *forker, struct o
                           const struct winsize *terminal, bool warm);
 void close_program(struct program *program);
 
+/* Give the pipes of its output room for as many bytes as it may write, as far as the host allows: what a program wrote without
+ * waiting is there when it ends at once, as Node.js does. */
+void widen_streams(const struct program *program, uint64_t output);
+
 /* Learn from the status socket what the program's listener is, or why it did not start. Its size. */
 size_t read_status(struct program *program, char *into, size_t room);
 

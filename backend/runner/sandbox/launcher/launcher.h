@@ -90,8 +90,8 @@ uint8_t receive_frame(int socket, struct buffer *in, int fds[MOST_FDS], size_t *
 int unpack(struct reader *in, int root);
 
 /* Add every regular file beneath the directory `root` to `out`; links and other things are left out. Returns 0, or
- * an errno: EFBIG past `most` bytes. */
-int pack(struct buffer *out, int root, size_t most);
+ * an errno: EFBIG past `most` bytes. Where there is a `file`, it goes there piece by piece and `out` is only its room. */
+int pack(struct buffer *out, int file, int root, size_t most);
 
 enum {
     OMITTED = 1u << 31,    /* in a mode: the file did not fit; its content is its size, a u64 */
@@ -100,7 +100,7 @@ enum {
 
 /* Add the files beneath `root` whose names match one of `patterns`, as long as their contents together have at most
  * `most` bytes; those that do not fit are OMITTED. Links and what cannot be read are left out. 0, or an errno. */
-int pack_matching(struct buffer *out, int root, char *const *patterns, size_t most);
+int pack_matching(struct buffer *out, int file, int root, char *const *patterns, size_t most);
 
 /* Whether a relative name is one that `pattern` stands for: `*` and `?` match within a part, `**` across parts; without a
  * slash the name's last part is looked at. A part that begins with a dot must be named so. */

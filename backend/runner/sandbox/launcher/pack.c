@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { DEEPEST = 64, MOST_ENTRIES = 20000 };
+enum { DEEPEST = 64, MOST_ENTRIES = 20000, PIECE = 1 << 18 };
 
 static int open_beneath(int root, const char *name, int flags, mode_t mode)
 {
@@ -90,6 +90,8 @@ int unpack(struct reader *in, int root)
 
 struct walk {
     struct buffer *out;
+    int file;      /* where what was packed goes, piece by piece; -1: it stays in `out` */
+    size_t before; /* bytes that went */
     size_t most;
     unsigned entries;
     int root;
@@ -182,6 +184,17 @@ static void omit(struct walk *walk, const char *name, uint64_t size)
     put_bytes(walk->out, &size, sizeof size);
 }
 
+/* Let go of what was packed, once it is more than a piece, or `all`. 0 or an errno. */
+static int spill(struct walk *walk, bool all)
+{
+    if (walk->file < 0 || (!all && walk->out->size < PIECE))
+        return 0;
+    int failed = write_all(walk->file, walk->out->data, walk->out->size);
+    walk->before += walk->out->size;
+    walk->out->size = 0;
+    return failed;
+}
+
 static int pack_file(struct walk *walk, const char *name)
 {
     int fd = open_beneath(walk->root, name, O_RDONLY, 0);
@@ -191,7 +204,7 @@ static int pack_file(struct walk *walk, const char *name)
     int failed = 0;
     if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode)) {
         size_t size = (size_t)found.st_size;
-        if (size > walk->most || walk->out->size > walk->most - size) {
+        if (size > walk->most || walk->before + walk->out->size > walk->most - size) {
             close(fd);
             if (walk->patterns == NULL)
                 return EFBIG;
@@ -209,6 +222,7 @@ static int pack_file(struct walk *walk, const char *name)
             else {
                 put(walk->out, block, (size_t)got);
                 size -= (size_t)got;
+                failed = spill(walk, false);
             }
         }
     }
@@ -246,15 +260,18 @@ static int pack_directory(struct walk *walk, const char *name, int depth)
     return failed;
 }
 
-int pack(struct buffer *out, int root, size_t most)
+int pack(struct buffer *out, int file, int root, size_t most)
 {
-    struct walk walk = {.out = out, .most = most, .root = root};
-    return pack_directory(&walk, "", 0);
+    struct walk walk = {.out = out, .file = file, .most = most, .root = root};
+    int failed = pack_directory(&walk, "", 0);
+    return failed ? failed : spill(&walk, true);
 }
 
-int pack_matching(struct buffer *out, int root, char *const *patterns, size_t most)
+int pack_matching(struct buffer *out, int file, int root, char *const *patterns, size_t most)
 {
-    struct walk walk = {.out = out, .most = most, .root = root, .patterns = patterns};
+    struct walk walk = {.out = out, .file = file, .most = most, .root = root, .patterns = patterns};
     int failed = pack_directory(&walk, "", 0);
-    return failed == EFBIG || failed == ELOOP || failed == ENAMETOOLONG ? 0 : failed; /* as far as it went */
+    if (failed == EFBIG || failed == ELOOP || failed == ENAMETOOLONG)
+        failed = 0; /* as far as it went */
+    return failed ? failed : spill(&walk, true);
 }

@@ -180,6 +180,7 @@ static bool wake(struct keeper *keeper, const struct request *request, int progr
         return false;
     }
     run->program = warm->program;
+    widen_streams(&run->program, run->limits.output);
     free(warm->key);
     *warm = (struct warm){0};
     run->cpu_before = look(&run->program.cell, UINT64_MAX).cpu_ns;

@@ -36,6 +36,8 @@ uint64_t cpu_of(const struct rusage *usage)
            ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) * 1000;
 }
 
+enum { INODE = 1024 }; /* bytes of a file that lies in memory, without what is in it */
+
 struct times {
     char state;
     uint64_t threads, own_ns, reaped_ns; /* of itself, and of children that it waited for */
@@ -129,7 +131,7 @@ static uint64_t files(int directory, bool *full)
         return 0;
     if (full && found.f_blocks && (found.f_bfree == 0 || found.f_ffree == 0))
         *full = true;
-    return (uint64_t)(found.f_blocks - found.f_bfree) * (uint64_t)found.f_bsize;
+    return (uint64_t)(found.f_blocks - found.f_bfree) * (uint64_t)found.f_bsize + (uint64_t)(found.f_files - found.f_ffree) * INODE;
 }
 
 bool is_outer_program(const struct cell *cell, const char *pid)

@@ -1,5 +1,7 @@
-"""What the watcher counts where no control group does: each page once, of every process that lives, and no neighbour's."""
+"""What the watcher counts where no control group does: each page once, of all that lives, and no neighbour's."""
 
+import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Ending, Verdict
-from tests.unit.backend.runner.conftest import Place
+from tests.unit.backend.runner.conftest import VARIABLES, Place
 
 MEGABYTE = 1 << 20
 
@@ -82,7 +85,7 @@ def test_tasks_made_by_hand_in_one_address_space_are_one_memory(compiled: Compil
 
 
 def test_one_of_many_that_share_an_address_space_counts_by_what_it_has(compiled: Compiled) -> None:
-    """Neither does sharing hide anything: what one of them takes is theirs, and what its own children have is theirs."""
+    """Neither does sharing hide anything: what one of them takes is theirs, and what its children have."""
     verdict = compiled(
         TAKES
         + """
@@ -138,7 +141,7 @@ def test_a_child_whose_main_thread_ended_counts_too(compiled: Compiled) -> None:
     verdict = compiled(
         TAKES
         + """
-        static void *go_on(void *unused) { for (int i = 0; i < 200; i++) { take(1 << 20); nap(1); } nap(2000); return 0; }
+        static void *go_on(void *unused) { for (int i = 0; i < 200; i++) { take(1 << 20); nap(1); } nap(2000); }
         int main(void) {
             if (fork() == 0) { pthread_t t; pthread_create(&t, 0, go_on, 0); syscall(SYS_exit, 0); }
             while (wait(0) > 0) ;
@@ -174,7 +177,7 @@ def test_what_a_neighbour_writes_is_not_laid_to_a_program_that_sleeps(compiled: 
     try:
         verdict = compiled(
             TAKES
-            + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0); *p = 1; nap(2500); }"
+            + "int main(void) { char *p = mmap(0, 300 << 20, 3, MAP_SHARED | MAP_ANON, -1, 0); *p = 1; nap(2500); }"
         )
     finally:
         writing.kill()
@@ -274,3 +277,63 @@ def test_the_program_itself_is_memory_of_its_run(place: Place) -> None:
     verdict = place.run(("sleep", "3"), program=compiling.program, limits=Limits(timeout=10, memory_kb=16_384))
     assert verdict.ending is Ending.MEMORY
     os.close(compiling.program)
+
+
+def _largest_init(keeper: int) -> int:
+    """Most memory, in KiB, that an init of the launcher has had."""
+    found = 0
+    for child in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split():
+        with contextlib.suppress(OSError, StopIteration):
+            lines = Path(f"/proc/{child}/status").read_text().splitlines()
+            if lines[0].endswith("init"):
+                found = max(found, next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")))
+    return found
+
+
+def test_a_large_program_is_kept_without_a_copy_in_the_launchers_memory(place: Place) -> None:
+    largest = 0
+
+    async def run() -> Verdict:
+        nonlocal largest
+        keeper = await place.slot.open()
+        step = Step(
+            command=("bash", "-c", "head -c 150000000 /dev/zero > /program/ballast"), variables=VARIABLES,
+            limits=Limits(timeout=10, memory_kb=1 << 20, file_kb=1 << 18), compiles=True,
+        )  # fmt: skip
+        running = asyncio.create_task(place.slot.run(step))
+        while not running.done():
+            largest = max(largest, _largest_init(keeper.pid))
+            await asyncio.sleep(0.002)
+        return await running
+
+    verdict = place.do(run())
+    assert verdict.program is not None
+    assert os.fstat(verdict.program).st_size >= 150_000_000
+    os.close(verdict.program)
+    assert 0 < largest < 10_000  # KiB
+
+
+@pytest.mark.parametrize("ends", ["process.exit(3)", "throw new Error('thrown')", "process.abort()"])
+def test_what_node_wrote_before_it_ends_at_once_arrives_whole(place: Place, ends: str) -> None:
+    source = f"process.stdout.write('x'.repeat(1000000)); {ends}"
+    verdict = place.run(("node", "-e", source), limits=Limits(timeout=10))
+    assert len(verdict.stdout) == 1_000_000
+
+
+def test_no_program_takes_more_than_its_part_of_what_one_user_may_have(place: Place) -> None:
+    source = """
+import ctypes, fcntl, os, socket
+libc = ctypes.CDLL(None)
+print(sum(libc.inotify_init() >= 0 for _ in range(100)))
+r, w = os.pipe()
+for call in (lambda: fcntl.fcntl(w, 1031, 1 << 20), lambda: socket.socket().setsockopt(1, 26, bytes(16))):
+    try: print(call())
+    except OSError as error: print(error.strerror)
+"""
+    verdict = place.run(("python3", "-c", source), limits=Limits(timeout=10))
+    assert verdict.stdout.decode().split("\n")[:3] == ["16", "Operation not permitted", "Operation not permitted"]
+
+
+def test_many_empty_files_are_memory(place: Place) -> None:
+    verdict = place.shell("for i in {1..2000}; do : > $i; done; sleep 0.1")
+    assert verdict.memory_bytes > 2_500_000
