@@ -17,10 +17,10 @@ _ERRORS = {
 _PLACES = {
     "plain": "{}",
     "lambda": "Task t = () -> {{ {} }}; t.run();",
-    "thread": "Thread t = new Thread(() -> {{ try {{ {} }} catch (RuntimeException | Error e) {{ throw e; }} catch (Throwable e) {{ throw new RuntimeException(e); }} }}, \"T\"); t.start(); t.join(); System.out.println(\"main ends\");",
-    "finally": "try {{ {} }} finally {{ System.out.println(\"finally\"); }}",
+    "thread": 'Thread t = new Thread(() -> {{ try {{ {} }} catch (RuntimeException | Error e) {{ throw e; }} catch (Throwable e) {{ throw new RuntimeException(e); }} }}, "T"); t.start(); t.join(); System.out.println("main ends");',
+    "finally": 'try {{ {} }} finally {{ System.out.println("finally"); }}',
     "caught": "try {{ {} }} catch (Throwable e) {{ System.out.println(e); e.printStackTrace(); }}",
-    "handled": "Thread.setDefaultUncaughtExceptionHandler((t, e) -> System.out.println(t.getName() + \" \" + e)); {}",
+    "handled": 'Thread.setDefaultUncaughtExceptionHandler((t, e) -> System.out.println(t.getName() + " " + e)); {}',
 }
 _CASES = {
     "exit 0": "System.exit(0);", "exit 3": "System.exit(3);", "exit -1": "System.exit(-1);", "exit 300": "System.exit(300);", "halt": "Runtime.getRuntime().halt(4);", "exit in a thread": "new Thread(() -> System.exit(5)).start(); Thread.sleep(5000);",
@@ -67,7 +67,9 @@ def _cases() -> dict[str, str]:
 
 
 _LIST = _cases()
-_SOURCE = "public class Main {\n    public static void main(String[] args) throws Throwable {\n        switch (args[0]) {\n"
+_SOURCE = (
+    "public class Main {\n    public static void main(String[] args) throws Throwable {\n        switch (args[0]) {\n"
+)
 _SOURCE += "".join(f'            case "{name}" -> case{number}(args);\n' for number, name in enumerate(_LIST))
 _SOURCE += "        }\n    }\n"
 _SOURCE += "".join(

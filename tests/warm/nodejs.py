@@ -135,8 +135,12 @@ for _package, _text in _PACKAGES.items():
         PROGRAMS[f"package {_package}: {_form}"] = Program(_source, _files)
 for _name, _source in {**_ENDS, **_SEEN}.items():
     PROGRAMS[_name] = Program(_source, _MORE_FILES)
-PROGRAMS["a directory's package"] = Program("require('./lib/a.js')", {"lib/package.json": '{"type": "module"}', "lib/a.js": "export {};"})
-PROGRAMS["a nested package"] = Program("console.log(require('./lib'))", {"lib/package.json": '{"main": "b"}', "lib/b.js": "module.exports = 'b';"})
+PROGRAMS["a directory's package"] = Program(
+    "require('./lib/a.js')", {"lib/package.json": '{"type": "module"}', "lib/a.js": "export {};"}
+)
+PROGRAMS["a nested package"] = Program(
+    "console.log(require('./lib'))", {"lib/package.json": '{"main": "b"}', "lib/b.js": "module.exports = 'b';"}
+)
 PROGRAMS["marked"] = Program(b"\xef\xbb\xbfconsole.log('marked')")
 PROGRAMS["not text"] = Program(b"console.log('\xff\xfe')")
 PROGRAMS["crlf"] = Program("console.log(`a\r\nb`.length)\r\nthrow 1\r\n")

@@ -35,7 +35,9 @@ def pairs(warm: Path) -> Iterator[dict[str, Pair]]:
             pair.close()
 
 
-@pytest.mark.parametrize(("language", "name"), [(language, name) for language in PROGRAMS for name in PROGRAMS[language]])
+@pytest.mark.parametrize(
+    ("language", "name"), [(language, name) for language in PROGRAMS for name in PROGRAMS[language]]
+)
 def test_warm_is_as_cold(pairs: dict[str, Pair], warm: Path, language: str, name: str) -> None:
     if language not in pairs:
         pairs[language] = Pair(language, warm)
