@@ -72,6 +72,8 @@ FLOODS = {
     "c": _C.format('for (int i = 0; i < 100000; i++) puts("line"); fflush(stdout); usleep(100000); puts("late"); sleep(9);'),
     "c++": _CPP.format('for (int i = 0; i < 100000; i++) std::cout << "line\\n"; std::cout.flush(); usleep(100000); std::cout << "late\\n"; sleep(9);'),
     "python3": "import sys, time\nfor i in range(100000): print('line')\nsys.stdout.flush()\ntime.sleep(0.1)\nprint('late')\ntime.sleep(9)",
+    "ruby": "100000.times { puts 'line' }\nsleep 0.1\nputs 'late'\nsleep 9",
+    "perl": 'print "line\\n" for 1..100000; select(undef, undef, undef, 0.1); print "late\\n"; sleep 9;',
 }  # fmt: skip
 
 
@@ -81,6 +83,21 @@ def test_after_a_flood_of_lines_they_are_written_as_they_end_again(run_program: 
     outcome = run_program(language, FLOODS[language], limits=limits)
     assert outcome.status is Status.TIMEOUT
     assert outcome.stdout == b"line\n" * 100000 + b"late\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("ruby", "10000.times { puts 'line' }\nsystem('echo child')\nputs 'after'\n$stderr.puts 'e'\nexit!(3)"),
+        (
+            "perl",
+            'print "line\\n" for 1..10000; system("echo child"); print "after\\n"; use POSIX (); POSIX::_exit(3);',
+        ),
+    ],
+)
+def test_a_flood_stands_before_what_comes_after_it(run_program: RunProgram, language: str, source: str) -> None:
+    outcome = run_program(language, source)
+    assert (outcome.exit_code, outcome.stdout) == (3, b"line\n" * 10000 + b"child\nafter\n")
 
 
 def test_nothing_of_how_it_is_done_is_seen(run_program: RunProgram) -> None:
