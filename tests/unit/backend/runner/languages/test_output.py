@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from backend.runner.execution.executor import Executor
-from backend.runner.execution.outcome import Outcome, Status
+from backend.runner.execution.listener import Controls, Listener
+from backend.runner.execution.outcome import CompileReport, Outcome, Status
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages import all_languages
 from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
@@ -163,3 +164,44 @@ def test_what_is_linked_in_is_there(host: Host) -> None:
         "lines.pm",
         "lines.rb",
     }
+
+
+class _Answering(Listener):
+    """Answers a prompt, and keeps what came after the program had gone to sleep apart."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self._controls: Controls | None = None
+
+    def phase(self, name: str, compiled: CompileReport | None = None) -> None:
+        """Nothing to do."""
+
+    def started(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def output(self, stream: str, data: bytes) -> None:
+        self.heard.append(data)
+        if data.endswith(b"? ") and self._controls is not None:
+            self._controls.stdin(b"bob\n")
+
+
+TALKS = {
+    "c": _C.format('char n[9]; printf("name? "); scanf("%8s", n); printf("hi %s\\n", n); usleep(300000); puts("end");'),
+    "c++": _CPP.format('std::string n; std::cout << "name? "; std::cin >> n; std::cout << "hi " << n << "\\n"; usleep(300000); std::cout << "end\\n";'),
+    "python3": "import time\nprint('hi', input('name? '))\ntime.sleep(0.3)\nprint('end')",
+    "ruby": "print 'name? '\nputs 'hi ' + gets\nsleep 0.3\nputs 'end'",
+    "perl": "print 'name? '; print 'hi ', scalar <STDIN>; sleep 1; print \"end\\n\";",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", TALKS)
+def test_a_session_hears_each_line_as_it_ends(place: Place, host: Host, language: str) -> None:
+    listener, declared = _Answering(), all_languages()[language]
+    request = RunRequest(
+        language=declared, source=TALKS[language].encode(), limits=Limits(timeout=10, memory_kb=1 << 20),
+        interactive=True,
+    )  # fmt: skip
+    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    outcome = place.do(executor.execute(place.slot, request, listener))
+    assert outcome.status is Status.OK
+    assert listener.heard == [b"name? ", b"hi bob\n", b"end\n"]
