@@ -115,6 +115,13 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def warm(session: nox.Session) -> None:
+    """Some 200 programs a language, from what waits and started anew: same bytes, status and exit code."""
+    session.run("python", "-m", "deploy.workstation", "sandbox", "languages", silent=True)
+    session.run("python", "-m", "pytest", "tests/warm", "-n", "2", "-q", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def languages(session: nox.Session) -> None:
     """What every language must do, in the image of all of them."""
     session.run("python", "-m", "deploy.workstation", "engine", "base", silent=True)

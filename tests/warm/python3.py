@@ -134,7 +134,7 @@ _HOLDERS = {
     "module": "import types; m = types.ModuleType('m'); m.a = A(); sys.modules['m'] = m",
 }
 
-_WRITTEN = {
+_WRITTEN: dict[str, str | Program] = {
     "C's stdio": "import ctypes\nc = ctypes.CDLL(None)\nc.puts(b'from C')\nc.printf(b'no end')",
     "C's stdio, then leaves": "import ctypes\nctypes.CDLL(None).puts(b'from C')\nos._exit(0)",
     "C's exit": "import ctypes\nprint('flushed', flush=True)\nctypes.CDLL(None).exit(3)",

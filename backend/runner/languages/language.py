@@ -20,6 +20,9 @@ LINES = "/opt/output/lines.o"
 PRELOADED_LINES = (("LD_PRELOAD", "/opt/output/lines.so"),)
 """`run_variables` of interpreters that print by C's stdio, to the same end; they take it out of their environment."""
 
+PRELOADED_WRITES = (("LD_PRELOAD", "/opt/output/writes.so"),)
+"""The same of interpreters that write each print at once: what keeps a flood of them quick."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cache:

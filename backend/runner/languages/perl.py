@@ -1,6 +1,6 @@
 """Perl."""
 
-from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.language import OPTIONS, PRELOADED_WRITES, Language
 
 LANGUAGE = Language(
     name="perl",
@@ -15,6 +15,7 @@ LANGUAGE = Language(
         "-C[0-9A-Za-z]{0,8}": "Unicode in standard streams and arguments",
         "-M-?(strict|warnings|utf8|feature=:5\\.[0-9]{2}|bigint|bignum|integer)": "use a pragma",
     },
+    run_variables=PRELOADED_WRITES,
     hello='print "Hello, world!\\n";\n',
     sample="""\
 use strict;

@@ -1,6 +1,6 @@
 """Ruby."""
 
-from backend.runner.languages.language import OPTIONS, Language
+from backend.runner.languages.language import OPTIONS, PRELOADED_WRITES, Language
 
 LANGUAGE = Language(
     name="ruby",
@@ -16,6 +16,7 @@ LANGUAGE = Language(
         "-W(0|1|2|:(no-)?(deprecated|experimental|performance))": "which warnings",
         "--(yjit|rjit|enable=frozen-string-literal|disable=gems)": "a feature of the interpreter",
     },
+    run_variables=PRELOADED_WRITES,
     hello='puts "Hello, world!"\n',
     sample="""\
 Point = Struct.new(:x, :y) do

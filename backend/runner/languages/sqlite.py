@@ -16,7 +16,7 @@ for argument in "$@"; do
     done
     set_all="$set_all INSERT INTO temp.sqlite_parameters VALUES('?$n', '$quoted$argument');"
 done
-exec sqlite3 -batch -bail -cmd "$sql" -cmd "$set_all" :memory: '.read main.sql'
+LD_PRELOAD=/opt/output/lines.so exec sqlite3 -batch -bail -cmd "$sql" -cmd "$set_all" :memory: '.read main.sql'
 """
 
 LANGUAGE = Language(

@@ -31,7 +31,9 @@ def build_launcher(*options: str) -> Path:
     """Build the launcher, with make's `options`, unless these sources were built so before."""
     digest = hashlib.sha256(" ".join(options).encode())
     for source in sorted(
-        path for path in SOURCES.iterdir() if path.suffix in {".c", ".h", ".py", ".pm", ".rb", ".scm", ""} and path.is_file()
+        path
+        for path in SOURCES.iterdir()
+        if path.suffix in {".c", ".h", ".py", ".pm", ".rb", ".scm", ""} and path.is_file()
     ):
         digest.update(source.name.encode() + source.read_bytes())
     # Slots have uids of their own, which must reach it: not beneath somebody's home.

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 4096, PER_INTERVAL = 256, INTERVAL = 16 /* ms */ };
+enum { MOST = 1024, PER_INTERVAL = 64, INTERVAL = 16 /* ms */ };
 
 static int left = MOST;
 static bool ours, kept; /* whether stdout is as we made it; whether its lines are kept for now */

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST = 4096, PER_INTERVAL = 256, INTERVAL = 16000 /* us */ };
+enum { MOST = 1024, PER_INTERVAL = 64, INTERVAL = 16000 /* us */ };
 enum { TP_METHODS = 64, TP_DEFAULT = 1 << 18, LARGEST = 512 };
 
 static PyObject *base_write;

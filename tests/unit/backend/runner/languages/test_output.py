@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from backend.runner.execution.executor import Executor
-from backend.runner.execution.outcome import Outcome, Status
+from backend.runner.execution.listener import Controls, Listener
+from backend.runner.execution.outcome import CompileReport, Outcome, Status
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages import all_languages
 from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
@@ -23,7 +24,7 @@ ORDER = {
     "c++": _CPP.format('std::cout << "one\\n"; system("echo two"); std::cout << "three\\n"; END'),
     "python3": "import os, time\nprint('one')\nos.system('echo two')\nprint('three')\nEND",
     "ruby": "puts 'one'\nsystem('echo two')\nputs 'three'\nEND",
-    "perl": "print \"one\\n\"; system('echo two'); print \"three\\n\"; END",
+    "perl": 'print "one\\n"; system(\'echo two\'); print "three\\n"; END',
     "bash": "echo one; sh -c 'echo two'; echo three; END",
     "nodejs": "console.log('one'); require('child_process').execSync('echo two', {stdio: 'inherit'}); console.log('three'); END",
 }
@@ -72,6 +73,8 @@ FLOODS = {
     "c": _C.format('for (int i = 0; i < 100000; i++) puts("line"); fflush(stdout); usleep(100000); puts("late"); sleep(9);'),
     "c++": _CPP.format('for (int i = 0; i < 100000; i++) std::cout << "line\\n"; std::cout.flush(); usleep(100000); std::cout << "late\\n"; sleep(9);'),
     "python3": "import sys, time\nfor i in range(100000): print('line')\nsys.stdout.flush()\ntime.sleep(0.1)\nprint('late')\ntime.sleep(9)",
+    "ruby": "100000.times { puts 'line' }\nsleep 0.1\nputs 'late'\nsleep 9",
+    "perl": 'print "line\\n" for 1..100000; select(undef, undef, undef, 0.1); print "late\\n"; sleep 9;',
 }  # fmt: skip
 
 
@@ -81,6 +84,21 @@ def test_after_a_flood_of_lines_they_are_written_as_they_end_again(run_program: 
     outcome = run_program(language, FLOODS[language], limits=limits)
     assert outcome.status is Status.TIMEOUT
     assert outcome.stdout == b"line\n" * 100000 + b"late\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("ruby", "10000.times { puts 'line' }\nsystem('echo child')\nputs 'after'\n$stderr.puts 'e'\nexit!(3)"),
+        (
+            "perl",
+            'print "line\\n" for 1..10000; system("echo child"); print "after\\n"; use POSIX (); POSIX::_exit(3);',
+        ),
+    ],
+)
+def test_a_flood_stands_before_what_comes_after_it(run_program: RunProgram, language: str, source: str) -> None:
+    outcome = run_program(language, source)
+    assert (outcome.exit_code, outcome.stdout) == (3, b"line\n" * 10000 + b"child\nafter\n")
 
 
 def test_nothing_of_how_it_is_done_is_seen(run_program: RunProgram) -> None:
@@ -98,7 +116,9 @@ def test_nothing_of_how_it_is_done_is_seen(run_program: RunProgram) -> None:
 
 @pytest.mark.parametrize("option", ["-fsanitize=address", "-fsanitize=undefined", "-pthread", "-Wall", "-g"])
 def test_options_bear_it(run_program: RunProgram, option: str) -> None:
-    source = "#include <stdio.h>\nint puts(const char *text);\nint main(void) { puts(\"one\"); printf(\"%d\\n\", 2); return 0; }"
+    source = (
+        '#include <stdio.h>\nint puts(const char *text);\nint main(void) { puts("one"); printf("%d\\n", 2); return 0; }'
+    )
     outcome = run_program("c", source, options=(option,), limits=Limits(timeout=20, memory_kb=1 << 20))
     assert outcome.stdout == b"one\n2\n"
 
@@ -118,7 +138,9 @@ def _forked(place: Place, host: Host, source: str) -> Outcome:
     async def run() -> Outcome:
         await place.slot.open()
         place.slot.spares.add_templates(recipe, 1)
-        while not place.slot.spares.templates:
+        for _ in range(2000):
+            if place.slot.spares.templates:
+                break
             await asyncio.sleep(0.01)
         limits = Limits(timeout=1.5, output_bytes=1 << 20)
         return await executor.execute(place.slot, RunRequest(language=language, source=source.encode(), limits=limits))
@@ -126,7 +148,9 @@ def _forked(place: Place, host: Host, source: str) -> Outcome:
     return place.do(run())
 
 
-@pytest.mark.parametrize("source", [ORDER["python3"].replace("END", WAITS["python3"]), FLOODS["python3"]], ids=["waits", "flood"])
+@pytest.mark.parametrize(
+    "source", [ORDER["python3"].replace("END", WAITS["python3"]), FLOODS["python3"]], ids=["waits", "flood"]
+)
 def test_a_forked_python_writes_its_lines_likewise(place: Place, host: Host, source: str) -> None:
     outcome = _forked(place, host, source)
     assert outcome.status is Status.TIMEOUT
@@ -134,4 +158,50 @@ def test_a_forked_python_writes_its_lines_likewise(place: Place, host: Host, sou
 
 
 def test_what_is_linked_in_is_there(host: Host) -> None:
-    assert {path.name for path in (host.launcher / "output").iterdir()} >= {"lines.o", "lines.so", "lines.pm", "lines.rb"}
+    assert {path.name for path in (host.launcher / "output").iterdir()} >= {
+        "lines.o",
+        "lines.so",
+        "lines.pm",
+        "lines.rb",
+    }
+
+
+class _Answering(Listener):
+    """Answers a prompt, and keeps what came after the program had gone to sleep apart."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self._controls: Controls | None = None
+
+    def phase(self, name: str, compiled: CompileReport | None = None) -> None:
+        """Nothing to do."""
+
+    def started(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def output(self, stream: str, data: bytes) -> None:
+        self.heard.append(data)
+        if data.endswith(b"? ") and self._controls is not None:
+            self._controls.stdin(b"bob\n")
+
+
+TALKS = {
+    "c": _C.format('char n[9]; printf("name? "); scanf("%8s", n); printf("hi %s\\n", n); usleep(300000); puts("end");'),
+    "c++": _CPP.format('std::string n; std::cout << "name? "; std::cin >> n; std::cout << "hi " << n << "\\n"; usleep(300000); std::cout << "end\\n";'),
+    "python3": "import time\nprint('hi', input('name? '))\ntime.sleep(0.3)\nprint('end')",
+    "ruby": "print 'name? '\nputs 'hi ' + gets\nsleep 0.3\nputs 'end'",
+    "perl": "print 'name? '; print 'hi ', scalar <STDIN>; sleep 1; print \"end\\n\";",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", TALKS)
+def test_a_session_hears_each_line_as_it_ends(place: Place, host: Host, language: str) -> None:
+    listener, declared = _Answering(), all_languages()[language]
+    request = RunRequest(
+        language=declared, source=TALKS[language].encode(), limits=Limits(timeout=10, memory_kb=1 << 20),
+        interactive=True,
+    )  # fmt: skip
+    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    outcome = place.do(executor.execute(place.slot, request, listener))
+    assert outcome.status is Status.OK
+    assert listener.heard == [b"name? ", b"hi bob\n", b"end\n"]
