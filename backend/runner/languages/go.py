@@ -53,7 +53,7 @@ LANGUAGE = Language(
         "-gcflags=-[NlmBS]": "no optimisation, no inlining, print decisions, no bounds checks, print assembly",
         "-tags=[a-z0-9_,]+": "build tags",
     },
-    # No module proxy, no other toolchain, no C, no settings of a user: a compile needs nothing that the image does not hold.
+    # No module proxy, no other toolchain, no C, no settings of a user: a compile needs nothing but the image.
     variables=(
         ("GOCACHE", "/work/.gocache"),
         ("GOPROXY", "off"),
