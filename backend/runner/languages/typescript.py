@@ -43,7 +43,8 @@ else
 fi
 esbuild main.ts --bundle --platform=node --packages=external --format=esm --target="$target" \\
     --sourcemap=inline --sources-content=false --log-level=warning --outfile={_PROGRAM} \\
-    '--banner:js={_REQUIRE}' --inject:{_FOUND} "$@"
+    '--banner:js={_REQUIRE}' \\
+    --inject:{_FOUND} "$@"
 status=$?
 rm -f {_FOUND}
 exit $status
