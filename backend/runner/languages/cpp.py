@@ -6,7 +6,7 @@ the header itself, as if there were no cache.
 
 from pathlib import Path
 
-from backend.runner.languages.c import GCC_OPTIONS, INCLUSION
+from backend.runner.languages.c import GCC_OPTIONS, INCLUSION, SANITIZERS
 from backend.runner.languages.language import LINES, OPTIONS, PROGRAM, Cache, Language, Library
 
 # Precompiles what programs include first, with the options of `compile`.
@@ -39,6 +39,7 @@ LANGUAGE = Language(
     sources=(".cpp", ".cc", ".cxx", ".c++", ".C", ".c", ".s", ".S"),
     inclusion=INCLUSION,
     run=(PROGRAM,),
+    variables=SANITIZERS,
     options={
         "-std=(c|gnu)\\+\\+(98|03|11|14|17|20|2a|23|2b|26|2c)": "the standard (otherwise gnu++20)",
         "-l(m|pthread|stdc\\+\\+exp)": "link a library",

@@ -3,7 +3,7 @@
 from backend.runner.languages.language import OPTIONS, Language
 from backend.runner.sandbox.limits import Limits
 
-QUIET = "+S 2:2 +SDcpu 2:2 +SDio 1 +A 1 +sbwt none +sbwtdcpu none +sbwtdio none"
+QUIET = "-boot no_dot_erlang +S 2:2 +SDcpu 2:2 +SDio 1 +A 1 +sbwt none +sbwtdcpu none +sbwtdio none"
 """Few threads, which sleep rather than spin when there is nothing to do."""
 
 VARIABLES = (("ERL_CRASH_DUMP_BYTES", "0"),)

@@ -10,7 +10,6 @@ from pathlib import Path
 from backend.runner.languages.language import OPTIONS, PROGRAM, Cache, Language
 from backend.runner.languages.testing import Report, Testing
 
-# What programs mostly import; anything else of the standard library is compiled when a program asks for it.
 _WARM = Path(__file__).with_name("warm")
 
 _BUILD = """\
@@ -63,7 +62,7 @@ LANGUAGE = Language(
         "-gcflags=-[NlmBS]": "no optimisation, no inlining, print decisions, no bounds checks, print assembly",
         "-tags=[a-z0-9_,]+": "build tags",
     },
-    # No module proxy, no other toolchain, no C: a compile needs nothing that the image does not hold.
+    # No module proxy, no other toolchain, no C, no settings of a user: a compile needs nothing but the image.
     variables=(
         ("GOCACHE", "/work/.gocache"),
         ("GOPROXY", "off"),
@@ -71,6 +70,7 @@ LANGUAGE = Language(
         ("GO111MODULE", "off"),
         ("CGO_ENABLED", "0"),
         ("GOTELEMETRY", "off"),
+        ("GOENV", "off"),  # a file of settings, which may name a program that wraps the compiler
     ),
     cache=Cache(
         variable="GOCACHE",

@@ -9,7 +9,20 @@ LANGUAGE = Language(
     packages=("ghc",),
     version=("sh", "-c", 'test -e "$(ghc --print-libdir)/package.conf.d" && ghc --version'),
     source="main.hs",
-    compile=("ghc", "-v0", "-O1", "-dynamic", OPTIONS, "-o", PROGRAM, "main.hs"),
+    # Packages are the compiler's own, whatever a file of an environment beside the program says.
+    compile=(
+        "ghc",
+        "-v0",
+        "-O1",
+        "-dynamic",
+        "-package-env",
+        "-",
+        "-no-user-package-db",
+        OPTIONS,
+        "-o",
+        PROGRAM,
+        "main.hs",
+    ),
     run=(PROGRAM,),
     options={
         "-O[0-2]": "how much is optimised (otherwise -O1)",

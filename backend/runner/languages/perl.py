@@ -7,7 +7,8 @@ LANGUAGE = Language(
     title="Perl",
     aliases=("pl",),
     packages=("perl",),
-    version=("perl", "-e", "print qq(Perl $^V\\n)"),
+    # Debian's base has a Perl with few modules, which is not the one that is declared.
+    version=("perl", "-MJSON::PP", "-MMath::BigInt", "-e", "print qq(Perl $^V\\n)"),
     source="main.pl",
     run=("perl", "-I/opt/output", "-mlines", OPTIONS, "main.pl"),
     options={

@@ -5,8 +5,8 @@ from backend.runner.languages.language import Language
 
 # Quotes are doubled without another process: what starts a run should not need to fork.
 _RUN = """\
-sql='.parameter init'
 n=0
+set_all=
 for argument in "$@"; do
     n=$((n + 1))
     quoted=
@@ -16,7 +16,10 @@ for argument in "$@"; do
     done
     set_all="$set_all INSERT INTO temp.sqlite_parameters VALUES('?$n', '$quoted$argument');"
 done
-LD_PRELOAD=/opt/output/lines.so exec sqlite3 -batch -bail -cmd "$sql" -cmd "$set_all" :memory: '.read main.sql'
+# The table of parameters is seen by .schema, so that there is none without them. Settings of a user are not read.
+export LD_PRELOAD=/opt/output/lines.so
+[ $n = 0 ] && exec sqlite3 -batch -bail -init /dev/null :memory: '.read main.sql'
+exec sqlite3 -batch -bail -init /dev/null -cmd '.parameter init' -cmd "$set_all" :memory: '.read main.sql'
 """
 
 LANGUAGE = Language(

@@ -12,6 +12,14 @@ _PROGRAM = "/program/main.mjs"
 # A module, so that it may await at its top; with the `require` that people expect all the same.
 _REQUIRE = 'import { createRequire as $make } from "node:module"; const require = $make("/work/main.ts");'
 
+# What files that are no modules find; esbuild leaves out what a program does not use or declares itself.
+_FOUND = "/program/.found.mjs"
+_FINDS = """\
+const filename = "/work/main.ts", own = { exports: {}, id: ".", filename, path: "/work", paths: [], children: [] };
+export { filename as __filename, own as module };
+export const __dirname = "/work";
+"""
+
 _COMPILE = f"""\
 target=es2022
 for option in "$@"; do
@@ -25,8 +33,22 @@ if [ "$check" ]; then
         --esModuleInterop --resolveJsonModule --skipLibCheck \\
         --typeRoots /usr/share/nodejs/@types --types node main.ts || exit
 fi
-exec esbuild main.ts --bundle --platform=node --packages=external --format=esm --target="$target" \\
-    --sourcemap=inline --sources-content=false --log-level=warning --outfile={_PROGRAM} '--banner:js={_REQUIRE}'
+cat > {_FOUND} <<'END'
+{_FINDS}END
+# `require.main === module` tells the first file from those that are imported, which are one file here: it is true
+# unless another one asks as well.
+if ! grep -rqs --include='*.[jt]s' --include='*.[cm][jt]s' --exclude=main.ts 'require\\.main' .; then
+    set -- --define:require.main=module
+else
+    set --
+fi
+esbuild main.ts --bundle --platform=node --packages=external --format=esm --target="$target" \\
+    --sourcemap=inline --sources-content=false --log-level=warning --outfile={_PROGRAM} \\
+    '--banner:js={_REQUIRE}' \\
+    --inject:{_FOUND} "$@"
+status=$?
+rm -f {_FOUND}
+exit $status
 """
 
 LANGUAGE = Language(

@@ -1,47 +1,4 @@
-// Compiled once, so that compiling what it imports again is reading a cache.
+// Built once, to see how the go command calls compiler and linker.
 package main
-
-import (
-	_ "bufio"
-	_ "bytes"
-	_ "container/heap"
-	_ "container/list"
-	_ "context"
-	_ "crypto/md5"
-	_ "crypto/sha256"
-	_ "encoding/base64"
-	_ "encoding/binary"
-	_ "encoding/csv"
-	_ "encoding/hex"
-	_ "encoding/json"
-	_ "errors"
-	_ "flag"
-	_ "fmt"
-	_ "io"
-	_ "io/fs"
-	_ "log"
-	_ "math"
-	_ "math/big"
-	_ "math/bits"
-	_ "math/cmplx"
-	_ "math/rand"
-	_ "os"
-	_ "os/signal"
-	_ "path"
-	_ "path/filepath"
-	_ "reflect"
-	_ "regexp"
-	_ "runtime"
-	_ "sort"
-	_ "strconv"
-	_ "strings"
-	_ "sync"
-	_ "sync/atomic"
-	_ "text/tabwriter"
-	_ "text/template"
-	_ "time"
-	_ "unicode"
-	_ "unicode/utf8"
-)
 
 func main() {}

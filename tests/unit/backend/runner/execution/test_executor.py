@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from tests.unit.backend.runner.conftest import RunProgram
+from backend.runner.execution.executor import Executor
+from backend.runner.execution.request import RunRequest
+from backend.runner.languages import all_languages
+from backend.runner.sandbox.host import Host
+from backend.runner.sandbox.limits import Limits
+from tests.unit.backend.runner.conftest import Place, RunProgram
 
 
 def test_a_terminal_says_what_it_is_and_pipes_do_not(run_program: RunProgram) -> None:
@@ -73,6 +80,48 @@ def test_a_name_is_never_an_option_of_the_compiler(run_program: RunProgram) -> N
     files = {"@options.c": "int a;\n", "-include.c": "int b;\n", "-o.c": "int c;\n"}
     outcome = run_program("c", '#include <stdio.h>\nint main(void) { puts("42"); }\n', files)
     assert (outcome.stderr.decode(), outcome.stdout) == ("", b"42\n")
+
+
+SETTINGS = {
+    ".sqliterc": ".print EVIL\n",
+    ".config/go/env": "GOFLAGS=-toolexec=/work/evil.sh\n",
+    ".npmrc": "node-options=--require /work/evil.js\n",
+    ".cargo/config.toml": '[build]\nrustc-wrapper = "/work/evil.sh"\n',
+    "rust-toolchain.toml": '[toolchain]\nchannel = "none"\n',
+    "rustfmt.toml": "bogus\n",
+    ".perltidyrc": "--bogus\n",
+    ".irbrc": "puts 'EVIL'\n",
+    ".gemrc": "{\n",
+    "pyproject.toml": "[bogus\n",
+    "pyvenv.cfg": "home = /nowhere\n",
+    "sitecustomize.py": "print('EVIL')\n",
+    "usercustomize.py": "print('EVIL')\n",
+    ".bashrc": "echo EVIL\n",
+    ".profile": "echo EVIL\n",
+    "specs": "*link:\nbogus\n",
+}
+"""What tools read without being told."""
+
+
+@pytest.mark.parametrize(
+    "name", ["bash", "c", "c++", "go", "java", "nodejs", "perl", "python3", "rust", "sqlite", "typescript"]
+)
+def test_settings_among_the_files_do_nothing(run_program: RunProgram, name: str) -> None:
+    language = all_languages()[name]
+    outcome = run_program(name, language.hello, SETTINGS)
+    assert (outcome.stderr.decode(), outcome.stdout.decode()) == ("", language.hello_output)
+
+
+@pytest.mark.parametrize("depth", [80, 300])
+def test_a_compile_that_leaves_what_is_not_kept_is_the_programs_fault(place: Place, host: Host, depth: int) -> None:
+    compiler = ("sh", "-c", f"cd /program; for n in $(seq {depth}); do mkdir ddd; cd ddd; done")
+    language = dataclasses.replace(all_languages()["bash"], compile=compiler)
+    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    request = RunRequest(language=language, source=b"echo", limits=Limits())
+    outcome = place.do(executor.execute(place.slot, request))
+    assert outcome.compile is not None
+    assert (outcome.status, outcome.compile.status) == ("compile_error", "compile_error")
+    assert outcome.error.startswith("compilation left more than is kept")
 
 
 OVERFLOW = """

@@ -68,10 +68,30 @@ def test_a_usual_program_is_built_without_the_go_command(builder: Builder) -> No
         assert builder.output() == output
 
 
-def test_what_is_not_in_the_cache_is_built_by_the_go_command(builder: Builder) -> None:
-    source = 'package main\n\nimport "hash/fnv"\n\nfunc main() { println(fnv.New32().Size()) }\n'
+@pytest.mark.parametrize("package", ["hash/fnv", "net/http", "database/sql", "go/types", "html/template", "testing"])
+def test_all_of_the_standard_library_is_built_already(builder: Builder, package: str) -> None:
+    source = f'package main\n\nimport _ "{package}"\n\nfunc main() {{ print("here") }}\n'
+    assert builder.build(source, go=False).returncode == 0
+
+
+def test_what_compiler_and_linker_do_not_build_the_go_command_does(builder: Builder) -> None:
+    source = (
+        'package main\n\nimport _ "embed"\n\n//go:embed main.go\nvar text string\n\n'
+        "func main() { print(len(text) > 9) }\n"
+    )
     assert builder.build(source).returncode == 0
     assert builder.build(source, go=False).returncode != 0
+
+
+@pytest.mark.parametrize("module", [{}, {"go.mod": "module x\n"}])
+@pytest.mark.parametrize("flag", ["-toolexec=/bin/false", "-overlay=none.json", "-tags=never -n"])
+def test_a_file_of_the_go_commands_settings_changes_nothing(
+    builder: Builder, module: dict[str, str], flag: str
+) -> None:
+    files = module | {".config/go/env": f"GOFLAGS={flag}\n", "b.go": 'package main\n\nfunc b() { println("b") }\n'}
+    built = builder.build("package main\n\nfunc main() { b() }\n", files=files)
+    assert (built.returncode, built.stderr) == (0, "")
+    assert builder.program.exists()
 
 
 def test_options_are_for_the_go_command(builder: Builder) -> None:
