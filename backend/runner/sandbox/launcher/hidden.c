@@ -135,8 +135,11 @@ static uint64_t most_held(const struct objects *objects)
 
 void look_for_lost(struct since *since, const struct usage *usage)
 {
-    since->lost = since->lost || usage->deaf || usage->faults < since->faults;
+    bool fewer = usage->groups < since->groups && usage->reaped_faults == since->reaped_faults;
+    since->lost = since->lost || usage->deaf || usage->faults < since->faults || fewer;
     since->faults = usage->faults;
+    since->reaped_faults = usage->reaped_faults;
+    since->groups = usage->groups;
 }
 
 /* The most that the cell's processes can have touched: a page for each fault, as long as nobody's faults are lost and

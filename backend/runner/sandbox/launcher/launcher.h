@@ -217,8 +217,10 @@ struct usage {
     uint64_t files;      /* bytes of it in files */
     uint64_t on_disk;    /* bytes that are not counted: resident pages of files of the host */
     uint64_t processes;  /* threads of all processes, without the init */
+    uint64_t groups;     /* processes, however many threads they have */
     uint64_t cpu_ns;     /* of those that run, and of those that were waited for, by the init too */
     uint64_t faults;     /* minor page faults of the same */
+    uint64_t reaped_faults; /* of them, of those that were waited for */
     bool deaf;           /* one of them ignores SIGCHLD: nobody waits for its children, whose times are lost */
     bool disk_full;      /* no room, or no more files, in the work directory */
 };
@@ -234,7 +236,7 @@ uint64_t cpu_of(const struct rusage *usage);
 struct process {
     char task[20];       /* number of a living task of it */
     uint64_t own, shared, tables, on_disk; /* bytes: anonymous memory, shared memory, page tables, files of the host */
-    uint64_t threads, cpu_ns, faults;
+    uint64_t threads, cpu_ns, faults, reaped_faults;
     bool deaf;
 };
 
@@ -277,7 +279,7 @@ struct since {
     bool begun;
     uint64_t shared, files; /* bytes */
     uint64_t sockets;
-    uint64_t faults;        /* at the last look */
+    uint64_t faults, reaped_faults, groups; /* at the last look */
     bool lost;              /* there were more, of processes that nobody waited for */
 };
 

@@ -44,6 +44,13 @@ static bool see(const char *pid, struct seen *seen)
     return true;
 }
 
+static bool see_number(pid_t pid, struct seen *seen)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", pid);
+    return see(text, seen);
+}
+
 static const struct seen *find(const struct unwaited *in, pid_t pid)
 {
     for (size_t i = 0; i < in->count; i++)
@@ -55,13 +62,11 @@ static const struct seen *find(const struct unwaited *in, pid_t pid)
 void count_unwaited(const struct cell *cell, struct unwaited *unwaited)
 {
     static struct unwaited now;
-    char init[16];
     int fd = openat(outer_proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     now.count = 0;
     now.at = on_clock(CLOCK_MONOTONIC);
-    snprintf(init, sizeof init, "%d", cell->init);
-    now.count += see(init, &now.each[now.count]);
+    now.count += see_number(cell->init, &now.each[now.count]);
     for (struct dirent *entry; directory && now.count < MOST_SEEN && (entry = readdir(directory));)
         if (is_outer_program(cell, entry->d_name))
             now.count += see(entry->d_name, &now.each[now.count]);
@@ -72,8 +77,10 @@ void count_unwaited(const struct cell *cell, struct unwaited *unwaited)
     now.lost_ns = unwaited->lost_ns;
     for (size_t i = 0; i < unwaited->count; i++) {
         const struct seen *gone = &unwaited->each[i];
-        const struct seen *before = find(unwaited, gone->parent), *parent = find(&now, gone->parent);
-        if (find(&now, gone->pid) == NULL && before && parent && before->waited == parent->waited)
+        const struct seen *before = find(unwaited, gone->parent);
+        struct seen parent;
+        /* The parent is looked at after its child was missed: had it waited, it would show. */
+        if (before && find(&now, gone->pid) == NULL && see_number(gone->parent, &parent) && before->waited == parent.waited)
             now.lost_ns += gone->cpu_ns + (now.at - unwaited->at) / 2;
     }
     *unwaited = now;

@@ -41,7 +41,7 @@ enum { INODE = 1024 }; /* bytes of a file that lies in memory, without what is i
 struct times {
     char state;
     uint64_t threads, own_ns, reaped_ns; /* of itself, and of children that it waited for */
-    uint64_t faults;                     /* minor faults of both */
+    uint64_t faults, reaped_faults;      /* minor faults of both, and of those children */
 };
 
 static bool read_times(int proc, const char *pid, struct times *times)
@@ -60,6 +60,7 @@ static bool read_times(int proc, const char *pid, struct times *times)
     times->own_ns = (uint64_t)(t[0] + t[1]) * tick;
     times->reaped_ns = (uint64_t)(t[2] + t[3]) * tick;
     times->faults = (uint64_t)(faults[0] + faults[1]);
+    times->reaped_faults = (uint64_t)faults[1];
     return true;
 }
 
@@ -119,6 +120,7 @@ bool read_process(int proc, const char *pid, struct process *process)
     process->threads = times.threads;
     process->cpu_ns = times.own_ns + times.reaped_ns;
     process->faults = times.faults;
+    process->reaped_faults = times.reaped_faults;
     if (!read_memory(proc, pid, process) && times.threads > 1)
         read_living(proc, pid, process);
     return true;
@@ -162,6 +164,7 @@ static void count_reaped(const struct cell *cell, struct usage *usage)
     if (read_times(cell->proc >= 0 ? cell->proc : outer_proc, pid, &times)) {
         usage->cpu_ns += times.reaped_ns;
         usage->faults += times.faults;
+        usage->reaped_faults += times.reaped_faults;
     }
 }
 
@@ -171,7 +174,9 @@ static void count_process(struct usage *usage, const struct process *process)
     usage->on_disk += process->on_disk;
     usage->cpu_ns += process->cpu_ns;
     usage->faults += process->faults;
+    usage->reaped_faults += process->reaped_faults;
     usage->processes += process->threads;
+    usage->groups++;
     usage->deaf = usage->deaf || process->deaf;
 }
 
