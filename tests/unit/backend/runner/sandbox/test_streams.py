@@ -58,7 +58,8 @@ def test_node_loses_none_of_many_lines_nor_of_stderr(run_program: RunProgram) ->
 
 def test_a_child_of_node_loses_nothing_either(run_program: RunProgram) -> None:
     source = """
-const child = require("child_process").spawn(process.execPath, ["-e", "console.log('x'.repeat(500000)); process.exit(0)"]);
+const ends = "console.log('x'.repeat(500000)); process.exit(0)";
+const child = require("child_process").spawn(process.execPath, ["-e", ends]);
 let got = 0;
 child.stdout.on("data", (data) => { got += data.length; });
 child.on("close", (code) => console.log(got, code));"""
