@@ -3,12 +3,14 @@
 An allow-list (`calls.py`), with what a language declares beyond it. A call outside is answered EPERM, or ENOSYS where
 the caller then falls back to an older one. `clone` may not make namespaces, nor a sibling: a program's parent lies
 outside its cell. New threads, and processes that share their parent's memory until they become another program, are
-told to the launcher, which lets them begin: so it knows when a program asked for more than it may have. A plain fork is
-not: a signal that arrives before the launcher has heard would make it fail with EINTR, which it otherwise never does.
-Those that make the others block all signals meanwhile. Told as well is who sends SIGXFSZ: where nobody did, it is the
-kernel's, for a file that would have become too large. Socket buffers and pipes keep their size, and sockets get no
-filters: they are memory that nothing counts. A 32-bit or x32 call kills the process. The numbers are searched as a
-tree: the kernel compiles the filter, and looks through all of it, once for each run.
+told to the launcher, which lets them begin: so it knows when a program asked for more than it may have. A plain fork
+is not: a signal that arrives before the launcher has heard would make it fail with EINTR, which it otherwise never
+does. Those that make the others block all signals meanwhile. Told as well is who sends SIGXFSZ: where nobody did, it
+is the kernel's, for a file that would have become too large. Socket buffers and pipes keep their size, and sockets
+have no filters: they are memory that nothing counts. Stdout and stderr are never made to return at once: who writes
+waits until the launcher has read, and so a program that ends at once after it wrote (Node's `process.exit`) loses
+nothing. A 32-bit or x32 call kills the process. The numbers are searched as a tree: the kernel compiles the filter,
+and looks through all of it, once for each run.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ _CLONE_VM = 0x100
 _UNIX, _INET, _INET6 = 1, 2, 10
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8
 _SO_ATTACH = (26, 50, 51, 52)  # FILTER, BPF, REUSEPORT_CBPF and REUSEPORT_EBPF
-_F_SETPIPE_SZ = 1031
-_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_TIOCSTI, _TIOCLINUX, _FIONBIO = 0x5412, 0x541C, 0x5421
+_F_SETFL, _F_SETPIPE_SZ, _O_NONBLOCK = 4, 1031, 0x800
+_PIPE_BYTES = 65536  # what a pipe holds that nobody enlarged
 _SIGXFSZ = 25
 _END = 512  # beyond every call that is named
 
@@ -82,10 +85,34 @@ def _socket() -> bytes:
     return _statement(_LOAD, _FIRST_ARGUMENT) + families + _end(_ERRNO | errno.EAFNOSUPPORT)
 
 
+def _unless_standard(otherwise: bytes) -> bytes:
+    """Say that it is done, and do nothing, where the descriptor is stdout's or stderr's; else `otherwise`."""
+    left = b"".join(_answer(descriptor, _ERRNO | 0) for descriptor in (1, 2))
+    return _statement(_LOAD, _FIRST_ARGUMENT) + left + otherwise
+
+
+def _when(value: int, then: bytes) -> bytes:
+    """When the loaded word is `value`, go through `then`, which ends."""
+    return _statement(_EQUAL, value, 0, len(then) // 8) + then
+
+
 def _ioctl() -> bytes:
-    """Refuse the terminal requests that type on behalf of another process."""
+    """Refuse the terminal requests that type on behalf of another process, and let stdout and stderr wait."""
     refused = b"".join(_answer(request, _ERRNO | errno.EPERM) for request in (_TIOCSTI, _TIOCLINUX))
-    return _statement(_LOAD, _FIRST_ARGUMENT + 8) + refused + _end(_ALLOW)
+    waits = _when(_FIONBIO, _unless_standard(_end(_ALLOW)))
+    return _statement(_LOAD, _FIRST_ARGUMENT + 8) + refused + waits + _end(_ALLOW)
+
+
+def _fcntl() -> bytes:
+    """Refuse larger pipes, and let stdout and stderr wait."""
+    grows = _statement(_LOAD, _FIRST_ARGUMENT + 16) + _statement(_AT_LEAST, _PIPE_BYTES + 1, 0, 1)
+    waits = _statement(_LOAD, _FIRST_ARGUMENT + 16) + _statement(_ANY_BIT, _O_NONBLOCK, 1, 0) + _end(_ALLOW)
+    return (
+        _statement(_LOAD, _FIRST_ARGUMENT + 8)
+        + _when(_F_SETFL, waits + _unless_standard(_end(_ALLOW)))
+        + _when(_F_SETPIPE_SZ, grows + _end(_ERRNO | errno.EPERM) + _end(_ALLOW))
+        + _end(_ALLOW)
+    )
 
 
 def _setsockopt() -> bytes:
@@ -95,11 +122,6 @@ def _setsockopt() -> bytes:
     left += b"".join(_answer(option, _ERRNO | errno.EPERM) for option in _SO_ATTACH)
     level = _statement(_LOAD, _FIRST_ARGUMENT + 8) + _statement(_EQUAL, _SOL_SOCKET, 1, 0) + _end(_ALLOW)
     return level + _statement(_LOAD, _FIRST_ARGUMENT + 16) + left + _end(_ALLOW)
-
-
-def _fcntl() -> bytes:
-    """Refuse pipes that are larger than usual, as the kernel does beyond a user's share: slots may have one user."""
-    return _statement(_LOAD, _FIRST_ARGUMENT + 8) + _answer(_F_SETPIPE_SZ, _ERRNO | errno.EPERM) + _end(_ALLOW)
 
 
 def _vfork() -> bytes:
@@ -127,8 +149,8 @@ def _write() -> bytes:
 
 _ORDERED = {"write": _write, "writev": _write}
 
-_SPECIAL = {"clone": _clone, "vfork": _vfork, "socket": _socket, "ioctl": _ioctl,
-            "setsockopt": _setsockopt, "fcntl": _fcntl, "kill": _kill, "tkill": _kill, "rt_sigqueueinfo": _kill,
+_SPECIAL = {"clone": _clone, "vfork": _vfork, "socket": _socket, "ioctl": _ioctl, "fcntl": _fcntl,
+            "setsockopt": _setsockopt, "kill": _kill, "tkill": _kill, "rt_sigqueueinfo": _kill,
             "tgkill": _tgkill, "rt_tgsigqueueinfo": _tgkill}  # fmt: skip
 
 

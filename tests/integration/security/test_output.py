@@ -42,6 +42,12 @@ def test_a_megabyte_of_carriage_returns_is_output_like_any(attack: Any) -> None:
     assert (result["status"], result["stdout"] == "\r" * 1_000_000) == ("ok", True)
 
 
+@pytest.mark.parametrize("ending", ["process.exit(3)", "throw new Error('over')"])
+def test_what_node_wrote_before_it_ends_at_once_is_whole(attack: Any, ending: str) -> None:
+    result = attack("nodejs", f"console.log('x'.repeat(1000000)); {ending}")
+    assert (result["status"], result["stdout"] == "x" * 1_000_000 + "\n") == ("runtime_error", True)
+
+
 def test_many_small_writes_are_all_kept(attack: Any) -> None:
     source = "import os\nfor _ in range(50000): os.write(1, b'a'); os.write(2, b'b')"
     result = attack("python3", source, limits={"timeout": 8})

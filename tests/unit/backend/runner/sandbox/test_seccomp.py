@@ -61,6 +61,21 @@ def test_who_sends_the_signal_of_the_file_limit_is_told(x86_64: bytes) -> None:
         assert {_decide(x86_64, number, *before, signal, 25) for signal in (0, 9, 24, 26)} == {ALLOW}
 
 
+def test_stdout_and_stderr_are_not_made_to_return_at_once(x86_64: bytes) -> None:
+    done, flags, pipe = 0x00050000, 0x800, 0x5421
+    for descriptor, expected in {0: ALLOW, 1: done, 2: done, 3: ALLOW, 257: ALLOW}.items():
+        assert _decide(x86_64, 16, descriptor, pipe) == expected
+        assert _decide(x86_64, 72, descriptor, 4, flags | 2) == expected
+        assert _decide(x86_64, 72, descriptor, 4, 2) == ALLOW
+        assert _decide(x86_64, 72, descriptor, 3, flags) == ALLOW
+
+
+def test_pipes_and_sockets_hold_no_more_than_they_do_at_first(x86_64: bytes) -> None:
+    sizes = {4096: ALLOW, 65536: ALLOW, 65537: EPERM, 1 << 20: EPERM}
+    assert {size: _decide(x86_64, 72, 5, 1031, size) for size in sizes} == sizes
+    assert [_decide(x86_64, 54, 5, 1, option) for option in (2, 26, 50, 51, 52)] == [ALLOW, EPERM, EPERM, EPERM, EPERM]
+
+
 def test_a_language_may_be_granted_more() -> None:
     granted = seccomp.program("x86_64", ("memfd_create",))
     assert granted is not None
