@@ -51,7 +51,20 @@ def test_the_description_covers_every_route(service: httpx.Client) -> None:
     people = {f"/api/v1/{name}" for name in ("languages", "run", "run/stream", "batch", "format", "session", "status")}
     assert document["paths"].keys() == machines | people
     schemas = document["components"]["schemas"]
-    text = {"source", "language", "stdin", "args", "options", "files", "limits", "encoding"}
+    text = {
+        "source",
+        "language",
+        "stdin",
+        "args",
+        "options",
+        "files",
+        "limits",
+        "encoding",
+        "mode",
+        "env",
+        "collect",
+        "order",
+    }
     assert schemas["RunBody"]["properties"].keys() == text | {"source_base64", "stdin_base64"}
     assert "LimitsBody" in schemas
 

@@ -85,7 +85,8 @@ def test_the_same_of_one_that_stays(served: Callable[..., None]) -> None:
     assert {name: answer["status"] for name, answer in answers.items()} == wanted
     for name, answer in answers.items():
         assert answer["stdout"] == ("42\n" if wanted[name] == "ok" else ""), name
-        assert len(answer["stderr"].encode()) <= 256 * 1024, name
+        said = answer["stderr"].removesuffix("\N{REPLACEMENT CHARACTER}")  # a character that the cut went through
+        assert len(said.encode()) <= 256 * 1024, name
 
 
 def test_a_compiler_that_is_busy_is_not_waited_for(served: Callable[..., None]) -> None:
