@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 100000000 /* ns */, AGAIN = 2 /* ms */ };
+enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 400000000 /* ns */, AGAIN = 2 /* ms */ };
 
 /* The address spaces that were found, in the kernel's order, and the sum of what was too small to be compared. */
 struct spaces {
@@ -142,8 +142,29 @@ _Noreturn static void tell_exact(const struct cell *cell, struct spaces *spaces,
     _exit(write(to, &found, sizeof found) == sizeof found ? 0 : 1);
 }
 
+/* By how much a cell has grown. A fork has all of its parent's pages at once, and not one of its own: what a process has
+ * more is new as far as it took faults for it (huge pages, of which one fault gives many, are off: program.c). Shared memory
+ * is one process's. */
+static uint64_t growth(const struct spaces *before, const struct spaces *now)
+{
+    static const struct process none;
+    uint64_t all = 0, shared = 0, page = (uint64_t)sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < now->count; i++) {
+        const struct process *one = &now->each[i], *was = &none;
+        for (size_t j = 0; j < before->count && was == &none; j++)
+            if (strcmp(before->each[j].task, one->task) == 0)
+                was = &before->each[j];
+        uint64_t more = one->own > was->own ? one->own - was->own : 0;
+        uint64_t faulted = one->faults > was->faults ? (one->faults - was->faults) * page : 0;
+        all += more < faulted ? more : faulted;
+        if (one->shared > was->shared && one->shared - was->shared > shared)
+            shared = one->shared - was->shared;
+    }
+    return all + shared;
+}
+
 /* Wait for what a process tells; false where that takes too long, or the cell grows meanwhile by more than GROWTH. */
-static bool hear_exact(const struct cell *cell, int from, uint64_t before, struct exact *found)
+static bool hear_exact(const struct cell *cell, int from, const struct spaces *before, struct exact *found)
 {
     static struct spaces spaces;
     struct pollfd told = {from, POLLIN, 0};
@@ -152,7 +173,7 @@ static bool hear_exact(const struct cell *cell, int from, uint64_t before, struc
             return read(from, found, sizeof *found) == sizeof *found;
         find_spaces(cell, &spaces);
         *found = sum(&spaces);
-        if (total(found) > before + GROWTH)
+        if (growth(before, &spaces) > GROWTH)
             return false;
     }
     return false;
@@ -171,7 +192,7 @@ struct exact measure(const struct cell *cell, uint64_t limit)
         tell_exact(cell, &spaces, limit, ends[1]);
     close(ends[1]);
     if (pid > 0) {
-        if (!hear_exact(cell, ends[0], total(&rough), &found) && total(&found) < total(&rough))
+        if (!hear_exact(cell, ends[0], &spaces, &found) && total(&found) < total(&rough))
             found = rough;
         (void)kill(pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

@@ -149,6 +149,7 @@ void tell_verdict(struct keeper *keeper, struct run *run, const struct verdict *
 
 /* run.c */
 void notice(struct run *run, const struct usage *usage);       /* keep of a look what the verdict tells */
+void notice_rough(struct run *run, const struct usage *usage); /* the same of one without a limit, which counts roughly */
 bool has_all_processes(const struct run *run);
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
 uint64_t now_ns(void);

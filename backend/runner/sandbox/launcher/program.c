@@ -187,6 +187,8 @@ void confine(struct order *order, bool executes)
         program_failed(order->status, "the controlling terminal");
     set_limits(order);
     drop_rights(order);
+    if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)) /* the watcher tells by faults how fast a program grows */
+        program_failed(order->status, "huge pages");
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
         program_failed(order->status, "dumpable");
     load_filter(order);

@@ -43,6 +43,14 @@ void notice(struct run *run, const struct usage *usage)
     run->disk_full = run->disk_full || usage->disk_full;
 }
 
+void notice_rough(struct run *run, const struct usage *usage)
+{
+    struct usage held = *usage;
+    if (held.memory > run->limits.memory)
+        held.memory = run->limits.memory; /* shared pages were counted for each process: that it kept its limit is known */
+    notice(run, &held);
+}
+
 /* Nanoseconds until a cell is looked at again: soon where it may then have more memory than it may. Forks are not told: one that may soon have all its processes, and be
  * refused another, is watched closely. FORK is what a fork and its program take at least, mostly. */
 static uint64_t next_interval(const struct run *run)
@@ -85,7 +93,7 @@ static void hear_told(struct keeper *keeper, struct run *run)
         drain(keeper, run);
     else if (run->program.told + run->processes + 1 >= run->limits.processes) {
         struct usage usage = look(&run->program.cell, UINT64_MAX);
-        notice(run, &usage);
+        notice_rough(run, &usage);
     }
     pass_call(&run->program, &call);
 }

@@ -51,7 +51,7 @@ void finish(struct keeper *keeper, struct run *run, struct verdict *verdict)
     if (verdict->ending != OUTPUT && verdict->ending != MEMORY && (!empty || status != 0)) {
         struct usage last = look(&run->program.cell, UINT64_MAX);
         last.processes += reaped ? 2 : 0; /* it was one of them, and so may have been a child that was refused and ended */
-        notice(run, &last);
+        notice_rough(run, &last);
         verdict->cpu_ns = last.cpu_ns;
     }
     if (!empty)
