@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 400000000 /* ns */, AGAIN = 2 /* ms */ };
+enum { PART = 4 }; /* of a limit, by which a cell may grow while it is measured */
 
 /* The address spaces that were found, in the kernel's order, and the sum of what was too small to be compared. */
 struct spaces {
@@ -163,8 +164,21 @@ static uint64_t growth(const struct spaces *before, const struct spaces *now)
     return all + shared;
 }
 
-/* Wait for what a process tells; false where that takes too long, or the cell grows meanwhile by more than GROWTH. */
-static bool hear_exact(const struct cell *cell, int from, const struct spaces *before, struct exact *found)
+/* What was found of a cell the last time, and what its processes had before that. */
+static struct {
+    pid_t init;
+    uint64_t found;
+    struct spaces spaces;
+} last;
+
+/* The most that a cell can have: what it had, and by how much it grew since; it may have given memory back. */
+static uint64_t most(const struct cell *cell, const struct spaces *now)
+{
+    return last.init == cell->init ? last.found + growth(&last.spaces, now) : UINT64_MAX;
+}
+
+/* Wait for what a process tells; false where that takes too long, or the cell grows by a part of `limit` meanwhile. */
+static bool hear_exact(const struct cell *cell, int from, const struct spaces *before, uint64_t limit, struct exact *found)
 {
     static struct spaces spaces;
     struct pollfd told = {from, POLLIN, 0};
@@ -173,26 +187,32 @@ static bool hear_exact(const struct cell *cell, int from, const struct spaces *b
             return read(from, found, sizeof *found) == sizeof *found;
         find_spaces(cell, &spaces);
         *found = sum(&spaces);
-        if (growth(before, &spaces) > GROWTH)
+        if (growth(before, &spaces) > (limit / PART > GROWTH ? limit / PART : GROWTH))
             return false;
     }
     return false;
 }
 
-struct exact measure(const struct cell *cell, uint64_t limit)
+/* Ask a process for the exact figure; the rough one where that does not come. */
+static struct exact ask(const struct cell *cell, const struct spaces *spaces, uint64_t limit)
 {
-    static struct spaces spaces;
     int ends[2];
-    find_spaces(cell, &spaces);
-    struct exact rough = sum(&spaces), found = rough;
-    if (total(&rough) <= limit || pipe2(ends, O_CLOEXEC))
+    struct exact rough = sum(spaces), found = rough;
+    if (pipe2(ends, O_CLOEXEC))
         return rough;
     pid_t pid = fork();
-    if (pid == 0)
-        tell_exact(cell, &spaces, limit, ends[1]);
+    if (pid == 0) {
+        static struct spaces own;
+        own = *spaces;
+        tell_exact(cell, &own, limit, ends[1]);
+    }
     close(ends[1]);
     if (pid > 0) {
-        if (!hear_exact(cell, ends[0], &spaces, &found) && total(&found) < total(&rough))
+        if (hear_exact(cell, ends[0], spaces, limit, &found)) {
+            last.init = cell->init;
+            last.found = total(&found);
+            last.spaces = *spaces;
+        } else if (total(&found) < total(&rough))
             found = rough;
         (void)kill(pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -200,4 +220,15 @@ struct exact measure(const struct cell *cell, uint64_t limit)
     }
     close(ends[0]);
     return found;
+}
+
+struct exact measure(const struct cell *cell, uint64_t limit)
+{
+    static struct spaces spaces;
+    find_spaces(cell, &spaces);
+    struct exact rough = sum(&spaces);
+    if (total(&rough) <= limit)
+        return rough;
+    uint64_t bound = most(cell, &spaces);
+    return bound <= limit ? (struct exact){bound, 0} : ask(cell, &spaces, limit);
 }
