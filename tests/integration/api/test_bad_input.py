@@ -12,7 +12,7 @@ GOOD = {"source": "echo fine", "language": "bash"}
 BAD = {
     "no source": ({"language": "bash"}, "source"),
     "no language": ({"source": ""}, "language"),
-    "unknown language": ({**GOOD, "language": "cobol"}, "python3"),
+    "unknown language": ({**GOOD, "language": "klingon"}, "python3"),
     "unknown field": ({**GOOD, "sauce": ""}, "sauce"),
     "source no text": ({**GOOD, "source": 1}, "source"),
     "language no text": ({**GOOD, "language": None}, "language"),
