@@ -209,7 +209,8 @@ async def _find_languages(service: Service, versions: dict[str, str], slot: Slot
     The core ones are asked now, the others by the task that is returned: some take a second.
     """
     languages = all_languages()
-    offered = {name: language for name, language in languages.items() if service.executor.has(language)}
+    image = service.settings.cache is not None
+    offered = {name: one for name, one in languages.items() if service.executor.has(one, whole=image)}
     for name, language in offered.items():
         if language.formatter is not None and not service.executor.finds(language.formatter[0]):
             language = offered[name] = dataclasses.replace(language, formatter=None)

@@ -324,10 +324,13 @@ class Executor:
 
     # ── toolchains ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def has(self, language: Language) -> bool:
-        """Whether the toolchain seems to be there: its packages, or else the program that tells its version."""
-        if language.packages and all(map(_installed, language.packages)):
-            return True
+    def has(self, language: Language, *, whole: bool = False) -> bool:
+        """Whether the toolchain seems to be there: its packages, or else the program that tells its version.
+
+        `whole`: its packages and nothing else, as in an image: what another package brings of it is not all of it.
+        """
+        if language.packages and (whole or all(map(_installed, language.packages))):
+            return all(map(_installed, language.packages))
         command = language.version[0]
         if command in _OWNERS and _OWNERS[command] != language.name:
             return False  # that it is there tells of another language

@@ -14,7 +14,13 @@ LANGUAGE = Language(
             "matplotlib",
             "python3-matplotlib",
             core=True,
-            variables=(("MPLBACKEND", "module://codecanvas_figures"),),
+            variables=(
+                ("MPLBACKEND", "module://codecanvas_figures"),
+                (
+                    "MATPLOTLIBRC",
+                    "/usr/share/matplotlib/mpl-data/matplotlibrc",
+                ),  # not the one in /etc, which runs do not see
+            ),
             needs="/usr/lib/python3/dist-packages/codecanvas_figures.py",
         ),
         Library("pandas", "python3-pandas"),
