@@ -48,9 +48,9 @@ def make_warm_place(place: Path) -> Path:
     for language in all_languages().values():
         for name, content in language.warm_files.items():
             (place / Path(name).name).write_text(content, encoding="utf-8")
-    sources = sorted((Path(languages_file).parent / "warm" / "java" / "codecanvas").glob("*.java"))
-    command = ["javac", "-XDignore.symbol.file", "-nowarn", "-d", str(place / "java"), *map(str, sources)]
-    subprocess.run(command, check=True)
+    (place / "java").mkdir()
+    build = Path(languages_file).parent / "warm" / "java" / "build.sh"
+    subprocess.run(["sh", str(build), str(place / "java")], check=True)
     return place
 
 

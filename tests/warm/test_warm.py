@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,12 +18,10 @@ PROGRAMS: dict[str, dict[str, Program]] = {
 
 
 @pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("warm")
-    for each in (place, *place.parents):
-        if each.stat().st_mode & 0o005 != 0o005:
-            each.chmod(0o755)  # slots have uids of their own
-    return make_warm_place(place)
+def warm() -> Iterator[Path]:
+    """Beneath /tmp itself: slots have uids of their own, and pytest's directories are closed to them."""
+    with TemporaryDirectory(prefix="codecanvas-warm-") as place:
+        yield make_warm_place(Path(place))
 
 
 @pytest.fixture(scope="module")
