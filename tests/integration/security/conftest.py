@@ -129,7 +129,7 @@ def attack(run: Any) -> Attack:
         result: dict[str, Any] = run(language, source, **{"limits": {"timeout": 3}, **more})
         assert result["status"] != "internal_error", result
         after = run("python3", "print(6 * 7)")
-        assert (after["status"], after["stdout"], after["stderr"]) == ("ok", "42\n", "")
+        assert (after["status"], after["stdout"], after["stderr"]) == ("ok", "42\n", ""), after
         return result
 
     return perform
