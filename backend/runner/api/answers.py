@@ -74,15 +74,17 @@ def tests_answer(tests: Sequence[EndedTest] | None) -> TestsAnswer | UnsetType:
 
 
 def _file(one: Collected) -> FileAnswer:
+    answer = FileAnswer(size=one.size)
     if one.content is None:
-        return FileAnswer(size=one.size)
+        return answer
     try:
-        text = one.content.decode()
+        if b"\0" not in one.content:
+            answer.text = one.content.decode()
+            return answer
     except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        return FileAnswer(size=one.size, base64=in_encoding(one.content, "base64"))
-    return FileAnswer(size=one.size, text=text)
+        pass
+    answer.base64 = in_encoding(one.content, "base64")
+    return answer
 
 
 def case_answer(outcome: Outcome, encoding: Encoding, passed: bool | None, message: str | None = None) -> CaseAnswer:

@@ -14,6 +14,8 @@ from backend.runner.api.models import BatchAnswer, BatchBody
 from backend.runner.api.parse import parse
 from backend.runner.errors import InvalidRequest
 from backend.runner.execution.outcome import Outcome, Status
+from backend.runner.execution.queue import Turns
+from backend.runner.execution.request import Case, RunRequest
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,17 +48,23 @@ async def _batch(desk: Desk, request: Request, body: bytes) -> Produced:
         if judge is None or failed is not None:
             judged = [Judgement(compared(*pair, asked)) for pair in zip(outcomes, expected, strict=False)]
         else:
-            ended = zip(cases, outcomes, expected, strict=True)
-            well = [checked_case(*one) for one in ended if one[1].status is Status.OK]
-            refused, said = await desk.service.run_batch(judge, well, turns) if well else (None, [])
-            if refused is not None:
-                said_of_it = in_encoding(refused.output[:LONGEST_MESSAGE], "utf-8")
-                raise InvalidRequest(f"check: {refused.error}: {said_of_it}")
-            judged = judgements(outcomes, said)
+            ended = list(zip(cases, outcomes, expected, strict=True))
+            judged = await _judged(desk, judge, ended, turns)
     for outcome in outcomes if failed is None else [failed]:
         desk.metrics.count(wanted.language.name, outcome.status)
     answer = _answer(asked, wanted.language.name, failed, outcomes, judged)
     return _encode(answer), answer.status is not Status.INTERNAL_ERROR
+
+
+async def _judged(
+    desk: Desk, judge: RunRequest, ended: list[tuple[Case, Outcome, bytes | None]], turns: Turns
+) -> list[Judgement]:
+    """What the client's program says of each case. Raises InvalidRequest where it does not compile."""
+    well = [checked_case(*one) for one in ended if one[1].status is Status.OK]
+    failed, said = await desk.service.run_batch(judge, well, turns) if well else (None, [])
+    if failed is not None:
+        raise InvalidRequest(f"check: {failed.error}: {in_encoding(failed.output[:LONGEST_MESSAGE], 'utf-8')}")
+    return judgements([outcome for _, outcome, _ in ended], said)
 
 
 def _answer(

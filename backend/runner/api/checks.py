@@ -47,8 +47,9 @@ class Catalogue:
         """The request that `body` asks for. Raises InvalidRequest naming the field at fault."""
         language = self.find(body.language)
         files = {text_bytes(name, "files").decode(): _file(name, one) for name, one in body.files.items()}
+        report = None
         if body.mode == "test":
-            language = for_tests(language, files, body.args)
+            language, report = for_tests(language, files, body.args)
         check_files(files, language.source)
         asked = {} if body.limits is None else msgspec.structs.asdict(body.limits)
         return RunRequest(
@@ -61,7 +62,7 @@ class Catalogue:
             env=check_environment(body.env),
             collect=check_collect(tuple(body.collect)),
             ordered=body.order,
-            report=language.testing.report if body.mode == "test" and language.testing else None,
+            report=report,
             options=check_options(tuple(body.options), language),
             limits=run_limits(asked, language.limits, self.timeout),
             interactive=interactive,

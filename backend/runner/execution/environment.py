@@ -19,10 +19,15 @@ _OBEYED = """
     GO(DEBUG|FLAGS|ROOT|PATH|ENV|PROXY|CACHE|TMPDIR|TOOLCHAIN|WORK|TELEMETRY|111MODULE) CGO_.* CARGO.* RUSTC.* RUSTFLAGS
     LUA_.* R_.* RPROFILE.* GUILE_.* SWI_.* TCL.* ERL_.* ELIXIR_.* MIX_.* SBCL_.* OCAML.* CAML.* MONO_.* DOTNET_.*
     COB_.* COBCPY GHC.* RAKU.* MVM_.* CLJ_.* GCC_.* CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH COMPILER_PATH
-    TS_NODE_.* MPLBACKEND MPLCONFIGDIR
+    TS_NODE_.* MPLCONFIGDIR
 """
 
-_DECLARED = {name for language in all_languages().values() for name, _ in language.variables}
+_DECLARED = {
+    name
+    for language in all_languages().values()
+    for variables in (language.variables, language.run_variables, *(one.variables for one in language.libraries))
+    for name, _ in variables
+}
 
 REFUSED = "|".join([*_OBEYED.split(), *sorted(map(re.escape, _DECLARED))])
 """What loaders and interpreters obey: with it a program would not be run as its language declares."""

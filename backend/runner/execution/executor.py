@@ -329,8 +329,9 @@ class Executor:
 
         `whole`: its packages and nothing else, as in an image: what another package brings of it is not all of it.
         """
-        if language.packages and (whole or all(map(_installed, language.packages))):
-            return all(map(_installed, language.packages))
+        installed = bool(language.packages) and all(map(_installed, language.packages))
+        if installed or (whole and language.packages):
+            return installed
         command = language.version[0]
         if command in _OWNERS and _OWNERS[command] != language.name:
             return False  # that it is there tells of another language

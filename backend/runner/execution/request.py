@@ -78,8 +78,8 @@ def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
     return RunRequest(language=tool, source=b"", stdin=source, limits=limits)
 
 
-def for_tests(language: Language, files: Collection[str], args: Collection[str]) -> Language:
-    """`language` with what runs the tests of a program and `files` in the place of what runs the program.
+def for_tests(language: Language, files: Collection[str], args: Collection[str]) -> tuple[Language, Report]:
+    """`language` with what runs the tests of a program and `files` instead of the program; and what tells of them.
 
     Raises InvalidRequest for a language that has no tests, and for arguments: tests take none.
     """
@@ -89,10 +89,11 @@ def for_tests(language: Language, files: Collection[str], args: Collection[str])
     if args:
         raise InvalidRequest("args: tests take none; leave them out")
     named = bool(testing.marks) and any(name.endswith(testing.marks) for name in files)
-    return dataclasses.replace(
+    tool = dataclasses.replace(
         language, compile=testing.compile, run=testing.run, fork_server=False, warm=None,
         source=language.source if named or not testing.source else testing.source,
     )  # fmt: skip
+    return tool, testing.report
 
 
 def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout: float) -> Limits:

@@ -12,14 +12,17 @@ from backend.runner.languages.testing import Report, Testing
 
 _WARM = Path(__file__).with_name("warm")
 
-_BUILD = """\
-what=.
+_MODULE = """\
 if [ -e go.mod ] || [ -e go.work ]; then
     # A sandbox's /tmp is its work directory, and there the go command takes no go.mod for one that is meant.
     # Its index of modules would go into the cache, which cannot be written; without it all of GOROOT is found.
     export GO111MODULE=on TMPDIR="$PWD/.tmp" GODEBUG=goindex=0
     mkdir -p .tmp
-elif [ "$(echo *.go)" = main.go ]; then
+"""
+
+_BUILD = f"""\
+what=.
+{_MODULE}elif [ "$(echo *.go)" = main.go ]; then
     what=main.go
     if [ $# = 0 ] && [ -f "$GOCACHE/build.sh" ] && (. "$GOCACHE/build.sh") >/dev/null 2>&1; then exit; fi
 fi
@@ -29,7 +32,7 @@ if [ $status != 0 ] && grep -qE '^(import)?[[:space:](]*"C"' *.go; then
     echo 'import "C": cgo is off here, since it needs a C compiler; write it in Go, or the program in C' >&2
 elif [ $status != 0 ] || [ "$(head -c 7 /program/main)" = '!<arch>' ]; then
     package=$(sed -nE 's/^package[[:space:]]+([A-Za-z0-9_]+).*/\\1/p' main.go | head -n 1)
-    if [ "${package:-main}" != main ]; then
+    if [ "${{package:-main}}" != main ]; then
         echo "main.go: package $package is not a program: write package main; other packages go into directories" \
             "of their own, beside a go.mod" >&2
         rm -f /program/main
@@ -39,11 +42,8 @@ fi
 exit $status
 """
 
-_TESTS = """\
-if [ -e go.mod ] || [ -e go.work ]; then
-    export GO111MODULE=on TMPDIR="$PWD/.tmp" GODEBUG=goindex=0
-    mkdir -p .tmp
-fi
+_TESTS = f"""\
+{_MODULE}fi
 exec go test -c -vet=off "$@" -o /program/main .
 """
 

@@ -166,7 +166,7 @@ static int collect(int control, struct reader *wanted)
     if (!failed && file < 0)
         failed = errno;
     if (!failed)
-        failed = patterns ? pack_matching(&out, file, root, patterns, (size_t)most) : pack(&out, file, root, (size_t)most);
+        failed = pack(&out, file, root, patterns, (size_t)most);
     free_strings(patterns);
     if (!failed && fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
         failed = errno;
@@ -299,39 +299,41 @@ bool make_cell(struct cell *cell)
     return true;
 }
 
-int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes files, int program, bool compiles)
-{
-    struct buffer out = {0};
-    int fds[MOST_FDS];
-    size_t count;
-    size_t begun = begin_frame(&out, 'F');
-    put_u8(&out, compiles);
-    write_limits(&out, limits);
-    put_bytes(&out, files.data, files.size);
-    end_frame(&out, begun);
-    bool sent = send_frame(cell->control, &out, &program, program < 0 ? 0 : 1);
-    free(out.data);
-    int error = sent ? answered(cell, 'F', fds, &count) : EPIPE;
-    if (error == 0 && count)
-        cell->program = fds[0];
-    return error;
-}
-
-static int ask(struct cell *cell, uint8_t kind, int fds[MOST_FDS], size_t *count)
+/* Send a frame of `kind` with `fields` and, where there is one, a descriptor; 0 or an errno, of an answer of the kind
+ * `answer`. */
+static int ask(struct cell *cell, uint8_t kind, const struct buffer *fields, int given, uint8_t answer, int fds[MOST_FDS],
+               size_t *count)
 {
     struct buffer out = {0};
     size_t begun = begin_frame(&out, kind);
+    if (fields)
+        put(&out, fields->data, fields->size);
     end_frame(&out, begun);
-    bool sent = send_frame(cell->control, &out, NULL, 0);
+    bool sent = send_frame(cell->control, &out, &given, given < 0 ? 0 : 1);
     free(out.data);
-    return sent ? answered(cell, kind, fds, count) : EPIPE;
+    return sent ? answered(cell, answer, fds, count) : EPIPE;
+}
+
+int furnish_cell(struct cell *cell, const struct limits *limits, struct bytes files, int program, bool compiles)
+{
+    struct buffer fields = {0};
+    int fds[MOST_FDS];
+    size_t count;
+    put_u8(&fields, compiles);
+    write_limits(&fields, limits);
+    put_bytes(&fields, files.data, files.size);
+    int error = ask(cell, 'F', &fields, program, 'F', fds, &count);
+    free(fields.data);
+    if (error == 0 && count)
+        cell->program = fds[0];
+    return error;
 }
 
 void empty_cell(struct cell *cell)
 {
     int fds[MOST_FDS];
     size_t count;
-    if (ask(cell, 'K', fds, &count) == 0)
+    if (ask(cell, 'K', NULL, -1, 'K', fds, &count) == 0)
         return;
     /* With an init its namespace ends. It is not waited for: it waits until the program is reaped, by the keeper. */
     (void)syscall(SYS_pidfd_send_signal, cell->pidfd, SIGKILL, NULL, 0);
@@ -341,38 +343,31 @@ bool is_empty(struct cell *cell)
 {
     int fds[MOST_FDS];
     size_t count;
-    return ask(cell, 'L', fds, &count) == 0;
+    return ask(cell, 'L', NULL, -1, 'L', fds, &count) == 0;
 }
 
-static int one_file(int error, const int *fds, size_t count)
+/* The sealed memory file that the init answers with; -1 with errno. */
+static int ask_for_file(struct cell *cell, uint8_t kind, const struct buffer *fields)
 {
+    int fds[MOST_FDS];
+    size_t count = 0;
+    int error = ask(cell, kind, fields, -1, 'A', fds, &count);
     if (error == 0 && count == 1)
         return fds[0];
     errno = error ? error : EPROTO;
     return -1;
 }
 
-int collect_program(struct cell *cell)
-{
-    int fds[MOST_FDS];
-    size_t count = 0;
-    int error = ask(cell, 'A', fds, &count);
-    return one_file(error, fds, count);
-}
+int collect_program(struct cell *cell) { return ask_for_file(cell, 'A', NULL); }
 
 int collect_files(struct cell *cell, char *const *patterns, uint64_t most)
 {
-    struct buffer out = {0};
-    int fds[MOST_FDS];
-    size_t count = 0;
-    size_t begun = begin_frame(&out, 'C');
-    put_u64(&out, most);
-    put_strings(&out, patterns);
-    end_frame(&out, begun);
-    bool sent = send_frame(cell->control, &out, NULL, 0);
-    free(out.data);
-    int error = sent ? answered(cell, 'A', fds, &count) : EPIPE;
-    return one_file(error, fds, count);
+    struct buffer fields = {0};
+    put_u64(&fields, most);
+    put_strings(&fields, patterns);
+    int file = ask_for_file(cell, 'C', &fields);
+    free(fields.data);
+    return file;
 }
 
 void end_cell(struct cell *cell)

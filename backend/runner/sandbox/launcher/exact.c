@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include "launcher.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -20,7 +19,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 400000000 /* ns */, AGAIN = 2 /* ms */ };
@@ -32,13 +30,6 @@ struct spaces {
     size_t count;
     struct exact rest;
 };
-
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static uint64_t cheap(const struct process *process) { return process->own + process->shared + process->tables; }
 
@@ -67,27 +58,27 @@ static void note_space(struct spaces *spaces, const struct process *process)
     spaces->count++;
 }
 
+struct search {
+    const struct cell *cell;
+    struct spaces *spaces;
+};
+
+static bool note_program(const char *pid, void *context)
+{
+    struct search *search = context;
+    struct process process;
+    if (is_outer_program(search->cell, pid) && read_process(outer_proc, pid, &process))
+        note_space(search->spaces, &process);
+    return true;
+}
+
 /* Processes are listed, then compared, then measured: one that becomes another program meanwhile is at most missed once. */
 static void find_spaces(const struct cell *cell, struct spaces *spaces)
 {
-    struct process process;
-    int fd = openat(outer_proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    struct search search = {cell, spaces};
     spaces->count = 0;
     spaces->rest = (struct exact){0, 0};
-    for (struct dirent *entry; directory && (entry = readdir(directory));)
-        if (is_outer_program(cell, entry->d_name) && read_process(outer_proc, entry->d_name, &process))
-            note_space(spaces, &process);
-    if (directory)
-        closedir(directory);
-    else if (fd >= 0)
-        close(fd);
-}
-
-static uint64_t field(const char *text, const char *name)
-{
-    const char *found = strstr(text, name);
-    return found ? strtoull(found + strlen(name), NULL, 10) * 1024 : 0;
+    for_each_number(outer_proc, ".", note_program, &search);
 }
 
 /* Replace its figures by its share of them. */
@@ -95,15 +86,10 @@ static void divide(struct process *process)
 {
     char path[64], text[2048];
     snprintf(path, sizeof path, "%.16s/smaps_rollup", process->task);
-    int fd = openat(outer_proc, path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    text[got < 0 ? 0 : got] = 0;
-    if (got < 0 || strstr(text, "\nPss_Anon:") == NULL)
+    if (read_file(outer_proc, path, text, sizeof text) == 0 || strstr(text, "\nPss_Anon:") == NULL)
         return; /* gone, or a kernel that does not tell: then the cheap figure */
-    process->own = field(text, "\nPss_Anon:");
-    process->shared = field(text, "\nPss_Shmem:");
+    process->own = kilobytes(text, "\nPss_Anon:");
+    process->shared = kilobytes(text, "\nPss_Shmem:");
 }
 
 static struct exact sum(const struct spaces *spaces)
@@ -182,7 +168,7 @@ static bool hear_exact(const struct cell *cell, int from, const struct spaces *b
 {
     static struct spaces spaces;
     struct pollfd told = {from, POLLIN, 0};
-    for (uint64_t until = clock_ns() + BOUND; clock_ns() < until;) {
+    for (uint64_t until = now_ns() + BOUND; now_ns() < until;) {
         if (poll(&told, 1, AGAIN) > 0)
             return read(from, found, sizeof *found) == sizeof *found;
         find_spaces(cell, &spaces);

@@ -142,11 +142,11 @@ static void fuzz_pack(const uint8_t *data, size_t size)
     struct buffer first = {0}, second = {0};
     int failed = unpack(&in, root);
     expect(failed == 0 || in.bad || in.at > data, "a failure has a cause");
-    if (pack(&first, -1, root, MOST_INPUT * 2) == 0) {
+    if (pack(&first, -1, root, NULL, MOST_INPUT * 2) == 0) {
         nftw(place, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
         struct reader packed = read_block(first.data, first.size);
         expect(unpack(&packed, root) == 0, "a pack that was made is unpacked");
-        expect(pack(&second, -1, root, MOST_INPUT * 2) == 0 && second.size == first.size, "it is the same again");
+        expect(pack(&second, -1, root, NULL, MOST_INPUT * 2) == 0 && second.size == first.size, "it is the same again");
     }
     nftw(place, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     close(root);

@@ -12,7 +12,6 @@
 #define _GNU_SOURCE
 #include "launcher.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,18 +110,17 @@ static void note_mappings(struct objects *objects, int proc, const char *pid)
         close(fd);
 }
 
-/* Note those of all programs of the cell. */
-static void note_all(struct objects *objects, const struct cell *cell)
+struct search {
+    const struct cell *cell;
+    struct objects *objects;
+};
+
+static bool note_program(const char *pid, void *context)
 {
-    int fd = openat(outer_proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; directory && !objects->too_many && (entry = readdir(directory));)
-        if (is_outer_program(cell, entry->d_name))
-            note_mappings(objects, outer_proc, entry->d_name);
-    if (directory)
-        closedir(directory);
-    else if (fd >= 0)
-        close(fd);
+    struct search *search = context;
+    if (is_outer_program(search->cell, pid))
+        note_mappings(search->objects, outer_proc, pid);
+    return !search->objects->too_many;
 }
 
 static uint64_t most_held(const struct objects *objects)
@@ -170,7 +168,7 @@ void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *sinc
     if (grown == 0 || usage->memory + grown <= limit)
         return;
     objects = (struct objects){0};
-    note_all(&objects, cell);
+    for_each_number(outer_proc, ".", note_program, &(struct search){cell, &objects});
     uint64_t held = most_held(&objects);
     held = held < grown ? held : grown;
     struct exact found = measure(cell, 0);

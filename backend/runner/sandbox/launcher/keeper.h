@@ -96,10 +96,6 @@ const char *start_program(struct keeper *keeper, struct forker *forker, struct o
                           const struct winsize *terminal, bool warm);
 void close_program(struct program *program);
 
-/* Give the pipes of its output room for as many bytes as it may write, as far as the host allows: what a program wrote without
- * waiting is there when it ends at once, as Node.js does. */
-void widen_streams(const struct program *program, uint64_t output);
-
 /* Learn from the status socket what the program's listener is, or why it did not start. Its size. */
 size_t read_status(struct program *program, char *into, size_t room);
 
@@ -152,7 +148,6 @@ void notice(struct run *run, const struct usage *usage);       /* keep of a look
 void notice_rough(struct run *run, const struct usage *usage); /* the same of one without a limit, which counts roughly */
 bool has_all_processes(const struct run *run);
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
-uint64_t now_ns(void);
 
 /* memory.c: the programs' cgroup */
 void bound_memory(const struct keeper *keeper, uint64_t bytes); /* beyond what is in use now; 0 for no bound */

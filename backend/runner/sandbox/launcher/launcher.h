@@ -89,18 +89,15 @@ uint8_t receive_frame(int socket, struct buffer *in, int fds[MOST_FDS], size_t *
 /* Write the files of a pack beneath the directory `root`. 0, or an errno: EINVAL for a malformed pack. */
 int unpack(struct reader *in, int root);
 
-/* Add every regular file beneath the directory `root` to `out`; links and other things are left out. Returns 0, or
- * an errno: EFBIG past `most` bytes. Where there is a `file`, it goes there piece by piece and `out` is only its room. */
-int pack(struct buffer *out, int file, int root, size_t most);
-
 enum {
     OMITTED = 1u << 31,    /* in a mode: the file did not fit; its content is its size, a u64 */
-    MOST_COLLECTED = 256,  /* files of one collection, those that do not fit among them */
+    MOST_COLLECTED = 256,  /* files that match patterns, those that do not fit among them */
 };
 
-/* Add the files beneath `root` whose names match one of `patterns`, as long as their contents together have at most
- * `most` bytes; those that do not fit are OMITTED. Links and what cannot be read are left out. 0, or an errno. */
-int pack_matching(struct buffer *out, int file, int root, char *const *patterns, size_t most);
+/* Add every regular file beneath the directory `root` to `out`; links and other things are left out. Returns 0, or
+ * an errno: EFBIG past `most` bytes. Where there is a `file`, it goes there piece by piece and `out` is only its room.
+ * With `patterns`, only files whose names match one of them, as far as they fit; those that do not are OMITTED. */
+int pack(struct buffer *out, int file, int root, char *const *patterns, size_t most);
 
 /* Whether a relative name is one that `pattern` stands for: `*` and `?` match within a part, `**` across parts; without a
  * slash the name's last part is looked at. A part that begins with a dot must be named so. */
@@ -231,6 +228,18 @@ struct usage look(const struct cell *cell, uint64_t limit);
 /* Nanoseconds of processor time. */
 struct rusage;
 uint64_t cpu_of(const struct rusage *usage);
+
+/* Nanoseconds of a clock that only runs forward. */
+uint64_t now_ns(void);
+
+/* Read a small file beneath the directory `root`, ended by a NUL; how much, 0 where it cannot be read. */
+size_t read_file(int root, const char *path, char *into, size_t room);
+
+/* The bytes that `text` has as kB after `name`; 0 where it has none. */
+uint64_t kilobytes(const char *text, const char *name);
+
+/* Tell `of` of each entry of the directory `path` beneath `root` whose name is a number, until it returns false. */
+void for_each_number(int root, const char *path, bool (*of)(const char *name, void *context), void *context);
 
 /* What the cheap figures are made of. */
 struct process {

@@ -10,6 +10,8 @@
  * program may have a function of such a name. */
 
 #define _GNU_SOURCE
+#include "allowance.h"
+
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,8 +21,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { MOST = 1024, PER_INTERVAL = 64, INTERVAL = 16 /* ms */ };
 
 static int left = MOST;
 static bool ours, kept; /* whether stdout is as we made it; whether its lines are kept for now */

@@ -6,14 +6,13 @@
  * flag is, the stream itself shows; where it cannot be found, every line is written. */
 
 #define _GNU_SOURCE
+#include "allowance.h"
 #include "ending.h"
+#include "later.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST = 1024, PER_INTERVAL = 64, INTERVAL = 16000 /* us */ };
 enum { TP_METHODS = 64, TP_DEFAULT = 1 << 18, LARGEST = 512 };
 
 static PyObject *base_write;
@@ -22,7 +21,7 @@ static int left = MOST;
 
 static void *put_back(void *nothing)
 {
-    usleep(INTERVAL);
+    usleep(INTERVAL * 1000);
     left = PER_INTERVAL;
     *flag = 1;
     return nothing;
@@ -30,23 +29,13 @@ static void *put_back(void *nothing)
 
 static void count(void)
 {
-    sigset_t all, before;
-    pthread_attr_t small;
-    pthread_t thread;
     if (flag == NULL || *flag != 1 || --left > 0)
         return;
     *flag = 0;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the program's */
-    (void)pthread_attr_init(&small);
-    (void)pthread_attr_setstacksize(&small, 1 << 16);
-    (void)pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &small, put_back, NULL)) {
+    if (!do_later(put_back)) {
         left = MOST;
         *flag = 1;
     }
-    (void)pthread_attr_destroy(&small);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static PyObject *write_counted(PyObject *self, PyObject *data)

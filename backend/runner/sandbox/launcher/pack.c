@@ -168,11 +168,14 @@ bool matches(const char *pattern, const char *name)
     return !is_hidden(name, strlen(last)) && matches_part(pattern, strlen(pattern), last, strlen(last));
 }
 
-static bool is_wanted(const struct walk *walk, const char *name)
+/* Whether a file is one to pack; it counts then. */
+static bool is_wanted(struct walk *walk, const char *name)
 {
+    if (walk->patterns == NULL)
+        return true;
     for (char *const *pattern = walk->patterns; *pattern; pattern++)
         if (matches(*pattern, name))
-            return true;
+            return walk->collected++ < MOST_COLLECTED;
     return false;
 }
 
@@ -249,29 +252,18 @@ static int pack_directory(struct walk *walk, const char *name, int depth)
             failed = EFBIG;
         else if (entry->d_type == DT_DIR)
             failed = pack_directory(walk, path, depth + 1);
-        else if (entry->d_type == DT_REG && walk->patterns == NULL)
+        else if (entry->d_type == DT_REG && is_wanted(walk, path))
             failed = pack_file(walk, path);
-        else if (entry->d_type == DT_REG && walk->collected < MOST_COLLECTED && is_wanted(walk, path)) {
-            walk->collected++;
-            failed = pack_file(walk, path);
-        }
     }
     closedir(directory);
     return failed;
 }
 
-int pack(struct buffer *out, int file, int root, size_t most)
-{
-    struct walk walk = {.out = out, .file = file, .most = most, .root = root};
-    int failed = pack_directory(&walk, "", 0);
-    return failed ? failed : spill(&walk, true);
-}
-
-int pack_matching(struct buffer *out, int file, int root, char *const *patterns, size_t most)
+int pack(struct buffer *out, int file, int root, char *const *patterns, size_t most)
 {
     struct walk walk = {.out = out, .file = file, .most = most, .root = root, .patterns = patterns};
     int failed = pack_directory(&walk, "", 0);
-    if (failed == EFBIG || failed == ELOOP || failed == ENAMETOOLONG)
+    if (failed == EFBIG && patterns)
         failed = 0; /* as far as it went */
     return failed ? failed : spill(&walk, true);
 }

@@ -52,7 +52,6 @@ extern void PyErr_Fetch(PyObject **, PyObject **, PyObject **), PyErr_Clear(void
 extern void PyErr_Restore(PyObject *, PyObject *, PyObject *);
 extern void PyErr_NormalizeException(PyObject **, PyObject **, PyObject **);
 extern int PyErr_ExceptionMatches(PyObject *), PyFile_WriteObject(PyObject *, PyObject *, int);
-extern int PyFile_WriteString(const char *, PyObject *);
 extern long PyLong_AsLong(PyObject *);
 extern PyInterpreterState *PyInterpreterState_Get(void);
 extern PyThreadState *PyThreadState_New(PyInterpreterState *), *PyThreadState_Swap(PyThreadState *);

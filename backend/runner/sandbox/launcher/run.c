@@ -19,13 +19,6 @@
 
 enum { FIRST_LOOK = 2000000, LOOK_EVERY = 15000000, LOOK_SOON = 1000000, FORK = 250000, BLOCK = 65536 };
 
-uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* ── supervision ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 bool has_all_processes(const struct run *run) { return run->processes >= run->limits.processes; }
@@ -51,8 +44,8 @@ void notice_rough(struct run *run, const struct usage *usage)
     notice(run, &held);
 }
 
-/* Nanoseconds until a cell is looked at again: soon where it may then have more memory than it may. Forks are not told: one that may soon have all its processes, and be
- * refused another, is watched closely. FORK is what a fork and its program take at least, mostly. */
+/* Nanoseconds until a cell is looked at again: soon where it may then have more memory than its limit. Forks are not told:
+ * one that may soon have all its processes, and be refused another, is watched closely. FORK is what a fork and its program take at least, mostly. */
 static uint64_t next_interval(const struct run *run)
 {
     uint64_t longer = run->interval * 3 / 2, most = run->limits.processes * FORK;
@@ -188,7 +181,6 @@ static bool wake(struct keeper *keeper, const struct request *request, int progr
         return false;
     }
     run->program = warm->program;
-    widen_streams(&run->program, run->limits.output);
     free(warm->key);
     *warm = (struct warm){0};
     run->cpu_before = look(&run->program.cell, UINT64_MAX).cpu_ns;

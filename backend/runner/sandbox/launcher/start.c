@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PIPE = 1 << 16, MOST_PIPE = 1 << 20 }; /* bytes: of every pipe, and of those that are widened */
-
 static char failure[320];
 
 static const char *failed(const char *what, int error)
@@ -40,18 +38,6 @@ static bool make_pipe(int *ours, int *theirs, bool we_write)
     *ours = ends[we_write];
     *theirs = ends[!we_write];
     return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
-}
-
-void widen_streams(const struct program *program, uint64_t output)
-{
-    for (int stream = 0; stream < 2; stream++) {
-        int size = PIPE;
-        while (size < MOST_PIPE && (uint64_t)size < output)
-            size *= 2;
-        /* As much as the host allows one of its users. */
-        while (program->out[stream] >= 0 && size > PIPE && fcntl(program->out[stream], F_SETPIPE_SZ, size) < 0)
-            size /= 2;
-    }
 }
 
 static bool make_socket(int *ours, int *theirs)
@@ -116,7 +102,6 @@ const char *start_program(struct keeper *keeper, struct forker *forker, struct o
                 (!warm || make_pipe(&program->go, &go, true));
     error = errno;
     if (made) {
-        widen_streams(program, terminal ? 0 : order->limits.output);
         int fds[6] = {program->cell.pidfd, theirs[0], theirs[1], theirs[2], status, go};
         order->terminal = terminal != NULL;
         program->pid = have_forked(forker, order, fds, warm ? 6 : 5, &error);

@@ -8,32 +8,25 @@
 #define _GNU_SOURCE
 #include "launcher.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-static uint64_t on_clock(clockid_t clock)
-{
-    struct timespec now;
-    return clock_gettime(clock, &now) ? 0 : (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* The clock of another process, to the nanosecond: as clock_getcpuclockid() has it. */
-static uint64_t cpu_of_process(pid_t pid) { return on_clock((clockid_t)(~(unsigned)pid << 3 | 2)); }
+static uint64_t cpu_of_process(pid_t pid)
+{
+    struct timespec now;
+    clockid_t clock = (clockid_t)(~(unsigned)pid << 3 | 2);
+    return clock_gettime(clock, &now) ? 0 : (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 static bool see(const char *pid, struct seen *seen)
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "%.16s/stat", pid);
-    int fd = openat(outer_proc, path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    text[got < 0 ? 0 : got] = 0;
+    if (read_file(outer_proc, path, text, sizeof text) == 0)
+        return false;
     const char *rest = strrchr(text, ')');
     long long waited;
     int parent;
@@ -59,21 +52,27 @@ static const struct seen *find(const struct unwaited *in, pid_t pid)
     return NULL;
 }
 
+struct search {
+    const struct cell *cell;
+    struct unwaited *now;
+};
+
+static bool see_program(const char *pid, void *context)
+{
+    struct search *search = context;
+    struct unwaited *now = search->now;
+    if (is_outer_program(search->cell, pid))
+        now->count += see(pid, &now->each[now->count]);
+    return now->count < MOST_SEEN;
+}
+
 void count_unwaited(const struct cell *cell, struct unwaited *unwaited)
 {
     static struct unwaited now;
-    int fd = openat(outer_proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     now.count = 0;
-    now.at = on_clock(CLOCK_MONOTONIC);
+    now.at = now_ns();
     now.count += see_number(cell->init, &now.each[now.count]);
-    for (struct dirent *entry; directory && now.count < MOST_SEEN && (entry = readdir(directory));)
-        if (is_outer_program(cell, entry->d_name))
-            now.count += see(entry->d_name, &now.each[now.count]);
-    if (directory)
-        closedir(directory);
-    else if (fd >= 0)
-        close(fd);
+    for_each_number(outer_proc, ".", see_program, &(struct search){cell, &now});
     now.lost_ns = unwaited->lost_ns;
     for (size_t i = 0; i < unwaited->count; i++) {
         const struct seen *gone = &unwaited->each[i];

@@ -17,9 +17,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
-static size_t read_file(int root, const char *path, char *into, size_t room)
+size_t read_file(int root, const char *path, char *into, size_t room)
 {
     int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -28,6 +29,26 @@ static size_t read_file(int root, const char *path, char *into, size_t room)
     close(fd);
     into[got < 0 ? 0 : got] = 0;
     return got < 0 ? 0 : (size_t)got;
+}
+
+uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void for_each_number(int root, const char *path, bool (*of)(const char *name, void *context), void *context)
+{
+    int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        if (isdigit((unsigned char)entry->d_name[0]) && !of(entry->d_name, context))
+            break;
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
 }
 
 uint64_t cpu_of(const struct rusage *usage)
@@ -64,7 +85,7 @@ static bool read_times(int proc, const char *pid, struct times *times)
     return true;
 }
 
-static uint64_t kilobytes(const char *text, const char *name)
+uint64_t kilobytes(const char *text, const char *name)
 {
     const char *found = strstr(text, name);
     return found ? strtoull(found + strlen(name), NULL, 10) * 1024 : 0;
@@ -88,26 +109,30 @@ static bool read_memory(int proc, const char *task, struct process *process)
     return true;
 }
 
+struct living {
+    int proc;
+    const char *pid;
+    struct process *process;
+};
+
+static bool read_other(const char *name, void *context)
+{
+    struct living *living = context;
+    char task[64];
+    snprintf(task, sizeof task, "%.16s/task/%.16s", living->pid, name);
+    if (strcmp(name, living->pid) == 0 || !read_memory(living->proc, task, living->process))
+        return true;
+    snprintf(living->process->task, sizeof living->process->task, "%.16s", name);
+    return false;
+}
+
 /* The main thread may be gone and others go on: then one of those is looked at. */
 static void read_living(int proc, const char *pid, struct process *process)
 {
-    char path[64], task[64];
+    char path[64];
+    struct living living = {proc, pid, process};
     snprintf(path, sizeof path, "%.16s/task", pid);
-    int fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (!isdigit((unsigned char)entry->d_name[0]) || strcmp(entry->d_name, pid) == 0)
-            continue;
-        snprintf(task, sizeof task, "%.16s/task/%.16s", pid, entry->d_name);
-        if (read_memory(proc, task, process)) {
-            snprintf(process->task, sizeof process->task, "%.16s", entry->d_name);
-            break;
-        }
-    }
-    if (directory)
-        closedir(directory);
-    else if (fd >= 0)
-        close(fd);
+    for_each_number(proc, path, read_other, &living);
 }
 
 bool read_process(int proc, const char *pid, struct process *process)
@@ -141,15 +166,13 @@ bool is_outer_program(const struct cell *cell, const char *pid)
     char path[64];
     struct stat found;
     snprintf(path, sizeof path, "%.16s/ns/pid", pid);
-    return isdigit((unsigned char)pid[0]) && strtol(pid, NULL, 10) != cell->init &&
-           fstatat(outer_proc, path, &found, 0) == 0 && found.st_ino == cell->pid_namespace;
+    return strtol(pid, NULL, 10) != cell->init && fstatat(outer_proc, path, &found, 0) == 0 &&
+           found.st_ino == cell->pid_namespace;
 }
 
 /* Whether a process of the directory `proc` is a program of the cell, and not its init. */
 static bool is_program(const struct cell *cell, const char *pid)
 {
-    if (!isdigit((unsigned char)pid[0]))
-        return false;
     /* Without a /proc of the cell's own, its processes are found among all by their PID namespace. */
     return cell->proc >= 0 ? strcmp(pid, "1") != 0 : is_outer_program(cell, pid);
 }
@@ -180,22 +203,30 @@ static void count_process(struct usage *usage, const struct process *process)
     usage->deaf = usage->deaf || process->deaf;
 }
 
+struct counting {
+    const struct cell *cell;
+    int proc;
+    struct usage usage;
+};
+
+static bool count_program(const char *pid, void *context)
+{
+    struct counting *counting = context;
+    struct process process;
+    if (is_program(counting->cell, pid) && read_process(counting->proc, pid, &process))
+        count_process(&counting->usage, &process);
+    return true;
+}
+
 struct usage look(const struct cell *cell, uint64_t limit)
 {
-    struct usage usage = {0};
-    struct process process;
-    usage.files = files(cell->work, &usage.disk_full) + files(cell->shared, NULL) + files(cell->program, NULL);
-    usage.memory = usage.files;
-    int proc = cell->proc >= 0 ? cell->proc : outer_proc;
-    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; directory && (entry = readdir(directory));)
-        if (is_program(cell, entry->d_name) && read_process(proc, entry->d_name, &process))
-            count_process(&usage, &process);
-    if (directory)
-        closedir(directory);
-    else if (fd >= 0)
-        close(fd);
+    struct counting counting = {cell, cell->proc >= 0 ? cell->proc : outer_proc, {0}};
+    struct usage usage;
+    counting.usage.files =
+        files(cell->work, &counting.usage.disk_full) + files(cell->shared, NULL) + files(cell->program, NULL);
+    counting.usage.memory = counting.usage.files;
+    for_each_number(counting.proc, ".", count_program, &counting);
+    usage = counting.usage;
     count_reaped(cell, &usage);
     if (usage.memory > limit) {
         struct exact exact = measure(cell, limit > usage.files ? limit - usage.files : 0);

@@ -4,6 +4,9 @@
  * they before a process is started, another descriptor is written, or the program ends itself. */
 
 #define _GNU_SOURCE
+#include "allowance.h"
+#include "later.h"
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { MOST = 1024, PER_INTERVAL = 64, INTERVAL = 16000 /* us */, ROOM = 1 << 16 };
+enum { ROOM = 1 << 16 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char held[ROOM];
@@ -46,7 +49,7 @@ static void flush_held(void)
 
 static void *write_later(void *nothing)
 {
-    usleep(INTERVAL);
+    usleep(INTERVAL * 1000);
     (void)pthread_mutex_lock(&lock);
     write_held();
     keeping = false;
@@ -55,29 +58,13 @@ static void *write_later(void *nothing)
     return nothing;
 }
 
-static bool start_thread(void)
-{
-    sigset_t all, before;
-    pthread_attr_t small;
-    pthread_t thread;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the program's */
-    (void)pthread_attr_init(&small);
-    (void)pthread_attr_setstacksize(&small, 1 << 16);
-    (void)pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
-    bool started = pthread_create(&thread, &small, write_later, NULL) == 0;
-    (void)pthread_attr_destroy(&small);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
-
 /* Whether `parts` are kept; else they are to be written now. */
 static bool keep(const struct iovec *parts, int count)
 {
     size_t all = 0;
     if ((!keeping && --left > 0) || pthread_mutex_trylock(&lock))
         return false;
-    if (!keeping && !(keeping = start_thread()))
+    if (!keeping && !(keeping = do_later(write_later)))
         left = MOST;
     for (int i = 0; i < count; i++)
         all += parts[i].iov_len;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +32,14 @@ Result = TypeVar("Result")
 NOWHERE = Plan(host=Host(Path("/nowhere"), (), False), cgroups=None, caches=None)
 """For slots that are handed out and never opened."""
 VARIABLES = (("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/work"), ("LANG", "C.UTF-8"))
+
+
+def compile_c(source: str, directory: Path, *options: str) -> bytes:
+    """A C program that this host's compiler makes, outside of the sandbox."""
+    written, program = directory / "main.c", directory / "main"
+    written.write_text(source)
+    subprocess.run(["gcc", *options, "-o", program, written], check=True)
+    return program.read_bytes()
 
 
 class Place:
@@ -143,8 +152,9 @@ def run_tests(host: Host, place: Place) -> RunTests:
         assert language.testing is not None
         needed = language.testing.needs
         assert not needed or Path(needed).exists(), f"no {needed}: `./dev python -m deploy.workstation languages`"
+        tool, report = for_tests(language, files or {}, ())
         request = RunRequest(
-            language=for_tests(language, files or {}, ()), source=source.encode(), report=language.testing.report,
+            language=tool, source=source.encode(), report=report,
             files={name: text.encode() for name, text in (files or {}).items()},
             limits=Limits(timeout=20, memory_kb=1 << 20),
         )  # fmt: skip

@@ -45,8 +45,7 @@ def test_sqlite_reads_no_settings_of_a_user(tmp_path: Path, place: str, args: tu
 
 @pytest.mark.parametrize(("name", "compiler"), [("c", "gcc"), ("c++", "g++")])
 def test_a_program_that_leaks_passes_the_address_sanitizer(tmp_path: Path, name: str, compiler: str) -> None:
-    if not shutil.which(compiler):
-        pytest.skip(f"no {compiler}")
+    assert shutil.which(compiler), f"no {compiler}: `./dev python -m deploy.workstation languages` installs it"
     source, program = tmp_path / all_languages()[name].source, tmp_path / "main"
     source.write_text(
         "#include <stdlib.h>\n#include <stdio.h>\n"

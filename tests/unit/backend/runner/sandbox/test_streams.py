@@ -1,13 +1,12 @@
 """What a program writes arrives, whole, however it ends and whatever it makes of its streams."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.verdict import Ending
-from tests.unit.backend.runner.conftest import Place, RunProgram
+from tests.unit.backend.runner.conftest import Place, RunProgram, compile_c
 
 MEGABYTE = 1 << 20
 
@@ -19,15 +18,14 @@ SETS = {
 
 @pytest.mark.parametrize("way", SETS)
 def test_one_write_that_is_not_to_wait_is_whole(place: Place, tmp_path: Path, way: str) -> None:
-    source, program = tmp_path / "main.c", tmp_path / "main"
-    source.write_text(
+    program = compile_c(
         "#include <fcntl.h>\n#include <sys/ioctl.h>\n#include <unistd.h>\n"
         f"static char block[1 << 21]; int main(void) {{ {SETS[way]}\n"
-        "_exit(write(1, block, sizeof block) != sizeof block || write(2, block, 1 << 20) != 1 << 20); }"
+        "_exit(write(1, block, sizeof block) != sizeof block || write(2, block, 1 << 20) != 1 << 20); }",
+        tmp_path,
     )
-    subprocess.run(["gcc", "-o", program, source], check=True)
     verdict = place.run(
-        ("/work/main",), files={"main": program.read_bytes()}, executables=("main",),
+        ("/work/main",), files={"main": program}, executables=("main",),
         limits=Limits(timeout=10, output_bytes=4 * MEGABYTE),
     )  # fmt: skip
     assert (verdict.ending, verdict.exit_code) == (Ending.EXITED, 0)

@@ -13,7 +13,7 @@ import pytest
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Ending, Verdict
-from tests.unit.backend.runner.conftest import VARIABLES, Place
+from tests.unit.backend.runner.conftest import VARIABLES, Place, compile_c
 
 MEGABYTE = 1 << 20
 
@@ -30,8 +30,7 @@ class Compiled:
         self.place, self._directory = place, directory
 
     def __call__(self, body: str, **limits: object) -> Verdict:
-        source = self._directory / "main.c"
-        source.write_text(
+        source = (
             "#define _GNU_SOURCE\n"
             + "".join(
                 f"#include <{name}.h>\n"
@@ -40,10 +39,9 @@ class Compiled:
             )
             + textwrap.dedent(body)
         )  # fmt: skip
-        program = self._directory / "main"
-        subprocess.run(["gcc", "-O1", "-w", "-pthread", "-o", program, source], check=True)
+        program = compile_c(source, self._directory, "-O1", "-w", "-pthread")
         return self.place.run(
-            ("/work/main",), files={"main": program.read_bytes()}, executables=("main",),
+            ("/work/main",), files={"main": program}, executables=("main",),
             limits=Limits(**{"timeout": 10, "memory_kb": 65_536, **limits}),  # type: ignore[arg-type]
         )  # fmt: skip
 
