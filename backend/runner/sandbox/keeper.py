@@ -325,6 +325,7 @@ def _spawn(launcher: str, theirs: socket.socket, uid: int | None) -> subprocess.
             [launcher, str(theirs.fileno())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),), cwd="/", env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
             user=uid, group=uid, extra_groups=None if uid is None else (),
+            start_new_session=True,  # of which the kernel shares processors out: who watches is not behind the service
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         raise SandboxError(f"the launcher {launcher} could not be started: {error}") from error

@@ -58,27 +58,20 @@ static void note_space(struct spaces *spaces, const struct process *process)
     spaces->count++;
 }
 
-struct search {
-    const struct cell *cell;
-    struct spaces *spaces;
-};
-
 static bool note_program(const char *pid, void *context)
 {
-    struct search *search = context;
     struct process process;
-    if (is_outer_program(search->cell, pid) && read_process(outer_proc, pid, &process))
-        note_space(search->spaces, &process);
+    if (read_process(outer_proc, pid, &process))
+        note_space(context, &process);
     return true;
 }
 
 /* Processes are listed, then compared, then measured: one that becomes another program meanwhile is at most missed once. */
 static void find_spaces(const struct cell *cell, struct spaces *spaces)
 {
-    struct search search = {cell, spaces};
     spaces->count = 0;
     spaces->rest = (struct exact){0, 0};
-    for_each_number(outer_proc, ".", note_program, &search);
+    for_each_outer_program(cell, note_program, spaces);
 }
 
 /* Replace its figures by its share of them. */
@@ -182,8 +175,12 @@ static bool hear_exact(const struct cell *cell, int from, const struct spaces *b
 /* Ask a process for the exact figure; the rough one where that does not come. */
 static struct exact ask(const struct cell *cell, const struct spaces *spaces, uint64_t limit)
 {
+    static pid_t asked; /* one that was killed and has not ended: in the kernel, busy with a program's memory, it takes its time */
     int ends[2];
     struct exact rough = sum(spaces), found = rough;
+    if (asked && waitpid(asked, NULL, WNOHANG) == 0)
+        return rough;
+    asked = 0;
     if (pipe2(ends, O_CLOEXEC))
         return rough;
     pid_t pid = fork();
@@ -201,8 +198,7 @@ static struct exact ask(const struct cell *cell, const struct spaces *spaces, ui
         } else if (total(&found) < total(&rough))
             found = rough;
         (void)kill(pid, SIGKILL);
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
+        asked = waitpid(pid, NULL, WNOHANG) == 0 ? pid : 0;
     }
     close(ends[0]);
     return found;

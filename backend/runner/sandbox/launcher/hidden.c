@@ -110,17 +110,11 @@ static void note_mappings(struct objects *objects, int proc, const char *pid)
         close(fd);
 }
 
-struct search {
-    const struct cell *cell;
-    struct objects *objects;
-};
-
 static bool note_program(const char *pid, void *context)
 {
-    struct search *search = context;
-    if (is_outer_program(search->cell, pid))
-        note_mappings(search->objects, outer_proc, pid);
-    return !search->objects->too_many;
+    struct objects *found = context;
+    note_mappings(found, outer_proc, pid);
+    return !found->too_many;
 }
 
 static uint64_t most_held(const struct objects *objects)
@@ -168,7 +162,7 @@ void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *sinc
     if (grown == 0 || usage->memory + grown <= limit)
         return;
     objects = (struct objects){0};
-    for_each_number(outer_proc, ".", note_program, &(struct search){cell, &objects});
+    for_each_outer_program(cell, note_program, &objects);
     uint64_t held = most_held(&objects);
     held = held < grown ? held : grown;
     struct exact found = measure(cell, 0);

@@ -252,8 +252,8 @@ struct process {
 /* Look at the process `pid` of the directory `proc`. False where it is gone. */
 bool read_process(int proc, const char *pid, struct process *process);
 
-/* Whether a process of `outer_proc` is a program of the cell. */
-bool is_outer_program(const struct cell *cell, const char *pid);
+/* Tell `of` of each program of the cell, by its number in `outer_proc`, until it returns false. */
+void for_each_outer_program(const struct cell *cell, bool (*of)(const char *pid, void *context), void *context);
 
 /* ── exact.c: the same, each page counted once ────────────────────────────────────────────────────────────── */
 

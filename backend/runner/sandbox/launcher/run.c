@@ -67,8 +67,9 @@ static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_
         look_for_hidden(&run->program.cell, run->limits.memory, &run->since, &usage);
     notice(run, &usage);
     run->interval = next_interval(run);
-    uint64_t end = now_ns(); /* a program that makes looking slow is looked at less often: half of the time at most */
-    run->next_look = end + (end - now > run->interval ? end - now : run->interval);
+    /* A program that makes looking slow is looked at less often, but for no longer than any other. */
+    uint64_t end = now_ns(), pause = end - now < LOOK_EVERY ? end - now : LOOK_EVERY;
+    run->next_look = end + (pause > run->interval ? pause : run->interval);
     if (usage.memory > run->limits.memory || count_oom_kills(keeper) > run->oom_before)
         return MEMORY; /* a child that the kernel killed ends all, as where no control group counts */
     return usage.cpu_ns + run->unwaited.lost_ns > run->limits.cpu_ns + run->cpu_before ? CPU : EXITED;

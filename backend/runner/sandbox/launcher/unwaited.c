@@ -52,17 +52,10 @@ static const struct seen *find(const struct unwaited *in, pid_t pid)
     return NULL;
 }
 
-struct search {
-    const struct cell *cell;
-    struct unwaited *now;
-};
-
 static bool see_program(const char *pid, void *context)
 {
-    struct search *search = context;
-    struct unwaited *now = search->now;
-    if (is_outer_program(search->cell, pid))
-        now->count += see(pid, &now->each[now->count]);
+    struct unwaited *now = context;
+    now->count += see(pid, &now->each[now->count]);
     return now->count < MOST_SEEN;
 }
 
@@ -72,7 +65,7 @@ void count_unwaited(const struct cell *cell, struct unwaited *unwaited)
     now.count = 0;
     now.at = now_ns();
     now.count += see_number(cell->init, &now.each[now.count]);
-    for_each_number(outer_proc, ".", see_program, &(struct search){cell, &now});
+    for_each_outer_program(cell, see_program, &now);
     now.lost_ns = unwaited->lost_ns;
     for (size_t i = 0; i < unwaited->count; i++) {
         const struct seen *gone = &unwaited->each[i];

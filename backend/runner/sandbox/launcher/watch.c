@@ -58,6 +58,7 @@ uint64_t cpu_of(const struct rusage *usage)
 }
 
 enum { INODE = 1024 }; /* bytes of a file that lies in memory, without what is in it */
+enum { MOST_FOREIGN = 8192, FOREIGN_FOR = 100000000 /* ns */ };
 
 struct times {
     char state;
@@ -161,13 +162,56 @@ static uint64_t files(int directory, bool *full)
     return (uint64_t)(found.f_blocks - found.f_bfree) * (uint64_t)found.f_bsize + (uint64_t)(found.f_files - found.f_ffree) * INODE;
 }
 
-bool is_outer_program(const struct cell *cell, const char *pid)
+static bool is_outer_program(const struct cell *cell, const char *pid)
 {
     char path[64];
     struct stat found;
     snprintf(path, sizeof path, "%.16s/ns/pid", pid);
     return strtol(pid, NULL, 10) != cell->init && fstatat(outer_proc, path, &found, 0) == 0 &&
            found.st_ino == cell->pid_namespace;
+}
+
+/* Processes of others, by number, as they were found a moment ago: with hundreds of them, to ask each whose it is takes
+ * milliseconds, in which a program goes on. */
+static struct {
+    pid_t init; /* of the cell that they are no part of */
+    uint64_t until;
+    size_t count;
+    int pids[MOST_FOREIGN];
+} foreign;
+
+struct asking {
+    const struct cell *cell;
+    bool learns;
+    bool (*of)(const char *pid, void *context);
+    void *context;
+};
+
+static int by_number(const void *one, const void *other) { return *(const int *)one - *(const int *)other; }
+
+static bool ask_one(const char *pid, void *context)
+{
+    struct asking *asking = context;
+    int number = atoi(pid);
+    if (!asking->learns && bsearch(&number, foreign.pids, foreign.count, sizeof number, by_number))
+        return true;
+    if (is_outer_program(asking->cell, pid))
+        return asking->of(pid, asking->context);
+    if (asking->learns && foreign.count < MOST_FOREIGN)
+        foreign.pids[foreign.count++] = number; /* the kernel lists them in order */
+    return true;
+}
+
+void for_each_outer_program(const struct cell *cell, bool (*of)(const char *pid, void *context), void *context)
+{
+    uint64_t now = now_ns();
+    struct asking asking = {cell, foreign.init != cell->init || now >= foreign.until, of, context};
+    if (asking.learns) {
+        foreign.init = cell->init;
+        foreign.until = now + FOREIGN_FOR;
+        foreign.count = 0;
+    }
+    for_each_number(outer_proc, ".", ask_one, &asking);
 }
 
 /* Whether a process of the directory `proc` is a program of the cell, and not its init. */
