@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import httpx
 
-from deploy.verification.verdict import Rules, Verdict, judge, measure
+from deploy.verification.verdict import Rules, Verdict, judge_again, measure
 
 PROGRAM = {"language": "bash", "source": "echo canary"}
 # A run takes tens of milliseconds, and a new machine's compile caches are still being warmed: less is no finding.
@@ -18,7 +18,8 @@ FORCED = "fly-force-instance-id"
 def judge_canary(api_url: str, green: str, blue: Sequence[str], requests: int, rules: Rules | None = None) -> Verdict:
     """The verdict on machine `green` beside `blue`, over `requests` requests to each side at the same time.
 
-    Both must be in traffic: the edge sends a request that names a machine to that machine, or refuses it.
+    Both must be in traffic: the edge sends a request that names a machine to that machine, or refuses it. A machine
+    that is slower is measured again, as it may still start what it keeps ready: only one that stays so is refused.
     """
     headers = {"connection": "close"}  # each request finds its machine anew, as a first one does
     with httpx.Client(timeout=20, headers=headers) as client:
@@ -32,5 +33,4 @@ def judge_canary(api_url: str, green: str, blue: Sequence[str], requests: int, r
                 well = False
             return well, (time.perf_counter() - begun) * 1000
 
-        old, new = measure(send, list(blue), [green], requests)
-    return judge(old, new, rules or RULES)
+        return judge_again(lambda: measure(send, list(blue), [green], requests), rules or RULES)

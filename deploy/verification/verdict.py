@@ -4,13 +4,15 @@ Errors are compared by Fisher's exact test, one-sided: how likely would green ha
 it were no worse than blue? Latencies are compared by the ratio of a quantile (the median, and one in the tail), for
 which a bootstrap gives a lower bound: green is too slow when even that bound is above what is tolerated. Both tests
 stay silent on differences that chance explains, so an answer needs enough requests; with fewer there is no verdict, and
-no verdict is no permission.
+no verdict is no permission. Latency may be that of a machine which is still starting, or whose host is busy: it is held
+against a release only where measuring again says the same (`judge_again`).
 """
 
 from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +59,8 @@ class Verdict:
     conclusive: bool
     reason: str
     figures: dict[str, Any] = field(default_factory=dict)
+    slower: bool = False
+    """Whether what is held against green is its latency, which may pass."""
 
 
 def judge(blue: Sample, green: Sample, rules: Rules | None = None, seed: int = SEED) -> Verdict:
@@ -85,8 +89,28 @@ def judge(blue: Sample, green: Sample, rules: Rules | None = None, seed: int = S
         figures[name] = found = compare(blue.latencies, green.latencies, quantile, rules, seed)
         if found["lower"] > rules.latency_ratio and found["green"] - found["blue"] > rules.latency_floor_ms:
             reason = f"slower than before: {name} {found['green']:.1f} ms, before {found['blue']:.1f} ms"
-            return Verdict(False, True, f"{reason} (at least {found['lower']:.2f} times)", figures)
+            return Verdict(False, True, f"{reason} (at least {found['lower']:.2f} times)", figures, slower=True)
     return Verdict(True, True, f"as good as before over {green.requests} requests ({_errors(green)})", figures)
+
+
+def judge_again(
+    samples: Callable[[], tuple[Sample, Sample]],
+    rules: Rules | None = None,
+    *,
+    times: int = 3,
+    pause: Callable[[], None] = lambda: time.sleep(3),
+) -> Verdict:
+    """The verdict on what `samples` measures of blue and green; while green is slower, measured up to `times` times.
+
+    What a new machine is busy with at first passes, a slow release stays slow. Errors are not asked about again.
+    """
+    verdict = judge(*samples(), rules)
+    for _ in range(times - 1):
+        if not verdict.slower:
+            break
+        pause()
+        verdict = judge(*samples(), rules)
+    return verdict
 
 
 def _failing(sample: Sample, rules: Rules) -> bool:

@@ -56,6 +56,7 @@ def test_a_verdict_that_takes_two_lines_does_not_push_the_output_away(canvas: Ca
     height = "return document.querySelector('#status').offsetHeight"
     canvas.write("print('short')")
     canvas.run()
+    canvas.finished()  # else the button to be clicked may have become Stop
     canvas.window.evaluate("window.scrollTo(0, 0); return 0")
     canvas.write("import time\nwhile time.process_time() < 1.1: pass\nprint('long words ' * 200)\nraise SystemExit(113)")
     canvas.click("Run")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.verification.verdict import Rules, Sample, compare, fisher_exact, judge, measure
+from deploy.verification.verdict import Rules, Sample, compare, fisher_exact, judge, judge_again, measure
 
 RULES = Rules(resamples=200)
 
@@ -164,3 +164,17 @@ def test_measuring_asks_both_sides_in_turn_and_forgets_the_warm_up() -> None:
 def test_measuring_needs_both_sides() -> None:
     with pytest.raises(ValueError, match="both sides need a machine"):
         measure(lambda _: (True, 1.0), [], ["g"], 5)
+
+
+def test_only_a_release_that_stays_slower_is_refused_for_it() -> None:
+    slow, fast, failing = ((Sample(50, 0, (10.0,) * 50), green) for green in (
+        Sample(50, 0, (100.0,) * 50), Sample(50, 0, (10.0,) * 50), Sample(50, 40, (10.0,) * 10),
+    ))  # fmt: skip
+    for samples, ok, measured in (
+        ((fast,), True, 1), ((failing, fast), False, 1), ((slow, fast), True, 2),
+        ((slow, slow, fast), True, 3), ((slow, slow, slow, fast), False, 3), ((slow, failing, fast), False, 2),
+    ):  # fmt: skip
+        pauses: list[int] = []
+        left = list(samples)
+        verdict = judge_again(lambda left=left: left.pop(0), RULES, pause=lambda pauses=pauses: pauses.append(1))  # type: ignore[misc]
+        assert (verdict.ok, len(samples) - len(left), len(pauses)) == (ok, measured, measured - 1)
