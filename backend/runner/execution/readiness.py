@@ -35,10 +35,11 @@ class Tender:
     warm_java: bool = False
     """Whether what waiting Java processes need is there."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
+    _last: float = 0.0
 
     def note(self, language: str) -> None:
         """A program of `language` is run: the next may come soon."""
-        self._used[language] = time.monotonic()
+        self._used[language] = self._last = time.monotonic()
 
     async def tend(self) -> None:
         """Go on until cancelled."""
@@ -62,6 +63,8 @@ class Tender:
         for slot in self.slots:
             slot.spares.add_templates(recipe, self.settings.templates)
             slot.spares.renew_template(recipe)
+        if any(slot.busy for slot in self.slots) or time.monotonic() - self._last < 1.0:
+            return False
         used = [slot for slot in self.slots if slot.spares.used_templates]
         if any(slot.spares.starting for slot in self.slots):
             return bool(used)

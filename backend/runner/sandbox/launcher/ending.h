@@ -16,6 +16,10 @@ int run_source(PyObject *source, const char *path, bool *interrupted);
 /* What comes after the last line. False where output could not be written. */
 bool end_program(void);
 
+/* pages.c: in the template, learn what pages an `exercise` with `context` touches; in its children, have those. */
+void learn_pages(void (*exercise)(PyObject *), PyObject *context);
+void fetch_pages(void);
+
 /* Functions of the module. */
 PyObject *counting_type(PyObject *module, PyObject *arguments);
 PyObject *watch_stream(PyObject *module, PyObject *arguments);

@@ -86,6 +86,24 @@ static void wipe(void)
     in.size = 0;
 }
 
+/* In a parked child: wait until it is told what to run. It ends where it is not needed any more. */
+static void await(struct order *order)
+{
+    struct buffer told = {0};
+    int none[MOST_FDS];
+    size_t nothing = 0;
+    uint8_t kind = receive_frame(3, &told, none, &nothing);
+    struct reader fields = read_frame(&told);
+    free_order(order);
+    order->argv = read_strings(&fields);
+    order->envp = fields.bad ? NULL : read_strings(&fields);
+    close_all(none, nothing);
+    if (kind != 'G' || fields.bad || order->argv[0] == NULL)
+        _exit(126);
+    free(told.data);
+    close(3);
+}
+
 /* In the child, which is to be the program. */
 static void become(struct order *order, const int *fds, size_t count, const struct hooks *hooks)
 {
@@ -96,6 +114,8 @@ static void become(struct order *order, const int *fds, size_t count, const stru
         _exit(126);
     enter_cell(order);
     confine(order, hooks == NULL);
+    if (order->argv[0] == NULL)
+        await(order);
 }
 
 bool serve_orders(int socket, struct order *order, const struct hooks *hooks)

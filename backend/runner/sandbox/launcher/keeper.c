@@ -54,10 +54,28 @@ bool take_spare(struct keeper *keeper, struct cell *cell)
     return cell->init > 0 || make_cell(cell);
 }
 
-/* Where it fails it is tried again in a second, and when a run needs it, which is told. */
-static void make_spare(struct keeper *keeper)
+/* The forker of which no program is parked; NULL where all have one. */
+static struct forker *find_unparked(struct keeper *keeper)
 {
-    if (keeper->spare.init <= 0 && now_ns() >= keeper->spare_after && !make_cell(&keeper->spare))
+    if (keeper->spawner.parked.pid == 0)
+        return &keeper->spawner;
+    for (int i = 0; i < MOST_TEMPLATES; i++)
+        if (keeper->templates[i].ready && keeper->templates[i].parked.pid == 0)
+            return &keeper->templates[i];
+    return NULL;
+}
+
+/* Whether something that runs start from is to be made ahead. */
+static bool lacks(struct keeper *keeper)
+{
+    return now_ns() >= keeper->spare_after && (keeper->spare.init <= 0 || find_unparked(keeper));
+}
+
+/* Make one thing ahead. Where it fails it is tried again in a second, and when a run needs it, which is told. */
+static void prepare(struct keeper *keeper)
+{
+    struct forker *forker = find_unparked(keeper);
+    if (!(forker ? park(keeper, forker) : make_cell(&keeper->spare)))
         keeper->spare_after = now_ns() + 1000000000;
 }
 
@@ -115,6 +133,7 @@ static void tell_forker(struct keeper *keeper, uint8_t kind, uint32_t id)
 void retire(struct keeper *keeper, struct forker *forker)
 {
     tell_forker(keeper, 'u', forker->id);
+    end_parked(forker);
     close(forker->socket);
     (void)kill(forker->pid, SIGKILL);
     while (waitpid(forker->pid, NULL, 0) < 0 && errno == EINTR)
@@ -135,7 +154,7 @@ static void start_template(struct keeper *keeper, struct reader *in)
     int socket;
     pid_t pid = in->bad || !argv[0] || !id || !place ? -1 : fork_forker(keeper, &socket, argv, environment);
     if (pid > 0)
-        *place = (struct forker){id, pid, socket};
+        *place = (struct forker){.id = id, .pid = pid, .socket = socket};
     else
         tell_forker(keeper, 'u', id);
     free_strings(argv);
@@ -150,7 +169,8 @@ static void hear_template(struct keeper *keeper, struct forker *forker)
     size_t count;
     uint8_t kind = receive_frame(forker->socket, &in, fds, &count);
     close_all(fds, count);
-    if (kind == 't')
+    forker->ready = kind == 't';
+    if (forker->ready)
         tell_forker(keeper, 't', forker->id);
     else
         retire(keeper, forker);
@@ -214,7 +234,7 @@ static void start_warm(struct keeper *keeper, struct reader *in)
         struct bytes none = {NULL, 0};
         int error = furnish_cell(&program.cell, &order.limits, none, -1, false);
         wrong = error ? "a warm cell could not be furnished"
-                      : start_program(keeper, &keeper->spawner, &order, &program, NULL, true);
+                      : start_program(keeper, &keeper->spawner, &order, &program, NULL, WARM);
     }
     if (wrong) {
         close_program(&program);
@@ -276,16 +296,23 @@ static void reap_inits(struct keeper *keeper)
             tell_failure(keeper, "the spawner ended");
             exit(1);
         }
-        struct forker *ended = NULL;
-        for (int i = 0; i < MOST_TEMPLATES; i++)
+        struct forker *ended = NULL, *of = keeper->spawner.parked.pid == pid ? &keeper->spawner : NULL;
+        for (int i = 0; i < MOST_TEMPLATES; i++) {
             if (keeper->templates[i].pid == pid)
                 ended = &keeper->templates[i];
+            if (keeper->templates[i].parked.pid == pid)
+                of = &keeper->templates[i];
+        }
         struct warm *warm = NULL;
         for (int i = 0; i < MOST_WARM; i++)
             if (keeper->warm[i].key && keeper->warm[i].program.pid == pid)
                 warm = &keeper->warm[i];
         if (ended)
             retire(keeper, ended);
+        else if (of) {
+            end_parked(of);
+            keeper->spare_after = now_ns() + 1000000000;
+        }
         else if (warm)
             end_warm(keeper, warm);
         else
@@ -381,7 +408,7 @@ void keep(struct keeper *keeper)
                 struct program *program = &keeper->warm[i].program;
                 warm[i].fd = program->confined ? program->listener : program->status;
             }
-        if (poll(fds, sizeof fds / sizeof *fds, keeper->spare.init > 0 || now_ns() < keeper->spare_after ? 1000 : 0) < 0 && errno != EINTR)
+        if (poll(fds, sizeof fds / sizeof *fds, lacks(keeper) ? 0 : 1000) < 0 && errno != EINTR)
             exit(1);
         for (int i = 0; i < MOST_TEMPLATES; i++)
             if (templates[i].revents && keeper->templates[i].pid)
@@ -391,8 +418,8 @@ void keep(struct keeper *keeper)
                 hear_warm(&keeper->warm[i].program, warm[i].revents);
         if (fds[0].revents)
             obey(keeper);
-        else if (keeper->spare.init <= 0)
-            make_spare(keeper);
+        else if (lacks(keeper))
+            prepare(keeper);
         reap_inits(keeper);
         if (!flush_outgoing(keeper, true))
             exit(0);

@@ -38,6 +38,8 @@ struct forker {
     uint32_t id;
     pid_t pid; /* 0 for an empty place */
     int socket;
+    bool ready;
+    struct program parked; /* forked ahead, in a cell of its own, to be told what to run; no pid where there is none */
 };
 
 struct run {
@@ -92,8 +94,9 @@ void retire(struct keeper *keeper, struct forker *forker);
 void end_warm(struct keeper *keeper, struct warm *warm);
 
 /* start.c: from a frame to a running program, on a terminal of that size or, for NULL, on pipes. NULL, or what failed. */
+enum waiting { NOT, WARM, PARKED }; /* a warm process waits on a pipe, a parked one on a socket, until it may go on */
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
-                          const struct winsize *terminal, bool warm);
+                          const struct winsize *terminal, enum waiting waiting);
 void close_program(struct program *program);
 
 /* Learn from the status socket what the program's listener is, or why it did not start. Its size. */
@@ -113,6 +116,17 @@ bool hear_call(struct program *program, struct call *call);
 
 /* Let it go on. */
 void pass_call(struct program *program, const struct call *call);
+
+/* parked.c: programs that were forked before they are known */
+
+/* Fork one, in the cell that was made ahead or a new one. False where that failed. */
+bool park(struct keeper *keeper, struct forker *forker);
+
+/* Have it be the program that \`order\` names, in \`run\`, whose cell is furnished. False where that failed: it is ended. */
+bool unpark(struct program *program, const struct order *order);
+
+/* End it; nothing where there is none. */
+void end_parked(struct forker *forker);
 
 /* request.c: what the frame of a run says. Its blocks lie in the frame; the strings are its own, to be freed. */
 struct request {

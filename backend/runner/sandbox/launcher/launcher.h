@@ -113,11 +113,11 @@ struct limits {
 struct order {
     struct limits limits;
     bool terminal;    /* stdin is a terminal: make it the controlling one */
-    char **argv, **envp;
+    char **argv, **envp; /* no argv: told later, through \`go\`, with the limits set by the keeper */
     struct bytes filter; /* the whole seccomp filter, an array of struct sock_filter */
     int cell;            /* pidfd of the cell's init */
     int standard[3];
-    int go;              /* becomes descriptor 3 of a warm process; else -1 */
+    int go;              /* becomes descriptor 3 of a process that waits; else -1 */
     int status;          /* socket where a failure is told; closed when the program starts */
 };
 
@@ -132,6 +132,11 @@ void free_order(struct order *order);
 /* In the child, in its cell: give up every right. On return the process is confined; only stdio (and `go` as 3) and
  * the status socket are open. Where it `executes` another program, signals are as that expects them. Ends the process with a message on `order->status` where a step fails. */
 void confine(struct order *order, bool executes);
+
+/* Bound what a process may use (0: this one), and how many files it may open. They can only be lowered. What could not be
+ * set, or NULL; whether it was. */
+const char *limit_process(pid_t pid, const struct limits *limits);
+bool limit_files(pid_t pid, const struct limits *limits);
 
 /* Every signal as a program expects it, none blocked. */
 void reset_signals(void);

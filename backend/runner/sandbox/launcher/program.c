@@ -50,7 +50,8 @@ bool read_order(struct reader *in, const int *fds, size_t count, struct order *o
     order->argv = read_strings(in);
     order->envp = in->bad ? NULL : read_strings(in);
     order->filter = read_bytes(in);
-    if (in->bad || order->argv[0] == NULL || order->filter.size == 0 || count < 5 || count > 6 ||
+    bool waits = count == 6; /* then it may be told only later what to run */
+    if (in->bad || (order->argv[0] == NULL && !waits) || order->filter.size == 0 || count < 5 || count > 6 ||
         order->filter.size % sizeof(struct sock_filter) || order->filter.size / sizeof(struct sock_filter) > BPF_MAXINSNS) {
         free_order(order);
         return false;
@@ -81,27 +82,37 @@ _Noreturn static void fail(int status, const char *what, int code)
 void program_failed(int status, const char *what) { fail(status, what, 126); }
 void program_missing(int status, const char *what) { fail(status, what, 127); }
 
-static void limit(const struct order *order, int resource, const char *name, uint64_t soft, uint64_t hard)
+const char *limit_process(pid_t pid, const struct limits *limits)
 {
-    struct rlimit value = {soft, hard};
-    if (setrlimit((__rlimit_resource_t)resource, &value))
-        program_failed(order->status, name);
+    uint64_t seconds = limits->cpu_ns / 1000000000 + 2; /* a backstop for each process; the keeper strikes first */
+    const struct {
+        int resource;
+        const char *name;
+        uint64_t soft, hard;
+    } each[] = {
+        {RLIMIT_CPU, "limit of processor time", seconds, seconds + 1},
+        {RLIMIT_FSIZE, "limit of file size", limits->file, limits->file},
+        {RLIMIT_NPROC, "limit of processes", limits->processes + 1, limits->processes + 1}, /* and the init */
+        {RLIMIT_STACK, "limit of the stack", limits->stack, limits->stack},
+        {RLIMIT_CORE, "limit of core files", 1, 1}, /* with 0 the host's handler of crashes would be run */
+        {RLIMIT_MEMLOCK, "limit of locked memory", 0, 0},
+        {RLIMIT_MSGQUEUE, "limit of message queues", 0, 0},
+        {RLIMIT_NICE, "limit of priority", 0, 0},
+        {RLIMIT_RTPRIO, "limit of real-time priority", 0, 0},
+        {RLIMIT_SIGPENDING, "limit of queued signals", 256, 256},
+    };
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        struct rlimit64 value = {each[i].soft, each[i].hard};
+        if (syscall(SYS_prlimit64, pid, each[i].resource, &value, NULL))
+            return each[i].name;
+    }
+    return NULL;
 }
 
-static void set_limits(const struct order *order)
+bool limit_files(pid_t pid, const struct limits *limits)
 {
-    const struct limits *limits = &order->limits;
-    uint64_t seconds = limits->cpu_ns / 1000000000 + 2; /* a backstop for each process; the keeper strikes first */
-    limit(order, RLIMIT_CPU, "limit of processor time", seconds, seconds + 1);
-    limit(order, RLIMIT_FSIZE, "limit of file size", limits->file, limits->file);
-    limit(order, RLIMIT_NPROC, "limit of processes", limits->processes + 1, limits->processes + 1); /* and the init */
-    limit(order, RLIMIT_STACK, "limit of the stack", limits->stack, limits->stack);
-    limit(order, RLIMIT_CORE, "limit of core files", 1, 1); /* with 0 the host's handler of crashes would be run */
-    limit(order, RLIMIT_MEMLOCK, "limit of locked memory", 0, 0);
-    limit(order, RLIMIT_MSGQUEUE, "limit of message queues", 0, 0);
-    limit(order, RLIMIT_NICE, "limit of priority", 0, 0);
-    limit(order, RLIMIT_RTPRIO, "limit of real-time priority", 0, 0);
-    limit(order, RLIMIT_SIGPENDING, "limit of queued signals", 256, 256);
+    struct rlimit64 value = {limits->open_files, limits->open_files};
+    return syscall(SYS_prlimit64, pid, RLIMIT_NOFILE, &value, NULL) == 0;
 }
 
 /* Descriptors 0, 1 and 2, `go` as 3, the status pipe above them (closed at exec), and nothing else. */
@@ -185,7 +196,9 @@ void confine(struct order *order, bool executes)
         program_failed(order->status, "a new session");
     if (order->terminal && ioctl(0, TIOCSCTTY, 0))
         program_failed(order->status, "the controlling terminal");
-    set_limits(order);
+    const char *wrong = order->argv[0] ? limit_process(0, &order->limits) : NULL; /* else the keeper does, later */
+    if (wrong)
+        program_failed(order->status, wrong);
     drop_rights(order);
     if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)) /* the watcher tells by faults how fast a program grows */
         program_failed(order->status, "huge pages");
@@ -193,5 +206,6 @@ void confine(struct order *order, bool executes)
         program_failed(order->status, "dumpable");
     load_filter(order);
     /* Only now: what came before needs a few. */
-    limit(order, RLIMIT_NOFILE, "limit of open files", order->limits.open_files, order->limits.open_files);
+    if (order->argv[0] && !limit_files(0, &order->limits))
+        program_failed(order->status, "limit of open files");
 }

@@ -43,6 +43,7 @@ extern PyObject *PyObject_CallMethod(PyObject *, const char *, const char *, ...
 extern int PyObject_IsTrue(PyObject *);
 extern void PyErr_WriteUnraisable(PyObject *);
 extern PyObject *PyList_New(ssize_t), *PyUnicode_DecodeFSDefault(const char *), *PyEval_GetBuiltins(void);
+extern PyObject *PyBytes_FromString(const char *);
 extern int PyList_SetItem(PyObject *, ssize_t, PyObject *);
 extern void Py_IncRef(PyObject *), PyThreadState_Clear(PyThreadState *), PyThreadState_Delete(PyThreadState *);
 extern PyObject *PyImport_GetModuleDict(void), *PyImport_AddModule(const char *), *PyModule_GetDict(PyObject *), *PyErr_Occurred(void);

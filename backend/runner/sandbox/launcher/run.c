@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_LOOK = 2000000, LOOK_EVERY = 15000000, LOOK_SOON = 1000000, FORK = 250000, BLOCK = 65536 };
+enum { FIRST_LOOK = 2000000, LOOK_EVERY = 15000000, LOOK_SOON = 1000000, FORK = 250000, MOMENT = 400000, BLOCK = 65536 };
 
 /* ── supervision ──────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -193,6 +193,22 @@ static bool wake(struct keeper *keeper, const struct request *request, int progr
     return true;
 }
 
+/* Have the program that was forked ahead be the run's. False where there is none that fits, or it ended. */
+static bool wake_parked(struct keeper *keeper, const struct request *request, int program, struct forker *forker,
+                        struct run *run)
+{
+    struct pollfd ended = {forker->parked.pidfd, POLLIN, 0};
+    if (forker->parked.pid == 0 || run->flags & TERMINAL || request->order.filter.data != keeper->filter.data)
+        return false;
+    if (poll(&ended, 1, 0) != 0) {
+        end_parked(forker);
+        return false;
+    }
+    run->program = forker->parked;
+    forker->parked = NO_PROGRAM;
+    return lay_out(keeper, request, program, run) == NULL && unpark(&run->program, &request->order);
+}
+
 /* Start a new program in a new cell. NULL, or what failed; `*lost` where another forker may do better. */
 static const char *start_new(struct keeper *keeper, struct request *request, int program, struct forker *forker,
                              struct run *run, bool *lost)
@@ -206,7 +222,7 @@ static const char *start_new(struct keeper *keeper, struct request *request, int
     if (wrong)
         return wrong;
     struct winsize size = {.ws_row = (unsigned short)request->rows, .ws_col = (unsigned short)request->columns};
-    wrong = start_program(keeper, forker, &request->order, &run->program, run->flags & TERMINAL ? &size : NULL, false);
+    wrong = start_program(keeper, forker, &request->order, &run->program, run->flags & TERMINAL ? &size : NULL, NOT);
     *lost = wrong && forker != &keeper->spawner;
     return wrong;
 }
@@ -219,8 +235,19 @@ static const char *begin(struct keeper *keeper, struct request *request, int pro
     if (wake(keeper, request, program, run))
         return NULL;
     struct forker *forker = find_forker(keeper, request->forker);
+    if (wake_parked(keeper, request, program, forker ? forker : &keeper->spawner, run))
+        return NULL;
     const char *wrong = start_new(keeper, request, program, forker ? forker : &keeper->spawner, run, &lost);
     return lost ? start_new(keeper, request, program, &keeper->spawner, run, &lost) : wrong;
+}
+
+/* Let the service answer before the cell is taken down and the next is made: that takes a processor from it. A moment, or
+ * until it wants something. */
+static void leave_to_service(const struct keeper *keeper)
+{
+    struct pollfd next = {keeper->service, POLLIN, 0};
+    const struct timespec moment = {0, MOMENT};
+    (void)ppoll(&next, 1, &moment, NULL);
 }
 
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count)
@@ -265,6 +292,7 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
     }
     tell_verdict(keeper, &run, &verdict, program);
     bool sent = flush_outgoing(keeper, true);
+    leave_to_service(keeper);
     close_program(&run.program);
     free(run.input.data);
     free(run.output[0].data);

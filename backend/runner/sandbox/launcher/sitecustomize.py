@@ -20,8 +20,8 @@ def _serve() -> None:
     here = __file__.rpartition("/")[0]
     path, module_type = sys.path, type(sys)
 
-    def begin(arguments: list[str]) -> bytes:
-        """In the child: what the interpreter does before the first line of the program. Returns its source."""
+    def begin(arguments: list[str], file: str) -> bytes:
+        """In the child: what the interpreter does before the program's first line. Returns its source, which is `file`."""
         sys.argv[:] = arguments[arguments.index("main.py") :]
         sys.orig_argv[:] = arguments
         path.insert(0, "/work")
@@ -32,8 +32,8 @@ def _serve() -> None:
         main.__cached__ = None
         main.__loader__ = SourceFileLoader("__main__", "/work/main.py")
         sys.path_importer_cache["/work/main.py"] = None
-        with open("/work/main.py", "rb", buffering=0) as file:  # noqa: PTH123
-            return file.read()
+        with open(file, "rb", buffering=0) as source:  # noqa: PTH123
+            return source.read()
 
     _lines.write_lines()
     for name in [*modules]:

@@ -92,19 +92,19 @@ static pid_t have_forked(struct forker *forker, const struct order *order, const
 }
 
 const char *start_program(struct keeper *keeper, struct forker *forker, struct order *order, struct program *program,
-                          const struct winsize *terminal, bool warm)
+                          const struct winsize *terminal, enum waiting waiting)
 {
     int theirs[3] = {-1, -1, -1}, status = -1, go = -1, error = 0;
     struct cell cell = program->cell;
     *program = NO_PROGRAM;
     program->cell = cell;
     bool made = make_streams(keeper, program, theirs, terminal) && make_socket(&program->status, &status) &&
-                (!warm || make_pipe(&program->go, &go, true));
+                (waiting == NOT || (waiting == WARM ? make_pipe(&program->go, &go, true) : make_socket(&program->go, &go)));
     error = errno;
     if (made) {
         int fds[6] = {program->cell.pidfd, theirs[0], theirs[1], theirs[2], status, go};
         order->terminal = terminal != NULL;
-        program->pid = have_forked(forker, order, fds, warm ? 6 : 5, &error);
+        program->pid = have_forked(forker, order, fds, waiting == NOT ? 5 : 6, &error);
     }
     for (int i = 0; i < 3; i++)
         close_if(&theirs[i]);

@@ -55,6 +55,24 @@ static void note_place(void)
     }
 }
 
+/* A short program, from its start to its end. */
+static void exercise(PyObject *begin)
+{
+    PyObject *arguments = PyList_New(1), *source = PyBytes_FromString("print('Hello, world!')\n");
+    bool interrupted;
+    (void)PyList_SetItem(arguments, 0, PyUnicode_DecodeFSDefault("main.py"));
+    Py_DecRef(PyObject_CallFunction(begin, "Os", arguments, "/dev/null"));
+    begin_anew();
+    (void)run_source(source, "/work/main.py", &interrupted);
+    (void)end_program();
+}
+
+static void begin_child(void)
+{
+    PyOS_AfterFork_Child();
+    fetch_pages();
+}
+
 _Noreturn static void be_program(struct order *order, PyObject *begin)
 {
     close(order->status); /* the program starts here */
@@ -65,7 +83,7 @@ _Noreturn static void be_program(struct order *order, PyObject *begin)
     for (ssize_t i = 0; arguments && i < count; i++)
         (void)PyList_SetItem(arguments, i, PyUnicode_DecodeFSDefault(order->argv[i]));
     free_order(order);
-    PyObject *source = PyObject_CallFunction(begin, "O", arguments);
+    PyObject *source = PyObject_CallFunction(begin, "Os", arguments, "/work/main.py");
     if (source == NULL) {
         PyErr_PrintEx(0);
         _exit(1);
@@ -87,13 +105,14 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
 {
     (void)module;
     static struct order order;
-    static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, PyOS_AfterFork_Child};
+    static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, begin_child};
     PyObject *begin, *known, *exit_functions, *collect, *callbacks;
     if (!PyArg_ParseTuple(arguments, "OOOOO", &begin, &known, &exit_functions, &collect, &callbacks))
         return NULL;
     Py_IncRef(begin);
     keep_for_ending(known, exit_functions, collect, callbacks);
     note_place();
+    learn_pages(exercise, begin);
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
     end_frame(&ready, begun);

@@ -213,7 +213,8 @@ os.write(os.open("/proc/sys/user/max_pid_namespaces", os.O_WRONLY), b"{count}")"
 def test_a_slot_without_room_for_a_cell_waits_for_it_and_then_goes_on(place: Place) -> None:
     pid = _keeper(place).pid
     _allow_pid_namespaces(pid, 0)
-    place.shell("true")  # in the cell that was made ahead
+    for _ in range(2):
+        place.shell("true")  # as the program that was forked ahead, and in the cell that was made ahead
     refused = place.shell("true")
     assert (refused.ending, refused.detail) == (Ending.FAILED, "a cell could not be made")
     before = _cpu(pid)
@@ -296,7 +297,9 @@ def test_a_template_that_dies_in_the_middle_of_an_order_is_done_without(place: P
         spares = place.slot.spares
         spares.add_templates(TEMPLATE, 1)
         await _until(lambda: len(spares.templates) == 1)
-        (template,) = _named(keeper.pid, "python3")
+        await _until(lambda: len(_named(keeper.pid, "python3")) == 2)  # and its child that waits for a program
+        template = min(_named(keeper.pid, "python3"))
+        os.kill(max(_named(keeper.pid, "python3")), signal.SIGKILL)
         os.kill(template, signal.SIGSTOP)
         step = Step(
             command=TEMPLATE.command, variables=VARIABLES, limits=Limits(), files={"main.py": b"print('ran')"},
@@ -312,6 +315,63 @@ def test_a_template_that_dies_in_the_middle_of_an_order_is_done_without(place: P
     verdict = place.do(run())
     assert (verdict.ending, verdict.status, verdict.stdout) == (Ending.EXITED, 0, b"ran\n")
     assert place.shell("echo next").stdout == b"next\n"
+
+
+def _parked(place: Place) -> set[int]:
+    """Programs that wait to be told what they are."""
+    time.sleep(0.3)
+    own = Path(f"/proc/{_keeper(place).pid}/ns/user").stat().st_ino
+    pids = _named(_keeper(place).pid, "spawner")
+    return {pid for pid in pids if Path(f"/proc/{pid}/ns/user").stat().st_ino != own}
+
+
+def test_a_program_is_forked_before_it_is_known_and_another_once_it_runs(place: Place) -> None:
+    place.shell("true")
+    (waiting,) = _parked(place)
+
+    async def run() -> set[int]:
+        keeper = await place.slot.open()
+        running = asyncio.create_task(place.slot.run(_step("exec sleep 0.6")))
+        await _until(lambda: bool(_named(keeper.pid, "sleep")))
+        pids = set(_named(keeper.pid, "sleep"))
+        assert (await running).status == 0
+        return pids
+
+    assert place.do(run()) == {waiting}
+    assert len(_parked(place)) == 1
+    assert waiting not in _parked(place)
+
+
+def test_a_waiting_program_that_dies_is_done_without(place: Place) -> None:
+    place.shell("true")
+    pid = _keeper(place).pid
+
+    async def run(waiting: set[int], *, at_once: bool) -> bytes:
+        with _stopped(pid) if at_once else contextlib.nullcontext():  # so that it learns of both at once
+            for each in waiting:
+                os.kill(each, signal.SIGKILL)
+            running = asyncio.create_task(place.slot.run(_step("echo ran")))
+            await asyncio.sleep(0.1)
+        return (await running).stdout
+
+    for at_once in (True, False):
+        waiting = _parked(place)
+        assert len(waiting) == 1
+        assert place.do(run(waiting, at_once=at_once)) == b"ran\n"
+        time.sleep(1.2)  # until another is forked
+    assert _keeper(place).pid == pid
+
+
+def test_a_waiting_program_has_the_limits_and_the_environment_of_its_run(place: Place) -> None:
+    for number in (31, 17):  # lower the second time, higher than it the first
+        limits = {"open_files": number, "file_kb": number, "processes": number, "cpu_seconds": number}
+        verdict = place.run(
+            ("bash", "-c", "ulimit -n; ulimit -f; ulimit -u; ulimit -t; ulimit -Hn; echo $WORD; ls /proc/self/fd"),
+            variables=(*VARIABLES, ("WORD", f"is {number}")), limits=Limits(**limits),
+        )  # fmt: skip
+        told = verdict.stdout.decode().split("\n")
+        assert told[:6] == [*map(str, (number, number, number + 1, number + 2, number)), f"is {number}"]
+        assert told[6:] == ["0", "1", "2", "3", ""]  # 3 is the directory itself
 
 
 def test_a_template_that_cannot_be_started_is_told(place: Place) -> None:
