@@ -81,7 +81,7 @@ class Hold:
     """
 
     at: str
-    """Where: "t" at its first touch of the file, "r" where it reads it first, "m" where it reads it again."""
+    """Where: "t" at its first touch of the file, "r" where it reads it first, "o" as Ruby needs it."""
     forks: bool = False
     """Whether runs are forked from it there: it has one thread, or is Ruby. Else it is used once."""
 

@@ -17,7 +17,7 @@ LANGUAGE = Language(
         "--(yjit|rjit|enable=frozen-string-literal|disable=gems)": "a feature of the interpreter",
     },
     run_variables=PRELOADED_WRITES,
-    hold=Hold("m", forks=True),
+    hold=Hold("o", forks=True),
     hello='puts "Hello, world!"\n',
     sample="""\
 Point = Struct.new(:x, :y) do

@@ -1,16 +1,17 @@
 /* An interpreter that has started, and is held at its program: preloaded into what runs it.
  *
  * It is started as ever, before there is a program. Where it asks for the program's file it is held, until there is one;
- * then it goes on, and nothing of what it does afterwards is ours. What it is to be held at is in a variable:
+ * then it goes on, and nothing of what it does afterwards is ours. What it is held at is in a variable,
+ * CODECANVAS_HELD=<how><name of the file>, with how
  *
- *     CODECANVAS_HELD=<how><name of the file>, with how
- *       t  where it touches the file first,
- *       r  where it reads it first; until then the file is there and cannot be read,
- *       m  where it reads it for the second time: of the first it gets UTF-8's mark, which stands for no character.
- *          Ruby reads a first part of the program before all that takes it time, and looks whether it begins with "#!".
+ *     t  where it touches the file first,
+ *     r  where it reads it first; until then the file is there and cannot be read,
+ *     o  where it opens OUTPUT's lines.rb: Ruby reads a first part of the program before all that takes it time, to see
+ *        whether it begins with "#!". That is told one letter, which is taken out of what it has read before it goes on.
  *
- * and descriptor 3 says for what: a pipe brings a line when there is a program, and this process runs it, in whose cell it
- * is. A socket brings orders: a template, whose forked children (forker.c) are the programs.
+ * Descriptor 3 says for what: a pipe brings a line when there is a program, and this process runs it, in whose cell it
+ * is. A socket brings orders: a template, whose forked children (hold_forks.c) are the programs. It is moved out of the
+ * way, so that descriptors have the numbers that they have without it.
  *
  * The variable and LD_PRELOAD are out of the environment before the interpreter looks, and put back where this process
  * becomes another one before it was held: some interpreters are started by scripts. */
@@ -33,16 +34,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MARK "\xef\xbb\xbf"
 #define HELD "CODECANVAS_HELD"
-#define PRELOAD "/opt/output/hold.so"
+#define OUTPUT "/opt/output/"
+#define PRELOAD OUTPUT "hold.so"
 
 enum { PROGRAM_STACK = 64 << 20 }; /* as limits.py has it */
 
 static char *held_variable, *preload_variable; /* whole, to be put back */
 static const char *program;                    /* name of its file; NULL where nothing is held */
 static char how;
-static bool serves, marked;
+static bool serves, begun;
 static atomic_bool held;
 static int file = -1; /* what stands for the program's file until it is there */
 static int file_flags;
@@ -61,17 +62,17 @@ static bool is_program(const char *path)
     return strcmp(path, program) == 0;
 }
 
-/* Until a line has come on descriptor 3. Its words are for processes that read them. */
+/* Until a line has come. Its words are for processes that read them. */
 static void wait_for_word(void)
 {
     char text[4096];
     ssize_t got;
     do {
-        got = read(3, text, sizeof text);
+        got = read(WORD, text, sizeof text);
         if (got == 0 || (got < 0 && errno != EINTR))
             _exit(0);
     } while (got < 0 || text[got - 1] != '\n');
-    close(3);
+    close(WORD);
 }
 
 static void hold(void)
@@ -79,7 +80,7 @@ static void hold(void)
     if (atomic_exchange(&held, true))
         return;
     if (serves)
-        serve_programs();
+        serve_programs(file);
     else
         wait_for_word();
     if (*temporary)
@@ -101,11 +102,11 @@ static int open_program(const char *path, int flags, mode_t mode)
         hold();
         return open_now(path, flags, mode);
     }
-    file_flags = flags & ~O_NONBLOCK;
+    file_flags = flags & ~O_NONBLOCK; /* which Ruby takes away at once */
     return file = open_now(PRELOAD, flags, mode); /* any file of its kind */
 }
 
-/* There is a program: have it be what `file` is. */
+/* There is a program: have it be what `file` is, which was closed meanwhile where programs are forked. */
 static bool open_held(void)
 {
     int now = file, opened = open_now(program, file_flags, 0);
@@ -150,10 +151,21 @@ static int close_cookie(void *cookie)
     mode_t mode = (flags) & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0; \
     va_end(rest)
 
+/* Ruby opens it twice, and all that is left then is its program. */
+static void pass_lines(const char *path)
+{
+    if (how != 'o' || held || !begun || strcmp(path, OUTPUT "lines.rb"))
+        return;
+    hold();
+    if (!open_held())
+        _exit(126);
+}
+
 WRAPPED int open(const char *path, int flags, ...)
 {
     MODE(flags);
     REAL(open);
+    pass_lines(path);
     return is_program(path) ? open_program(path, flags, mode) : real(path, flags, mode);
 }
 
@@ -210,10 +222,9 @@ WRAPPED ssize_t read(int from, void *into, size_t size)
 {
     REAL(read);
     if (from == file && from >= 0) {
-        if (how == 'm' && !marked && size >= sizeof MARK - 1) {
-            marked = true;
-            memcpy(into, MARK, sizeof MARK - 1);
-            return sizeof MARK - 1;
+        if (how == 'o' && !begun) {
+            begun = true;
+            return size ? (*(char *)into = 'x', 1) : 0;
         }
         hold();
         if (!open_held())
@@ -338,9 +349,23 @@ static char *whole(const char *name, const char *value)
     return value && asprintf(&text, "%s=%s", name, value) > 0 ? text : NULL;
 }
 
-__attribute__((constructor)) static void begin(void)
+/* Where a word comes from, to WORD; false where it comes from nowhere. */
+static bool move_word(void)
 {
     struct stat told;
+    if (fstat(WORD, &told) == 0 && (S_ISFIFO(told.st_mode) || S_ISSOCK(told.st_mode))) {
+        serves = S_ISSOCK(told.st_mode); /* this process was another one before */
+        return true;
+    }
+    if (fstat(3, &told) || !(S_ISFIFO(told.st_mode) || S_ISSOCK(told.st_mode)) || dup2(3, WORD) < 0)
+        return false;
+    close(3);
+    serves = S_ISSOCK(told.st_mode);
+    return true;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
     held_variable = whole(HELD, getenv(HELD));
     preload_variable = whole("LD_PRELOAD", PRELOAD);
     if (held_variable == NULL || preload_variable == NULL)
@@ -348,10 +373,9 @@ __attribute__((constructor)) static void begin(void)
     (void)unsetenv(HELD);
     (void)unsetenv("LD_PRELOAD");
     how = held_variable[sizeof HELD];
-    if (strchr("trm", how) == NULL || fstat(3, &told) || !(S_ISFIFO(told.st_mode) || S_ISSOCK(told.st_mode)))
+    if (strchr("tro", how) == NULL || !move_word())
         return;
     program = held_variable + sizeof HELD + 1;
-    serves = S_ISSOCK(told.st_mode);
     if (serves) { /* interpreters ask early how deep they may go, and a program's own limits come later */
         struct rlimit stack;
         if (getrlimit(RLIMIT_STACK, &stack) == 0) {

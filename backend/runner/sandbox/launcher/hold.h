@@ -3,7 +3,10 @@
 #ifndef HOLD_H
 #define HOLD_H
 
-/* Be a template: serve the orders that come on descriptor 3. Returns in each program. */
-void serve_programs(void);
+enum { WORD = 63 }; /* descriptor that brings what to do; below all that confine() needs */
+
+/* Be a template: serve the orders that come. Returns in each program. `file` stands for the program's file: what Ruby has
+ * read of it is dropped. */
+void serve_programs(int file);
 
 #endif

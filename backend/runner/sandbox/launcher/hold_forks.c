@@ -10,17 +10,17 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
-enum { LAST_KEPT = 64 };
-
-static bool kept[LAST_KEPT]; /* descriptors of the interpreter's own, which a program's start closes */
+static bool kept[WORD]; /* descriptors of the interpreter's own, which a program's start closes */
 static pid_t (*forking)(void);
 static pid_t forked;
+static int program_file;
 
 static void note_descriptors(void)
 {
-    for (int i = 4; i < LAST_KEPT; i++)
+    for (int i = 3; i < WORD; i++)
         kept[i] = fcntl(i, F_GETFD) >= 0;
 }
 
@@ -28,10 +28,10 @@ static void note_descriptors(void)
 static void fill_descriptors(void)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int i = 4; null >= 0 && i < LAST_KEPT; i++)
+    for (int i = 3; null >= 0 && i < WORD; i++)
         if (kept[i] && i != null)
             (void)dup3(null, i, O_CLOEXEC);
-    if (null >= 0 && (null >= LAST_KEPT || !kept[null]))
+    if (null >= 0 && (null >= WORD || !kept[null]))
         close(null);
 }
 
@@ -72,24 +72,39 @@ static void nothing(void) {}
 
 static bool is_ruby(void) { return dlsym(RTLD_DEFAULT, "rb_thread_call_with_gvl") != NULL; }
 
+/* Ruby's stream of the program's file has a letter that nobody wrote. */
+static void drop_letter(int file)
+{
+    value (*evaluate)(const char *, int *);
+    *(void **)&evaluate = dlsym(RTLD_DEFAULT, "rb_eval_string_protect");
+    char text[128];
+    int wrong = 0;
+    snprintf(text, sizeof text, "ObjectSpace.each_object(File) { |f| f.getbyte if !f.closed? && f.fileno == %d }", file);
+    if (evaluate == NULL || (evaluate(text, &wrong), wrong))
+        _exit(1);
+}
+
 static void *serve(void *unused)
 {
+    if (program_file >= 0 && is_ruby())
+        drop_letter(program_file);
     static struct order order;
     struct hooks hooks = {nothing, nothing, nothing, is_ruby() ? fork_ruby : NULL};
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
     end_frame(&ready, begun);
-    (void)fcntl(3, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(WORD, F_SETFD, FD_CLOEXEC);
     note_descriptors();
-    if (!send_frame(3, &ready, NULL, 0) || !serve_orders(3, &order, &hooks))
+    if (!send_frame(WORD, &ready, NULL, 0) || !serve_orders(WORD, &order, &hooks))
         _exit(0);
     close(order.status); /* the program starts here; what it is told is what the template was */
     free_order(&order);
     return unused;
 }
 
-void serve_programs(void)
+void serve_programs(int file)
 {
+    program_file = file;
     int (*has_lock)(void);
     void *(*call)(void *(*)(void *), void *);
     *(void **)&has_lock = dlsym(RTLD_DEFAULT, "ruby_thread_has_gvl_p");
