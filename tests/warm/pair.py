@@ -96,17 +96,28 @@ class Pair:
         variables = self._warm.variables(language)
         if language.fork_server:
             template = (*variables, ("PYTHONPATH", TEMPLATE_PLACE))
-            spares.add_templates(Recipe(command=arguments(language.run), variables=template, limits=Limits()), 1)
-            for _ in range(int(_READY_SECONDS / 0.01)):
-                if spares.templates:
-                    return
-                await asyncio.sleep(0.01)
-            raise AssertionError(f"no template was ready within {_READY_SECONDS:g} s")
-        assert language.warm is not None, f"{language.name} has no warm way"
-        recipe = Recipe(command=language.warm, variables=variables, limits=language.limits, calls=language.calls)
+            await self._wait_for_template(Recipe(command=arguments(language.run), variables=template, limits=Limits()))
+            return
+        assert language.warm or language.hold, f"{language.name} has no warm way"
+        recipe = Recipe(
+            language=language.name, command=language.warm or arguments(language.run), variables=variables,
+            limits=language.limits, calls=language.calls,
+        )  # fmt: skip
+        if language.hold is not None and language.hold.forks:
+            await self._wait_for_template(recipe)
+            return
         if spares.warm(language.name) == 0:
             spares.add_warm(language.name, recipe)
         assert spares.warm(language.name), "a process that waited has ended by itself"
+
+    async def _wait_for_template(self, recipe: Recipe) -> None:
+        spares = self._slot.spares
+        spares.add_templates(recipe, 1)
+        for _ in range(int(_READY_SECONDS / 0.01)):
+            if spares.templates:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"no template was ready within {_READY_SECONDS:g} s")
 
 
 def _plain(outcome: Outcome) -> Told:

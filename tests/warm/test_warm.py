@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.warm import java, nodejs, python3, typescript
+from tests.warm import java, nodejs, python3, ruby, typescript
 from tests.warm.pair import Pair, Program, make_warm_place
 
 PROGRAMS: dict[str, dict[str, Program]] = {
@@ -14,6 +14,7 @@ PROGRAMS: dict[str, dict[str, Program]] = {
     "nodejs": nodejs.PROGRAMS,
     "typescript": typescript.PROGRAMS,
     "java": java.PROGRAMS,
+    "ruby": ruby.PROGRAMS,
 }
 
 

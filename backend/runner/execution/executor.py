@@ -273,13 +273,18 @@ class Executor:
             forker = slot.spares.take_template()
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
+        elif plain and language.hold is not None and "warm" in self._accelerations and _may_be_held(request):
+            if language.hold.forks:
+                forker = slot.spares.take_template(language.name)
+            elif not request.interactive and _usual(request):
+                warm = slot.spares.take_warm(language.name)
         variables = self._variables(language)
         if request.terminal is not None:
             variables += (_TERM,)
         variables = tuple({**dict(variables), **request.env}.items())
         go = {"argv": list(request.args), "env": dict(variables)} if warm else None
-        if forker == SPAWNER and not warm:
-            variables += language.run_variables
+        if language.hold is not None or (forker == SPAWNER and not warm):
+            variables += language.run_variables  # what is held was started with them, and is lost now and then
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
             stdin=request.stdin, variables=variables,
@@ -312,8 +317,9 @@ class Executor:
         return verdict
 
     def variables(self, language: Language) -> tuple[tuple[str, str], ...]:
-        """Environment of a run of `language`."""
-        return self._variables(language)
+        """Environment of what waits for a run of `language`."""
+        known, hold = self._variables(language), language.hold
+        return known if hold is None else (*known, *hold.variables(language.source, language.run_variables))
 
     def _variables(self, language: Language, *, compiles: bool = False) -> tuple[tuple[str, str], ...]:
         known = {"PATH": self._host.search_path, "HOME": "/work", "LANG": "C.UTF-8", "USER": "runner"}
@@ -416,8 +422,22 @@ def _is_text(source: bytes) -> bool:
         return False
 
 
+def _may_be_held(request: RunRequest) -> bool:
+    """Whether an interpreter that started before there were files and arguments does what one does that starts now.
+
+    Files whose names begin with a dot are read at the start; so are others, by those that are no templates. Where a
+    first line says how the interpreter is to start, it is one that starts.
+    """
+    hold = request.language.hold
+    if hold is None or request.args or not request.source or request.source.startswith(b"#!"):
+        return False
+    return not request.files or (hold.forks and not any(name.startswith(".") for name in request.files))
+
+
 def _usual(request: RunRequest) -> bool:
-    """Whether the limits that a process takes at its start are those that a warm one of the language was given."""
+    """Whether what a process takes at its start, limits and filter, is what a warm one of the language was given."""
+    if request.ordered:
+        return False
     asked, usual = request.limits, request.language.limits
     fixed = ("processes", "open_files", "file_kb", "memory_kb")
     return all(getattr(asked, name) == getattr(usual, name) for name in fixed)

@@ -12,7 +12,7 @@ from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
 from backend.runner.sandbox.host import TEMPLATE_PLACE
 from backend.runner.sandbox.slots import Slot
-from backend.runner.sandbox.spares import Recipe
+from backend.runner.sandbox.spares import MOST_USES, Recipe
 from backend.runner.settings import Settings
 
 _EVERY = 0.1
@@ -22,6 +22,8 @@ _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _PROCESS_MB = 64
 """What a process that waits is counted as."""
+_PAUSE_SECONDS = 1.0
+"""How long nobody runs a language before a template of it that was used is replaced."""
 
 
 @dataclasses.dataclass
@@ -89,19 +91,33 @@ class Tender:
             return
         recipes = {
             name: Recipe(
-                command=language.warm, variables=self.executor.variables(language), limits=language.limits,
+                language=name, command=command, variables=self.executor.variables(language), limits=language.limits,
                 calls=language.calls,
             )
             for name, language in self.languages.items()
-            if language.warm is not None and (name != "java" or self.warm_java)
+            if (command := _waiting(language)) and (name != "java" or self.warm_java)
         }  # fmt: skip
         now = time.monotonic()
         room = self.settings.warm_mb // _PROCESS_MB // max(1, len(self.slots))
         latest = sorted((used, name) for name, used in self._used.items() if name in recipes)[-room:] if room else []
-        wanted = {name for used, name in latest if now - used < _WANTED_SECONDS}
+        wanted = {name: now - used for used, name in latest if now - used < _WANTED_SECONDS}
         for slot in self.slots:
             for name, recipe in recipes.items():
-                if name not in wanted:
+                if (hold := self.languages[name].hold) is not None and hold.forks:
+                    self._tend_held(slot, recipe, wanted.get(name))
+                elif name not in wanted:
                     slot.spares.drop_warm(name)
                 elif slot.spares.warm(name) == 0 and not slot.busy:
                     slot.spares.add_warm(name, recipe)
+
+    def _tend_held(self, slot: Slot, recipe: Recipe, unused: float | None) -> None:
+        """Have a template of a language that was used `unused` seconds ago; None where it is not wanted."""
+        if unused is None:
+            slot.spares.drop_templates(recipe.language)
+        elif not slot.busy:
+            slot.spares.tend_template(recipe, worn=1 if unused >= _PAUSE_SECONDS else MOST_USES)
+
+
+def _waiting(language: Language) -> tuple[str, ...]:
+    """Command of what waits for a run of `language`; empty where nothing does."""
+    return language.warm or (arguments(language.run) if language.hold is not None else ())

@@ -71,7 +71,7 @@ def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
     if language.formatter is None:
         raise InvalidRequest(f"language {language.name!r} has no formatter here; /api/v1/languages tells which do")
     tool = dataclasses.replace(
-        language, compile=None, run=language.formatter, options={}, fork_server=False, warm=None,
+        language, compile=None, run=language.formatter, options={}, fork_server=False, warm=None, hold=None,
         run_variables=(),
     )  # fmt: skip
     limits = dataclasses.replace(language.compile_limits, timeout=min(timeout, language.compile_limits.timeout))
@@ -90,7 +90,7 @@ def for_tests(language: Language, files: Collection[str], args: Collection[str])
         raise InvalidRequest("args: tests take none; leave them out")
     named = bool(testing.marks) and any(name.endswith(testing.marks) for name in files)
     tool = dataclasses.replace(
-        language, compile=testing.compile, run=testing.run, fork_server=False, warm=None,
+        language, compile=testing.compile, run=testing.run, fork_server=False, warm=None, hold=None,
         source=language.source if named or not testing.source else testing.source,
     )  # fmt: skip
     return tool, testing.report

@@ -20,6 +20,9 @@ LINES = "/opt/output/lines.o"
 PRELOADED_LINES = (("LD_PRELOAD", "/opt/output/lines.so"),)
 """`run_variables` of interpreters that print by C's stdio, to the same end; they take it out of their environment."""
 
+HELD = "/opt/output/hold.so"
+"""What is preloaded into interpreters that are held at their program."""
+
 PRELOADED_WRITES = (("LD_PRELOAD", "/opt/output/writes.so"),)
 """The same of interpreters that write each print at once: what keeps a flood of them quick."""
 
@@ -68,6 +71,25 @@ class Library:
     """Environment variables of the language's programs where it is there."""
     needs: str = ""
     """A file, by absolute path, without which these variables are not set; the image brings it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Hold:
+    """That an interpreter is started before there is a program, and held where it asks for its file; launcher/hold.c.
+
+    What it does then is what it always does. Its arguments are those of `run`, so runs with others are started anew.
+    """
+
+    at: str
+    """Where: "t" at its first touch of the file, "r" where it reads it first, "o" as Ruby needs it."""
+    forks: bool = False
+    """Whether runs are forked from it there: it has one thread, or is Ruby. Else it is used once."""
+
+    def variables(self, source: str, run_variables: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """Environment variables that hold an interpreter at the file `source`, and what it preloads otherwise."""
+        preloaded = [value for name, value in run_variables if name == "LD_PRELOAD"]
+        others = [(name, value) for name, value in run_variables if name != "LD_PRELOAD"]
+        return (*others, ("CODECANVAS_HELD", self.at + source), ("LD_PRELOAD", ":".join([HELD, *preloaded])))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -127,6 +149,8 @@ class Language:
     `{"argv": [...], "env": {...}}` from descriptor 3, then runs the program; used once. None where there is none."""
     warm_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
+    hold: Hold | None = None
+    """How its interpreter is started ahead of a program; None where it is not."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
     run_variables: tuple[tuple[str, str], ...] = ()

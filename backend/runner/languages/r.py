@@ -1,6 +1,6 @@
 """R, as a script."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 from backend.runner.sandbox.limits import Limits
 
 LANGUAGE = Language(
@@ -13,6 +13,7 @@ LANGUAGE = Language(
     run=("Rscript", "--vanilla", "main.R"),
     variables=(("R_DEFAULT_DEVICE", "png"),),  # what is plotted comes back as Rplot001.png, and so on
     limits=Limits(memory_kb=384 * 1024),
+    hold=Hold("r", forks=True),
     hello='cat("Hello, world!\\n")\n',
     sample="""\
 heights <- c(ann = 1.65, bob = 1.80, cid = 1.72)

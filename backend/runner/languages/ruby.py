@@ -1,6 +1,6 @@
 """Ruby."""
 
-from backend.runner.languages.language import OPTIONS, PRELOADED_WRITES, Language
+from backend.runner.languages.language import OPTIONS, PRELOADED_WRITES, Hold, Language
 
 LANGUAGE = Language(
     name="ruby",
@@ -17,6 +17,7 @@ LANGUAGE = Language(
         "--(yjit|rjit|enable=frozen-string-literal|disable=gems)": "a feature of the interpreter",
     },
     run_variables=PRELOADED_WRITES,
+    hold=Hold("o", forks=True),
     hello='puts "Hello, world!"\n',
     sample="""\
 Point = Struct.new(:x, :y) do

@@ -17,11 +17,17 @@ MOST_USES = 256
 _REST_SECONDS = 30.0
 """After a waiting process has ended by itself, before another of its language is started."""
 
+_START_SECONDS = 20.0
+"""How long a template may take to be ready; one that takes longer never will be."""
+
+PYTHON = "python3"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a template or a warm process is started."""
 
+    language: str = PYTHON
     command: tuple[str, ...]
     variables: Environment
     limits: Limits
@@ -30,6 +36,8 @@ class Recipe:
 
 @dataclasses.dataclass
 class _Template:
+    language: str
+    begun: float
     ready: bool = False
     uses: int = 0
 
@@ -65,19 +73,31 @@ class Spares:
         return [number for number, template in self._templates.items() if template.ready]
 
     def add_templates(self, recipe: Recipe, count: int) -> None:
-        """Have `count` templates, starting what lacks."""
-        for _ in range(count - len(self._templates)):
+        """Have `count` templates of the recipe's language, starting what lacks."""
+        for _ in range(count - len(self._of(recipe.language))):
             self._start_template(recipe)
+
+    def _of(self, language: str) -> dict[int, _Template]:
+        return {number: template for number, template in self._templates.items() if template.language == language}
+
+    def _ready(self, language: str) -> list[tuple[int, int]]:
+        """Uses and number of each that is ready."""
+        return [(template.uses, number) for number, template in self._of(language).items() if template.ready]
 
     def _start_template(self, recipe: Recipe) -> None:
         if self._keeper is not None:
             number = next(self._numbers)
-            self._templates[number] = _Template()
+            self._templates[number] = _Template(recipe.language, time.monotonic())
             self._keeper.template(number, recipe.command, recipe.variables)
 
-    def take_template(self) -> int:
+    def _end_template(self, number: int) -> None:
+        del self._templates[number]
+        if self._keeper is not None:
+            self._keeper.retire(number)
+
+    def take_template(self, language: str = PYTHON) -> int:
         """The ready template with the fewest uses, counted as used once more; SPAWNER where there is none."""
-        ready = [(template.uses, number) for number, template in self._templates.items() if template.ready]
+        ready = self._ready(language)
         if not ready:
             return SPAWNER
         _, number = min(ready)
@@ -86,32 +106,54 @@ class Spares:
 
     @property
     def starting(self) -> bool:
-        """Whether a template is on its way."""
-        return not all(template.ready for template in self._templates.values())
+        """Whether a template of Python is on its way."""
+        return not all(template.ready for template in self._of(PYTHON).values())
 
     @property
     def used_templates(self) -> int:
-        """Templates that are ready and have served a run."""
-        return sum(template.ready and template.uses > 0 for template in self._templates.values())
+        """Templates of Python that are ready and have served a run."""
+        return sum(uses > 0 for uses, _ in self._ready(PYTHON))
 
     def renew_template(self, recipe: Recipe, *, worn: int = MOST_USES) -> bool:
         """Replace the template with the most uses, if it has at least `worn`. True if it was."""
-        ready = [(template.uses, number) for number, template in self._templates.items() if template.ready]
+        ready = self._ready(recipe.language)
         if self._keeper is None or not ready:
             return False
         uses, number = max(ready)
         if uses < worn:
             return False
-        del self._templates[number]
-        self._keeper.retire(number)
+        self._end_template(number)
         self._start_template(recipe)
         return True
 
+    def tend_template(self, recipe: Recipe, *, worn: int = MOST_USES) -> None:
+        """Have one template of the recipe's language. One with `worn` uses is replaced once another is ready."""
+        ready, own = self._ready(recipe.language), self._of(recipe.language)
+        late = [n for n, one in own.items() if not one.ready and time.monotonic() - one.begun > _START_SECONDS]
+        for number in late:
+            self._end_template(number)
+            self._rests[recipe.language] = time.monotonic() + _REST_SECONDS
+        if len(ready) > 1:
+            self._end_template(max(ready)[1])
+        elif (not own or (len(own) == 1 and ready and ready[0][0] >= worn)) and self._rested(recipe.language):
+            self._start_template(recipe)
+
+    def drop_templates(self, language: str) -> None:
+        """End the templates of `language`."""
+        for number in self._of(language):
+            self._end_template(number)
+
+    def _rested(self, language: str) -> bool:
+        return time.monotonic() >= self._rests.get(language, 0)
+
     def _template_changed(self, number: int, ready: bool) -> None:
-        if not ready:
-            self._templates.pop(number, None)
-        elif number in self._templates:
-            self._templates[number].ready = True
+        template = self._templates.get(number)
+        if template is None:
+            return
+        template.ready = ready
+        if not ready:  # it was not ended by us
+            del self._templates[number]
+            self._rests[template.language] = time.monotonic() + _REST_SECONDS
 
     # ── warm processes ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -121,7 +163,7 @@ class Spares:
 
     def add_warm(self, language: str, recipe: Recipe) -> None:
         """Start one more process of `language`."""
-        if self._keeper is not None and time.monotonic() >= self._rests.get(language, 0):
+        if self._keeper is not None and self._rested(language):
             key = f"{language}#{next(self._keys)}"
             self._warm.setdefault(language, []).append(key)
             self._keeper.warm(key, recipe.command, recipe.variables, recipe.limits, recipe.calls)

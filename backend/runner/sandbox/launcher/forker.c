@@ -118,11 +118,28 @@ static void become(struct order *order, const int *fds, size_t count, const stru
         await(order);
 }
 
+/* What a child is to become, for an interpreter that has a way of its own to fork. */
+static struct {
+    struct order *order;
+    const int *fds;
+    size_t count;
+    const struct hooks *hooks;
+    void *thread_id;
+} asked;
+
+static pid_t fork_program(void)
+{
+    pid_t pid = fork_sibling(asked.thread_id);
+    if (pid == 0)
+        become(asked.order, asked.fds, asked.count, asked.hooks);
+    return pid;
+}
+
 bool serve_orders(int socket, struct order *order, const struct hooks *hooks)
 {
-    void *thread_id = thread_id_address();
     if (!make_room())
         return false;
+    asked.thread_id = thread_id_address();
     for (;;) {
         int fds[MOST_FDS], error = 0;
         size_t count;
@@ -142,11 +159,10 @@ bool serve_orders(int socket, struct order *order, const struct hooks *hooks)
         else {
             if (hooks)
                 hooks->before();
-            pid = fork_sibling(thread_id);
-            if (pid == 0) {
-                become(order, fds, count, hooks);
+            asked.order = order, asked.fds = fds, asked.count = count, asked.hooks = hooks;
+            pid = hooks && hooks->fork ? hooks->fork(fork_program) : fork_program();
+            if (pid == 0)
                 return true;
-            }
             error = errno;
             if (hooks)
                 hooks->in_parent();

@@ -150,9 +150,11 @@ _Noreturn void program_missing(int status, const char *what);
 /* ── forker.c: forks programs into cells ──────────────────────────────────────────────────────────────────── */
 
 /* Serve orders from `socket` until it closes. Returns in each forked child, confined; the order is the child's. In
- * the parent it returns false at the end. `before`, `in_parent` and `in_child` surround each fork. */
+ * the parent it returns false at the end. `before`, `in_parent` and `in_child` surround each fork. `fork`, where there is
+ * one, calls what it is given, which forks, and returns what that did. */
 struct hooks {
     void (*before)(void), (*in_parent)(void), (*in_child)(void);
+    pid_t (*fork)(pid_t (*fork_program)(void));
 };
 bool serve_orders(int socket, struct order *order, const struct hooks *hooks);
 

@@ -21,7 +21,7 @@ def _serve() -> None:
     path, module_type = sys.path, type(sys)
 
     def begin(arguments: list[str], file: str) -> bytes:
-        """In the child: what the interpreter does before the program's first line. Returns its source, which is `file`."""
+        """In the child: what an interpreter does before its program's first line. Returns its source, from `file`."""
         sys.argv[:] = arguments[arguments.index("main.py") :]
         sys.orig_argv[:] = arguments
         path.insert(0, "/work")

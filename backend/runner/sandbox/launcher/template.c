@@ -105,7 +105,7 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
 {
     (void)module;
     static struct order order;
-    static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, begin_child};
+    static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, begin_child, NULL};
     PyObject *begin, *known, *exit_functions, *collect, *callbacks;
     if (!PyArg_ParseTuple(arguments, "OOOOO", &begin, &known, &exit_functions, &collect, &callbacks))
         return NULL;

@@ -1,0 +1,386 @@
+/* An interpreter that has started, and is held at its program: preloaded into what runs it.
+ *
+ * It is started as ever, before there is a program. Where it asks for the program's file it is held, until there is one;
+ * then it goes on, and nothing of what it does afterwards is ours. What it is held at is in a variable,
+ * CODECANVAS_HELD=<how><name of the file>, with how
+ *
+ *     t  where it touches the file first,
+ *     r  where it reads it first; until then the file is there and cannot be read,
+ *     o  where it opens OUTPUT's lines.rb: Ruby reads a first part of the program before all that takes it time, to see
+ *        whether it begins with "#!". That is told one letter, which is taken out of what it has read before it goes on.
+ *
+ * Descriptor 3 says for what: a pipe brings a line when there is a program, and this process runs it, in whose cell it
+ * is. A socket brings orders: a template, whose forked children (hold_forks.c) are the programs. It is moved out of the
+ * way, so that descriptors have the numbers that they have without it.
+ *
+ * The variable and LD_PRELOAD are out of the environment before the interpreter looks, and put back where this process
+ * becomes another one before it was held: some interpreters are started by scripts. */
+
+#define _GNU_SOURCE
+#include "hold.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HELD "CODECANVAS_HELD"
+#define OUTPUT "/opt/output/"
+#define PRELOAD OUTPUT "hold.so"
+
+enum { PROGRAM_STACK = 64 << 20 }; /* as limits.py has it */
+
+static char *held_variable, *preload_variable; /* whole, to be put back */
+static const char *program;                    /* name of its file; NULL where nothing is held */
+static char how;
+static bool serves, begun;
+static atomic_bool held;
+static int file = -1; /* what stands for the program's file until it is there */
+static int file_flags;
+static char temporary[256]; /* directory that the interpreter was told it had made */
+
+/* ── what is held ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_program(const char *path)
+{
+    if (program == NULL || held || path == NULL)
+        return false;
+    if (strncmp(path, "/work/", 6) == 0)
+        path += 6;
+    else if (strncmp(path, "./", 2) == 0)
+        path += 2;
+    return strcmp(path, program) == 0;
+}
+
+/* Until a line has come. Its words are for processes that read them. */
+static void wait_for_word(void)
+{
+    char text[4096];
+    ssize_t got;
+    do {
+        got = read(WORD, text, sizeof text);
+        if (got == 0 || (got < 0 && errno != EINTR))
+            _exit(0);
+    } while (got < 0 || text[got - 1] != '\n');
+    close(WORD);
+}
+
+static void hold(void)
+{
+    if (atomic_exchange(&held, true))
+        return;
+    if (serves)
+        serve_programs(file);
+    else
+        wait_for_word();
+    if (*temporary)
+        (void)mkdir(temporary, 0700);
+}
+
+static int open_now(const char *path, int flags, mode_t mode)
+{
+    static int (*real)(int, const char *, int, ...);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "openat");
+    return real(AT_FDCWD, path, flags, mode);
+}
+
+/* Open the program's file. */
+static int open_program(const char *path, int flags, mode_t mode)
+{
+    if (how == 't') {
+        hold();
+        return open_now(path, flags, mode);
+    }
+    file_flags = flags & ~O_NONBLOCK; /* which Ruby takes away at once */
+    return file = open_now(PRELOAD, flags, mode); /* any file of its kind */
+}
+
+/* There is a program: have it be what `file` is, which was closed meanwhile where programs are forked. */
+static bool open_held(void)
+{
+    int now = file, opened = open_now(program, file_flags, 0);
+    file = -1;
+    if (opened < 0)
+        return false;
+    if (opened == now)
+        return true;
+    bool done = dup3(opened, now, file_flags & O_CLOEXEC) == now;
+    close(opened);
+    return done;
+}
+
+static ssize_t read_cookie(void *cookie, char *into, size_t size)
+{
+    int *opened = cookie;
+    if (*opened < 0) {
+        hold();
+        *opened = open_now(program, O_RDONLY | O_CLOEXEC, 0);
+    }
+    return *opened < 0 ? -1 : read(*opened, into, size);
+}
+
+static int close_cookie(void *cookie)
+{
+    const int *opened = cookie;
+    return *opened < 0 ? 0 : close(*opened);
+}
+
+/* ── what asks for it ─────────────────────────────────────────────────────────────────────────────────────── */
+
+#define WRAPPED __attribute__((visibility("default")))
+#define REAL(name) \
+    static __typeof__(&name) real; \
+    if (real == NULL) \
+    *(void **)&real = dlsym(RTLD_NEXT, #name)
+
+/* The mode is there only where a file may be made; else what is read is no use, and no harm. */
+#define MODE(flags) \
+    va_list rest; \
+    va_start(rest, flags); \
+    mode_t mode = (flags) & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0; \
+    va_end(rest)
+
+/* Ruby opens it twice, and all that is left then is its program. */
+static void pass_lines(const char *path)
+{
+    if (how != 'o' || held || !begun || strcmp(path, OUTPUT "lines.rb"))
+        return;
+    hold();
+    if (!open_held())
+        _exit(126);
+}
+
+WRAPPED int open(const char *path, int flags, ...)
+{
+    MODE(flags);
+    REAL(open);
+    pass_lines(path);
+    return is_program(path) ? open_program(path, flags, mode) : real(path, flags, mode);
+}
+
+WRAPPED int open64(const char *path, int flags, ...)
+{
+    MODE(flags);
+    REAL(open64);
+    return is_program(path) ? open_program(path, flags, mode) : real(path, flags, mode);
+}
+
+WRAPPED int openat(int at, const char *path, int flags, ...)
+{
+    MODE(flags);
+    REAL(openat);
+    return is_program(path) ? open_program(path, flags, mode) : real(at, path, flags, mode);
+}
+
+WRAPPED int openat64(int at, const char *path, int flags, ...)
+{
+    MODE(flags);
+    REAL(openat64);
+    return is_program(path) ? open_program(path, flags, mode) : real(at, path, flags, mode);
+}
+
+static FILE *open_stream(void)
+{
+    static int opened = -1;
+    return fopencookie(&opened, "r", (cookie_io_functions_t){.read = read_cookie, .close = close_cookie});
+}
+
+WRAPPED FILE *fopen(const char *path, const char *mode)
+{
+    REAL(fopen);
+    if (is_program(path)) {
+        if (how == 'r')
+            return open_stream();
+        hold();
+    }
+    return real(path, mode);
+}
+
+WRAPPED FILE *fopen64(const char *path, const char *mode)
+{
+    REAL(fopen64);
+    if (is_program(path)) {
+        if (how == 'r')
+            return open_stream();
+        hold();
+    }
+    return real(path, mode);
+}
+
+WRAPPED ssize_t read(int from, void *into, size_t size)
+{
+    REAL(read);
+    if (from == file && from >= 0) {
+        if (how == 'o' && !begun) {
+            begun = true;
+            return size ? (*(char *)into = 'x', 1) : 0;
+        }
+        hold();
+        if (!open_held())
+            return -1;
+    }
+    return real(from, into, size);
+}
+
+static void touch(const char *path)
+{
+    if (how == 't' && is_program(path))
+        hold();
+}
+
+WRAPPED int stat(const char *path, struct stat *told)
+{
+    REAL(stat);
+    touch(path);
+    return real(path, told);
+}
+
+WRAPPED int stat64(const char *path, struct stat64 *told)
+{
+    REAL(stat64);
+    touch(path);
+    return real(path, told);
+}
+
+WRAPPED int lstat(const char *path, struct stat *told)
+{
+    REAL(lstat);
+    touch(path);
+    return real(path, told);
+}
+
+WRAPPED int lstat64(const char *path, struct stat64 *told)
+{
+    REAL(lstat64);
+    touch(path);
+    return real(path, told);
+}
+
+WRAPPED int fstatat(int at, const char *path, struct stat *told, int flags)
+{
+    REAL(fstatat);
+    touch(path);
+    return real(at, path, told, flags);
+}
+
+WRAPPED int statx(int at, const char *path, int flags, unsigned mask, struct statx *told)
+{
+    REAL(statx);
+    touch(path);
+    return real(at, path, flags, mask, told);
+}
+
+WRAPPED int access(const char *path, int rights)
+{
+    REAL(access);
+    touch(path);
+    return real(path, rights);
+}
+
+/* ── what else a process does before it is held ───────────────────────────────────────────────────────────── */
+
+/* A template has no place for files: it is told that the directory is there, and its children make it. */
+WRAPPED char *mkdtemp(char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    REAL(mkdtemp);
+    size_t length = strlen(name);
+    uint8_t dice[6];
+    if (program == NULL || held || !serves || *temporary || length < sizeof dice || length >= sizeof temporary ||
+        getrandom(dice, sizeof dice, 0) != sizeof dice)
+        return real(name);
+    for (size_t i = 0; i < sizeof dice; i++)
+        name[length - sizeof dice + i] = letters[dice[i] % (sizeof letters - 1)];
+    return strcpy(temporary, name);
+}
+
+static void put_back(void)
+{
+    if (program && !held) {
+        putenv(held_variable);
+        putenv(preload_variable);
+    }
+}
+
+WRAPPED int execve(const char *path, char *const arguments[], char *const environment[])
+{
+    REAL(execve);
+    size_t count = 0;
+    while (environment && environment[count])
+        count++;
+    if (program == NULL || held || environment == NULL || count > 1024)
+        return real(path, arguments, environment);
+    char *all[1024 + 3];
+    memcpy(all, environment, count * sizeof *all);
+    all[count] = held_variable;
+    all[count + 1] = preload_variable;
+    all[count + 2] = NULL;
+    return real(path, arguments, all);
+}
+
+WRAPPED int execv(const char *path, char *const arguments[])
+{
+    REAL(execv);
+    put_back();
+    return real(path, arguments);
+}
+
+WRAPPED int execvp(const char *path, char *const arguments[])
+{
+    REAL(execvp);
+    put_back();
+    return real(path, arguments);
+}
+
+static char *whole(const char *name, const char *value)
+{
+    char *text = NULL;
+    return value && asprintf(&text, "%s=%s", name, value) > 0 ? text : NULL;
+}
+
+/* Where a word comes from, to WORD; false where it comes from nowhere. */
+static bool move_word(void)
+{
+    struct stat told;
+    if (fstat(WORD, &told) == 0 && (S_ISFIFO(told.st_mode) || S_ISSOCK(told.st_mode))) {
+        serves = S_ISSOCK(told.st_mode); /* this process was another one before */
+        return true;
+    }
+    if (fstat(3, &told) || !(S_ISFIFO(told.st_mode) || S_ISSOCK(told.st_mode)) || dup2(3, WORD) < 0)
+        return false;
+    close(3);
+    serves = S_ISSOCK(told.st_mode);
+    return true;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    held_variable = whole(HELD, getenv(HELD));
+    preload_variable = whole("LD_PRELOAD", PRELOAD);
+    if (held_variable == NULL || preload_variable == NULL)
+        return;
+    (void)unsetenv(HELD);
+    (void)unsetenv("LD_PRELOAD");
+    how = held_variable[sizeof HELD];
+    if (strchr("tro", how) == NULL || !move_word())
+        return;
+    program = held_variable + sizeof HELD + 1;
+    if (serves) { /* interpreters ask early how deep they may go, and a program's own limits come later */
+        struct rlimit stack;
+        if (getrlimit(RLIMIT_STACK, &stack) == 0) {
+            stack.rlim_cur = stack.rlim_max < PROGRAM_STACK ? stack.rlim_max : PROGRAM_STACK;
+            (void)setrlimit(RLIMIT_STACK, &stack);
+        }
+    }
+}

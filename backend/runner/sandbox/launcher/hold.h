@@ -1,0 +1,12 @@
+/* What hold.c and hold_forks.c share. */
+
+#ifndef HOLD_H
+#define HOLD_H
+
+enum { WORD = 63 }; /* descriptor that brings what to do; below all that confine() needs */
+
+/* Be a template: serve the orders that come. Returns in each program. `file` stands for the program's file: what Ruby has
+ * read of it is dropped. */
+void serve_programs(int file);
+
+#endif

@@ -1,0 +1,39 @@
+"""`python -m tests.warm LANGUAGE...`: the programs of languages that only an image has, there. Prints what differs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.warm.pair import Pair, Program
+
+
+def differing(name: str, programs: dict[str, Program]) -> int:
+    """How many of `programs` tell whether their interpreter waited; each is printed."""
+    count = 0
+    with TemporaryDirectory(prefix="codecanvas-warm-") as place:
+        Path(place).chmod(0o755)
+        pair = Pair(name, Path(place))
+        for title, program in programs.items():
+            quick, usual = pair.told(program)
+            if quick != usual:
+                count += 1
+                print(f"{name}: {title}\n  waited: {quick}\n  anew:   {usual}")
+        pair.close()
+    print(f"{name}: {len(programs)} programs, {count} differ", flush=True)
+    return count
+
+
+def main(names: list[str]) -> int:
+    """1 where a program can tell, or there are too few of them."""
+    wrong = 0
+    for name in names:
+        programs: dict[str, Program] = importlib.import_module(f"tests.warm.{name}").PROGRAMS
+        wrong += differing(name, programs) + (len(programs) < 200)
+    return min(wrong, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
