@@ -60,7 +60,10 @@ class Service:
     async def run(self, request: RunRequest, slot: Slot, listener: Listener | None = None) -> Outcome:
         """Run `request` in `slot`; cancelled, its program is ended first."""
         self.tender.note(request.language.name)
-        return await self.executor.execute(slot, request, listener)
+        try:
+            return await self.executor.execute(slot, request, listener)
+        finally:
+            self.tender.replace(request.language.name)
 
     async def run_batch(
         self, request: RunRequest, cases: Sequence[Case], turns: Turns

@@ -35,6 +35,7 @@ from backend.runner.sandbox.host import CACHE_PLACE, Host
 from backend.runner.sandbox.keeper import Keeper
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.slots import Slot
+from backend.runner.sandbox.spares import COMPILE
 from backend.runner.sandbox.step import SPAWNER, Step
 from backend.runner.sandbox.verdict import Ending, Verdict
 
@@ -225,9 +226,14 @@ class Executor:
                     self._cache.keep(key, made)
                 return made, None
         command = compile_command(language, request.options, files)
+        warm = ""
+        if language.compile_hold is not None and "warm" in self._accelerations and not request.options:
+            plain = len(files) == 1 and request.report is None  # the command is that of what waits
+            warm = slot.spares.take_warm(f"{language.name}{COMPILE}") if plain else ""
         step = Step(
             command=command, limits=language.compile_limits, files=files,
             compiles=True, variables=self._variables(language, compiles=True), calls=language.calls,
+            warm=warm, go=b"\n" if warm else b"",
         )  # fmt: skip
         verdict = await self._step(slot, language, "compile", step)
         if verdict.ending is not Ending.EXITED or verdict.status != 0 or verdict.program is None:
@@ -320,6 +326,11 @@ class Executor:
         """Environment of what waits for a run of `language`."""
         known, hold = self._variables(language), language.hold
         return known if hold is None else (*known, *hold.variables(language.source, language.run_variables))
+
+    def compile_variables(self, language: Language) -> tuple[tuple[str, str], ...]:
+        """Environment of what waits for a compile of `language`."""
+        known, hold = self._variables(language, compiles=True), language.compile_hold
+        return known if hold is None else (*known, *hold.variables(language.source, ()))
 
     def _variables(self, language: Language, *, compiles: bool = False) -> tuple[tuple[str, str], ...]:
         known = {"PATH": self._host.search_path, "HOME": "/work", "LANG": "C.UTF-8", "USER": "runner"}

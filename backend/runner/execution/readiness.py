@@ -12,7 +12,7 @@ from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
 from backend.runner.sandbox.host import TEMPLATE_PLACE
 from backend.runner.sandbox.slots import Slot
-from backend.runner.sandbox.spares import MOST_USES, Recipe
+from backend.runner.sandbox.spares import COMPILE, MOST_USES, PROCESS_MB, Recipe
 from backend.runner.settings import Settings
 
 _EVERY = 0.1
@@ -20,8 +20,7 @@ _EVERY_BEHIND = 0.02
 """The same while templates that were used wait to be replaced."""
 _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
-_PROCESS_MB = 64
-"""What a process that waits is counted as."""
+_ANSWER_SECONDS = 0.001
 _PAUSE_SECONDS = 1.0
 """How long nobody runs a language before a template of it that was used is replaced."""
 
@@ -37,11 +36,21 @@ class Tender:
     warm_java: bool = False
     """Whether what waiting Java processes need is there."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
-    _last: float = 0.0
+    _last: float = float("-inf")
+    _due: set[str] = dataclasses.field(default_factory=set)
+    """Languages of which a process that waited was used."""
+    _woken: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    _recipes: dict[str, Recipe] = dataclasses.field(default_factory=dict)
 
     def note(self, language: str) -> None:
         """A program of `language` is run: the next may come soon."""
         self._used[language] = self._last = time.monotonic()
+
+    def replace(self, language: str) -> None:
+        """A run of `language` is over: replace what waited and was used, once its answer is on its way."""
+        if language in self._recipes or f"{language}{COMPILE}" in self._recipes:
+            self._due.add(language)
+            asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self._woken.set)
 
     async def tend(self) -> None:
         """Go on until cancelled."""
@@ -52,7 +61,19 @@ class Tender:
                 begun = time.monotonic()
                 self._tend_warm()
                 await self._tend_javac()
-            await asyncio.sleep(_EVERY_BEHIND if behind else _EVERY)
+            due = await self._pause(_EVERY_BEHIND if behind else _EVERY)
+            for name in due:
+                self._replace_warm(name)
+
+    async def _pause(self, seconds: float) -> set[str]:
+        """Wait so long, or until something is to be replaced: the languages of that."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        except TimeoutError:
+            return set()
+        self._woken.clear()
+        due, self._due = self._due, set()
+        return due
 
     def _tend_templates(self) -> bool:
         """Have as many as there should be; replace what is worn and, one after the other, what was used while slots
@@ -65,7 +86,7 @@ class Tender:
         for slot in self.slots:
             slot.spares.add_templates(recipe, self.settings.templates)
             slot.spares.renew_template(recipe)
-        if any(slot.busy for slot in self.slots) or time.monotonic() - self._last < 1.0:
+        if any(slot.busy for slot in self.slots) or time.monotonic() - self._last < _PAUSE_SECONDS:
             return False
         used = [slot for slot in self.slots if slot.spares.used_templates]
         if any(slot.spares.starting for slot in self.slots):
@@ -89,25 +110,50 @@ class Tender:
         """Have a process of each language that was used last wait in each slot, as far as memory is set aside."""
         if "warm" not in self.settings.accelerations:
             return
-        recipes = {
-            name: Recipe(
-                language=name, command=command, variables=self.executor.variables(language), limits=language.limits,
-                calls=language.calls,
-            )
-            for name, language in self.languages.items()
-            if (command := _waiting(language)) and (name != "java" or self.warm_java)
-        }  # fmt: skip
-        now = time.monotonic()
-        room = self.settings.warm_mb // _PROCESS_MB // max(1, len(self.slots))
-        latest = sorted((used, name) for name, used in self._used.items() if name in recipes)[-room:] if room else []
-        wanted = {name: now - used for used, name in latest if now - used < _WANTED_SECONDS}
+        self._recipes = self._make_recipes()
+        now, left = time.monotonic(), self.settings.warm_mb / max(1, len(self.slots))
+        wanted: dict[str, float] = {}
+        for used, name in sorted(((used, name) for name, used in self._used.items()), reverse=True):
+            each = [one for one in (name, f"{name}{COMPILE}") if one in self._recipes]
+            takes = sum(self._recipes[one].megabytes for one in each)
+            if now - used < _WANTED_SECONDS and takes <= left:
+                left -= takes
+                wanted |= dict.fromkeys(each, now - used)
         for slot in self.slots:
-            for name, recipe in recipes.items():
-                if (hold := self.languages[name].hold) is not None and hold.forks:
+            for name, recipe in self._recipes.items():
+                if recipe.forks:
                     self._tend_held(slot, recipe, wanted.get(name))
                 elif name not in wanted:
                     slot.spares.drop_warm(name)
                 elif slot.spares.warm(name) == 0 and not slot.busy:
+                    slot.spares.add_warm(name, recipe)
+
+    def _make_recipes(self) -> dict[str, Recipe]:
+        """Of all that may wait, by its language, or that with COMPILE."""
+        recipes = {}
+        for name, language in self.languages.items():
+            hold, compiles = language.hold, language.compile_hold
+            if (command := _waiting(language)) and (name != "java" or self.warm_java):
+                recipes[name] = Recipe(
+                    language=name, command=command, variables=self.executor.variables(language), limits=language.limits,
+                    calls=language.calls, megabytes=hold.megabytes if hold else PROCESS_MB,
+                    forks=hold is not None and hold.forks,
+                )  # fmt: skip
+            if compiles is not None:
+                recipes[f"{name}{COMPILE}"] = Recipe(
+                    language=f"{name}{COMPILE}", command=arguments(language.compile or ()),
+                    variables=self.executor.compile_variables(language), limits=language.compile_limits,
+                    calls=language.calls, megabytes=compiles.megabytes,
+                )  # fmt: skip
+        return recipes
+
+    def _replace_warm(self, language: str) -> None:
+        for name in (language, f"{language}{COMPILE}"):
+            recipe = self._recipes.get(name)
+            if recipe is None or recipe.forks:
+                continue
+            for slot in self.slots:  # where there never was one, memory may be short
+                if not slot.busy and slot.spares.has_used_warm(name):
                     slot.spares.add_warm(name, recipe)
 
     def _tend_held(self, slot: Slot, recipe: Recipe, unused: float | None) -> None:

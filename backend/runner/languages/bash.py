@@ -1,6 +1,6 @@
 """Bash."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 LANGUAGE = Language(
     name="bash",
@@ -12,6 +12,7 @@ LANGUAGE = Language(
     source="main.sh",
     unix_lines=True,
     run=("bash", "main.sh"),
+    hold=Hold("t", megabytes=4),
     hello='echo "Hello, world!"\n',
     sample="""\
 #!/usr/bin/env bash

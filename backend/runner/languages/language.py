@@ -84,6 +84,8 @@ class Hold:
     """Where: "t" at its first touch of the file, "r" where it reads it first, "o" as Ruby needs it."""
     forks: bool = False
     """Whether runs are forked from it there: it has one thread, or is Ruby. Else it is used once."""
+    megabytes: float = 64
+    """MiB that one takes which waits."""
 
     def variables(self, source: str, run_variables: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         """Environment variables that hold an interpreter at the file `source`, and what it preloads otherwise."""
@@ -151,6 +153,8 @@ class Language:
     """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
     hold: Hold | None = None
     """How its interpreter is started ahead of a program; None where it is not."""
+    compile_hold: Hold | None = None
+    """The same of its compiler."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
     run_variables: tuple[tuple[str, str], ...] = ()

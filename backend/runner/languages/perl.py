@@ -1,6 +1,6 @@
 """Perl."""
 
-from backend.runner.languages.language import OPTIONS, PRELOADED_WRITES, Language
+from backend.runner.languages.language import OPTIONS, PRELOADED_WRITES, Hold, Language
 
 LANGUAGE = Language(
     name="perl",
@@ -11,6 +11,7 @@ LANGUAGE = Language(
     version=("perl", "-MJSON::PP", "-MMath::BigInt", "-e", "print qq(Perl $^V\\n)"),
     source="main.pl",
     run=("perl", "-I/opt/output", "-mlines", OPTIONS, "main.pl"),
+    hold=Hold("r", megabytes=6),
     options={
         "-[wWXtT]": "warnings, taint checks",
         "-C[0-9A-Za-z]{0,8}": "Unicode in standard streams and arguments",

@@ -1,7 +1,7 @@
 """SQL, with SQLite, on a database in memory. Arguments are the parameters ?1, ?2 and so on; standard input is a file,
 /dev/stdin, for `readfile` or `.import`."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 # Quotes are doubled without another process: what starts a run should not need to fork.
 _RUN = """\
@@ -30,6 +30,7 @@ LANGUAGE = Language(
     version=("sqlite3", "--version"),
     source="main.sql",
     run=("sh", "-c", _RUN, "sh"),
+    hold=Hold("t", megabytes=6),
     hello="SELECT 'Hello, world!';\n",
     sample="""\
 .mode list

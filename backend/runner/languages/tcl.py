@@ -1,6 +1,6 @@
 """Tcl."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 LANGUAGE = Language(
     name="tcl",
@@ -10,6 +10,7 @@ LANGUAGE = Language(
     version=("sh", "-c", "tclsh <<'END'\nputs \"Tcl [info patchlevel]\"\nEND"),
     source="main.tcl",
     run=("tclsh", "main.tcl"),
+    hold=Hold("t", megabytes=6),
     hello='puts "Hello, world!"\n',
     sample="""\
 namespace eval stack {

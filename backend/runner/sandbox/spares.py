@@ -22,6 +22,12 @@ _START_SECONDS = 20.0
 
 PYTHON = "python3"
 
+COMPILE = "/compile"
+"""Follows the name of a language whose compiler waits."""
+
+PROCESS_MB = 64
+"""MiB that a process which waits is counted as, where nothing else is said of it."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -32,6 +38,10 @@ class Recipe:
     variables: Environment
     limits: Limits
     calls: tuple[str, ...] = ()
+    megabytes: float = PROCESS_MB
+    """MiB that it takes while it waits."""
+    forks: bool = False
+    """Whether it is a template."""
 
 
 @dataclasses.dataclass
@@ -172,6 +182,10 @@ class Spares:
         """Key of the oldest waiting process of `language`, which the next step must use; empty where there is none."""
         keys = self._warm.get(language)
         return keys.pop(0) if keys else ""
+
+    def has_used_warm(self, language: str) -> bool:
+        """Whether none of `language` waits, for all that one did."""
+        return self._warm.get(language) == []
 
     def drop_warm(self, language: str) -> None:
         """End one waiting process of `language`."""

@@ -22,6 +22,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,6 +33,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HELD "CODECANVAS_HELD"
@@ -75,6 +77,21 @@ static void wait_for_word(void)
     close(WORD);
 }
 
+/* Bash counts SECONDS from its start, and Perl has it in $^T: for a program that is now. */
+static void begin_clock(void)
+{
+    time_t *bash = dlsym(RTLD_DEFAULT, "shell_start_time");
+    const pthread_key_t *perl = dlsym(RTLD_DEFAULT, "PL_thr_key");
+    void *(*variable)(void *, const char *, int32_t);
+    void (*set)(void *, void *, ssize_t);
+    *(void **)&variable = dlsym(RTLD_DEFAULT, "Perl_get_sv");
+    *(void **)&set = dlsym(RTLD_DEFAULT, "Perl_sv_setiv_mg");
+    if (bash)
+        *bash = time(NULL);
+    if (perl && variable && set)
+        set(pthread_getspecific(*perl), variable(pthread_getspecific(*perl), "\024", 1), time(NULL));
+}
+
 static void hold(void)
 {
     if (atomic_exchange(&held, true))
@@ -83,6 +100,7 @@ static void hold(void)
         serve_programs(file);
     else
         wait_for_word();
+    begin_clock();
     if (*temporary)
         (void)mkdir(temporary, 0700);
 }
