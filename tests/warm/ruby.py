@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501 - programs, a line each
 
+from collections.abc import Mapping
+
 from tests.warm.pair import Program
 
 _ENDS = {
@@ -72,7 +74,7 @@ _WORKS = {
 }  # fmt: skip
 
 PROGRAMS: dict[str, Program] = {}
-_SOURCES: dict[str, dict[str, str]] = {
+_SOURCES: dict[str, Mapping[str, str | bytes]] = {
     "ends": _ENDS,
     "sees": _SEEN,
     "reads": _READS,

@@ -141,7 +141,7 @@ class Tender:
                 )  # fmt: skip
             if compiles is not None:
                 recipes[f"{name}{COMPILE}"] = Recipe(
-                    language=f"{name}{COMPILE}", command=arguments(language.compile or ()),
+                    language=f"{name}{COMPILE}", command=(*language.through, *arguments(language.compile or ())),
                     variables=self.executor.compile_variables(language), limits=language.compile_limits,
                     calls=language.calls, megabytes=compiles.megabytes,
                 )  # fmt: skip

@@ -1,6 +1,8 @@
 """C, with GCC. Where -B points, Debian keeps mold under the name of `ld`; without it the ordinary linker serves."""
 
-from backend.runner.languages.language import LINES, OPTIONS, PROGRAM, Language
+from pathlib import Path
+
+from backend.runner.languages.language import LINES, OPTIONS, PROGRAM, Cache, Hold, Language
 
 GCC_OPTIONS = {
     "-O[0-3sg]": "how much is optimised (otherwise -O2)",
@@ -19,6 +21,12 @@ SANITIZERS = (("ASAN_OPTIONS", "detect_leaks=0"),)
 
 INCLUSION = '^[ \\t]*#[ \\t]*(?:include|import)[ \\t]*["<]([^">\\n]+)[">]'
 """Of C's family."""
+
+_DIRECTLY = """\
+[ $# = 11 ] && [ -r "$CODECANVAS_CC/compile" ] && . "$CODECANVAS_CC/compile"
+exec "$@"
+"""
+"""Without options and further sources: compiler, assembler and linker as gcc would call them, see warm/c.sh."""
 
 LANGUAGE = Language(
     name="c",
@@ -41,6 +49,13 @@ LANGUAGE = Language(
         "main.c",
         LINES,
         "-lm",
+    ),
+    through=("sh", "-c", _DIRECTLY, "sh"),
+    compile_hold=Hold("t", megabytes=12),
+    cache=Cache(
+        variable="CODECANVAS_CC",
+        warm_up="int main(void) { return 0; }\n",
+        fill=("sh", "-c", (Path(__file__).parent / "warm" / "c.sh").read_text(encoding="utf-8")),
     ),
     sources=(".c", ".s", ".S"),
     inclusion=INCLUSION,

@@ -4,7 +4,7 @@ Overflow panics, as where people try programs themselves, for all that they are 
 short program, without which a full backtrace has no names.
 """
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import OPTIONS, PROGRAM, Hold, Language
 from backend.runner.languages.testing import Report, Testing
 
 _COMPILE = (
@@ -29,6 +29,7 @@ LANGUAGE = Language(
     version=("rustc", "--version"),
     source="main.rs",
     compile=_COMPILE,
+    compile_hold=Hold("t"),
     run=(PROGRAM,),
     formatter=("rustfmt", "--edition=2021", "--emit=stdout"),
     options={

@@ -15,7 +15,7 @@ def compile_command(language: Language, options: tuple[str, ...], files: Mapping
         raise ValueError(f"{language.name} is not compiled")
     names = sources(language, files)
     command = arguments(language.compile, options)
-    return tuple(one for word in command for one in (names if word == language.source else (word,)))
+    return (*language.through, *(one for word in command for one in (names if word == language.source else (word,))))
 
 
 def sources(language: Language, files: Mapping[str, bytes]) -> tuple[str, ...]:
