@@ -68,7 +68,8 @@ class Tender:
     async def _pause(self, seconds: float) -> set[str]:
         """Wait so long, or until something is to be replaced: the languages of that."""
         try:
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for may miss that it is cancelled
+                await self._woken.wait()
         except TimeoutError:
             return set()
         self._woken.clear()
