@@ -25,6 +25,8 @@ LANGUAGE = Language(
         "main.pas",
     ),
     run=(PROGRAM,),
+    # Where -gh tells of memory: in standard error's own buffer its words would be lost.
+    variables=(("HEAPTRC", "log=/dev/stderr"),),
     options={
         "-O[1-4]": "how much is optimised (otherwise -O1)",
         "-M(fpc|objfpc|delphi|tp|macpas)": "the language's mode",

@@ -13,7 +13,7 @@ LANGUAGE = Language(
     run=("perl", "-I/opt/output", "-mlines", OPTIONS, "main.pl"),
     options={
         "-[wWXtT]": "warnings, taint checks",
-        "-C[0-9A-Za-z]{0,8}": "Unicode in standard streams and arguments",
+        "-C[0-9IOESioDALa]{0,8}": "Unicode in standard streams and arguments",
         "-M-?(strict|warnings|utf8|feature=:5\\.[0-9]{2}|bigint|bignum|integer)": "use a pragma",
     },
     run_variables=PRELOADED_WRITES,

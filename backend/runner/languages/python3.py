@@ -34,7 +34,7 @@ LANGUAGE = Language(
     options={
         "-OO?": "leave out assertions, and docstrings",
         "-X(dev|importtime|tracemalloc|faulthandler|no_debug_ranges)": "an implementation option",
-        "-X(tracemalloc|int_max_str_digits)=[0-9]{1,7}": "an implementation option with a number",
+        "-X(tracemalloc=[1-9][0-9]{0,3}|int_max_str_digits=(0|[1-9][0-9]{3,6}))": "one with a number",
         "-W(default|error|always|module|once|ignore)(::[A-Za-z]+)?": "what becomes of warnings",
         "-[ubq]": "no buffering; warnings about bytes; quiet",
     },
