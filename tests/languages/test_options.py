@@ -13,7 +13,8 @@ import pytest
 from backend.runner.languages import all_languages
 from backend.runner.languages.words import words
 from deploy.local import URL_VARIABLE
-from tests.languages.options import TRIED, Tried
+from tests.languages.options import TRIED
+from tests.languages.tried import Tried
 
 SHOWN = {(one.language, one.option) for one in TRIED}
 SPELLED = [

@@ -8,7 +8,8 @@ import pytest
 
 from backend.runner.languages import all_languages
 from backend.runner.languages.language import Language
-from tests.languages.options import TRIED, Tried
+from tests.languages.options import TRIED
+from tests.languages.tried import Tried
 from tests.unit.backend.runner.conftest import RunProgram
 
 HERE = {name for name, language in all_languages().items() if language.core} | {"perl"}
