@@ -11,7 +11,7 @@ from deploy.errors import DeployError
 from deploy.local import URL_VARIABLE
 from tests.hostile.service import serving
 
-SUITES = ("tests/integration/api/test_languages.py", "tests/languages/test_options.py")
+SUITES = ("tests/integration/api/test_languages.py", "tests/languages")
 
 
 def main(words: list[str]) -> int:

@@ -28,7 +28,7 @@ TELLS = {"-gcflags=-S"}
 """Options that print something of every program."""
 
 
-def _run(language: str, source: str, options: list[str], files: dict[str, str] | None = None) -> dict[str, Any]:
+def run(language: str, source: str, options: list[str], files: dict[str, str] | None = None) -> dict[str, Any]:
     body = {"language": language, "source": source, "options": options, "files": files or {}}
     for _ in range(30):
         response = httpx.post(f"{os.environ[URL_VARIABLE]}api/v1/run", json=body, timeout=60)
@@ -41,7 +41,7 @@ def _run(language: str, source: str, options: list[str], files: dict[str, str] |
 
 @pytest.mark.parametrize("tried", TRIED, ids=lambda tried: f"{tried.language} {tried.option}")
 def test_an_option_does_what_is_said_of_it(tried: Tried) -> None:
-    result = _run(tried.language, tried.source, [tried.option, *tried.beside], tried.files)
+    result = run(tried.language, tried.source, [tried.option, *tried.beside], tried.files)
     assert (result["status"], result["stdout"]) == (tried.status, tried.stdout), result["stderr"]
     assert re.search(tried.says or "^$", result["stderr"]) or (tried.status != "ok" and not tried.says)
 
@@ -49,6 +49,6 @@ def test_an_option_does_what_is_said_of_it(tried: Tried) -> None:
 @pytest.mark.parametrize(("name", "option"), SPELLED)
 def test_each_spelling_is_taken(name: str, option: str) -> None:
     language = all_languages()[name]
-    result = _run(name, language.hello, [option])
+    result = run(name, language.hello, [option])
     assert (result["status"], result["stdout"]) == ("ok", language.hello_output), result["stderr"]
     assert result["stderr"] == "" or option in TELLS
