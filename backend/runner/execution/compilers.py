@@ -40,7 +40,7 @@ _CRASH = re.compile(
     rb"^\S+: (?:internal compiler error|fatal error): .* signal terminated program \S+$"
     rb"|^.*: internal compiler error: .*$|^collect2: fatal error: \S+ terminated with signal \d+.*$"
     rb"|^error: rustc interrupted by SIG\w+|^error: the compiler unexpectedly panicked"
-    rb"|^thread 'rustc' has overflowed its stack|^note: rustc unexpectedly overflowed its stack"
+    rb"|^thread '[^'\n]*' has overflowed its stack|^note: rustc unexpectedly overflowed its stack"
     rb"|^The system is out of resources\.|^An exception has occurred in the compiler|^java\.lang\.StackOverflowError"
     rb"|^Error: \S+ can't be executed, error message: Failed to execute .* code: -\d+"
     rb"|^Fatal error: exception Stack_overflow|^\S+: stack overflow|^Stack overflow"
@@ -49,7 +49,8 @@ _CRASH = re.compile(
     re.MULTILINE,
 )
 _DROPPED = re.compile(
-    rb"^.*(?:bug report|README\.Bugs|-freport-bug|this is a bug|report at https?:|report this as|file a bug"
+    rb"^fatal runtime error: stack overflow.*\n?"
+    rb"|^.*(?:bug report|README\.Bugs|-freport-bug|this is a bug|report at https?:|report this as|file a bug"
     rb"|Consult the following stack trace|backtrace|RUST_MIN_STACK).*\n?"
     rb"|^(?:/\S+\(\S*\+0x[0-9a-f]+\).*|### .*|\tat \S+\(.*\)|\t\.\.\. .*|0x[0-9a-f]+ .*|\s+\d+: +0x[0-9a-f]+ .*)\n?",
     re.MULTILINE,
@@ -72,3 +73,8 @@ def told(verdict: Verdict) -> Verdict | None:
     if pattern is _LARGE_FILE:
         return dataclasses.replace(verdict, disk_full=True)
     return dataclasses.replace(verdict, ending=Ending.MEMORY) if pattern is _MEMORY else verdict
+
+
+def overflowed(signal_name: str | None, said: bytes) -> bool:
+    """Whether a tool that ended so, and said that, ran out of its stack or crashed otherwise."""
+    return signal_name in _FAULTS or _CRASH.search(said) is not None

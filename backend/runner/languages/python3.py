@@ -1,7 +1,11 @@
 """Python."""
 
+from pathlib import Path
+
 from backend.runner.languages.language import OPTIONS, Language, Library
 from backend.runner.languages.testing import REPORT, Report, Testing
+
+_BLACK = Path(__file__).with_name("warm") / "black.py"
 
 LANGUAGE = Language(
     name="python3",
@@ -30,7 +34,8 @@ LANGUAGE = Language(
     version=("/usr/bin/python3", "--version"),
     source="main.py",
     run=("/usr/bin/python3", "-B", OPTIONS, "main.py"),
-    formatter=("black", "--quiet", "-"),
+    formatter=("/usr/bin/python3", "-c", _BLACK.read_text(encoding="utf-8")),
+    formatter_needs="/usr/lib/python3/dist-packages/black",
     options={
         "-OO?": "leave out assertions, and docstrings",
         "-X(dev|importtime|tracemalloc|faulthandler|no_debug_ranges)": "an implementation option",
