@@ -215,7 +215,9 @@ async def _find_languages(service: Service, versions: dict[str, str], slot: Slot
     image = service.settings.cache is not None
     offered = {name: one for name, one in languages.items() if service.executor.has(one, whole=image)}
     for name, language in offered.items():
-        if language.formatter is not None and not service.executor.finds(language.formatter[0]):
+        if language.formatter is not None and not (
+            service.executor.finds(language.formatter[0]) and service.executor.has_file(language.formatter_needs)
+        ):
             language = offered[name] = dataclasses.replace(language, formatter=None)
         if language.testing is not None and not service.executor.has_file(language.testing.needs):
             language = offered[name] = dataclasses.replace(language, testing=None)

@@ -19,6 +19,8 @@ from deploy.processes import End, run
 TOOLS = ROOT / ".tools"
 APT_LOG = Path("/var/lib/codecanvas/apt.log")
 
+_LOCALES = ROOT / "backend/runner/languages/warm/locales.sh"
+
 
 @dataclass(frozen=True)
 class Need:
@@ -27,6 +29,10 @@ class Need:
     why: str
     programs: tuple[str, ...]
     packages: tuple[str, ...]
+    make: tuple[str, ...] = ()
+    """Command that makes the rest of it, as root, when the packages are there."""
+    made: tuple[Path, ...] = ()
+    """Some of what that makes."""
 
 
 NEEDS: dict[str, Need] = {
@@ -39,8 +45,10 @@ NEEDS: dict[str, Need] = {
         ("gcc", "g++", "mold", "go", "node", "esbuild", "tsc", "rustc", "ruby", "bash", "python3", "pytest-3"),
         (
             *("gcc", "g++", "libc6-dev", "mold", "golang-go", "nodejs", "esbuild", "node-typescript", "rustc", "ruby"),
-            *("bash", "python3-minimal", "python3-pytest"),
+            *("bash", "python3-minimal", "python3-pytest", "locales"),
         ),
+        make=("sh", str(_LOCALES)),
+        made=(Path("/usr/lib/locale/en_US"), Path("/usr/lib/locale/ja_JP.utf8")),
     ),
     "bench": Need("the runner is measured beside it", ("bwrap",), ("bubblewrap",)),
     "fuzz": Need("the launcher is fuzzed with libFuzzer", ("clang",), ("clang", "libclang-rt-dev")),
@@ -65,8 +73,9 @@ def may_install() -> bool:
 
 
 def missing(name: str) -> list[str]:
-    """Programs of a need that are not there."""
-    return [p for p in NEEDS[name].programs if shutil.which(p, path=SYSTEM_PATH) is None]
+    """Programs of a need, and files that are made for it, which are not there."""
+    lacking = [p for p in NEEDS[name].programs if shutil.which(p, path=SYSTEM_PATH) is None]
+    return lacking + [str(path) for path in NEEDS[name].made if not path.exists()]
 
 
 def need(*names: str, tell: Callable[[str], None] | None = None) -> None:
@@ -76,12 +85,16 @@ def need(*names: str, tell: Callable[[str], None] | None = None) -> None:
         return
     packages = sorted({package for name in lacking for package in NEEDS[name].packages})
     reasons = "; ".join(f"{', '.join(missing(name))} ({NEEDS[name].why})" for name in lacking)
+    makers = [NEEDS[name].make for name in lacking if NEEDS[name].make]
     if not may_install():
+        further = "".join(f" && sudo {' '.join(command)}" for command in makers)
         raise MachineLacks(
-            f"missing: {reasons}. Run: sudo apt-get install -y --no-install-recommends {' '.join(packages)}"
+            f"missing: {reasons}. Run: sudo apt-get install -y --no-install-recommends {' '.join(packages)}{further}"
         )
     (tell or _stderr)(f"installing {' '.join(packages)}")
     _apt("install", "-y", "-qq", "--no-install-recommends", *packages)
+    for command in makers:
+        run(command, check=True, stdin=subprocess.DEVNULL)
     if still := [p for name in lacking for p in missing(name)]:
         raise MachineLacks(f"{', '.join(still)} still missing after installing {' '.join(packages)}")
 

@@ -11,7 +11,7 @@ from deploy.errors import DeployError
 from deploy.local import URL_VARIABLE
 from tests.hostile.service import serving
 
-SUITE = "tests/integration/api/test_languages.py"
+SUITES = ("tests/integration/api/test_languages.py", "tests/languages")
 
 
 def main(words: list[str]) -> int:
@@ -19,7 +19,7 @@ def main(words: list[str]) -> int:
     try:
         with serving("container", "all", languages="all") as running:
             environment = {**os.environ, URL_VARIABLE: running.url}
-            command = [sys.executable, "-m", "pytest", SUITE, "-q", "-n", "2", *words]
+            command = [sys.executable, "-m", "pytest", *SUITES, "-q", "-n", "2", *words]
             return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     except DeployError as failed:
         print(f"codecanvas: {failed}", file=sys.stderr)

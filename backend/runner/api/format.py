@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from backend.runner.api.answers import in_encoding
 from backend.runner.api.asgi import Request, Response, Routes, answer
 from backend.runner.api.body import read_body
@@ -9,9 +11,30 @@ from backend.runner.api.checks import text_bytes
 from backend.runner.api.desk import Desk
 from backend.runner.api.models import FormatAnswer, FormatBody
 from backend.runner.api.parse import parse
-from backend.runner.execution.outcome import Status
+from backend.runner.execution.compilers import overflowed
+from backend.runner.execution.outcome import Outcome, Status
 from backend.runner.execution.request import formatting
 from backend.runner.languages.text import plain
+
+_MOST_SAID = 64 * 1024
+"""Bytes of what a formatter says: what it cannot read at all it complains of at every character."""
+
+_TOO_MUCH = {Status.TIMEOUT, Status.CPU_LIMIT, Status.MEMORY_LIMIT, Status.PROCESS_LIMIT, Status.DISK_LIMIT}
+
+
+def _said(outcome: Outcome) -> str:
+    """What the formatter says, or what its end means to who wrote the program."""
+    if outcome.status is Status.OK:
+        return in_encoding(outcome.stderr, "utf-8")
+    if outcome.status in _TOO_MUCH:
+        return f"error: formatting {outcome.error}: the program is too large, or nests too deeply, for its formatter"
+    if outcome.status is Status.OUTPUT_LIMIT:
+        return f"error: formatting {outcome.error}: format a smaller program"
+    if overflowed(outcome.signal, outcome.stderr):
+        return "error: the program nests too deeply, or is too large, for its formatter"
+    if b"INTERNAL ERROR" in outcome.stderr:  # black's, of what it made; it would have it reported
+        return "error: the formatter cannot write this program so that it means the same; leave it as it is"
+    return in_encoding(outcome.stderr[:_MOST_SAID], "utf-8") or outcome.error
 
 
 def format_routes(desk: Desk) -> Routes:
@@ -29,7 +52,7 @@ def format_routes(desk: Desk) -> Routes:
         desk.metrics.count(wanted.language.name, outcome.status)
         status = Status.OUTPUT_LIMIT if outcome.truncated and outcome.status is Status.OK else outcome.status
         formatted = in_encoding(outcome.stdout, "utf-8") if status is Status.OK else asked.source
-        said = in_encoding(outcome.stderr, "utf-8") or outcome.error
+        said = _said(dataclasses.replace(outcome, status=status))
         return answer(FormatAnswer(status=status, source=formatted, stderr=said, language=wanted.language.name))
 
     return {"/api/v1/format": {"POST": format_program}}

@@ -46,6 +46,9 @@ Observer = Callable[[str, str, float], None]
 
 _OWNERS = {"sh": "", "bash": "bash", "java": "java", "node": "nodejs"}
 
+_PACKAGES = Path("/var/lib/dpkg/info")
+"""Where Debian's package manager has a list of files for each package that is installed."""
+
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT")
 
 _TERM = ("TERM", "xterm-256color")
@@ -418,8 +421,7 @@ def _with_files(outcome: Outcome, request: RunRequest, verdict: Verdict, stdout:
 
 def _installed(package: str) -> bool:
     """Whether Debian's package manager has it."""
-    known = Path("/var/lib/dpkg/info")
-    return any((known / f"{package}{architecture}.list").exists() for architecture in ("", ":amd64", ":arm64"))
+    return any((_PACKAGES / f"{package}{architecture}.list").exists() for architecture in ("", ":amd64", ":arm64"))
 
 
 def _is_text(source: bytes) -> bool:

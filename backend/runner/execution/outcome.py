@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from backend.runner.execution import compilers
 from backend.runner.execution.reports import EndedTest
 from backend.runner.sandbox.frames import Collected
 from backend.runner.sandbox.limits import Limits
@@ -133,10 +134,17 @@ def describe(
     verdict: Verdict, limits: Limits, *, compiled: Verdict | None = None, compiling: bool = False, cached: bool = False
 ) -> Outcome:
     """Put a verdict into words. `compiled` is the successful compile before it, whose messages go to stderr."""
+    told = compilers.told(verdict) if compiling else None
+    if told is not None:
+        verdict = told
     status = _status(verdict, compiling=compiling)
     error = _sentence(status, verdict, limits)
-    if compiling and status is Status.COMPILE_ERROR:
+    if told is not None and status is Status.COMPILE_ERROR:
+        error = f"compilation failed: {compilers.CRASHED}"
+    elif compiling and status is Status.COMPILE_ERROR:
         error = f"compilation failed: {error}"
+    elif compiling and status in {Status.MEMORY_LIMIT, Status.DISK_LIMIT}:
+        error = f"compilation {error}: {compilers.SMALLER}"
     elif compiling and status is not Status.INTERNAL_ERROR:
         error = f"compilation {error}"
     messages = b"" if compiled is None else compiled.stdout + compiled.stderr

@@ -74,7 +74,11 @@ def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
         language, compile=None, run=language.formatter, options={}, fork_server=False, warm=None, hold=None,
         run_variables=(),
     )  # fmt: skip
-    limits = dataclasses.replace(language.compile_limits, timeout=min(timeout, language.compile_limits.timeout))
+    limits = dataclasses.replace(
+        language.compile_limits,
+        timeout=min(timeout, language.compile_limits.timeout),
+        output_bytes=CEILING.output_bytes,
+    )
     return RunRequest(language=tool, source=b"", stdin=source, limits=limits)
 
 

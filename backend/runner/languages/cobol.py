@@ -1,6 +1,6 @@
 """COBOL, with GnuCOBOL; free format."""
 
-from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+from backend.runner.languages.language import OPTIONS, PRELOADED_LINES, PROGRAM, Language
 
 LANGUAGE = Language(
     name="cobol",
@@ -13,6 +13,7 @@ LANGUAGE = Language(
     sources=(".cob", ".cbl"),
     inclusion="^.{0,6}[ \\t]*copy[ \\t]+[\"']?([^\"'\\s]+?)[\"']?\\.?(?:\\s|$)",
     run=(PROGRAM,),
+    run_variables=PRELOADED_LINES,
     options={
         "-std=(default|cobol85|cobol2002|cobol2014|ibm|mf)": "the dialect",
         "-(Wall|Wextra|debug|fixed)": "warnings; checks while the program runs; fixed format",

@@ -1,7 +1,15 @@
-"""Fortran, with GCC."""
+"""Fortran, with GCC. Where macros are defined there is a preprocessor to replace them; else `//` stays what it is."""
 
-from backend.runner.languages.c import GCC_OPTIONS
+from backend.runner.languages.c import GCC_OPTIONS, SANITIZERS
 from backend.runner.languages.language import OPTIONS, PROGRAM, Language
+
+# Options begin with a hyphen, and sources never do.
+_COMPILE = f"""\
+for word in "$@"; do
+    case $word in -D*) set -- -cpp "$@" && break ;; esac
+done
+exec gfortran -O2 -pipe -B/usr/libexec/mold -J/tmp "$@" -o {PROGRAM}
+"""
 
 LANGUAGE = Language(
     name="fortran",
@@ -10,7 +18,7 @@ LANGUAGE = Language(
     packages=("gfortran", "libc6-dev", "mold"),
     version=("gfortran", "--version"),
     source="main.f90",
-    compile=("gfortran", "-O2", "-pipe", "-B/usr/libexec/mold", "-J/tmp", OPTIONS, "-o", PROGRAM, "main.f90"),
+    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, "main.f90"),
     sources=(".f90", ".F90", ".f95", ".f03", ".f08", ".f", ".for"),
     inclusion="^[ \\t]*(?:#[ \\t]*)?include[ \\t]*[\"']([^\"'\\n]+)",
     modules=(
@@ -18,9 +26,12 @@ LANGUAGE = Language(
         "^[ \\t]*(?:use\\b(?:[ \\t]*,[ \\t]*\\w+)?[ \\t]*(?:::)?|submodule[ \\t]*\\()[ \\t]*(\\w+)",
     ),
     run=(PROGRAM,),
+    variables=SANITIZERS,
     options={
         "-std=(f95|f2003|f2008|f2018|gnu|legacy)": "the standard (otherwise gnu)",
-        "-f(no-)?(check=(all|bounds|none)|backtrace|implicit-none|default-real-8)": "checks and defaults",
+        "-fcheck=(all|array-temps|bits|bounds|do|mem|pointer|recursion)": "checks while the program runs",
+        "-f(no-)?(backtrace|implicit-none|default-real-8)": "defaults",
+        "-cpp": "a preprocessor, which -D brings as well",
         **GCC_OPTIONS,
     },
     hello='program hello\n  print "(a)", "Hello, world!"\nend program hello\n',

@@ -143,6 +143,8 @@ class Language:
     match, with what it does; they are inserted at OPTIONS in `compile`, or in `run` where nothing is compiled."""
     formatter: tuple[str, ...] | None = None
     """Command that reads a program from stdin and prints it formatted; None where there is none."""
+    formatter_needs: str = ""
+    """A file, by absolute path, without which the formatter does not work."""
     testing: Testing | None = None
     """How its tests are run; None where the language has no way of its own."""
     calls: tuple[str, ...] = ()

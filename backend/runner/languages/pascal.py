@@ -1,8 +1,18 @@
 """Pascal, with Free Pascal. It is told where its units are, since its configuration lies outside of a sandbox."""
 
+from pathlib import Path
+
 from backend.runner.languages.language import OPTIONS, PROGRAM, Language
 
 _UNITS = "/usr/lib/x86_64-linux-gnu/fpc/$fpcversion/units/$fpctarget"
+_LINES = (Path(__file__).with_name("warm") / "lines.pas").read_text(encoding="utf-8")
+
+_COMPILE = f"""\
+mkdir -p /tmp/.lines
+cat > /tmp/.lines/codecanvas_lines.pas <<'END'
+{_LINES}END
+exec fpc -n -l- -v0ew '-Fu{_UNITS}' '-Fu{_UNITS}/*' -Fu/tmp/.lines -Facodecanvas_lines -O1 -FU/tmp "$@" -o{PROGRAM}
+"""
 
 LANGUAGE = Language(
     name="pascal",
@@ -11,20 +21,10 @@ LANGUAGE = Language(
     packages=("fp-compiler", "fp-units-rtl", "fp-units-base", "fp-units-fcl", "binutils"),
     version=("fpc", "-iV"),
     source="main.pas",
-    compile=(
-        "fpc",
-        "-n",
-        "-l-",
-        "-v0ew",
-        f"-Fu{_UNITS}",
-        f"-Fu{_UNITS}/*",
-        "-O1",
-        "-FU/tmp",
-        OPTIONS,
-        f"-o{PROGRAM}",
-        "main.pas",
-    ),
+    compile=("sh", "-c", _COMPILE, "sh", OPTIONS, "main.pas"),
     run=(PROGRAM,),
+    # Where -gh tells of memory: in standard error's own buffer its words would be lost.
+    variables=(("HEAPTRC", "log=/dev/stderr"),),
     options={
         "-O[1-4]": "how much is optimised (otherwise -O1)",
         "-M(fpc|objfpc|delphi|tp|macpas)": "the language's mode",

@@ -14,7 +14,7 @@ LANGUAGE = Language(
     hold=Hold("r", megabytes=6),
     options={
         "-[wWXtT]": "warnings, taint checks",
-        "-C[0-9A-Za-z]{0,8}": "Unicode in standard streams and arguments",
+        "-C[0-9IOESioDALa]{0,8}": "Unicode in standard streams and arguments",
         "-M-?(strict|warnings|utf8|feature=:5\\.[0-9]{2}|bigint|bignum|integer)": "use a pragma",
     },
     run_variables=PRELOADED_WRITES,

@@ -1,7 +1,11 @@
 """Python."""
 
+from pathlib import Path
+
 from backend.runner.languages.language import OPTIONS, Language, Library
 from backend.runner.languages.testing import REPORT, Report, Testing
+
+_BLACK = Path(__file__).with_name("warm") / "black.py"
 
 LANGUAGE = Language(
     name="python3",
@@ -30,11 +34,12 @@ LANGUAGE = Language(
     version=("/usr/bin/python3", "--version"),
     source="main.py",
     run=("/usr/bin/python3", "-B", OPTIONS, "main.py"),
-    formatter=("black", "--quiet", "-"),
+    formatter=("/usr/bin/python3", "-c", _BLACK.read_text(encoding="utf-8")),
+    formatter_needs="/usr/lib/python3/dist-packages/black",
     options={
         "-OO?": "leave out assertions, and docstrings",
         "-X(dev|importtime|tracemalloc|faulthandler|no_debug_ranges)": "an implementation option",
-        "-X(tracemalloc|int_max_str_digits)=[0-9]{1,7}": "an implementation option with a number",
+        "-X(tracemalloc=[1-9][0-9]{0,3}|int_max_str_digits=(0|[1-9][0-9]{3,6}))": "one with a number",
         "-W(default|error|always|module|once|ignore)(::[A-Za-z]+)?": "what becomes of warnings",
         "-[ubq]": "no buffering; warnings about bytes; quiet",
     },

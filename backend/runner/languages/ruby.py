@@ -14,7 +14,7 @@ LANGUAGE = Language(
     options={
         "-[wW]": "warnings",
         "-W(0|1|2|:(no-)?(deprecated|experimental|performance))": "which warnings",
-        "--(yjit|rjit|enable=frozen-string-literal|disable=gems)": "a feature of the interpreter",
+        "--(enable=frozen-string-literal|disable=gems)": "a feature of the interpreter",
     },
     run_variables=PRELOADED_WRITES,
     hold=Hold("o", forks=True),

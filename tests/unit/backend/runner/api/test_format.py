@@ -58,3 +58,23 @@ def test_languages_tell_whether_they_can_be_formatted(serve: Serve) -> None:
         assert {name: one["formats"] for name, one in details.items()} == {"script": True, "compiled": False}
 
     serve(case)
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("err thread 'main' has overflowed its stack\nexit 134", "error: the program nests too deeply"),
+        ("err error: INTERNAL ERROR: please report a bug\nexit 123", "leave it as it is"),
+        ("err " + "no " * 100_000 + "\nexit 1", "no " * 100),
+    ],
+    ids=["stack", "internal", "long"],
+)
+def test_how_a_formatter_failed_is_put_into_words(serve: Serve, program: str, said: str) -> None:
+    async def case(client: httpx.AsyncClient, _: Any) -> None:
+        answer = (await client.post(FORMAT, json={"language": "script", "source": program})).json()
+        assert (answer["status"], answer["source"]) == ("runtime_error", program)
+        assert said in answer["stderr"]
+        assert "report" not in answer["stderr"]
+        assert len(answer["stderr"]) <= 65536
+
+    serve(case)
