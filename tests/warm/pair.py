@@ -125,7 +125,7 @@ class Pair:
 def _plain(outcome: Outcome) -> Told:
     """Without what differs from run to run: addresses and identities."""
     streams = (
-        re.sub(r"0x[0-9a-f]+|(?<=started )\d+|@[0-9a-f]{6,8}\b", "0x", stream.decode("utf-8", "backslashreplace"))
+        re.sub(r"0x[0-9a-f]+|(?<=started )\d+|@[0-9a-f]{6,8}\b|(?<=Rtmp)\w{6}", "0x", stream.decode("utf-8", "backslashreplace"))
         for stream in (outcome.stdout, outcome.stderr)
     )
     stdout, stderr = streams

@@ -125,7 +125,7 @@ static ssize_t read_cookie(void *cookie, char *into, size_t size)
     int *opened = cookie;
     if (*opened < 0) {
         hold();
-        *opened = open_now(program, O_RDONLY | O_CLOEXEC, 0);
+        *opened = open_now(program, O_RDONLY, 0);
     }
     return *opened < 0 ? -1 : read(*opened, into, size);
 }
