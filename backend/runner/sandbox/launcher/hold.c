@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -37,8 +38,6 @@
 #define HELD "CODECANVAS_HELD"
 #define OUTPUT "/opt/output/"
 #define PRELOAD OUTPUT "hold.so"
-
-enum { PROGRAM_STACK = 64 << 20 }; /* as limits.py has it */
 
 static char *held_variable, *preload_variable; /* whole, to be put back */
 static const char *program;                    /* name of its file; NULL where nothing is held */
@@ -376,6 +375,8 @@ __attribute__((constructor)) static void begin(void)
     if (strchr("tro", how) == NULL || !move_word())
         return;
     program = held_variable + sizeof HELD + 1;
+    if (serves) /* what programs share with it is as small as theirs */
+        (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     if (serves) { /* interpreters ask early how deep they may go, and a program's own limits come later */
         struct rlimit stack;
         if (getrlimit(RLIMIT_STACK, &stack) == 0) {

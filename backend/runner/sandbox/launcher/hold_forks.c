@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+enum { STACK_MARGIN = 1 << 18 };
 
 static bool kept[WORD]; /* descriptors of the interpreter's own, which a program's start closes */
 static pid_t (*forking)(void);
@@ -84,8 +87,17 @@ static void drop_letter(int file)
         _exit(1);
 }
 
+/* Ruby has touched all the stack that it may ever use. What lies below us is nothing yet, and need not be anybody's; the
+ * kernel keeps more than this free below a stack, and passes over what is not there. */
+static void give_stack_back(void)
+{
+    const uintptr_t page = 4096, here = ((uintptr_t)&page & ~(page - 1)) - STACK_MARGIN;
+    (void)madvise((void *)(here - PROGRAM_STACK), PROGRAM_STACK, MADV_DONTNEED);
+}
+
 static void *serve(void *unused)
 {
+    give_stack_back();
     if (program_file >= 0 && is_ruby())
         drop_letter(program_file);
     static struct order order;
