@@ -96,9 +96,7 @@ class Pair:
         variables = self._warm.variables(language)
         if language.fork_server:
             template = (*variables, ("PYTHONPATH", TEMPLATE_PLACE))
-            await self._wait_for_template(
-                Recipe(command=arguments(language.run), variables=template, limits=Limits())
-            )
+            await self._wait_for_template(Recipe(command=arguments(language.run), variables=template, limits=Limits()))
             return
         assert language.warm or language.hold, f"{language.name} has no warm way"
         recipe = Recipe(
@@ -125,7 +123,11 @@ class Pair:
 def _plain(outcome: Outcome) -> Told:
     """Without what differs from run to run: addresses and identities."""
     streams = (
-        re.sub(r"0x[0-9a-f]+|(?<=started )\d+|@[0-9a-f]{6,8}\b|(?<=Rtmp)\w{6}", "0x", stream.decode("utf-8", "backslashreplace"))
+        re.sub(
+            r"0x[0-9a-f]+|(?<=started )\d+|@[0-9a-f]{6,8}\b|(?<=Rtmp)\w{6}|(?<=clojure-)\d{9,}",
+            "0x",
+            stream.decode("utf-8", "backslashreplace"),
+        )
         for stream in (outcome.stdout, outcome.stderr)
     )
     stdout, stderr = streams

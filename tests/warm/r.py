@@ -49,13 +49,32 @@ _LOADS = {
     "source": "source('a.R')\nprint(A)", "source echoed": "source('a.R', echo = TRUE)", "source local": "f <- function() { source('a.R', local = TRUE); A }\nprint(f())\nprint(exists('A'))", "source bad": "source('bad.R')", "source stops": "source('stops.R')", "source deeper": "source('lib/b.R')\nprint(B)", "source changing": "source('lib/b.R', chdir = TRUE)\nprint(getwd())", "sys.source": "e <- new.env()\nsys.source('a.R', e)\nprint(ls(e))", "main again": "if (!exists('again')) { again <- TRUE; source('main.R') }\ncat('twice\\n')", "parse": "p <- parse('a.R')\nprint(p)\nprint(length(p))", "files": "print(list.files(recursive = TRUE))", "Rscript": "system('Rscript --vanilla a.R')",
 }  # fmt: skip
 
-_PACKAGES = ("stats", "graphics", "grDevices", "utils", "datasets", "methods", "base", "stats4", "tools", "parallel", "compiler", "grid", "splines", "tcltk", "MASS", "ggplot2", "translations")
+_PACKAGES = (
+    "stats",
+    "graphics",
+    "grDevices",
+    "utils",
+    "datasets",
+    "methods",
+    "base",
+    "stats4",
+    "tools",
+    "parallel",
+    "compiler",
+    "grid",
+    "splines",
+    "tcltk",
+    "MASS",
+    "ggplot2",
+    "translations",
+)
 
 PROGRAMS: dict[str, Program] = {}
-for _kind, _sources in {
-    "ends": _ENDS, "sees": _SEES, "reads": _READS, "writes": _WRITES, "draws": _DRAWS, "random": _RANDOM,
-    "works": _WORKS, "text": _TEXTS,
-}.items():  # fmt: skip
+_KINDS: dict[str, dict[str, str | bytes]] = {
+    "ends": {**_ENDS}, "sees": {**_SEES}, "reads": {**_READS}, "writes": {**_WRITES}, "draws": {**_DRAWS}, "random": {**_RANDOM},
+    "works": {**_WORKS}, "text": {**_TEXTS},
+}  # fmt: skip
+for _kind, _sources in _KINDS.items():
     for _name, _source in _sources.items():
         PROGRAMS[f"{_kind}: {_name}"] = Program(_source, {"data.txt": "1 2\n3 4\n"}, args=())
 for _name, _source in _LOADS.items():

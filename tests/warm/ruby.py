@@ -72,9 +72,10 @@ _WORKS = {
 }  # fmt: skip
 
 PROGRAMS: dict[str, Program] = {}
-for _kind, _sources in {
-    "ends": _ENDS, "sees": _SEEN, "reads": _READS, "writes": _WRITES, "text": _TEXTS, "works": _WORKS,
-}.items():  # fmt: skip
+_KINDS: dict[str, dict[str, str | bytes]] = {
+    "ends": {**_ENDS}, "sees": {**_SEEN}, "reads": {**_READS}, "writes": {**_WRITES}, "text": {**_TEXTS}, "works": {**_WORKS},
+}  # fmt: skip
+for _kind, _sources in _KINDS.items():
     for _name, _source in _sources.items():
         PROGRAMS[f"{_kind}: {_name}"] = Program(_source, {"data.txt": "text\n"}, args=())
 for _name, _source in _DATA.items():

@@ -10,7 +10,7 @@ LANGUAGE = Language(
     version=("swipl", "--version"),
     source="main.pl",
     run=("swipl", "-q", "--no-tty", "-f", "none", "-t", "halt", "main.pl"),
-    hold=Hold("t", forks=True),
+    hold=Hold("t"),
     hello=':- initialization(main).\n\nmain :- writeln("Hello, world!").\n',
     sample="""\
 :- initialization(main).

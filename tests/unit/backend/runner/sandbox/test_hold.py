@@ -174,9 +174,7 @@ def test_one_that_cannot_be_held_ends_and_is_not_tried_again_at_once(place: Plac
 
 
 def test_one_that_is_used_once_goes_on_with_the_program(place: Place, executor: Executor) -> None:
-    asked = Recipe(
-        language="bash", command=("bash", "main.sh"), variables=executor.variables(BASH), limits=BASH.limits
-    )
+    asked = Recipe(language="bash", command=("bash", "main.sh"), variables=executor.variables(BASH), limits=BASH.limits)
     place.do(place.slot.open())
     place.slot.spares.add_warm("bash", asked)
     source = b"echo $0 $# ${LD_PRELOAD-none} ${CODECANVAS_HELD-none}; ls /proc/self/fd | tr '\\n' ' '; cat\n"
