@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from backend.runner.execution.executor import Executor
 from backend.runner.languages import Language
@@ -20,8 +20,6 @@ _EVERY_BEHIND = 0.02
 """The same while templates that were used wait to be replaced."""
 _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
-_PROCESS_MB = 64
-"""What a process that waits is counted as."""
 _PAUSE_SECONDS = 1.0
 """How long nobody runs a language before a template of it that was used is replaced."""
 
@@ -94,10 +92,7 @@ class Tender:
             for name, language in self.languages.items()
             if (command := _waiting(language)) and (name != "java" or self.warm_java)
         }  # fmt: skip
-        now = time.monotonic()
-        room = self.settings.warm_mb // _PROCESS_MB // max(1, len(self.slots))
-        latest = sorted((used, name) for name, used in self._used.items() if name in recipes)[-room:] if room else []
-        wanted = {name: now - used for used, name in latest if now - used < _WANTED_SECONDS}
+        wanted = self._wanted(recipes)
         for slot in self.slots:
             for name, recipe in recipes.items():
                 if (hold := self.languages[name].hold) is not None and hold.forks:
@@ -106,6 +101,17 @@ class Tender:
                     slot.spares.drop_warm(name)
                 elif slot.spares.warm(name) == 0 and not slot.busy:
                     slot.spares.add_warm(name, recipe)
+
+    def _wanted(self, names: Container[str]) -> dict[str, float]:
+        """Those of `names` that were used last and fit into what is set aside, with the seconds since then."""
+        now, wanted = time.monotonic(), {}
+        room = self.settings.warm_mb / max(1, len(self.slots))
+        for used, name in sorted(((used, name) for name, used in self._used.items() if name in names), reverse=True):
+            size = self.languages[name].waiting_mb
+            if size <= room and now - used < _WANTED_SECONDS:
+                wanted[name] = now - used
+                room -= size
+        return wanted
 
     def _tend_held(self, slot: Slot, recipe: Recipe, unused: float | None) -> None:
         """Have a template of a language that was used `unused` seconds ago; None where it is not wanted."""

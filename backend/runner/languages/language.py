@@ -151,6 +151,8 @@ class Language:
     """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
     hold: Hold | None = None
     """How its interpreter is started ahead of a program; None where it is not."""
+    waiting_mb: int = 64
+    """MiB that a process of its which waits is counted as: not less than what the benchmark's table says."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
     run_variables: tuple[tuple[str, str], ...] = ()

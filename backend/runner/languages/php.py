@@ -10,6 +10,7 @@ LANGUAGE = Language(
     source="main.php",
     run=("php", "-n", "-d", "display_errors=stderr", "-d", "log_errors=0", "-d", "extension=mbstring", "main.php"),
     hold=Hold("t", forks=True),
+    waiting_mb=16,
     hello='<?php\necho "Hello, world!\\n";\n',
     sample="""\
 <?php

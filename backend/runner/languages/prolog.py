@@ -11,6 +11,7 @@ LANGUAGE = Language(
     source="main.pl",
     run=("swipl", "-q", "--no-tty", "-f", "none", "-t", "halt", "main.pl"),
     hold=Hold("t"),
+    waiting_mb=16,
     hello=':- initialization(main).\n\nmain :- writeln("Hello, world!").\n',
     sample="""\
 :- initialization(main).
