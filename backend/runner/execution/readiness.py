@@ -117,8 +117,9 @@ class Tender:
         """Have a template of a language that was used `unused` seconds ago; None where it is not wanted."""
         if unused is None:
             slot.spares.drop_templates(recipe.language)
-        elif not slot.busy:
-            slot.spares.tend_template(recipe, worn=1 if unused >= _PAUSE_SECONDS else MOST_USES)
+        else:  # a slot that is never idle needs one most
+            rests = unused >= _PAUSE_SECONDS and not slot.busy
+            slot.spares.tend_template(recipe, worn=1 if rests else MOST_USES)
 
 
 def _waiting(language: Language) -> tuple[str, ...]:

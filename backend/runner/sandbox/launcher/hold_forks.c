@@ -50,7 +50,7 @@ __attribute__((visibility("default"))) pid_t fork(void)
     forked = asked();
     if (forked == 0)
         fill_descriptors();
-    return forked < 0 ? 1 : forked; /* Ruby would try again */
+    return forked ? 1 : 0; /* where it failed Ruby would try again; and its number is nothing that the next should find */
 }
 
 typedef uintptr_t value;
@@ -68,7 +68,9 @@ static pid_t fork_ruby(pid_t (*fork_program)(void))
     forking = fork_program;
     forked = -1;
     (void)call(*process, intern("_fork"), 0);
-    return forked;
+    pid_t pid = forked;
+    forked = 0;
+    return pid;
 }
 
 static void nothing(void) {}

@@ -117,6 +117,38 @@ Process.kill(:KILL, -1) rescue 0
     assert (outcome.status, outcome.stdout) == (Status.OK, b'nil\nnil\n["main.rb"]\nfalse\n')
 
 
+def test_a_template_is_the_same_after_every_run(place: Place, executor: Executor) -> None:
+    """Of Bash, which as a template needs nothing of its own: Ruby counts its forks."""
+
+    async def fingerprint() -> int:
+        return await (await place.slot.open()).fingerprint(number)
+
+    async def start() -> int:
+        await place.slot.open()
+        place.slot.spares.tend_template(recipe(executor, BASH))
+        await _until(lambda: place.slot.spares.take_template("bash") != SPAWNER)
+        return place.slot.spares.take_template("bash")
+
+    def run(source: str) -> bytes:
+        asked = RunRequest(language=forked, source=source.encode(), limits=BASH.limits)
+        return place.do(executor.execute(place.slot, asked)).stdout
+
+    number, forked = place.do(start()), dataclasses.replace(BASH, hold=Hold("r", forks=True))
+    assert run("echo $0") == b"main.sh\n"
+    before = place.do(fingerprint())
+    assert before != 0
+    for source in (
+        "X=$(seq 10000); export X",
+        "ulimit -v 1000; exec nothing",
+        "exit 3",
+        "trap '' TERM; echo x > /work/left",
+    ):
+        run(source)
+    assert place.do(fingerprint()) == before
+    assert run("echo ${X-none} *") == b"none main.sh\n"
+    place.slot.spares.drop_templates("bash")
+
+
 def test_runs_of_a_template_do_not_share_their_random_numbers(place: Place, executor: Executor) -> None:
     number = _with_template(place, executor)
     source = "p rand, Random.new.rand, [*1..50].shuffle, Random.seed, Random.new_seed"
