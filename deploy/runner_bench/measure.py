@@ -18,7 +18,7 @@ from deploy.runner_bench.client import Connection, connected, unique
 from deploy.runner_bench.estimate import milliseconds, ratio
 from deploy.runner_bench.peers import HELLO, Absent, Peer, bare, peers
 from deploy.runner_bench.report import LanguageResult, PeerResult, Report
-from deploy.runner_bench.service import measured_service
+from deploy.runner_bench.service import measured_service, waiting_mb
 from deploy.runner_bench.throughput import Load, bare_throughput, cores, generator, put_under_load
 from deploy.runner_bench.toolchains import COMMENTS, Toolchain, program, toolchain
 
@@ -128,7 +128,15 @@ def _language(rounds: int, language: Language, tools: Toolchain | None, connecti
         bare_ms=milliseconds(alone) if alone else None,
         ratio=ratio(direct, alone) if alone else None,
         unique=language.name in COMMENTS,
+        waiting_mb=waiting_mb(_waiting_word(language))
+        if language.fork_server or language.warm or language.hold
+        else None,
     )
+
+
+def _waiting_word(language: Language) -> str:
+    """A word of the command of what waits for a program of `language`."""
+    return language.warm[-1].rpartition("/")[2] if language.warm else language.source
 
 
 def _loads(plan: Plan, port: int) -> tuple[list[Load], float]:

@@ -30,6 +30,8 @@ class LanguageResult:
     ratio: Ratio | None
     unique: bool
     """Whether every program had a comment of its own, so that no compile cache knew it."""
+    waiting_mb: float | None = None
+    """MiB of what waits for its next program, its part of what is shared; None where nothing waits."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,16 @@ class Report:
         )
         yield (
             "Languages",
-            ["", "bare toolchain", "first byte", "result", "ratio to bare (95 %)"],
+            ["", "bare toolchain", "first byte", "result", "ratio to bare (95 %)", "memory of one that waits"],
             [
-                [name, _ms(each.bare_ms), _ms(each.first_byte_ms), _ms(each.result_ms), str(each.ratio or "–")]
+                [
+                    name,
+                    _ms(each.bare_ms),
+                    _ms(each.first_byte_ms),
+                    _ms(each.result_ms),
+                    str(each.ratio or "–"),
+                    "–" if each.waiting_mb is None else f"{each.waiting_mb:.0f} MiB",
+                ]
                 for name, each in self.languages.items()
             ],
         )
@@ -116,4 +125,4 @@ def _ms(value: float | None) -> str:
 def _language(result: LanguageResult) -> dict[str, Any]:
     body: dict[str, Any] = {name: getattr(result, name) for name in ("first_byte_ms", "result_ms", "streamed_ms")}
     ratio = result.ratio.to_json() if result.ratio else {"ratio_to_bare": None}
-    return {**body, "bare_ms": result.bare_ms, **ratio, "unique": result.unique}
+    return {**body, "bare_ms": result.bare_ms, **ratio, "unique": result.unique, "waiting_mb": result.waiting_mb}

@@ -72,17 +72,53 @@ def _wait_idle(pid: int) -> None:
         time.sleep(1)
 
 
-def _used(root: int) -> float:
-    """Processor seconds of a process and its descendants."""
+def waiting_mb(word: str, patience: float = 3.0) -> float | None:
+    """MiB of a process that waits for a program named `word`: the mean where several do, None where none does.
+
+    Of memory that processes share each has its part (PSS). They are started once their language was used.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        found = [size for pid in _descendants(os.getpid()) if _names(pid, word) and (size := _proportional(pid)) > 1]
+        if found or time.monotonic() > deadline:
+            return sum(found) / len(found) if found else None
+        time.sleep(0.1)
+
+
+def _names(pid: int, word: str) -> bool:
+    with contextlib.suppress(OSError):
+        command = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
+        return any(
+            part == word.encode() or part.endswith((b"=" + word.encode(), b"/" + word.encode())) for part in command
+        )
+    return False
+
+
+def _proportional(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        for line in (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _descendants(root: int) -> dict[int, int]:
+    """A process and those beneath it, each with its clock ticks of processor time."""
     parents, spent = {}, {}
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
             fields = (place / "stat").read_text(errors="replace").rpartition(") ")[2].split()
             parents[int(place.name)], spent[int(place.name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    total = 0
-    for pid in spent:
+    found = {}
+    for pid, ticks in spent.items():
         ancestor = pid
         while ancestor not in (0, root):
             ancestor = parents.get(ancestor, 0)
-        total += spent[pid] if ancestor == root else 0
-    return total / os.sysconf("SC_CLK_TCK")
+        if ancestor == root:
+            found[pid] = ticks
+    return found
+
+
+def _used(root: int) -> float:
+    """Processor seconds of a process and its descendants."""
+    return sum(_descendants(root).values()) / os.sysconf("SC_CLK_TCK")

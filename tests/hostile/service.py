@@ -35,6 +35,11 @@ ACCELERATIONS = ("all", "off")
 PLAIN_UID = 12345
 """No account of Debian's, and none of a slot's."""
 
+_CONFINED = (
+    "--user=10001:10001", f"--security-opt=seccomp={ROOT / 'backend/seccomp.json'}",
+    "--security-opt=systempaths=unconfined", "--cap-drop=ALL",
+)  # fmt: skip
+
 _START_SECONDS = 180.0  # warming every compile cache on a busy machine takes a while
 _STOP_SECONDS = 20.0
 
@@ -174,8 +179,7 @@ def _in_container(languages: str, port: int, variables: Mapping[str, str], log: 
     host = docker_host()
     environment = {**os.environ, "DOCKER_HOST": host}
     options = [f"--env={name}={value}" for name, value in variables.items()]
-    options += ["--user=10001:10001", f"--security-opt=seccomp={ROOT / 'backend/seccomp.json'}"]
-    options += ["--security-opt=systempaths=unconfined", "--cap-drop=ALL", f"--publish=127.0.0.1:{port}:10100"]
+    options += [*_CONFINED, f"--publish=127.0.0.1:{port}:10100"]
     container = _docker(environment, "run", "--detach", *options, _image(host, languages))
     try:
         pid = int(_docker(environment, "inspect", "--format={{.State.Pid}}", container))
@@ -187,6 +191,18 @@ def _in_container(languages: str, port: int, variables: Mapping[str, str], log: 
         with log.open("wb") as output:
             subprocess.run(["docker", "logs", container], env=environment, stdout=output, stderr=output, check=False)
         _docker(environment, "rm", "--force", container)
+
+
+def run_in_container(languages: str, *words: str) -> int:
+    """Exit code of `words` in a container like the service's, which sees `tests` as well; it prints as it goes.
+
+    Raises DeployError where the image cannot be built.
+    """
+    need("sandbox")
+    host = docker_host()
+    options = [f"--volume={ROOT / 'tests'}:/opt/codecanvas/tests:ro", *_CONFINED]
+    command = ["docker", "run", "--rm", *options, _image(host, languages), *words]
+    return subprocess.run(command, env={**os.environ, "DOCKER_HOST": host}, check=False).returncode
 
 
 def _docker(environment: Mapping[str, str], *arguments: str) -> str:

@@ -1,4 +1,7 @@
-"""`python -m tests.languages`: what every language must do, in the image of all of them; further words go to pytest."""
+"""`python -m tests.languages`: what every language must do, in the image of all of them; further words go to pytest.
+
+Then the programs that find whether an interpreter waited for them, of languages that only this image has.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,23 @@ import sys
 from deploy.environments import ROOT
 from deploy.errors import DeployError
 from deploy.local import URL_VARIABLE
-from tests.hostile.service import serving
+from tests.hostile.service import run_in_container, serving
+
+HELD = ("ruby", "r", "php", "prolog", "elixir", "clojure")
 
 SUITES = ("tests/integration/api/test_languages.py", "tests/languages")
 
 
 def main(words: list[str]) -> int:
-    """pytest's exit code; 2 where the image could not be built or its service not be started."""
+    """pytest's exit code, or 1 where a program can tell; 2 where there is no image, or its service did not start."""
     try:
         with serving("container", "all", languages="all") as running:
             environment = {**os.environ, URL_VARIABLE: running.url}
             command = [sys.executable, "-m", "pytest", *SUITES, "-q", "-n", "2", *words]
-            return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-    except DeployError as failed:
-        print(f"codecanvas: {failed}", file=sys.stderr)
+            failed = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        return failed or run_in_container("all", "python3", "-m", "tests.warm", *HELD)
+    except DeployError as trouble:
+        print(f"codecanvas: {trouble}", file=sys.stderr)
         return 2
 
 

@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501 - programs, a line each
 
-from collections.abc import Mapping
-
 from tests.warm.pair import Program
 
 _ENDS = {
@@ -74,15 +72,10 @@ _WORKS = {
 }  # fmt: skip
 
 PROGRAMS: dict[str, Program] = {}
-_SOURCES: dict[str, Mapping[str, str | bytes]] = {
-    "ends": _ENDS,
-    "sees": _SEEN,
-    "reads": _READS,
-    "writes": _WRITES,
-    "text": _TEXTS,
-    "works": _WORKS,
-}
-for _kind, _sources in _SOURCES.items():
+_KINDS: dict[str, dict[str, str | bytes]] = {
+    "ends": {**_ENDS}, "sees": {**_SEEN}, "reads": {**_READS}, "writes": {**_WRITES}, "text": {**_TEXTS}, "works": {**_WORKS},
+}  # fmt: skip
+for _kind, _sources in _KINDS.items():
     for _name, _source in _sources.items():
         PROGRAMS[f"{_kind}: {_name}"] = Program(_source, {"data.txt": "text\n"}, args=())
 for _name, _source in _DATA.items():

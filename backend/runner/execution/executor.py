@@ -252,7 +252,7 @@ class Executor:
         language = request.language
         named = sorted((name.encode(), content) for name, content in files.items())
         version = self._versions.get(language.name, "")
-        parts = (language.name, version, str(language.compile), str(language.name in self.warmed), str(request.options))
+        parts = (language.name, version, str(language.compile), str(request.options))
         return key_of([*(part.encode() for part in parts), *(part for pair in named for part in pair)])
 
     # ── running ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
 from backend.runner.sandbox.host import TEMPLATE_PLACE
 from backend.runner.sandbox.slots import Slot
-from backend.runner.sandbox.spares import COMPILE, MOST_USES, PROCESS_MB, Recipe
+from backend.runner.sandbox.spares import COMPILE, MOST_USES, Recipe
 from backend.runner.settings import Settings
 
 _EVERY = 0.1
@@ -21,6 +21,7 @@ _EVERY_BEHIND = 0.02
 _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _ANSWER_SECONDS = 0.001
+"""After a run, until what it used is replaced: what is started takes a processor from its answer."""
 _PAUSE_SECONDS = 1.0
 """How long nobody runs a language before a template of it that was used is replaced."""
 
@@ -137,14 +138,14 @@ class Tender:
             if (command := _waiting(language)) and (name != "java" or self.warm_java):
                 recipes[name] = Recipe(
                     language=name, command=command, variables=self.executor.variables(language), limits=language.limits,
-                    calls=language.calls, megabytes=hold.megabytes if hold else PROCESS_MB,
+                    calls=language.calls, megabytes=language.waiting_mb,
                     forks=hold is not None and hold.forks,
                 )  # fmt: skip
             if compiles is not None:
                 recipes[f"{name}{COMPILE}"] = Recipe(
                     language=f"{name}{COMPILE}", command=(*language.through, *arguments(language.compile or ())),
                     variables=self.executor.compile_variables(language), limits=language.compile_limits,
-                    calls=language.calls, megabytes=compiles.megabytes,
+                    calls=language.calls, megabytes=language.compile_waiting_mb,
                 )  # fmt: skip
         return recipes
 
@@ -161,8 +162,9 @@ class Tender:
         """Have a template of a language that was used `unused` seconds ago; None where it is not wanted."""
         if unused is None:
             slot.spares.drop_templates(recipe.language)
-        elif not slot.busy:
-            slot.spares.tend_template(recipe, worn=1 if unused >= _PAUSE_SECONDS else MOST_USES)
+        else:  # a slot that is never idle needs one most
+            rests = unused >= _PAUSE_SECONDS and not slot.busy
+            slot.spares.tend_template(recipe, worn=1 if rests else MOST_USES)
 
 
 def _waiting(language: Language) -> tuple[str, ...]:

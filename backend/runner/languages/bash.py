@@ -12,7 +12,8 @@ LANGUAGE = Language(
     source="main.sh",
     unix_lines=True,
     run=("bash", "main.sh"),
-    hold=Hold("t", megabytes=4),
+    hold=Hold("t"),
+    waiting_mb=4,
     hello='echo "Hello, world!"\n',
     sample="""\
 #!/usr/bin/env bash

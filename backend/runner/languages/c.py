@@ -51,7 +51,8 @@ LANGUAGE = Language(
         "-lm",
     ),
     through=("sh", "-c", _DIRECTLY, "sh"),
-    compile_hold=Hold("t", megabytes=12),
+    compile_hold=Hold("t"),
+    compile_waiting_mb=12,
     cache=Cache(
         variable="CODECANVAS_CC",
         warm_up="int main(void) { return 0; }\n",

@@ -1,7 +1,7 @@
 """Clojure, on the Java virtual machine. Where an archive of its loaded classes was made, it starts in half the time."""
 
 from backend.runner.languages import jvm
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 _JARS = "/usr/share/java/clojure.jar:/usr/share/java/spec.alpha.jar:/usr/share/java/core.specs.alpha.jar"
 
@@ -23,6 +23,7 @@ LANGUAGE = Language(
         "main.clj",
     ),
     limits=jvm.LIMITS,
+    hold=Hold("t"),
     hello='(println "Hello, world!")\n',
     sample="""\
 (ns main

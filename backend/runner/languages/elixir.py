@@ -1,7 +1,7 @@
 """Elixir, as a script on Erlang's virtual machine, without distribution."""
 
 from backend.runner.languages.erlang import LIMITS, QUIET, VARIABLES
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 LANGUAGE = Language(
     name="elixir",
@@ -13,6 +13,7 @@ LANGUAGE = Language(
     run=("elixir", "main.exs"),
     variables=(*VARIABLES, ("ELIXIR_ERL_OPTIONS", f"+fnu {QUIET}")),
     limits=LIMITS,
+    hold=Hold("t"),
     hello='IO.puts("Hello, world!")\n',
     sample="""\
 defmodule Counter do

@@ -84,8 +84,6 @@ class Hold:
     """Where: "t" at its first touch of the file, "r" where it reads it first, "o" as Ruby needs it."""
     forks: bool = False
     """Whether runs are forked from it there: it has one thread, or is Ruby. Else it is used once."""
-    megabytes: float = 64
-    """MiB that one takes which waits."""
 
     def variables(self, source: str, run_variables: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         """Environment variables that hold an interpreter at the file `source`, and what it preloads otherwise."""
@@ -158,8 +156,12 @@ class Language:
     """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
     hold: Hold | None = None
     """How its interpreter is started ahead of a program; None where it is not."""
+    waiting_mb: int = 64
+    """MiB that a process of its which waits is counted as: not less than what the benchmark's table says."""
     compile_hold: Hold | None = None
-    """The same of its compiler."""
+    """How its compiler is started ahead of a program; None where it is not."""
+    compile_waiting_mb: int = 64
+    """The same of a compiler."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
     run_variables: tuple[tuple[str, str], ...] = ()

@@ -11,7 +11,8 @@ LANGUAGE = Language(
     version=("perl", "-MJSON::PP", "-MMath::BigInt", "-e", "print qq(Perl $^V\\n)"),
     source="main.pl",
     run=("perl", "-I/opt/output", "-mlines", OPTIONS, "main.pl"),
-    hold=Hold("r", megabytes=6),
+    hold=Hold("r"),
+    waiting_mb=6,
     options={
         "-[wWXtT]": "warnings, taint checks",
         "-C[0-9IOESioDALa]{0,8}": "Unicode in standard streams and arguments",

@@ -1,6 +1,6 @@
 """PHP, on the command line, with the mbstring extension. Messages go to standard error."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 LANGUAGE = Language(
     name="php",
@@ -9,6 +9,8 @@ LANGUAGE = Language(
     version=("php", "-n", "--version"),
     source="main.php",
     run=("php", "-n", "-d", "display_errors=stderr", "-d", "log_errors=0", "-d", "extension=mbstring", "main.php"),
+    hold=Hold("t", forks=True),
+    waiting_mb=16,
     hello='<?php\necho "Hello, world!\\n";\n',
     sample="""\
 <?php

@@ -1,6 +1,6 @@
 """Prolog, with SWI-Prolog. Directives are run as they are read, then main/0 where there is one."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 LANGUAGE = Language(
     name="prolog",
@@ -10,6 +10,8 @@ LANGUAGE = Language(
     version=("swipl", "--version"),
     source="main.pl",
     run=("swipl", "-q", "--no-tty", "-f", "none", "-t", "halt", "main.pl"),
+    hold=Hold("t"),
+    waiting_mb=16,
     hello=':- initialization(main).\n\nmain :- writeln("Hello, world!").\n',
     sample="""\
 :- initialization(main).

@@ -1,6 +1,6 @@
 """Raku, with Rakudo."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 from backend.runner.sandbox.limits import Limits
 
 LANGUAGE = Language(
@@ -12,6 +12,7 @@ LANGUAGE = Language(
     source="main.raku",
     run=("raku", "main.raku"),
     limits=Limits(memory_kb=512 * 1024),
+    hold=Hold("t"),
     hello='say "Hello, world!";\n',
     sample="""\
 class Point {

@@ -18,6 +18,7 @@ LANGUAGE = Language(
     },
     run_variables=PRELOADED_WRITES,
     hold=Hold("o", forks=True),
+    waiting_mb=16,
     hello='puts "Hello, world!"\n',
     sample="""\
 Point = Struct.new(:x, :y) do

@@ -1,6 +1,6 @@
 """Scheme, with Guile; interpreted, since compiling a small program takes longer than running it."""
 
-from backend.runner.languages.language import Language
+from backend.runner.languages.language import Hold, Language
 
 LANGUAGE = Language(
     name="scheme",
@@ -10,6 +10,7 @@ LANGUAGE = Language(
     version=("guile-3.0", "--version"),
     source="main.scm",
     run=("guile-3.0", "--no-auto-compile", "-l", "/opt/output/lines.scm", "-s", "main.scm"),
+    hold=Hold("t"),
     hello='(display "Hello, world!")\n(newline)\n',
     sample="""\
 (use-modules (srfi srfi-1) (ice-9 match))

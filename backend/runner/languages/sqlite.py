@@ -30,7 +30,8 @@ LANGUAGE = Language(
     version=("sqlite3", "--version"),
     source="main.sql",
     run=("sh", "-c", _RUN, "sh"),
-    hold=Hold("t", megabytes=6),
+    hold=Hold("t"),
+    waiting_mb=6,
     hello="SELECT 'Hello, world!';\n",
     sample="""\
 .mode list

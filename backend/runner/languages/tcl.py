@@ -10,7 +10,8 @@ LANGUAGE = Language(
     version=("sh", "-c", "tclsh <<'END'\nputs \"Tcl [info patchlevel]\"\nEND"),
     source="main.tcl",
     run=("tclsh", "main.tcl"),
-    hold=Hold("t", megabytes=6),
+    hold=Hold("t"),
+    waiting_mb=6,
     hello='puts "Hello, world!"\n',
     sample="""\
 namespace eval stack {

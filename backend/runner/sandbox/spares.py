@@ -25,9 +25,6 @@ PYTHON = "python3"
 COMPILE = "/compile"
 """Follows the name of a language whose compiler waits."""
 
-PROCESS_MB = 64
-"""MiB that a process which waits is counted as, where nothing else is said of it."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -38,7 +35,7 @@ class Recipe:
     variables: Environment
     limits: Limits
     calls: tuple[str, ...] = ()
-    megabytes: float = PROCESS_MB
+    megabytes: float = 64
     """MiB that it takes while it waits."""
     forks: bool = False
     """Whether it is a template."""

@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -40,9 +41,8 @@
 #define OUTPUT "/opt/output/"
 #define PRELOAD OUTPUT "hold.so"
 
-enum { PROGRAM_STACK = 64 << 20 }; /* as limits.py has it */
-
-static char *held_variable, *preload_variable; /* whole, to be put back */
+static char *held_variable; /* whole, to be put back */
+static char preload_variable[] = "LD_PRELOAD=" PRELOAD;
 static const char *program;                    /* name of its file; NULL where nothing is held */
 static char how;
 static bool serves, begun;
@@ -143,7 +143,7 @@ static ssize_t read_cookie(void *cookie, char *into, size_t size)
     int *opened = cookie;
     if (*opened < 0) {
         hold();
-        *opened = open_now(program, O_RDONLY | O_CLOEXEC, 0);
+        *opened = open_now(program, O_RDONLY, 0);
     }
     return *opened < 0 ? -1 : read(*opened, into, size);
 }
@@ -323,48 +323,53 @@ WRAPPED char *mkdtemp(char *name)
     return strcpy(temporary, name);
 }
 
-static void put_back(void)
+/* `environment` with what holds this process in it; the same where it was held already, or never is. */
+static char *const *put_back(char *const *environment)
 {
-    if (program && !held) {
-        putenv(held_variable);
-        putenv(preload_variable);
-    }
+    size_t count = 0;
+    while (environment && environment[count])
+        count++;
+    char **all = program && !held ? calloc(count + 3, sizeof *all) : NULL;
+    if (all == NULL)
+        return environment;
+    if (count)
+        memcpy(all, environment, count * sizeof *all);
+    all[count] = held_variable;
+    all[count + 1] = preload_variable;
+    return all;
 }
 
 WRAPPED int execve(const char *path, char *const arguments[], char *const environment[])
 {
     REAL(execve);
-    size_t count = 0;
-    while (environment && environment[count])
-        count++;
-    if (program == NULL || held || environment == NULL || count > 1024)
-        return real(path, arguments, environment);
-    char *all[1024 + 3];
-    memcpy(all, environment, count * sizeof *all);
-    all[count] = held_variable;
-    all[count + 1] = preload_variable;
-    all[count + 2] = NULL;
-    return real(path, arguments, all);
+    return real(path, arguments, put_back(environment));
 }
 
 WRAPPED int execv(const char *path, char *const arguments[])
 {
-    REAL(execv);
-    put_back();
-    return real(path, arguments);
+    return execve(path, arguments, environ);
 }
 
 WRAPPED int execvp(const char *path, char *const arguments[])
 {
-    REAL(execvp);
-    put_back();
-    return real(path, arguments);
+    static int (*real)(const char *, char *const[], char *const[]);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "execvpe");
+    return real(path, arguments, put_back(environ));
 }
 
-static char *whole(const char *name, const char *value)
+/* Take a variable out of the environment: as "name=value", NULL where there is none. Bash has a getenv of its own. */
+static char *take_variable(const char *name)
 {
-    char *text = NULL;
-    return value && asprintf(&text, "%s=%s", name, value) > 0 ? text : NULL;
+    size_t length = strlen(name);
+    for (char **each = environ; each && *each; each++)
+        if (strncmp(*each, name, length) == 0 && (*each)[length] == '=') {
+            char *taken = *each;
+            for (char **rest = each; *rest; rest++)
+                *rest = rest[1];
+            return taken;
+        }
+    return NULL;
 }
 
 /* Where a word comes from, to WORD; false where it comes from nowhere. */
@@ -384,16 +389,16 @@ static bool move_word(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-    held_variable = whole(HELD, getenv(HELD));
-    preload_variable = whole("LD_PRELOAD", PRELOAD);
-    if (held_variable == NULL || preload_variable == NULL)
+    held_variable = take_variable(HELD);
+    (void)take_variable("LD_PRELOAD");
+    if (held_variable == NULL)
         return;
-    (void)unsetenv(HELD);
-    (void)unsetenv("LD_PRELOAD");
     how = held_variable[sizeof HELD];
     if (strchr("tro", how) == NULL || !move_word())
         return;
     program = held_variable + sizeof HELD + 1;
+    if (serves) /* what programs share with it is as small as theirs */
+        (void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     if (serves) { /* interpreters ask early how deep they may go, and a program's own limits come later */
         struct rlimit stack;
         if (getrlimit(RLIMIT_STACK, &stack) == 0) {

@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+enum { STACK_MARGIN = 1 << 18 };
 
 static bool kept[WORD]; /* descriptors of the interpreter's own, which a program's start closes */
 static pid_t (*forking)(void);
@@ -47,7 +50,7 @@ __attribute__((visibility("default"))) pid_t fork(void)
     forked = asked();
     if (forked == 0)
         fill_descriptors();
-    return forked < 0 ? 1 : forked; /* Ruby would try again */
+    return forked ? 1 : 0; /* where it failed Ruby would try again; and its number is nothing that the next should find */
 }
 
 typedef uintptr_t value;
@@ -65,7 +68,9 @@ static pid_t fork_ruby(pid_t (*fork_program)(void))
     forking = fork_program;
     forked = -1;
     (void)call(*process, intern("_fork"), 0);
-    return forked;
+    pid_t pid = forked;
+    forked = 0;
+    return pid;
 }
 
 static void nothing(void) {}
@@ -84,8 +89,17 @@ static void drop_letter(int file)
         _exit(1);
 }
 
+/* Ruby has touched all the stack that it may ever use. What lies below us is nothing yet, and need not be anybody's; the
+ * kernel keeps more than this free below a stack, and passes over what is not there. */
+static void give_stack_back(void)
+{
+    const uintptr_t page = 4096, here = ((uintptr_t)&page & ~(page - 1)) - STACK_MARGIN;
+    (void)madvise((void *)(here - PROGRAM_STACK), PROGRAM_STACK, MADV_DONTNEED);
+}
+
 static void *serve(void *unused)
 {
+    give_stack_back();
     if (program_file >= 0 && is_ruby())
         drop_letter(program_file);
     static struct order order;

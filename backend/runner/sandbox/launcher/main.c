@@ -15,7 +15,7 @@
  * - A *cell* is made for each run (cell.c), ahead of it where there is time. Its init mounts /proc and the bounded
  *   work directory, writes the sources, and at the end kills and reaps all that is left.
  * - A *forker* (forker.c) forks a program into a cell, as a child of the keeper. The spawner's children execute a
- *   command. A template's children are the interpreter that it holds (template.c): nothing is started but the program.
+ *   command. A template's children are the interpreter that it holds (template.c, hold.c): nothing is started but the program.
  *   Before the program's first instruction its process enters the cell, keeps no descriptor but its three, takes its
  *   limits, gives up every capability and loads the system-call filter (program.c).
  * - A *warm* cell holds a program that has done its start-up and waits; it is used for one run, like any other cell.

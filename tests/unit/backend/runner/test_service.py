@@ -40,7 +40,7 @@ def test_a_program_is_compiled_once_where_that_is_allowed(accelerations: str, ca
             await _run(service, "c", ECHO, stdin=b"two"),
             await _run(service, "c", ECHO + b"\n", stdin=b"three"),
         ]
-        assert [outcome.stdout for outcome in outcomes] == [b"one", b"two", b"three"]
+        assert [(outcome.stdout, outcome.error) for outcome in outcomes] == [(b"one", ""), (b"two", ""), (b"three", "")]
         assert [outcome.compile.cached for outcome in outcomes if outcome.compile] == cached
 
     _with(work, RUNNER_ACCELERATIONS=accelerations)
@@ -182,3 +182,21 @@ def test_processes_wait_for_the_languages_used_last_among_those_that_can_have_so
         await waits(service, 0)
 
     _with(work, RUNNER_WARM_MB="128", NUM_RUNNERS="2", RUNNER_ENVIRONMENT="local")
+
+
+def test_a_template_is_kept_of_a_language_that_is_forked_from_one_and_replaced_once_nobody_uses_it() -> None:
+    async def template(service: Service, old: int = 0) -> int:
+        async with asyncio.timeout(20):
+            while True:  # templates tell the service's slot, and nobody else
+                ready = [number for _, number in service.slots[0].spares._ready("ruby")]
+                if len(ready) == 1 and ready[0] != old:
+                    return ready[0]
+                await asyncio.sleep(0.05)
+
+    async def work(service: Service) -> None:
+        assert (await _run(service, "ruby", b"puts 1")).stdout == b"1\n"
+        first = await template(service)
+        assert (await _run(service, "ruby", b"puts 2")).stdout == b"2\n"
+        assert await template(service, first) > first
+
+    _with(work, RUNNER_WARM_MB="64", NUM_RUNNERS="1", RUNNER_ENVIRONMENT="local")

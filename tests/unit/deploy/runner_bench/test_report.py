@@ -19,7 +19,7 @@ def report() -> Report:
         "docker run": PeerResult(210.0, Ratio(28.0, 27.0, 30.0)),
     }
     languages = {
-        "c": LanguageResult(20.0, 22.0, 21.0, 30.0, Ratio(0.7, 0.6, 0.8), unique=True),
+        "c": LanguageResult(20.0, 22.0, 21.0, 30.0, Ratio(0.7, 0.6, 0.8), unique=True, waiting_mb=12.4),
         "cobol": LanguageResult(90.0, 95.0, 92.0, None, None, unique=False),
     }
     loads = [Load(1, 400.0, 2.0, 3.0, 4.0, 0, 0, 0.01), Load(2, 700.0, 2.5, 3.5, 9.0, 5, 0, 0.02)]
@@ -33,12 +33,14 @@ def test_machines_are_told_the_figures_that_are_promised(report: Report) -> None
     assert body["peers"]["docker run"]["ratio_to_bare"] == 28.0
     assert (body["languages"]["c"]["first_byte_ms"], body["languages"]["c"]["ratio_to_bare"]) == (20.0, 0.7)
     assert body["languages"]["cobol"]["ratio_to_bare"] is None
+    assert (body["languages"]["c"]["waiting_mb"], body["languages"]["cobol"]["waiting_mb"]) == (12.4, None)
     assert body["absent"] == {"isolate": "not <installed>"}
 
 
 def test_the_documentation_says_what_is_missing_and_what_is_not_unique(report: Report) -> None:
     text = report.markdown()
     assert "| service | 1.90 ms | 0.25 (0.24–0.27) |" in text
+    assert "0.70 (0.60–0.80) | 12 MiB |" in text
     assert "isolate is missing: not <installed>." in text
     assert "cobol" in text.rpartition("a compile cache may know them")[2]
 
