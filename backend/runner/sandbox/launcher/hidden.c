@@ -53,12 +53,6 @@ static uint64_t shared_on_host(void)
     return read_number(&fd, "meminfo", "\nShmem:") * 1024;
 }
 
-uint64_t count_sockets(void)
-{
-    static int fd = -1;
-    return read_number(&fd, "self/net/sockstat", "sockets: used");
-}
-
 static void note_mapping(struct objects *objects, const char *line)
 {
     unsigned long from, to, offset, inode;
@@ -147,14 +141,14 @@ static uint64_t most_touched(const struct since *since, const struct usage *usag
 void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage)
 {
     static struct objects objects;
-    uint64_t on_host = shared_on_host(), sockets = count_sockets();
+    uint64_t on_host = shared_on_host(), sockets = count_sockets(cell->network);
     if (!since->begun) {
         since->begun = true;
         since->shared = on_host;
         since->files = usage->files;
     }
     uint64_t touched = most_touched(since, usage);
-    uint64_t buffers = sockets > since->sockets + FEW_SOCKETS ? (sockets - since->sockets) * BUFFER : 0;
+    uint64_t buffers = sockets > FEW_SOCKETS && sockets < UINT64_MAX ? sockets * BUFFER : 0;
     usage->memory += buffers;
     uint64_t before = since->shared + (usage->files > since->files ? usage->files - since->files : 0);
     uint64_t grown = on_host > before ? on_host - before : 0;

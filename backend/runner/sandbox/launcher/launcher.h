@@ -169,6 +169,21 @@ const char *set_up_slot(struct reader *in);
 /* Whether a new /proc can be mounted for a cell; else programs have none. */
 extern bool proc_mountable;
 
+/* ── network.c: what a cell has for a network ──────────────────────────────────────────────────────────────── */
+
+struct network;
+
+/* Have the caller be in a network that nobody has used, until it leaves; a process that it forks meanwhile stays there.
+ * NULL with errno. */
+struct network *enter_network(void);
+void leave_network(void);
+
+/* Take back the network of a cell, for the next where nothing of a run is to be seen in it; `left`: nobody is in it. */
+void return_network(struct network *network, bool left);
+
+/* How many there are in it; UINT64_MAX where that cannot be told. */
+uint64_t count_sockets(const struct network *network);
+
 /* ── cell.c: what is made for each run ────────────────────────────────────────────────────────────────────── */
 
 struct cell {
@@ -181,9 +196,11 @@ struct cell {
     int program; /* directory: its /program; -1 where there is none */
     uint64_t pid_namespace; /* inode number */
     uint64_t reaped_ns;     /* processor time of orphans, as the init said last */
+    struct network *network;
+    bool left; /* by all its programs; none comes after */
 };
 
-#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0, 0})
+#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0, 0, NULL, false})
 
 /* Make a cell. False with errno. Its init waits for orders. */
 bool make_cell(struct cell *cell);
@@ -283,17 +300,13 @@ void count_unwaited(const struct cell *cell, struct unwaited *unwaited);
 
 /* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
 
-/* What there was when a run was looked at first; sockets: before it began. All else is zero before. */
+/* What there was when a run was looked at first. All zero before. */
 struct since {
     bool begun;
     uint64_t shared, files; /* bytes */
-    uint64_t sockets;
     uint64_t faults, reaped_faults, groups; /* at the last look */
     bool lost;              /* there were more, of processes that nobody waited for */
 };
-
-/* How many there are in the slot. */
-uint64_t count_sockets(void);
 
 /* Note whether processes have ended that nobody waited for: their faults and their time are in no sum. */
 void look_for_lost(struct since *since, const struct usage *usage);

@@ -165,7 +165,6 @@ static const char *lay_out(struct keeper *keeper, const struct request *request,
     }
     bound_memory(keeper, run->limits.memory);
     run->oom_before = count_oom_kills(keeper);
-    run->since.sockets = keeper->memory_limit < 0 ? count_sockets() : 0;
     run->started = now_ns();
     return NULL;
 }
