@@ -20,10 +20,10 @@
 
 enum { MOST_UNUSED = MOST_WARM + 2, MOST_COUNTERS = 32768 };
 
-/* Packets on loopback; what protocols have done, without packets too, as where there is no route; labels of flows, which
- * last. */
-static const char *const counters[] = {"self/net/dev", "self/net/snmp", "self/net/snmp6", "self/net/netstat",
-                                       "self/net/ip6_flowlabel"};
+/* Packets on loopback; what protocols have done, without packets too, as where there is no route (what `netstat` tells
+ * beyond needs packets or routes); routes that were looked up, and labels of flows, which last. */
+static const char *const counters[] = {"self/net/dev",       "self/net/snmp",      "self/net/snmp6",
+                                       "self/net/rt6_stats", "self/net/ipv6_route", "self/net/ip6_flowlabel"};
 enum { COUNTERS = sizeof counters / sizeof *counters };
 
 struct network {

@@ -34,7 +34,7 @@ def seen():
                     told.pop(setting, None)
                 total += sum(told.values())
     total += sum(len(open("/proc/net/" + name).readlines()) - 1 for name in ("tcp", "tcp6", "udp", "udp6", "unix"))
-    total += len(open("/proc/net/ip6_flowlabel").readlines()) - 1
+    total += len(open("/proc/net/ip6_flowlabel").readlines()) - 1 + int(open("/proc/net/rt6_stats").read().split()[2], 16)
     return total + int(open("/proc/net/sockstat").readline().split()[-1])
 """
 ASKS = SEES + "print(seen())"
@@ -65,6 +65,7 @@ USES = {
     "no way out over IPv6": "s = socket.socket(socket.AF_INET6)\ntry: s.connect(('2606:4700::1', 53))\nexcept OSError: pass",
     "a packet too large": "s = socket.socket(type=socket.SOCK_DGRAM)\ntry: s.sendto(bytes(65520), ('127.0.0.1', 9))\nexcept OSError: pass",
     "a way with more than one path": "s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)\ntry: s.connect(('1.1.1.1', 53))\nexcept OSError: pass",
+    "a way that is only looked up": "s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\ns.connect(('::1', 9))",
     "a label of flows": "s = socket.socket(socket.AF_INET6)\ns.setsockopt(41, 32, struct.pack('=16sIBBHHHI', bytes(15) + b'\\1', 0, 0, 255, 1, 60, 60, 0))",
     "names that wait to be collected": "\n".join(
         ["a, b = socket.socketpair()", "s = socket.socket(socket.AF_UNIX); s.bind('\\0left')",
