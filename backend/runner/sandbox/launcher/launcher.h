@@ -235,6 +235,7 @@ struct usage {
     uint64_t cpu_ns;     /* of those that run, and of those that were waited for, by the init too */
     uint64_t faults;     /* minor page faults of the same */
     uint64_t reaped_faults; /* of them, of those that were waited for */
+    uint64_t descriptors; /* as many as the tables of its processes have room for */
     bool deaf;           /* one of them ignores SIGCHLD: nobody waits for its children, whose times are lost */
     bool disk_full;      /* no room, or no more files, in the work directory */
 };
@@ -262,7 +263,7 @@ void for_each_number(int root, const char *path, bool (*of)(const char *name, vo
 struct process {
     char task[20];       /* number of a living task of it */
     uint64_t own, shared, tables, on_disk; /* bytes: anonymous memory, shared memory, page tables, files of the host */
-    uint64_t threads, cpu_ns, faults, reaped_faults;
+    uint64_t threads, cpu_ns, faults, reaped_faults, descriptors;
     bool deaf;
 };
 
@@ -304,6 +305,7 @@ void count_unwaited(const struct cell *cell, struct unwaited *unwaited);
 struct since {
     bool begun;
     uint64_t shared, files; /* bytes */
+    uint64_t kernels;       /* the least that the kernel had for itself since; bytes, on this host */
     uint64_t faults, reaped_faults, groups; /* at the last look */
     bool lost;              /* there were more, of processes that nobody waited for */
 };
@@ -312,6 +314,21 @@ struct since {
 void look_for_lost(struct since *since, const struct usage *usage);
 
 /* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
-void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage);
+void look_for_hidden(const struct cell *cell, const struct limits *limits, struct since *since, struct usage *usage);
+
+/* ── held.c: what the kernel holds for programs ───────────────────────────────────────────────────────────────── */
+
+struct held {
+    uint64_t bytes, pipes; /* bytes: without what lies in pipes */
+    bool whole;            /* all processes were looked at */
+};
+
+/* Add what is known of it to `usage->memory`, and have it counted where there may be much; `kernels`: bytes that the
+ * kernel has for itself on this host. Where there are more pipes than a cell may have, that is more than its limit. */
+void look_for_held(const struct cell *cell, const struct limits *limits, uint64_t kernels, struct since *since,
+                   struct usage *usage);
+
+/* The run is over: nobody counts any more. */
+void forget_held(void);
 
 #endif

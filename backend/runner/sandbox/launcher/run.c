@@ -64,7 +64,7 @@ static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_
     if (run->since.lost)
         count_unwaited(&run->program.cell, &run->unwaited);
     if (keeper->memory_limit < 0) /* else its control group counts it */
-        look_for_hidden(&run->program.cell, run->limits.memory, &run->since, &usage);
+        look_for_hidden(&run->program.cell, &run->limits, &run->since, &usage);
     notice(run, &usage);
     run->interval = next_interval(run);
     /* A program that makes looking slow is looked at less often, but for no longer than any other. */
@@ -253,6 +253,7 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
         finish(keeper, &run, &verdict);
     }
     bound_memory(keeper, 0);
+    forget_held();
     int program = -1;
     if (*request.patterns && verdict.ending < FAILED) /* where that fails, nothing is told of files */
         program = collect_files(&run.program.cell, request.patterns, request.collected);

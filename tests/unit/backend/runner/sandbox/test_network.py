@@ -1,9 +1,8 @@
 """What programs do on loopback, in any way that they are started: nothing of it is there for the next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,8 @@ TEMPLATE = ("/usr/bin/python3", "-B", "main.py")
 PYTHON = Recipe(command=TEMPLATE, variables=(*VARIABLES, ("PYTHONPATH", TEMPLATE_PLACE)), limits=LIMITS)
 WAITS = "const fs = require('fs'); fs.readSync(3, Buffer.alloc(1)); eval(fs.readFileSync('main.js', 'utf8'))"
 NODE = Recipe(command=("node", "-e", WAITS), variables=VARIABLES, limits=LIMITS)
+
+# ruff: noqa: E501 - programs, a line each
 
 # What a program finds of loopback, and of what protocols have done: a number that is 0 in a new network.
 SEES = """

@@ -1,0 +1,282 @@
+/* What the kernel holds for a program, where no control group counts: mappings, sets of epoll, locks and watches, which
+ * lie in the kernel's own memory, and what may lie in pipes. No process shows it as memory.
+ *
+ * To count it takes a look at each mapping and descriptor, and so it is done seldom: once the kernel's memory on this host
+ * has grown since the run began, or the cell has many descriptors. Neither says whose doing that is; what counts is only
+ * what the cell's own processes are found to have. That is done by a process of its own, and nobody waits for it: it tells
+ * what it has found so far, and so a program cannot gain by being slow to look at. */
+
+#define _GNU_SOURCE
+#include "launcher.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Bytes: what there may be of it that is not looked for; of a mapping, of an entry of a set or a lock, of a pipe. */
+enum { LITTLE = 16 << 20, MAPPING = 200, ENTRY = 200, PIPE = 64 << 10 };
+enum { FEW_DESCRIPTORS = 2 * LITTLE / PIPE, MOST_PIPES = 1 << 15, MOST_LARGE = 512, LARGE = 2048 /* entries */ };
+enum { REST = 20000000 /* ns */ }; /* between two counts: at least; else as long as the last took */
+
+/* ── in a process of its own ──────────────────────────────────────────────────────────────────────────────── */
+
+struct large {
+    int pid, fd; /* -1 for the process's address space */
+};
+
+struct counted {
+    const struct cell *cell;
+    int to;
+    struct held held;
+    unsigned long pipes[MOST_PIPES]; /* inode numbers: a table of which each has one place to begin with; 0 for none */
+    struct large large[MOST_LARGE];  /* of which there may be another name */
+    size_t count_large;
+};
+
+static size_t count_lines(const char *path)
+{
+    static char text[65536];
+    size_t lines = 0;
+    int fd = openat(outer_proc, path, O_RDONLY | O_CLOEXEC);
+    for (ssize_t got; fd >= 0 && (got = read(fd, text, sizeof text)) > 0;)
+        for (const char *at = text; (at = memchr(at, '\n', (size_t)(text + got - at))); at++)
+            lines++;
+    if (fd >= 0)
+        close(fd);
+    return lines;
+}
+
+/* Whether what has so many entries was counted before, under the name of another process or descriptor. */
+static bool is_known(struct counted *counted, size_t entries, int pid, int fd)
+{
+    if (entries < LARGE)
+        return false;
+    for (size_t i = 0; i < counted->count_large; i++) {
+        const struct large *one = &counted->large[i];
+        if ((fd < 0) == (one->fd < 0) &&
+            syscall(SYS_kcmp, pid, one->pid, fd < 0 ? KCMP_VM : KCMP_FILE, fd < 0 ? 0 : fd, one->fd < 0 ? 0 : one->fd) == 0)
+            return true;
+    }
+    if (counted->count_large < MOST_LARGE)
+        counted->large[counted->count_large++] = (struct large){pid, fd};
+    return false;
+}
+
+static void note_pipe(struct counted *counted, unsigned long inode)
+{
+    size_t at = inode % MOST_PIPES;
+    for (size_t tried = 0; tried < MOST_PIPES; tried++, at = (at + 1) % MOST_PIPES) {
+        if (counted->pipes[at] == inode)
+            return;
+        if (counted->pipes[at] == 0) {
+            counted->pipes[at] = inode;
+            counted->held.pipes++;
+            return;
+        }
+    }
+}
+
+static bool tell_so_far(struct counted *counted)
+{
+    return write(counted->to, &counted->held, sizeof counted->held) == sizeof counted->held;
+}
+
+static void count_descriptor(struct counted *counted, const char *pid, const char *fd)
+{
+    char path[64], target[64];
+    enum { ALWAYS = 4 }; /* lines of every descriptor */
+    snprintf(path, sizeof path, "%.16s/fd/%.16s", pid, fd);
+    ssize_t size = readlinkat(outer_proc, path, target, sizeof target - 1);
+    target[size < 0 ? 0 : size] = 0;
+    if (strncmp(target, "pipe:[", 6) == 0) {
+        note_pipe(counted, strtoul(target + 6, NULL, 10));
+        return;
+    }
+    snprintf(path, sizeof path, "%.16s/fdinfo/%.16s", pid, fd);
+    size_t lines = count_lines(path);
+    if (lines <= ALWAYS || is_known(counted, lines, atoi(pid), atoi(fd)))
+        return;
+    counted->held.bytes += (lines - ALWAYS) * ENTRY;
+    if (lines >= LARGE)
+        (void)tell_so_far(counted);
+}
+
+struct descriptors {
+    struct counted *counted;
+    const char *pid;
+};
+
+static bool count_each(const char *fd, void *context)
+{
+    const struct descriptors *of = context;
+    count_descriptor(of->counted, of->pid, fd);
+    return true;
+}
+
+static bool count_program(const char *pid, void *context)
+{
+    struct counted *counted = context;
+    char path[64];
+    snprintf(path, sizeof path, "%.16s/maps", pid);
+    size_t mappings = count_lines(path);
+    if (!is_known(counted, mappings, atoi(pid), -1))
+        counted->held.bytes += mappings * MAPPING;
+    snprintf(path, sizeof path, "%.16s/fd", pid);
+    struct descriptors all = {counted, pid};
+    for_each_number(outer_proc, path, count_each, &all);
+    return tell_so_far(counted);
+}
+
+/* Nothing of the keeper's stays open: a program's input would not end before this does. */
+static void keep_only(int one, int other)
+{
+    int low = one < other ? one : other, high = one < other ? other : one;
+    (void)syscall(SYS_close_range, high + 1, ~0U, 0);
+    if (high > low + 1)
+        (void)syscall(SYS_close_range, low + 1, high - 1, 0);
+    if (low > 3)
+        (void)syscall(SYS_close_range, 3, low - 1, 0);
+}
+
+_Noreturn static void tell_held(const struct cell *cell, int to)
+{
+    static struct counted counted;
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    keep_only(outer_proc, to);
+    counted.cell = cell;
+    counted.to = to;
+    for_each_outer_program(cell, count_program, &counted);
+    counted.held.whole = true;
+    _exit(tell_so_far(&counted) ? 0 : 1);
+}
+
+/* ── in the keeper ────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The one that counts, and what was found of a cell. */
+static struct {
+    pid_t init;
+    int process, from; /* its pidfd, and where it tells; -1 without */
+    uint64_t begun, next;
+    struct held now, whole; /* what it found so far; what the last found in all */
+} counting = {.process = -1, .from = -1};
+
+/* Whether none is left of those that were killed: in the kernel, busy with a program's memory, one takes its time. It may
+ * have been reaped with the inits. */
+static bool none_counts(void)
+{
+    siginfo_t ended = {0};
+    if (counting.process >= 0 && waitid(P_PIDFD, (id_t)counting.process, &ended, WEXITED | WNOHANG) == 0 && ended.si_pid == 0)
+        return false;
+    if (counting.process >= 0)
+        close(counting.process);
+    counting.process = -1;
+    return true;
+}
+
+static void end_counting(void)
+{
+    if (counting.from >= 0)
+        close(counting.from);
+    counting.from = -1;
+    if (counting.process >= 0)
+        (void)syscall(SYS_pidfd_send_signal, counting.process, SIGKILL, NULL, 0);
+    (void)none_counts();
+}
+
+static void begin_counting(const struct cell *cell)
+{
+    int ends[2];
+    if (!none_counts() || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+        return;
+    counting.begun = now_ns();
+    counting.now = (struct held){0};
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)fcntl(ends[1], F_SETFL, 0);
+        tell_held(cell, ends[1]);
+    }
+    close(ends[1]);
+    counting.process = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    counting.from = ends[0];
+    if (counting.process < 0)
+        end_counting(); /* where it is alive, it ends as soon as it tells */
+}
+
+static void hear_counting(void)
+{
+    struct held told;
+    ssize_t got;
+    while ((got = read(counting.from, &told, sizeof told)) == sizeof told)
+        counting.now = told;
+    if (got < 0)
+        return; /* more is to come */
+    if (counting.now.whole)
+        counting.whole = counting.now;
+    uint64_t now = now_ns(), rest = now - counting.begun;
+    counting.next = now + (rest > REST ? rest : REST);
+    end_counting();
+}
+
+struct sum {
+    uint64_t descriptors;
+};
+
+static bool add_descriptors(const char *pid, void *context)
+{
+    struct sum *sum = context;
+    struct stat found;
+    char path[64];
+    snprintf(path, sizeof path, "%.16s/fd", pid);
+    if (fstatat(outer_proc, path, &found, 0) == 0)
+        sum->descriptors += (uint64_t)found.st_size;
+    return true;
+}
+
+/* What tables have room for is known already; what is in them is asked where there is room for many. */
+static bool has_many_descriptors(const struct cell *cell, const struct usage *usage)
+{
+    struct sum sum = {0};
+    if (usage->descriptors <= FEW_DESCRIPTORS)
+        return false;
+    for_each_outer_program(cell, add_descriptors, &sum);
+    return sum.descriptors > FEW_DESCRIPTORS;
+}
+
+void forget_held(void)
+{
+    end_counting();
+    counting.init = 0;
+}
+
+void look_for_held(const struct cell *cell, const struct limits *limits, uint64_t kernels, struct since *since,
+                   struct usage *usage)
+{
+    if (counting.init != cell->init) {
+        end_counting();
+        counting.init = cell->init;
+        counting.next = 0;
+        counting.now = counting.whole = (struct held){0};
+    }
+    if (kernels < since->kernels)
+        since->kernels = kernels;
+    if (counting.from >= 0)
+        hear_counting();
+    else if (now_ns() >= counting.next && (kernels - since->kernels > LITTLE || has_many_descriptors(cell, usage)))
+        begin_counting(cell);
+    const struct held *held = counting.now.bytes > counting.whole.bytes ? &counting.now : &counting.whole;
+    uint64_t pipes = counting.now.pipes > counting.whole.pipes ? counting.now.pipes : counting.whole.pipes;
+    uint64_t bytes = held->bytes + pipes * PIPE;
+    usage->memory += bytes > LITTLE ? bytes - LITTLE : 0;
+    /* The room of pipes is one user's: one slot's programs must not have that of all. */
+    if (pipes > FEW_DESCRIPTORS / 2 && pipes > 64 + 3 * limits->processes && usage->memory <= limits->memory)
+        usage->memory = limits->memory + 1;
+}
