@@ -1,5 +1,5 @@
-/* What the kernel holds for a program, where no control group counts: mappings, sets of epoll, locks and watches, which
- * lie in the kernel's own memory, and what may lie in pipes. No process shows it as memory.
+/* What the kernel holds for a program: mappings, sets of epoll, locks and watches, which lie in the kernel's own memory, and
+ * what may lie in pipes. No process shows it as memory, and control groups count not all of it (no locks).
  *
  * To count it takes a look at each mapping and descriptor, and so it is done seldom: once the kernel's memory on this host
  * has grown since the run began, or the cell has many descriptors. Neither says whose doing that is; what counts is only
@@ -257,7 +257,7 @@ void forget_held(void)
     counting.init = 0;
 }
 
-void look_for_held(const struct cell *cell, const struct limits *limits, uint64_t kernels, struct since *since,
+void look_for_held(const struct cell *cell, const struct limits *limits, const struct host *host, struct since *since,
                    struct usage *usage)
 {
     if (counting.init != cell->init) {
@@ -266,17 +266,18 @@ void look_for_held(const struct cell *cell, const struct limits *limits, uint64_
         counting.next = 0;
         counting.now = counting.whole = (struct held){0};
     }
-    if (kernels < since->kernels)
-        since->kernels = kernels;
+    if (since->kernels == 0 || host->kernels < since->kernels)
+        since->kernels = host->kernels;
     if (counting.from >= 0)
         hear_counting();
-    else if (now_ns() >= counting.next && (kernels - since->kernels > LITTLE || has_many_descriptors(cell, usage)))
+    else if (now_ns() >= counting.next && (host->kernels - since->kernels > LITTLE || has_many_descriptors(cell, usage)))
         begin_counting(cell);
     const struct held *held = counting.now.bytes > counting.whole.bytes ? &counting.now : &counting.whole;
     uint64_t pipes = counting.now.pipes > counting.whole.pipes ? counting.now.pipes : counting.whole.pipes;
     uint64_t bytes = held->bytes + pipes * PIPE;
-    usage->memory += bytes > LITTLE ? bytes - LITTLE : 0;
+    usage->held = bytes > LITTLE ? bytes - LITTLE : 0;
     /* The room of pipes is one user's: one slot's programs must not have that of all. */
-    if (pipes > FEW_DESCRIPTORS / 2 && pipes > 64 + 3 * limits->processes && usage->memory <= limits->memory)
-        usage->memory = limits->memory + 1;
+    if (pipes > FEW_DESCRIPTORS / 2 && pipes > 64 + 3 * limits->processes && usage->held <= limits->memory)
+        usage->held = limits->memory + 1;
+    usage->memory += usage->held;
 }

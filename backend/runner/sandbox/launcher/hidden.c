@@ -34,12 +34,7 @@ struct objects {
     bool too_many;
 };
 
-/* Of this host, in bytes: shared memory and files in memory, that in huge pages, and what the kernel has for itself. */
-struct host {
-    uint64_t shared, huge, kernels;
-};
-
-static struct host look_at_host(void)
+struct host look_at_host(void)
 {
     static int fd = -1;
     char text[4096];
@@ -134,25 +129,21 @@ static uint64_t most_touched(const struct since *since, const struct usage *usag
     return usage->faults * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-void look_for_hidden(const struct cell *cell, const struct limits *limits, struct since *since, struct usage *usage)
+void look_for_hidden(const struct cell *cell, uint64_t limit, const struct host *host, struct since *since,
+                     struct usage *usage)
 {
     static struct objects objects;
-    struct host host = look_at_host();
-    uint64_t limit = limits->memory, sockets = count_sockets(cell->network);
+    uint64_t sockets = count_sockets(cell->network);
     if (!since->begun) {
         since->begun = true;
-        since->shared = host.shared;
-        since->kernels = host.kernels;
+        since->shared = host->shared;
         since->files = usage->files;
     }
-    uint64_t touched = most_touched(since, usage, &host);
+    uint64_t touched = most_touched(since, usage, host);
     uint64_t buffers = sockets > FEW_SOCKETS && sockets < UINT64_MAX ? sockets * BUFFER : 0;
     usage->memory += buffers;
-    uint64_t without = usage->memory;
-    look_for_held(cell, limits, host.kernels, since, usage);
-    uint64_t held_by_kernel = usage->memory - without;
     uint64_t before = since->shared + (usage->files > since->files ? usage->files - since->files : 0);
-    uint64_t grown = host.shared > before ? host.shared - before : 0;
+    uint64_t grown = host->shared > before ? host->shared - before : 0;
     grown = grown < touched ? grown : touched;
     if (grown == 0 || usage->memory + grown <= limit)
         return;
@@ -162,5 +153,5 @@ void look_for_hidden(const struct cell *cell, const struct limits *limits, struc
     held = held < grown ? held : grown;
     struct exact found = measure(cell, 0);
     if (held > found.shared)
-        usage->memory = usage->files + buffers + held_by_kernel + found.own + held;
+        usage->memory = usage->files + buffers + usage->held + found.own + held;
 }

@@ -229,6 +229,7 @@ void end_cell(struct cell *cell);
 struct usage {
     uint64_t memory;     /* bytes: the measure of memory, see watch.c */
     uint64_t files;      /* bytes of it in files */
+    uint64_t held;       /* bytes of it that the kernel holds for programs, see held.c */
     uint64_t on_disk;    /* bytes that are not counted: resident pages of files of the host */
     uint64_t processes;  /* threads of all processes, without the init */
     uint64_t groups;     /* processes, however many threads they have */
@@ -310,11 +311,19 @@ struct since {
     bool lost;              /* there were more, of processes that nobody waited for */
 };
 
+/* Of this host, in bytes: shared memory and files in memory, that in huge pages, and what the kernel has for itself. */
+struct host {
+    uint64_t shared, huge, kernels;
+};
+
+struct host look_at_host(void);
+
 /* Note whether processes have ended that nobody waited for: their faults and their time are in no sum. */
 void look_for_lost(struct since *since, const struct usage *usage);
 
 /* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
-void look_for_hidden(const struct cell *cell, const struct limits *limits, struct since *since, struct usage *usage);
+void look_for_hidden(const struct cell *cell, uint64_t limit, const struct host *host, struct since *since,
+                     struct usage *usage);
 
 /* ── held.c: what the kernel holds for programs ───────────────────────────────────────────────────────────────── */
 
@@ -323,9 +332,9 @@ struct held {
     bool whole;            /* all processes were looked at */
 };
 
-/* Add what is known of it to `usage->memory`, and have it counted where there may be much; `kernels`: bytes that the
- * kernel has for itself on this host. Where there are more pipes than a cell may have, that is more than its limit. */
-void look_for_held(const struct cell *cell, const struct limits *limits, uint64_t kernels, struct since *since,
+/* Add what is known of it to `usage->held` and `memory`, and have it counted where there may be much. Where there are more
+ * pipes than a cell may have, that is more than its limit. */
+void look_for_held(const struct cell *cell, const struct limits *limits, const struct host *host, struct since *since,
                    struct usage *usage);
 
 /* The run is over: nobody counts any more. */

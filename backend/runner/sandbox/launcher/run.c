@@ -63,8 +63,10 @@ static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_
     look_for_lost(&run->since, &usage);
     if (run->since.lost)
         count_unwaited(&run->program.cell, &run->unwaited);
+    struct host host = look_at_host();
+    look_for_held(&run->program.cell, &run->limits, &host, &run->since, &usage);
     if (keeper->memory_limit < 0) /* else its control group counts it */
-        look_for_hidden(&run->program.cell, &run->limits, &run->since, &usage);
+        look_for_hidden(&run->program.cell, run->limits.memory, &host, &run->since, &usage);
     notice(run, &usage);
     run->interval = next_interval(run);
     /* A program that makes looking slow is looked at less often, but for no longer than any other. */
