@@ -22,9 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Bytes: what there may be of it that is not looked for; of a mapping, of an entry of a set or a lock, of a pipe. */
-enum { LITTLE = 16 << 20, MAPPING = 200, ENTRY = 200, PIPE = 64 << 10 };
-enum { FEW_DESCRIPTORS = 2 * LITTLE / PIPE, MOST_PIPES = 1 << 15, MOST_LARGE = 512, LARGE = 2048 /* entries */ };
+/* Bytes: what there may be of it that is not looked for; of a mapping, and for each process beyond two that it was handed
+ * down by; of an entry of a set or a lock; of a pipe. */
+enum { LITTLE = 16 << 20, MAPPING = 200, HANDED = 64, ENTRY = 200, PIPE = 64 << 10 };
+enum { FEW_DESCRIPTORS = 2 * LITTLE / PIPE, MOST_PIPES = 1 << 15, MOST_LARGE = 512, MOST_LIVING = 1024, LARGE = 2048 /* entries */ };
 enum { REST = 20000000 /* ns */ }; /* between two counts: at least; else as long as the last took */
 
 /* ── in a process of its own ──────────────────────────────────────────────────────────────────────────────── */
@@ -33,8 +34,15 @@ struct large {
     int pid, fd; /* -1 for the process's address space */
 };
 
+struct living {
+    int pid;
+    size_t forebears; /* that live */
+};
+
 struct counted {
     const struct cell *cell;
+    struct living living[MOST_LIVING];
+    size_t count_living;
     int to;
     struct held held;
     unsigned long pipes[MOST_PIPES]; /* inode numbers: a table of which each has one place to begin with; 0 for none */
@@ -122,14 +130,32 @@ static bool count_each(const char *fd, void *context)
     return true;
 }
 
+/* How many processes of the cell one descends from: of a mapping that a fork has, the kernel remembers each. */
+static size_t count_forebears(struct counted *counted, const char *pid)
+{
+    char path[64], text[1024];
+    size_t forebears = 0;
+    int parent = 0;
+    snprintf(path, sizeof path, "%.16s/stat", pid);
+    const char *rest = read_file(outer_proc, path, text, sizeof text) ? strrchr(text, ')') : NULL;
+    if (rest && sscanf(rest + 1, " %*c %d", &parent) == 1)
+        for (size_t i = 0; i < counted->count_living; i++)
+            if (counted->living[i].pid == parent)
+                forebears = counted->living[i].forebears + 1;
+    if (counted->count_living < MOST_LIVING)
+        counted->living[counted->count_living++] = (struct living){atoi(pid), forebears};
+    return forebears;
+}
+
 static bool count_program(const char *pid, void *context)
 {
     struct counted *counted = context;
     char path[64];
+    size_t forebears = count_forebears(counted, pid);
     snprintf(path, sizeof path, "%.16s/maps", pid);
     size_t mappings = count_lines(path);
     if (!is_known(counted, mappings, atoi(pid), -1))
-        counted->held.bytes += mappings * MAPPING;
+        counted->held.bytes += mappings * (MAPPING + (forebears > 2 ? forebears - 2 : 0) * HANDED);
     snprintf(path, sizeof path, "%.16s/fd", pid);
     struct descriptors all = {counted, pid};
     for_each_number(outer_proc, path, count_each, &all);

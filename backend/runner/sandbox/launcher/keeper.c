@@ -54,10 +54,14 @@ bool take_spare(struct keeper *keeper, struct cell *cell)
     return cell->init > 0 || make_cell(cell);
 }
 
-/* Where it fails it is tried again in a second, and when a run needs it, which is told. */
-static void make_spare(struct keeper *keeper)
+static bool is_prepared(const struct keeper *keeper) { return keeper->spare.init > 0 && has_unused_network(); }
+
+/* A cell, then a network for the one after it. Where it fails it is tried again in a second, and when a run needs it, which
+ * is told. */
+static void prepare(struct keeper *keeper)
 {
-    if (keeper->spare.init <= 0 && now_ns() >= keeper->spare_after && !make_cell(&keeper->spare))
+    if (!is_prepared(keeper) && now_ns() >= keeper->spare_after &&
+        !(keeper->spare.init > 0 ? prepare_network() : make_cell(&keeper->spare)))
         keeper->spare_after = now_ns() + 1000000000;
 }
 
@@ -381,7 +385,7 @@ void keep(struct keeper *keeper)
                 struct program *program = &keeper->warm[i].program;
                 warm[i].fd = program->confined ? program->listener : program->status;
             }
-        if (poll(fds, sizeof fds / sizeof *fds, keeper->spare.init > 0 || now_ns() < keeper->spare_after ? 1000 : 0) < 0 && errno != EINTR)
+        if (poll(fds, sizeof fds / sizeof *fds, is_prepared(keeper) || now_ns() < keeper->spare_after ? 1000 : 0) < 0 && errno != EINTR)
             exit(1);
         for (int i = 0; i < MOST_TEMPLATES; i++)
             if (templates[i].revents && keeper->templates[i].pid)
@@ -391,8 +395,8 @@ void keep(struct keeper *keeper)
                 hear_warm(&keeper->warm[i].program, warm[i].revents);
         if (fds[0].revents)
             obey(keeper);
-        else if (keeper->spare.init <= 0)
-            make_spare(keeper);
+        else
+            prepare(keeper);
         reap_inits(keeper);
         if (!flush_outgoing(keeper, true))
             exit(0);

@@ -178,6 +178,10 @@ struct network;
 struct network *enter_network(void);
 void leave_network(void);
 
+/* Whether there is one that waits to be entered; make one. */
+bool has_unused_network(void);
+bool prepare_network(void);
+
 /* Take back the network of a cell, for the next where nothing of a run is to be seen in it; `left`: nobody is in it. */
 void return_network(struct network *network, bool left);
 

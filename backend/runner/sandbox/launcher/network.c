@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST_UNUSED = MOST_WARM + 2, MOST_COUNTERS = 32768 };
+enum { MOST_UNUSED = 2, MOST_COUNTERS = 32768 }; /* one, and that of the last cell until the next takes it */
 
 /* Packets on loopback; what protocols have done, without packets too, as where there is no route (what `netstat` tells
  * beyond needs packets or routes); routes that were looked up, and labels of flows, which last. */
@@ -139,6 +139,18 @@ void leave_network(void)
 {
     if (setns(home, CLONE_NEWNET))
         _exit(1); /* what it makes next would be seen by a program */
+}
+
+bool has_unused_network(void) { return count_unused > 0; }
+
+bool prepare_network(void)
+{
+    struct network *network = enter_network();
+    if (network == NULL)
+        return false;
+    leave_network();
+    unused[count_unused++] = network;
+    return true;
 }
 
 void return_network(struct network *network, bool left)

@@ -116,6 +116,21 @@ def test_what_the_kernel_holds_counts(place: Place, tmp_path: Path, what: str) -
     assert verdict.ending is Ending.MEMORY
 
 
+HANDED_DOWN = """
+int main(void) {
+    size_t n = 3000; char *a = mmap(0, n * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < n; i += 2) { a[i * 4096] = 1; mprotect(a + (i + 1) * 4096, 4096, PROT_NONE); }
+    for (int d = 0; d < 60 && fork() == 0; d++) ;
+    sleep(12);
+    return 0;
+}"""
+
+
+def test_mappings_that_are_handed_down_count_for_each_generation(place: Place, tmp_path: Path) -> None:
+    program = compile_c(HEADERS + HANDED_DOWN, tmp_path)
+    assert place.do(place.slot.run(step_of(program))).ending is Ending.MEMORY
+
+
 def test_what_the_kernel_holds_for_others_is_laid_to_nobody(host: Host, tmp_path: Path) -> None:
     sleeps = ("python3", "-c", "import os, time\nfor _ in range(40): os.pipe()\ntime.sleep(3)")
     hostile = step_of(holder("mappings", 12, 2, tmp_path), memory_kb=1 << 20)
