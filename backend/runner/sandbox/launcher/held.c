@@ -195,33 +195,18 @@ static struct {
     struct held now, whole; /* what it found so far; what the last found in all */
 } counting = {.process = -1, .from = -1};
 
-/* Whether none is left of those that were killed: in the kernel, busy with a program's memory, one takes its time. It may
- * have been reaped with the inits. */
-static bool none_counts(void)
-{
-    siginfo_t ended = {0};
-    if (counting.process >= 0 && waitid(P_PIDFD, (id_t)counting.process, &ended, WEXITED | WNOHANG) == 0 && ended.si_pid == 0)
-        return false;
-    if (counting.process >= 0)
-        close(counting.process);
-    counting.process = -1;
-    return true;
-}
-
 static void end_counting(void)
 {
     if (counting.from >= 0)
         close(counting.from);
     counting.from = -1;
-    if (counting.process >= 0)
-        (void)syscall(SYS_pidfd_send_signal, counting.process, SIGKILL, NULL, 0);
-    (void)none_counts();
+    end_helper(&counting.process);
 }
 
 static void begin_counting(const struct cell *cell)
 {
     int ends[2];
-    if (!none_counts() || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+    if (!is_over(&counting.process) || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
         return;
     counting.begun = now_ns();
     counting.now = (struct held){0};

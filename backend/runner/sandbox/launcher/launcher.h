@@ -284,6 +284,11 @@ struct exact {
     uint64_t own, shared; /* bytes: anonymous memory with page tables, and shared memory */
 };
 
+/* Of a process that looks for the keeper, by its pidfd, which becomes -1: whether it is over, and have it end. In the kernel,
+ * busy with a program's memory, one takes its time. It may be reaped with the inits: its number may be another's then. */
+bool is_over(int *helper);
+void end_helper(int *helper);
+
 /* Of all programs of the cell; as soon as it is known to be no more than `limit`, no more exactly than that. */
 struct exact measure(const struct cell *cell, uint64_t limit);
 
