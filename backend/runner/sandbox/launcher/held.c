@@ -22,11 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Bytes: what there may be of it that is not looked for; of a mapping, and for each process beyond two that it was handed
- * down by; of an entry of a set or a lock; of a pipe. */
+/* Bytes: what there may be of it that is not looked for; of a mapping, and for each process beyond two that handed it
+ * down; of an entry of a set or a lock; of a pipe. */
 enum { LITTLE = 16 << 20, MAPPING = 200, HANDED = 64, ENTRY = 200, PIPE = 64 << 10 };
 enum { FEW_DESCRIPTORS = 2 * LITTLE / PIPE, MOST_PIPES = 1 << 15, MOST_LARGE = 512, MOST_LIVING = 1024, LARGE = 2048 /* entries */ };
-enum { REST = 20000000 /* ns */ }; /* between two counts: at least; else as long as the last took */
+/* ns: between two counts of what does not grow, at least, and else as long as the last took; at most, of descriptors. */
+enum { REST = 100000000, LONG = 1000000000 };
 
 /* ── in a process of its own ──────────────────────────────────────────────────────────────────────────────── */
 
@@ -192,7 +193,8 @@ static struct {
     pid_t init;
     int process, from; /* its pidfd, and where it tells; -1 without */
     uint64_t begun, next;
-    struct held now, whole; /* what it found so far; what the last found in all */
+    uint64_t kernels, descriptors; /* what there was when it began: of the host's, and of the cell's */
+    struct held now, whole;        /* what it found so far; what the last found in all */
 } counting = {.process = -1, .from = -1};
 
 static void end_counting(void)
@@ -203,12 +205,13 @@ static void end_counting(void)
     end_helper(&counting.process);
 }
 
-static void begin_counting(const struct cell *cell)
+static void begin_counting(const struct cell *cell, uint64_t kernels)
 {
     int ends[2];
     if (!is_over(&counting.process) || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
         return;
     counting.begun = now_ns();
+    counting.kernels = kernels;
     counting.now = (struct held){0};
     pid_t pid = fork();
     if (pid == 0) {
@@ -222,7 +225,7 @@ static void begin_counting(const struct cell *cell)
         end_counting(); /* where it is alive, it ends as soon as it tells */
 }
 
-static void hear_counting(void)
+static void hear_counting(struct since *since)
 {
     struct held told;
     ssize_t got;
@@ -230,8 +233,10 @@ static void hear_counting(void)
         counting.now = told;
     if (got < 0)
         return; /* more is to come */
-    if (counting.now.whole)
+    if (counting.now.whole) {
         counting.whole = counting.now;
+        since->kernels = counting.kernels; /* what is not known is what comes from here */
+    }
     uint64_t now = now_ns(), rest = now - counting.begun;
     counting.next = now + (rest > REST ? rest : REST);
     end_counting();
@@ -252,14 +257,25 @@ static bool add_descriptors(const char *pid, void *context)
     return true;
 }
 
-/* What tables have room for is known already; what is in them is asked where there is room for many. */
+/* Whether the cell has many descriptors, and others than when it was counted, as far as their number tells. What tables have
+ * room for is known already; what is in them is asked where there is room for many. */
 static bool has_many_descriptors(const struct cell *cell, const struct usage *usage)
 {
     struct sum sum = {0};
     if (usage->descriptors <= FEW_DESCRIPTORS)
         return false;
     for_each_outer_program(cell, add_descriptors, &sum);
-    return sum.descriptors > FEW_DESCRIPTORS;
+    bool others = sum.descriptors != counting.descriptors || now_ns() >= counting.begun + LONG;
+    if (sum.descriptors <= FEW_DESCRIPTORS || !others)
+        return false;
+    counting.descriptors = sum.descriptors;
+    return true;
+}
+
+static uint64_t bytes_of(const struct held *held)
+{
+    uint64_t bytes = held->bytes + held->pipes * PIPE;
+    return bytes > LITTLE ? bytes - LITTLE : 0;
 }
 
 void forget_held(void)
@@ -274,21 +290,20 @@ void look_for_held(const struct cell *cell, const struct limits *limits, const s
     if (counting.init != cell->init) {
         end_counting();
         counting.init = cell->init;
-        counting.next = 0;
+        counting.begun = counting.next = counting.descriptors = 0;
         counting.now = counting.whole = (struct held){0};
     }
     if (since->kernels == 0 || host->kernels < since->kernels)
         since->kernels = host->kernels;
     if (counting.from >= 0)
-        hear_counting();
-    else if (now_ns() >= counting.next && (host->kernels - since->kernels > LITTLE || has_many_descriptors(cell, usage)))
-        begin_counting(cell);
-    const struct held *held = counting.now.bytes > counting.whole.bytes ? &counting.now : &counting.whole;
-    uint64_t pipes = counting.now.pipes > counting.whole.pipes ? counting.now.pipes : counting.whole.pipes;
-    uint64_t bytes = held->bytes + pipes * PIPE;
-    usage->held = bytes > LITTLE ? bytes - LITTLE : 0;
+        hear_counting(since);
+    else if (host->kernels - since->kernels > LITTLE ||
+             (now_ns() >= counting.next && (bytes_of(&counting.whole) || has_many_descriptors(cell, usage))))
+        begin_counting(cell, host->kernels);
+    const struct held *held = bytes_of(&counting.now) > bytes_of(&counting.whole) ? &counting.now : &counting.whole;
+    usage->held = bytes_of(held);
     /* The room of pipes is one user's: one slot's programs must not have that of all. */
-    if (pipes > FEW_DESCRIPTORS / 2 && pipes > 64 + 3 * limits->processes && usage->held <= limits->memory)
+    if (held->pipes > FEW_DESCRIPTORS / 2 && held->pipes > 64 + 3 * limits->processes && usage->held <= limits->memory)
         usage->held = limits->memory + 1;
     usage->memory += usage->held;
 }

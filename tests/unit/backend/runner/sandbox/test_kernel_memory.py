@@ -69,7 +69,17 @@ def of_one_user(host: Host) -> Plan:
 
 HEADERS = "#define _GNU_SOURCE\n" + "".join(
     f"#include <{name}>\n"
-    for name in ("fcntl.h", "stdio.h", "stdlib.h", "unistd.h", "sys/epoll.h", "sys/eventfd.h", "sys/mman.h")
+    for name in (
+        "fcntl.h",
+        "stdio.h",
+        "stdlib.h",
+        "string.h",
+        "unistd.h",
+        "sys/epoll.h",
+        "sys/eventfd.h",
+        "sys/mman.h",
+        "sys/wait.h",
+    )
 )
 
 # Each is done by some children, which then wait; in all more than 100 MiB.
@@ -129,6 +139,15 @@ int main(void) {
 def test_mappings_that_are_handed_down_count_for_each_generation(place: Place, tmp_path: Path) -> None:
     program = compile_c(HEADERS + HANDED_DOWN, tmp_path)
     assert place.do(place.slot.run(step_of(program))).ending is Ending.MEMORY
+
+
+def test_what_the_kernel_held_before_counts_no_more(place: Place, tmp_path: Path) -> None:
+    children = f"for (int k = 0; k < 8; k++) if (fork() == 0) {{ {HOLDS['mappings']} sleep(1); _exit(0); }}"
+    then = "while (wait(NULL) > 0) ; usleep(700000); char *b = malloc(90 << 20); memset(b, 1, 90 << 20); sleep(1);"
+    source = f"{HEADERS}int main(void) {{ {children} {then} return 0; }}"
+    verdict = place.do(place.slot.run(step_of(compile_c(source, tmp_path), memory_kb=131072)))
+    assert (verdict.ending, verdict.exit_code) == (Ending.EXITED, 0)
+    assert verdict.memory_bytes > 90 * MEGABYTE
 
 
 def test_what_the_kernel_holds_for_others_is_laid_to_nobody(host: Host, tmp_path: Path) -> None:
