@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "launcher.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -105,8 +106,10 @@ static struct network *make_network(void)
     bool up = raise_loopback();
     network->namespace = openat(outer_proc, "self/ns/net", O_RDONLY | O_CLOEXEC);
     network->sockets = openat(outer_proc, "self/net/sockstat", O_RDONLY | O_CLOEXEC);
-    for (size_t i = 0; i < COUNTERS; i++)
+    for (size_t i = 0; i < COUNTERS; i++) {
         network->files[i] = openat(outer_proc, counters[i], O_RDONLY | O_CLOEXEC);
+        up = up && (network->files[i] >= 0 || errno == ENOENT); /* what cannot be read now would not be looked at later */
+    }
     network->size = read_counters(network, text);
     network->before = malloc(network->size ? network->size : 1);
     if (!up || network->namespace < 0 || network->before == NULL) {
