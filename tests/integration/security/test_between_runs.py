@@ -57,6 +57,48 @@ print("found" if found >= 0 else "nothing")"""
         assert run("python3", source.replace("{call}", find))["stdout"] == "nothing\n"
 
 
+_SENDS = """
+import socket
+s = socket.socket(type=socket.SOCK_DGRAM)
+for _ in range(777): s.sendto(b"x", ("127.0.0.1", 9))
+l = socket.create_server(("127.0.0.1", 0)); c = socket.create_connection(l.getsockname()); c.close()
+try: socket.socket().connect(("1.1.1.1", 53))
+except OSError: pass"""
+
+_COUNTS = {
+    "python3": """
+found = [open("/proc/net/dev").readlines()[2].split()[2], len(open("/proc/net/tcp").readlines()) - 1]
+print(*found, [line.split()[13] for line in open("/proc/net/snmp") if line.startswith("Ip:")][1])""",
+    "bash": r"""
+dev=$(grep lo: /proc/net/dev | tr -s ' ' | cut -d' ' -f4); tcp=$(tail -n +2 /proc/net/tcp | wc -l)
+echo $dev $tcp $(grep '^Ip:' /proc/net/snmp | tail -1 | cut -d' ' -f14)""",
+    "nodejs": r"""
+const words = (name, line) => require('fs').readFileSync('/proc/net/' + name, 'utf8').split('\n')[line].trim().split(/ +/)
+console.log(words('dev', 2)[2], words('tcp', 1).length - 1, words('snmp', 1)[13])""",
+    "c": r"""
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+    char line[1024]; long packets = -1, lines = -1, unreachable = -1;
+    FILE *dev = fopen("/proc/net/dev", "r"), *tcp = fopen("/proc/net/tcp", "r"), *ip = fopen("/proc/net/snmp", "r");
+    while (dev && fgets(line, sizeof line, dev)) (void)sscanf(line, " lo: %*d %ld", &packets);
+    while (tcp && fgets(line, sizeof line, tcp)) lines++;
+    if (ip && fgets(line, sizeof line, ip) && fgets(line, sizeof line, ip))
+        (void)sscanf(line, "Ip: %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %ld", &unreachable);
+    printf("%ld %ld %ld\n", packets, lines, unreachable);
+    return 0;
+}""",
+}
+
+
+@pytest.mark.parametrize("language", _COUNTS)
+def test_what_was_sent_on_loopback_is_seen_by_nobody(run: Any, attack: Any, language: str) -> None:
+    for _ in range(6):  # each slot, and what waits in it
+        assert attack("python3", _SENDS)["status"] == "ok"
+    for _ in range(8):
+        assert run(language, _COUNTS[language])["stdout"] == "0 0 0\n"
+
+
 def test_no_ipc_object_is_listed(attack: Any) -> None:
     source = "tail -qn +2 /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg 2>/dev/null; ls /dev/mqueue 2>/dev/null; true"
     assert attack("bash", source)["stdout"] == ""

@@ -263,6 +263,13 @@ bool make_cell(struct cell *cell)
     *cell = NO_CELL;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return false;
+    struct network *network = enter_network();
+    if (network == NULL) {
+        int error = errno;
+        close_all(ends, 2);
+        errno = error;
+        return false;
+    }
     unsigned long flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_PIDFD | SIGCHLD;
 #ifdef __aarch64__
     pid_t pid = (pid_t)syscall(SYS_clone, flags, 0, &pidfd, 0, 0);
@@ -276,14 +283,18 @@ bool make_cell(struct cell *cell)
         (void)fcntl(3, F_SETFD, FD_CLOEXEC);
         be_init(3);
     }
+    int error = errno;
+    leave_network();
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
+        return_network(network, true);
+        errno = error;
         return false;
     }
-    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, -1, 0, 0};
+    *cell = (struct cell){pid, pidfd, ends[0], -1, -1, -1, -1, 0, 0, network, false};
     be_patient(cell->control);
-    int error = map_user(pid) && write(cell->control, "m", 1) == 1 ? answered(cell, 'M', fds, &count) : errno;
+    error = map_user(pid) && write(cell->control, "m", 1) == 1 ? answered(cell, 'M', fds, &count) : errno;
     if (error) {
         end_cell(cell);
         errno = error;
@@ -333,7 +344,8 @@ void empty_cell(struct cell *cell)
 {
     int fds[MOST_FDS];
     size_t count;
-    if (ask(cell, 'K', NULL, -1, 'K', fds, &count) == 0)
+    cell->left = ask(cell, 'K', NULL, -1, 'K', fds, &count) == 0;
+    if (cell->left)
         return;
     /* With an init its namespace ends. It is not waited for: it waits until the program is reaped, by the keeper. */
     (void)syscall(SYS_pidfd_send_signal, cell->pidfd, SIGKILL, NULL, 0);
@@ -343,7 +355,8 @@ bool is_empty(struct cell *cell)
 {
     int fds[MOST_FDS];
     size_t count;
-    return ask(cell, 'L', NULL, -1, 'L', fds, &count) == 0;
+    cell->left = ask(cell, 'L', NULL, -1, 'L', fds, &count) == 0;
+    return cell->left;
 }
 
 /* The sealed memory file that the init answers with; -1 with errno. */
@@ -382,5 +395,7 @@ void end_cell(struct cell *cell)
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
         if (directories[i] >= 0)
             close(directories[i]);
+    if (cell->network)
+        return_network(cell->network, cell->left);
     *cell = NO_CELL;
 }

@@ -172,16 +172,31 @@ static bool hear_exact(const struct cell *cell, int from, const struct spaces *b
     return false;
 }
 
+bool is_over(int *helper)
+{
+    siginfo_t ended = {0};
+    if (*helper >= 0 && waitid(P_PIDFD, (id_t)*helper, &ended, WEXITED | WNOHANG) == 0 && ended.si_pid == 0)
+        return false;
+    if (*helper >= 0)
+        close(*helper);
+    *helper = -1;
+    return true;
+}
+
+void end_helper(int *helper)
+{
+    if (*helper >= 0)
+        (void)syscall(SYS_pidfd_send_signal, *helper, SIGKILL, NULL, 0);
+    (void)is_over(helper);
+}
+
 /* Ask a process for the exact figure; the rough one where that does not come. */
 static struct exact ask(const struct cell *cell, const struct spaces *spaces, uint64_t limit)
 {
-    static pid_t asked; /* one that was killed and has not ended: in the kernel, busy with a program's memory, it takes its time */
+    static int asked = -1; /* one that was killed and has not ended */
     int ends[2];
     struct exact rough = sum(spaces), found = rough;
-    if (asked && waitpid(asked, NULL, WNOHANG) == 0)
-        return rough;
-    asked = 0;
-    if (pipe2(ends, O_CLOEXEC))
+    if (!is_over(&asked) || pipe2(ends, O_CLOEXEC))
         return rough;
     pid_t pid = fork();
     if (pid == 0) {
@@ -190,6 +205,7 @@ static struct exact ask(const struct cell *cell, const struct spaces *spaces, ui
         tell_exact(cell, &own, limit, ends[1]);
     }
     close(ends[1]);
+    asked = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (pid > 0) {
         if (hear_exact(cell, ends[0], spaces, limit, &found)) {
             last.init = cell->init;
@@ -197,8 +213,7 @@ static struct exact ask(const struct cell *cell, const struct spaces *spaces, ui
             last.spaces = *spaces;
         } else if (total(&found) < total(&rough))
             found = rough;
-        (void)kill(pid, SIGKILL);
-        asked = waitpid(pid, NULL, WNOHANG) == 0 ? pid : 0;
+        end_helper(&asked);
     }
     close(ends[0]);
     return found;

@@ -58,7 +58,7 @@ static void enter_cell(const struct order *order)
     if (fd < 0 || write(fd, "1000", 4) != 4)
         program_failed(order->status, "being the first to go");
     close(fd);
-    if (setns(order->cell, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP))
+    if (setns(order->cell, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWCGROUP))
         program_failed(order->status, "entering the cell");
     if (chdir("/work"))
         program_failed(order->status, "entering /work");

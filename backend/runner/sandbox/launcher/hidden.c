@@ -34,29 +34,15 @@ struct objects {
     bool too_many;
 };
 
-/* The number after `name` in a file of the keeper's /proc, kept open in `*fd`; 0 where there is none. */
-static uint64_t read_number(int *fd, const char *path, const char *name)
+struct host look_at_host(void)
 {
+    static int fd = -1;
     char text[4096];
-    if (*fd < 0)
-        *fd = openat(outer_proc, path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = *fd < 0 ? -1 : pread(*fd, text, sizeof text - 1, 0);
+    if (fd < 0)
+        fd = openat(outer_proc, "meminfo", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
     text[got < 0 ? 0 : got] = 0;
-    const char *found = strstr(text, name);
-    return found ? strtoull(found + strlen(name), NULL, 10) : 0;
-}
-
-/* Bytes of shared memory and of files in memory on this host. */
-static uint64_t shared_on_host(void)
-{
-    static int fd = -1;
-    return read_number(&fd, "meminfo", "\nShmem:") * 1024;
-}
-
-uint64_t count_sockets(void)
-{
-    static int fd = -1;
-    return read_number(&fd, "self/net/sockstat", "sockets: used");
+    return (struct host){kilobytes(text, "\nShmem:"), kilobytes(text, "\nShmemHugePages:"), kilobytes(text, "\nSUnreclaim:")};
 }
 
 static void note_mapping(struct objects *objects, const char *line)
@@ -136,28 +122,28 @@ void look_for_lost(struct since *since, const struct usage *usage)
 
 /* The most that the cell's processes can have touched: a page for each fault, as long as nobody's faults are lost and
  * shared memory comes by pages. */
-static uint64_t most_touched(const struct since *since, const struct usage *usage)
+static uint64_t most_touched(const struct since *since, const struct usage *usage, const struct host *host)
 {
-    static int fd = -1;
-    if (since->lost || read_number(&fd, "meminfo", "\nShmemHugePages:"))
+    if (since->lost || host->huge)
         return UINT64_MAX;
     return usage->faults * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage)
+void look_for_hidden(const struct cell *cell, uint64_t limit, const struct host *host, struct since *since,
+                     struct usage *usage)
 {
     static struct objects objects;
-    uint64_t on_host = shared_on_host(), sockets = count_sockets();
+    uint64_t sockets = count_sockets(cell->network);
     if (!since->begun) {
         since->begun = true;
-        since->shared = on_host;
+        since->shared = host->shared;
         since->files = usage->files;
     }
-    uint64_t touched = most_touched(since, usage);
-    uint64_t buffers = sockets > since->sockets + FEW_SOCKETS ? (sockets - since->sockets) * BUFFER : 0;
+    uint64_t touched = most_touched(since, usage, host);
+    uint64_t buffers = sockets > FEW_SOCKETS && sockets < UINT64_MAX ? sockets * BUFFER : 0;
     usage->memory += buffers;
     uint64_t before = since->shared + (usage->files > since->files ? usage->files - since->files : 0);
-    uint64_t grown = on_host > before ? on_host - before : 0;
+    uint64_t grown = host->shared > before ? host->shared - before : 0;
     grown = grown < touched ? grown : touched;
     if (grown == 0 || usage->memory + grown <= limit)
         return;
@@ -167,5 +153,5 @@ void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *sinc
     held = held < grown ? held : grown;
     struct exact found = measure(cell, 0);
     if (held > found.shared)
-        usage->memory = usage->files + buffers + found.own + held;
+        usage->memory = usage->files + buffers + usage->held + found.own + held;
 }

@@ -68,14 +68,15 @@ static struct forker *find_unparked(struct keeper *keeper)
 /* Whether something that runs start from is to be made ahead. */
 static bool lacks(struct keeper *keeper)
 {
-    return now_ns() >= keeper->spare_after && (keeper->spare.init <= 0 || find_unparked(keeper));
+    return now_ns() >= keeper->spare_after && (keeper->spare.init <= 0 || find_unparked(keeper) || !has_unused_network());
 }
 
-/* Make one thing ahead. Where it fails it is tried again in a second, and when a run needs it, which is told. */
+/* Make one thing ahead: a program, then a cell, then a network for the one after it. Where it fails it is tried again in a
+ * second, and when a run needs it, which is told. */
 static void prepare(struct keeper *keeper)
 {
     struct forker *forker = find_unparked(keeper);
-    if (!(forker ? park(keeper, forker) : make_cell(&keeper->spare)))
+    if (!(forker ? park(keeper, forker) : keeper->spare.init > 0 ? prepare_network() : make_cell(&keeper->spare)))
         keeper->spare_after = now_ns() + 1000000000;
 }
 

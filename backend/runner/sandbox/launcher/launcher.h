@@ -176,6 +176,25 @@ const char *set_up_slot(struct reader *in);
 /* Whether a new /proc can be mounted for a cell; else programs have none. */
 extern bool proc_mountable;
 
+/* ── network.c: what a cell has for a network ──────────────────────────────────────────────────────────────── */
+
+struct network;
+
+/* Have the caller be in a network that nobody has used, until it leaves; a process that it forks meanwhile stays there.
+ * NULL with errno. */
+struct network *enter_network(void);
+void leave_network(void);
+
+/* Whether there is one that waits to be entered; make one. */
+bool has_unused_network(void);
+bool prepare_network(void);
+
+/* Take back the network of a cell, for the next where nothing of a run is to be seen in it; `left`: nobody is in it. */
+void return_network(struct network *network, bool left);
+
+/* How many there are in it; UINT64_MAX where that cannot be told. */
+uint64_t count_sockets(const struct network *network);
+
 /* ── cell.c: what is made for each run ────────────────────────────────────────────────────────────────────── */
 
 struct cell {
@@ -188,9 +207,11 @@ struct cell {
     int program; /* directory: its /program; -1 where there is none */
     uint64_t pid_namespace; /* inode number */
     uint64_t reaped_ns;     /* processor time of orphans, as the init said last */
+    struct network *network;
+    bool left; /* by all its programs; none comes after */
 };
 
-#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0, 0})
+#define NO_CELL ((struct cell){-1, -1, -1, -1, -1, -1, -1, 0, 0, NULL, false})
 
 /* Make a cell. False with errno. Its init waits for orders. */
 bool make_cell(struct cell *cell);
@@ -219,12 +240,14 @@ void end_cell(struct cell *cell);
 struct usage {
     uint64_t memory;     /* bytes: the measure of memory, see watch.c */
     uint64_t files;      /* bytes of it in files */
+    uint64_t held;       /* bytes of it that the kernel holds for programs, see held.c */
     uint64_t on_disk;    /* bytes that are not counted: resident pages of files of the host */
     uint64_t processes;  /* threads of all processes, without the init */
     uint64_t groups;     /* processes, however many threads they have */
     uint64_t cpu_ns;     /* of those that run, and of those that were waited for, by the init too */
     uint64_t faults;     /* minor page faults of the same */
     uint64_t reaped_faults; /* of them, of those that were waited for */
+    uint64_t descriptors; /* as many as the tables of its processes have room for */
     bool deaf;           /* one of them ignores SIGCHLD: nobody waits for its children, whose times are lost */
     bool disk_full;      /* no room, or no more files, in the work directory */
 };
@@ -252,7 +275,7 @@ void for_each_number(int root, const char *path, bool (*of)(const char *name, vo
 struct process {
     char task[20];       /* number of a living task of it */
     uint64_t own, shared, tables, on_disk; /* bytes: anonymous memory, shared memory, page tables, files of the host */
-    uint64_t threads, cpu_ns, faults, reaped_faults;
+    uint64_t threads, cpu_ns, faults, reaped_faults, descriptors;
     bool deaf;
 };
 
@@ -267,6 +290,11 @@ void for_each_outer_program(const struct cell *cell, bool (*of)(const char *pid,
 struct exact {
     uint64_t own, shared; /* bytes: anonymous memory with page tables, and shared memory */
 };
+
+/* Of a process that looks for the keeper, by its pidfd, which becomes -1: whether it is over, and have it end. In the kernel,
+ * busy with a program's memory, one takes its time. It may be reaped with the inits: its number may be another's then. */
+bool is_over(int *helper);
+void end_helper(int *helper);
 
 /* Of all programs of the cell; as soon as it is known to be no more than `limit`, no more exactly than that. */
 struct exact measure(const struct cell *cell, uint64_t limit);
@@ -290,22 +318,42 @@ void count_unwaited(const struct cell *cell, struct unwaited *unwaited);
 
 /* ── hidden.c: what is in use though no process shows it ──────────────────────────────────────────────────── */
 
-/* What there was when a run was looked at first; sockets: before it began. All else is zero before. */
+/* What there was when a run was looked at first. All zero before. */
 struct since {
     bool begun;
     uint64_t shared, files; /* bytes */
-    uint64_t sockets;
+    uint64_t kernels;       /* the least that the kernel had for itself since; bytes, on this host */
     uint64_t faults, reaped_faults, groups; /* at the last look */
     bool lost;              /* there were more, of processes that nobody waited for */
 };
 
-/* How many there are in the slot. */
-uint64_t count_sockets(void);
+/* Of this host, in bytes: shared memory and files in memory, that in huge pages, and what the kernel has for itself. */
+struct host {
+    uint64_t shared, huge, kernels;
+};
+
+struct host look_at_host(void);
 
 /* Note whether processes have ended that nobody waited for: their faults and their time are in no sum. */
 void look_for_lost(struct since *since, const struct usage *usage);
 
 /* Add what lies in sockets to `usage->memory`, and hidden shared memory, where with it that may pass `limit`. */
-void look_for_hidden(const struct cell *cell, uint64_t limit, struct since *since, struct usage *usage);
+void look_for_hidden(const struct cell *cell, uint64_t limit, const struct host *host, struct since *since,
+                     struct usage *usage);
+
+/* ── held.c: what the kernel holds for programs ───────────────────────────────────────────────────────────────── */
+
+struct held {
+    uint64_t bytes, pipes; /* bytes: without what lies in pipes */
+    bool whole;            /* all processes were looked at */
+};
+
+/* Add what is known of it to `usage->held` and `memory`, and have it counted where there may be much. Where there are more
+ * pipes than a cell may have, that is more than its limit. */
+void look_for_held(const struct cell *cell, const struct limits *limits, const struct host *host, struct since *since,
+                   struct usage *usage);
+
+/* The run is over: nobody counts any more. */
+void forget_held(void);
 
 #endif

@@ -13,7 +13,8 @@
  *
  * - The *slot* is made once (slot.c): user, mount, network, UTS, IPC and cgroup namespaces and a read-only root.
  * - A *cell* is made for each run (cell.c), ahead of it where there is time. Its init mounts /proc and the bounded
- *   work directory, writes the sources, and at the end kills and reaps all that is left.
+ *   work directory, writes the sources, and at the end kills and reaps all that is left. Its network (network.c) serves
+ *   the next cell where no run has used it.
  * - A *forker* (forker.c) forks a program into a cell, as a child of the keeper. The spawner's children execute a
  *   command. A template's children are the interpreter that it holds (template.c, hold.c): nothing is started but the program.
  *   Before the program's first instruction its process enters the cell, keeps no descriptor but its three, takes its

@@ -63,8 +63,10 @@ static enum ending inspect(const struct keeper *keeper, struct run *run, uint64_
     look_for_lost(&run->since, &usage);
     if (run->since.lost)
         count_unwaited(&run->program.cell, &run->unwaited);
+    struct host host = look_at_host();
+    look_for_held(&run->program.cell, &run->limits, &host, &run->since, &usage);
     if (keeper->memory_limit < 0) /* else its control group counts it */
-        look_for_hidden(&run->program.cell, run->limits.memory, &run->since, &usage);
+        look_for_hidden(&run->program.cell, run->limits.memory, &host, &run->since, &usage);
     notice(run, &usage);
     run->interval = next_interval(run);
     /* A program that makes looking slow is looked at less often, but for no longer than any other. */
@@ -165,7 +167,6 @@ static const char *lay_out(struct keeper *keeper, const struct request *request,
     }
     bound_memory(keeper, run->limits.memory);
     run->oom_before = count_oom_kills(keeper);
-    run->since.sockets = keeper->memory_limit < 0 ? count_sockets() : 0;
     run->started = now_ns();
     return NULL;
 }
@@ -281,6 +282,7 @@ bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t
         finish(keeper, &run, &verdict);
     }
     bound_memory(keeper, 0);
+    forget_held();
     int program = -1;
     if (*request.patterns && verdict.ending < FAILED) /* where that fails, nothing is told of files */
         program = collect_files(&run.program.cell, request.patterns, request.collected);

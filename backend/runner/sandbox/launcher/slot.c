@@ -1,19 +1,16 @@
-/* What is made once for a slot: its user namespace, its empty network, its read-only root. In security order. */
+/* What is made once for a slot: its user namespace, its own empty network, its read-only root. In security order. */
 
 #define _GNU_SOURCE
 #include "launcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -60,21 +57,9 @@ static const char *enter_namespaces(void)
     return NULL;
 }
 
-/* Loopback, and no memory of closed connections: what a run did there is nothing that the next may see. */
-static void raise_loopback(void)
+/* Where slots have one uid outside, they share what the kernel gives it: each has a part. */
+static void take_shares(void)
 {
-    struct ifreq request = {.ifr_flags = IFF_UP};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    memcpy(request.ifr_name, "lo", 3);
-    (void)ioctl(fd, SIOCSIFFLAGS, &request);
-    close(fd);
-    (void)write_file("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");
-    /* What lies in sockets is memory that nothing counts but by their number (hidden.c). */
-    (void)write_file("/proc/sys/net/ipv4/tcp_rmem", "4096 131072 262144");
-    (void)write_file("/proc/sys/net/ipv4/tcp_wmem", "4096 16384 262144");
-    /* Where slots have one uid outside, they share what the kernel gives it: each has a part. */
     (void)write_file("/proc/sys/user/max_inotify_instances", "16");
     (void)write_file("/proc/sys/user/max_inotify_watches", "4096");
 }
@@ -188,7 +173,7 @@ const char *set_up_slot(struct reader *in)
     if (sethostname(hostname, strlen(hostname)))
         return failed("cannot set", "the host name");
     free(hostname);
-    raise_loopback();
+    take_shares();
     if ((wrong = build_root(in)) || (wrong = seal_root()))
         return wrong;
     return chdir("/work") ? failed("cannot enter", "/work") : NULL;

@@ -107,6 +107,7 @@ static bool read_memory(int proc, const char *task, struct process *process)
     process->shared = kilobytes(text, "\nRssShmem:");
     process->on_disk = kilobytes(text, "\nRssFile:");
     process->tables = kilobytes(text, "\nVmPTE:");
+    process->descriptors = kilobytes(text, "\nFDSize:") / 1024;
     return true;
 }
 
@@ -243,6 +244,7 @@ static void count_process(struct usage *usage, const struct process *process)
     usage->faults += process->faults;
     usage->reaped_faults += process->reaped_faults;
     usage->processes += process->threads;
+    usage->descriptors += process->descriptors;
     usage->groups++;
     usage->deaf = usage->deaf || process->deaf;
 }
