@@ -164,6 +164,7 @@ bool serve_orders(int socket, struct order *order, const struct hooks *hooks)
             if (pid == 0)
                 return true;
             error = errno;
+            asked.count = 0; /* which differs */
             if (hooks)
                 hooks->in_parent();
         }

@@ -187,7 +187,7 @@ def test_the_cache_of_earlier_runs_is_no_room_for_the_next(host: Host) -> None:
             pid = (await slots[0].open()).pid
             assert int((await slots[0].run(reads)).stdout) > 50 << 20
             running = asyncio.create_task(slots[0].run(_step(takes, memory_mb=64)))
-            while (limit := _limit()) > 1 << 40 and not running.done():
+            while (limit := _limit()) > 1 << 40 and not running.done():  # noqa: ASYNC110 - the kernel tells nobody
                 await asyncio.sleep(0.01)
             assert (await running).ending is Ending.MEMORY
             assert (await slots[0].open()).pid == pid

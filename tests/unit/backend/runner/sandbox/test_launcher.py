@@ -344,6 +344,13 @@ def test_a_program_is_forked_before_it_is_known_and_another_once_it_runs(place: 
     assert waiting not in _parked(place)
 
 
+def _is_over(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
+
+
 def test_a_waiting_program_that_dies_is_done_without(place: Place) -> None:
     place.shell("true")
     pid = _keeper(place).pid
@@ -352,6 +359,7 @@ def test_a_waiting_program_that_dies_is_done_without(place: Place) -> None:
         with _stopped(pid) if at_once else contextlib.nullcontext():  # so that it learns of both at once
             for each in waiting:
                 os.kill(each, signal.SIGKILL)
+                await _until(lambda each=each: _is_over(each))  # type: ignore[misc]
             running = asyncio.create_task(place.slot.run(_step("echo ran")))
             await asyncio.sleep(0.1)
         return (await running).stdout
