@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from backend.runner.api.models import LimitsBody
 from backend.runner.client import Client, Output, Program, Result
 from deploy.local import URL_VARIABLE
 from tests.languages.output import LATE, LINES, PROMPTS, UNASKED
@@ -16,7 +17,7 @@ TIMEOUT = 5
 
 def _session(language: str, source: str) -> tuple[str, str]:
     """What is seen of a session in which nothing is typed, and how it ended."""
-    program = Program(language=language, source=source, limits={"timeout": TIMEOUT})
+    program = Program(language=language, source=source, limits=LimitsBody(timeout=TIMEOUT))
     seen = ""
     with Client(os.environ[URL_VARIABLE]) as client, client.session(program) as session:
         for event in session:
