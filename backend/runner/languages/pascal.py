@@ -11,7 +11,14 @@ _COMPILE = f"""\
 mkdir -p /tmp/.lines
 cat > /tmp/.lines/codecanvas_lines.pas <<'END'
 {_LINES}END
-exec fpc -n -l- -v0ew '-Fu{_UNITS}' '-Fu{_UNITS}/*' -Fu/tmp/.lines -Facodecanvas_lines -O1 -FU/tmp "$@" -o{PROGRAM}
+fpc() {{
+    /usr/bin/fpc -n -l- -v0ew '-Fu{_UNITS}' '-Fu{_UNITS}/*' -Fu/tmp/.lines -O1 "$@"
+}}
+# Compiled beside it, that unit would have the mode that is asked for, and the program the unit's.
+case " $* " in *' -M'*)
+    fpc -FU/tmp/.lines /tmp/.lines/codecanvas_lines.pas && rm /tmp/.lines/codecanvas_lines.pas || exit ;;
+esac
+fpc -Facodecanvas_lines -FU/tmp "$@" -o{PROGRAM}
 """
 
 LANGUAGE = Language(
