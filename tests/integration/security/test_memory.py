@@ -180,7 +180,7 @@ def test_what_the_kernel_holds_for_a_program_is_memory(attack: Any, what: str) -
     head = "#define _GNU_SOURCE\n" + "".join(f"#include <{name}>\n" for name in names)
     body = f"for (int k = 0; k < 12; k++) if (fork() == 0) {{ {_HELD[what]} pause(); }}"
     source = f"{head}int main(void) {{ {body} sleep(8); return 0; }}"
-    result = attack("c", source, limits={"timeout": 10, "memory_kb": 65_536})
+    result = attack("c", source, limits={"timeout": 10, "memory_kb": 32_768})
     assert result["status"] == "memory_limit"
 
 
