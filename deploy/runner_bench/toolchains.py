@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from backend.runner.languages.language import Language, arguments
+from backend.runner.sandbox.build import find_launcher
+from backend.runner.sandbox.host import OUTPUT_PLACE
 from deploy.errors import DeployError
 from deploy.runner_bench.spawn import CLEAN, spawn
 
@@ -42,7 +44,7 @@ class Toolchain:
     def _here(self, text: str) -> str:
         for name in ("/program", "/work"):
             text = text.replace(name, str(self._place) + name)
-        return text
+        return text.replace(OUTPUT_PLACE, str(find_launcher() / "output"))  # beside the interpreter, as in the sandbox
 
     def seconds(self, source: str) -> float:
         """Seconds from the source until the program has ended; raises DeployError unless it says what it should."""
