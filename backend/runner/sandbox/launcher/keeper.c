@@ -135,7 +135,7 @@ static void start_template(struct keeper *keeper, struct reader *in)
     int socket;
     pid_t pid = in->bad || !argv[0] || !id || !place ? -1 : fork_forker(keeper, &socket, argv, environment);
     if (pid > 0)
-        *place = (struct forker){id, pid, socket};
+        *place = (struct forker){id, pid, socket, false};
     else
         tell_forker(keeper, 'u', id);
     free_strings(argv);
@@ -150,8 +150,10 @@ static void hear_template(struct keeper *keeper, struct forker *forker)
     size_t count;
     uint8_t kind = receive_frame(forker->socket, &in, fds, &count);
     close_all(fds, count);
-    if (kind == 't')
+    if (kind == 't') {
+        forker->ready = true;
         tell_forker(keeper, 't', forker->id);
+    }
     else
         retire(keeper, forker);
     free(in.data);
@@ -220,7 +222,7 @@ static void start_warm(struct keeper *keeper, struct reader *in)
         close_program(&program);
         tell_text(keeper, 'v', key ? key : "");
     } else {
-        *place = (struct warm){key, program};
+        *place = (struct warm){key, program, now_ns()};
         tell_text(keeper, 'w', key);
         key = NULL;
     }
