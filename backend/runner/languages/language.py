@@ -89,7 +89,7 @@ class Hold:
         """Environment variables that hold an interpreter at the file `source`, and what it preloads otherwise."""
         preloaded = [value for name, value in run_variables if name == "LD_PRELOAD"]
         others = [(name, value) for name, value in run_variables if name != "LD_PRELOAD"]
-        return (*others, ("CODECANVAS_HELD", self.at + source), ("LD_PRELOAD", ":".join([HELD, *preloaded])))
+        return (*others, ("LD_PRELOAD", ":".join([*preloaded, HELD])), ("CODECANVAS_HELD", self.at + source))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -334,8 +334,8 @@ static char *const *put_back(char *const *environment)
         return environment;
     if (count)
         memcpy(all, environment, count * sizeof *all);
-    all[count] = held_variable;
-    all[count + 1] = preload_variable;
+    all[count] = preload_variable;
+    all[count + 1] = held_variable;
     return all;
 }
 
@@ -387,12 +387,29 @@ static bool move_word(void)
     return true;
 }
 
+/* A program can read where its environment was (/proc/self/environ): the strings from `first` to `told`, the last one. There
+ * is to be what there is without us. */
+static void wipe(char *first, char *told)
+{
+    if (first == NULL || first > told || told - first > 1 << 20)
+        first = told; /* somebody has been here before */
+    for (char *each = first; each < told; each += strlen(each) + 1)
+        if (strncmp(each, "LD_PRELOAD=", sizeof "LD_PRELOAD=" - 1) == 0) {
+            char *ours = strstr(each, ":" PRELOAD);
+            ours = ours ? ours : each; /* else nothing but us is preloaded */
+            explicit_bzero(ours, strlen(ours));
+            each = ours == each ? each : ours - 1;
+        }
+    explicit_bzero(told, strlen(told));
+}
+
 __attribute__((constructor)) static void begin(void)
 {
-    held_variable = take_variable(HELD);
+    char *first = environ ? *environ : NULL, *told = take_variable(HELD);
     (void)take_variable("LD_PRELOAD");
-    if (held_variable == NULL)
+    if (told == NULL || (held_variable = strdup(told)) == NULL)
         return;
+    wipe(first, told);
     how = held_variable[sizeof HELD];
     if (strchr("tro", how) == NULL || !move_word())
         return;

@@ -241,7 +241,7 @@ static void start_warm(struct keeper *keeper, struct reader *in)
         close_program(&program);
         tell_text(keeper, 'v', key ? key : "");
     } else {
-        *place = (struct warm){key, program};
+        *place = (struct warm){key, program, now_ns()};
         tell_text(keeper, 'w', key);
         key = NULL;
     }

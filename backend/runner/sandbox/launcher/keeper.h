@@ -32,13 +32,14 @@ struct program {
 struct warm {
     char *key; /* NULL for an empty place */
     struct program program;
+    uint64_t since; /* when it was started; ns, monotonic */
 };
 
 struct forker {
     uint32_t id;
     pid_t pid; /* 0 for an empty place */
     int socket;
-    bool ready;
+    bool ready; /* of a template: it has said so */
     struct program parked; /* forked ahead, in a cell of its own, to be told what to run; no pid where there is none */
 };
 

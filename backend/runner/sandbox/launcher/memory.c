@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 enum { SLACK = 16 << 20 }; /* page tables, pipes and the like, which a program's limit does not count */
+enum { START = 96 << 20 }; /* the most that an interpreter takes on its way to where it waits */
+static const uint64_t START_NS = 5000000000;
 
 static bool read_text(int fd, char *into, size_t room)
 {
@@ -32,6 +34,17 @@ static uint64_t reclaimable(const struct keeper *keeper)
     return number_after(text, "\ninactive_file ") + number_after(text, "\nactive_file ");
 }
 
+/* What may still come to those that start: they are in the programs' group, and not what a program is charged for. */
+static uint64_t starting(const struct keeper *keeper)
+{
+    uint64_t count = 0, now = now_ns();
+    for (int i = 0; i < MOST_TEMPLATES; i++)
+        count += keeper->templates[i].pid && !keeper->templates[i].ready;
+    for (int i = 0; i < MOST_WARM; i++)
+        count += keeper->warm[i].key && now - keeper->warm[i].since < START_NS;
+    return count * START;
+}
+
 static bool write_bound(const struct keeper *keeper, uint64_t bytes)
 {
     char text[32];
@@ -48,10 +61,10 @@ void bound_memory(const struct keeper *keeper, uint64_t bytes)
         if (pwrite(keeper->memory_limit, "-1", 2, 0) < 0 && pwrite(keeper->memory_limit, "max", 3, 0) < 0)
             return;
     } else if (read_text(keeper->memory_usage, text, sizeof text)) {
-        uint64_t used = strtoull(text, NULL, 10), back = reclaimable(keeper);
+        uint64_t used = strtoull(text, NULL, 10), back = reclaimable(keeper), more = starting(keeper) + bytes + SLACK;
         /* What earlier runs left in the cache is no room for this one. Where it cannot be taken back at once, it is. */
-        if (!write_bound(keeper, (used > back ? used - back : 0) + bytes + SLACK))
-            (void)write_bound(keeper, used + bytes + SLACK);
+        if (!write_bound(keeper, (used > back ? used - back : 0) + more))
+            (void)write_bound(keeper, used + more);
     }
 }
 

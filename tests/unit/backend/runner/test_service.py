@@ -193,10 +193,27 @@ def test_a_template_is_kept_of_a_language_that_is_forked_from_one_and_replaced_o
                     return ready[0]
                 await asyncio.sleep(0.05)
 
+    def act(controls: Controls) -> None:
+        controls.stdin(b"typed\n")
+        controls.end_stdin()
+
     async def work(service: Service) -> None:
         assert (await _run(service, "ruby", b"puts 1")).stdout == b"1\n"
         first = await template(service)
         assert (await _run(service, "ruby", b"puts 2")).stdout == b"2\n"
         assert await template(service, first) > first
+        listener = _Listener(act)
+        asked = _request(service, "ruby", b"print '? '; puts gets; p gets, $0", interactive=True)
+        async with service.queue.slot("client") as slot:
+            outcome = await service.run(asked, slot, listener)
+        assert (outcome.status, listener.heard) == (Status.OK, b'? typed\nnil\n"main.rb"\n')
+        cases = [Case(stdin=b"a"), Case(stdin=b"b", args=("x", "y")), Case(stdin=b"c", files={"f": b"g"})]
+        async with service.queue.turns("client") as turns:
+            _, outcomes = await service.run_batch(
+                _request(service, "ruby", b"p ARGV, $stdin.read, Dir['*']"), cases, turns
+            )
+        assert [one.stdout for one in outcomes] == [
+            b'[]\n"a"\n["main.rb"]\n', b'["x", "y"]\n"b"\n["main.rb"]\n', b'[]\n"c"\n["f", "main.rb"]\n',
+        ]  # fmt: skip
 
     _with(work, RUNNER_WARM_MB="64", NUM_RUNNERS="1", RUNNER_ENVIRONMENT="local")

@@ -14,10 +14,14 @@ from backend.runner.execution.outcome import Status
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages import all_languages
 from backend.runner.languages.language import Hold, Language, arguments
+from backend.runner.sandbox.cgroup import find_cgroups
 from backend.runner.sandbox.host import Host
+from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.slots import Plan, make_slots
 from backend.runner.sandbox.spares import MOST_USES, Recipe
-from backend.runner.sandbox.step import SPAWNER
-from tests.unit.backend.runner.conftest import Place
+from backend.runner.sandbox.step import SPAWNER, Step
+from backend.runner.sandbox.verdict import Ending
+from tests.unit.backend.runner.conftest import VARIABLES, Place
 
 RUBY = all_languages()["ruby"]
 BASH = dataclasses.replace(all_languages()["bash"], hold=Hold("r"), run=("bash", "main.sh"), run_variables=())
@@ -217,3 +221,17 @@ def test_one_that_is_used_once_goes_on_with_the_program(place: Place, executor: 
     outcome = place.do(executor.execute(place.slot, request))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"main.sh 0 none none\n0 1 2 3 in\n")
     assert place.slot.spares.warm("bash") == 0
+
+
+def test_what_starts_beside_a_program_is_no_memory_of_the_program(host: Host) -> None:
+    """With control groups, where this machine has them: both are in one."""
+    grows = "import time; time.sleep(0.3); x = b'x' * (80 << 20); time.sleep(9)"
+    step = Step(command=("sleep", "1.5"), limits=Limits(memory_kb=16 * 1024), variables=VARIABLES)
+
+    async def work() -> Ending:
+        async with make_slots(Plan(host=host, cgroups=find_cgroups(), caches=None), 1) as slots:
+            keeper = await slots[0].open()
+            keeper.template(99, ("python3", "-c", grows), VARIABLES)
+            return (await slots[0].run(step)).ending
+
+    assert asyncio.run(work()) is Ending.EXITED
