@@ -15,4 +15,5 @@ cat > "$CODECANVAS_CC/compile" <<END
 { $compile 2> /tmp/.codecanvas-messages || : > /tmp/.codecanvas-failed; } | $assemble 2>> /tmp/.codecanvas-messages && [ ! -e /tmp/.codecanvas-failed ] &&
     $link 2>> /tmp/.codecanvas-messages && { [ ! -s /tmp/.codecanvas-messages ] || cat /tmp/.codecanvas-messages >&2; exit 0; }
 rm -f /tmp/.codecanvas-failed /tmp/.codecanvas-messages /tmp/.codecanvas.o
+export CODECANVAS_HELD= # nothing waits any more
 END

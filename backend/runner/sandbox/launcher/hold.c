@@ -327,9 +327,10 @@ WRAPPED char *mkdtemp(char *name)
 static char *const *put_back(char *const *environment)
 {
     size_t count = 0;
-    while (environment && environment[count])
-        count++;
-    char **all = program && !held ? calloc(count + 3, sizeof *all) : NULL;
+    bool over = false; /* a script sets the variable where nothing waits any more */
+    for (; environment && environment[count]; count++)
+        over = over || strncmp(environment[count], HELD "=", sizeof HELD) == 0;
+    char **all = program && !held && !over ? calloc(count + 3, sizeof *all) : NULL;
     if (all == NULL)
         return environment;
     if (count)

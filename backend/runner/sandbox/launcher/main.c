@@ -19,6 +19,8 @@
  *   command. A template's children are the interpreter that it holds (template.c, hold.c): nothing is started but the program.
  *   Before the program's first instruction its process enters the cell, keeps no descriptor but its three, takes its
  *   limits, gives up every capability and loads the system-call filter (program.c).
+ * - A *parked* program (parked.c) is a child that a forker has made ahead, in a cell of its own and without any right: it
+ *   waits on a socket for its command. The keeper sets its limits first.
  * - A *warm* cell holds a program that has done its start-up and waits; it is used for one run, like any other cell.
  *
  * Channels. Service and keeper exchange frames (wire.c) on a socket that nobody else has. The keeper holds the other
