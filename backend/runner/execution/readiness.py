@@ -22,6 +22,7 @@ _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _ANSWER_SECONDS = 0.001
 """After a run, until what it used is replaced: what is started takes a processor from its answer."""
+_SMALL_MB = 8
 _PAUSE_SECONDS = 1.0
 """How long nobody runs a language before a template of it that was used is replaced."""
 
@@ -117,7 +118,7 @@ class Tender:
         wanted: dict[str, float] = {}
         for used, name in sorted(((used, name) for name, used in self._used.items()), reverse=True):
             each = [one for one in (name, f"{name}{COMPILE}") if one in self._recipes]
-            takes = sum(self._recipes[one].megabytes for one in each)
+            takes = sum(self._recipes[one].megabytes * _count(self._recipes[one]) for one in each)
             if now - used < _WANTED_SECONDS and takes <= left:
                 left -= takes
                 wanted |= dict.fromkeys(each, now - used)
@@ -127,7 +128,7 @@ class Tender:
                     self._tend_held(slot, recipe, wanted.get(name))
                 elif name not in wanted:
                     slot.spares.drop_warm(name)
-                elif slot.spares.warm(name) == 0 and not slot.busy:
+                elif slot.spares.warm(name) < _count(recipe) and not slot.busy:
                     slot.spares.add_warm(name, recipe)
 
     def _make_recipes(self) -> dict[str, Recipe]:
@@ -155,7 +156,7 @@ class Tender:
             if recipe is None or recipe.forks:
                 continue
             for slot in self.slots:  # where there never was one, memory may be short
-                if not slot.busy and slot.spares.has_used_warm(name):
+                if not slot.busy and slot.spares.had_warm(name) and slot.spares.warm(name) < _count(recipe):
                     slot.spares.add_warm(name, recipe)
 
     def _tend_held(self, slot: Slot, recipe: Recipe, unused: float | None) -> None:
@@ -165,6 +166,11 @@ class Tender:
         else:  # a slot that is never idle needs one most
             rests = unused >= _PAUSE_SECONDS and not slot.busy
             slot.spares.tend_template(recipe, worn=1 if rests else MOST_USES)
+
+
+def _count(recipe: Recipe) -> int:
+    """How many wait in a slot: of what is started and used quickly, and takes little, one more."""
+    return 2 if recipe.megabytes <= _SMALL_MB and not recipe.forks else 1
 
 
 def _waiting(language: Language) -> tuple[str, ...]:

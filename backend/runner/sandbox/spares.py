@@ -180,9 +180,9 @@ class Spares:
         keys = self._warm.get(language)
         return keys.pop(0) if keys else ""
 
-    def has_used_warm(self, language: str) -> bool:
-        """Whether none of `language` waits, for all that one did."""
-        return self._warm.get(language) == []
+    def had_warm(self, language: str) -> bool:
+        """Whether one of `language` ever waited here."""
+        return language in self._warm
 
     def drop_warm(self, language: str) -> None:
         """End one waiting process of `language`."""

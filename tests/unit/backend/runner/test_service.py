@@ -181,7 +181,7 @@ def test_processes_wait_for_the_languages_used_last_among_those_that_can_have_so
         await _run(service, "typescript", b"1")
         await waits(service, 0)
 
-    _with(work, RUNNER_WARM_MB="160", NUM_RUNNERS="2", RUNNER_ENVIRONMENT="local")
+    _with(work, RUNNER_WARM_MB="176", NUM_RUNNERS="2", RUNNER_ENVIRONMENT="local")
 
 
 def test_a_template_is_kept_of_a_language_that_is_forked_from_one_and_replaced_once_nobody_uses_it() -> None:
