@@ -133,6 +133,10 @@ class Keeper:
         argv = frames.strings(word.encode() for word in command)
         self.send_soon(b"T", frames.whole(number), argv, _environment(variables))
 
+    def prefer(self, number: int, instead: int) -> None:
+        """The next run of a language is forked from template `number`, not from `instead`: a child waits there."""
+        self.send_soon(b"N", frames.whole(instead), frames.whole(number))
+
     def retire(self, number: int) -> None:
         """End a template."""
         self.send_soon(b"U", frames.whole(number))

@@ -56,6 +56,7 @@ class Spares:
         self._keeper: Keeper | None = None
         self._numbers = itertools.count(SPAWNER + 1)
         self._templates: dict[int, _Template] = {}
+        self._next: dict[str, int] = {}  # the template that is taken next, by language
         self._warm: dict[str, list[str]] = {}  # keys by language, the oldest first
         self._keys = itertools.count()
         self._rests: dict[str, float] = {}
@@ -70,6 +71,7 @@ class Spares:
         """The keeper is gone, and all that waited with it."""
         self._keeper = None
         self._templates.clear()
+        self._next.clear()
         self._warm.clear()
 
     # ── templates ───────────────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +111,16 @@ class Spares:
             return SPAWNER
         _, number = min(ready)
         self._templates[number].uses += 1
+        self._prefer(language)
         return number
+
+    def _prefer(self, language: str) -> None:
+        """Have a child wait at the template that is taken next."""
+        _, number = min(self._ready(language))
+        before = self._next.get(language, number)
+        if self._keeper is not None and (language not in self._next or before != number):
+            self._keeper.prefer(number, before)
+        self._next[language] = number
 
     @property
     def starting(self) -> bool:
@@ -158,7 +169,9 @@ class Spares:
         if template is None:
             return
         template.ready = ready
-        if not ready:  # it was not ended by us
+        if ready:
+            self._prefer(template.language)
+        else:  # it was not ended by us
             del self._templates[number]
             self._rests[template.language] = time.monotonic() + _REST_SECONDS
 

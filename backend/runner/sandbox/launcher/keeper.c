@@ -54,13 +54,13 @@ bool take_spare(struct keeper *keeper, struct cell *cell)
     return cell->init > 0 || make_cell(cell);
 }
 
-/* The forker of which no program is parked; NULL where all have one. */
+/* A forker from which a program is to be parked; NULL where all have one that are to. */
 static struct forker *find_unparked(struct keeper *keeper)
 {
     if (keeper->spawner.parked.pid == 0)
         return &keeper->spawner;
     for (int i = 0; i < MOST_TEMPLATES; i++)
-        if (keeper->templates[i].ready && keeper->templates[i].parked.pid == 0)
+        if (keeper->templates[i].ready && keeper->templates[i].next && keeper->templates[i].parked.pid == 0)
             return &keeper->templates[i];
     return NULL;
 }
@@ -333,7 +333,12 @@ static void obey_frame(struct keeper *keeper, uint8_t kind, struct reader *field
         retire(keeper, forker);
     else if (kind == 'P' && (forker = find_forker(keeper, read_u32(fields))))
         tell_fingerprint(keeper, forker);
-    else if (kind == 'W')
+    else if (kind == 'N') { /* which template was the next for its language until now, and which one is */
+        if ((forker = find_forker(keeper, read_u32(fields))))
+            forker->next = false;
+        if ((forker = find_forker(keeper, read_u32(fields))))
+            forker->next = true;
+    } else if (kind == 'W')
         start_warm(keeper, fields);
     else if (kind == 'V') {
         char *key = read_string(fields);

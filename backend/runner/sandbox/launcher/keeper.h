@@ -40,6 +40,7 @@ struct forker {
     pid_t pid; /* 0 for an empty place */
     int socket;
     bool ready; /* of a template: it has said so */
+    bool next;  /* of a template: the next run of its language is forked from it */
     struct program parked; /* forked ahead, in a cell of its own, to be told what to run; no pid where there is none */
 };
 

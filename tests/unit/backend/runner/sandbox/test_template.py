@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -141,6 +142,27 @@ def test_a_program_cannot_tell_that_it_was_forked(python: Place, name: str) -> N
     forked = _run(python, PROGRAMS[name], python.slot.spares.templates[0])
     assert _told(forked) == _told(_run(python, PROGRAMS[name], 0))
     assert forked.ending is Ending.EXITED
+
+
+def test_a_child_waits_at_the_template_that_is_used_next_and_at_no_other(python: Place) -> None:
+    async def waiting() -> set[int]:
+        keeper = await python.slot.open()
+        own = Path(f"/proc/{keeper.pid}/ns/user").stat().st_ino
+        children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split()
+        named = [pid for pid in children if Path(f"/proc/{pid}/comm").read_text() == "python3\n"]
+        return {int(pid) for pid in named if Path(f"/proc/{pid}/ns/user").stat().st_ino != own}
+
+    seen: set[int] = set()
+    for _ in range(4):
+        number = python.slot.spares.take_template()
+        python.do(asyncio.sleep(0.3))
+        now = python.do(waiting())
+        assert len(now) <= 2  # at the one that was taken, and at the next
+        assert _run(python, "print('ran')", number).stdout == b"ran\n"
+        python.do(asyncio.sleep(0.3))
+        assert len(python.do(waiting())) == 1
+        seen |= python.do(waiting())
+    assert len(seen) == 4
 
 
 def test_nothing_of_a_run_stays_in_its_template(python: Place) -> None:
