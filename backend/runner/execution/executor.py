@@ -444,6 +444,8 @@ def _may_be_held(request: RunRequest) -> bool:
     hold = request.language.hold
     if hold is None or request.args or not request.source or request.source.startswith(b"#!"):
         return False
+    if any(word in request.source for word in hold.anew):
+        return False
     return not request.files or (hold.forks and not any(name.startswith(".") for name in request.files))
 
 

@@ -84,6 +84,8 @@ class Hold:
     """Where: "t" at its first touch of the file, "r" where it reads it first, "o" as Ruby needs it."""
     forks: bool = False
     """Whether runs are forked from it there: it has one thread, or is Ruby. Else it is used once."""
+    anew: tuple[bytes, ...] = ()
+    """A program with one of these bytes in it starts anew: it tells of all that its process ever did."""
 
     def variables(self, source: str, run_variables: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         """Environment variables that hold an interpreter at the file `source`, and what it preloads otherwise."""

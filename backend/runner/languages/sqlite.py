@@ -30,7 +30,7 @@ LANGUAGE = Language(
     version=("sqlite3", "--version"),
     source="main.sql",
     run=("sh", "-c", _RUN, "sh"),
-    hold=Hold("t"),
+    hold=Hold("t", anew=(b".st",)),  # .stats: what was read since the start
     waiting_mb=6,
     hello="SELECT 'Hello, world!';\n",
     sample="""\

@@ -37,10 +37,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HELD "CODECANVAS_HELD"
-#define OUTPUT "/opt/output/"
-#define PRELOAD OUTPUT "hold.so"
-
 static char *held_variable; /* whole, to be put back */
 static char preload_variable[] = "LD_PRELOAD=" PRELOAD;
 static const char *program;                    /* name of its file; NULL where nothing is held */
@@ -323,9 +319,11 @@ WRAPPED char *mkdtemp(char *name)
     return strcpy(temporary, name);
 }
 
-/* `environment` with what holds this process in it; the same where it was held already, or never is. */
+/* `environment` with what holds this process in it; the same where it was held already, or never is. What a script has
+ * its interpreter preload is preloaded as well: of two variables of the name, one would be read. */
 static char *const *put_back(char *const *environment)
 {
+    static const char name[] = "LD_PRELOAD=";
     size_t count = 0;
     bool over = false; /* a script sets the variable where nothing waits any more */
     for (; environment && environment[count]; count++)
@@ -335,8 +333,11 @@ static char *const *put_back(char *const *environment)
         return environment;
     if (count)
         memcpy(all, environment, count * sizeof *all);
-    all[count] = preload_variable;
-    all[count + 1] = held_variable;
+    all[count] = held_variable;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(all[i], name, sizeof name - 1) == 0 && all[i][sizeof name - 1])
+            return asprintf(&all[i], "%s:%s", environment[i], PRELOAD) < 0 ? environment : all;
+    all[count + 1] = preload_variable;
     return all;
 }
 
@@ -388,29 +389,14 @@ static bool move_word(void)
     return true;
 }
 
-/* A program can read where its environment was (/proc/self/environ): the strings from `first` to `told`, the last one. There
- * is to be what there is without us. */
-static void wipe(char *first, char *told)
-{
-    if (first == NULL || first > told || told - first > 1 << 20)
-        first = told; /* somebody has been here before */
-    for (char *each = first; each < told; each += strlen(each) + 1)
-        if (strncmp(each, "LD_PRELOAD=", sizeof "LD_PRELOAD=" - 1) == 0) {
-            char *ours = strstr(each, ":" PRELOAD);
-            ours = ours ? ours : each; /* else nothing but us is preloaded */
-            explicit_bzero(ours, strlen(ours));
-            each = ours == each ? each : ours - 1;
-        }
-    explicit_bzero(told, strlen(told));
-}
-
 __attribute__((constructor)) static void begin(void)
 {
-    char *first = environ ? *environ : NULL, *told = take_variable(HELD);
+    char *told = take_variable(HELD);
     (void)take_variable("LD_PRELOAD");
     if (told == NULL || (held_variable = strdup(told)) == NULL)
         return;
-    wipe(first, told);
+    hide_variables();
+    hide_mappings();
     how = held_variable[sizeof HELD];
     if (strchr("tro", how) == NULL || !move_word())
         return;
