@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.warm import java, nodejs, python3, ruby, typescript
+from tests.warm import java, nodejs, perl, python3, ruby, typescript
 from tests.warm.pair import Pair, Program, make_warm_place
 
 PROGRAMS: dict[str, dict[str, Program]] = {
@@ -15,6 +15,7 @@ PROGRAMS: dict[str, dict[str, Program]] = {
     "typescript": typescript.PROGRAMS,
     "java": java.PROGRAMS,
     "ruby": ruby.PROGRAMS,
+    "perl": perl.PROGRAMS,
 }
 
 
