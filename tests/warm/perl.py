@@ -52,16 +52,24 @@ for _kind, _sources in _KINDS.items():
 for _name, _text in _TEXTS.items():
     PROGRAMS[f"text: {_name}"] = Program(_text, args=())
 for _name in _SIGNALS:
-    PROGRAMS[f"ends: kill {_name}"] = Program(f"print 'unflushed'; kill '{_name}', $$; select undef, undef, undef, .02; print 'on';", args=())
-    PROGRAMS[f"handles {_name}"] = Program(f"$SIG{{{_name}}} = sub {{ print \"got $_[0]\" }}; kill '{_name}', $$; print ' on';", args=())
+    PROGRAMS[f"ends: kill {_name}"] = Program(
+        f"print 'unflushed'; kill '{_name}', $$; select undef, undef, undef, .02; print 'on';", args=()
+    )
+    PROGRAMS[f"handles {_name}"] = Program(
+        f"$SIG{{{_name}}} = sub {{ print \"got $_[0]\" }}; kill '{_name}', $$; print ' on';", args=()
+    )
 for _name in _MODULES:
     PROGRAMS[f"uses {_name}"] = Program(
         f"my %had = %INC; BEGIN {{ $had = join ' ', keys %INC }} print eval {{ require {_name}; 1 }} ? 'there' : $@ =~ s/ at .*//sr; print map \"\\n$_ $INC{{$_}}\", sort keys %INC;", args=(),
     )  # fmt: skip
-PROGRAMS["arguments"] = Program("print \"$0 @ARGV\"; print while <>;")
-PROGRAMS["files"] = Program("use lib '.'; use A; print A::f(), <DATA>;\n__DATA__\nx\n", {"A.pm": "package A; sub f { __FILE__ } 1;\n"}, args=())
+PROGRAMS["arguments"] = Program('print "$0 @ARGV"; print while <>;')
+PROGRAMS["files"] = Program(
+    "use lib '.'; use A; print A::f(), <DATA>;\n__DATA__\nx\n", {"A.pm": "package A; sub f { __FILE__ } 1;\n"}, args=()
+)
 PROGRAMS["no input"] = Program("print defined(<STDIN>) ? 1 : 0, eof(STDIN) ? 1 : 0;", args=(), stdin=b"")
-PROGRAMS["large input"] = Program("my $n = 0; $n += length while <STDIN>; print $n;", args=(), stdin=b"0123456789\n" * 50_000)
+PROGRAMS["large input"] = Program(
+    "my $n = 0; $n += length while <STDIN>; print $n;", args=(), stdin=b"0123456789\n" * 50_000
+)
 PROGRAMS["input left"] = Program("sysread STDIN, my $b, 10; print $b;", args=(), stdin=b"0123456789\n" * 50_000)
 PROGRAMS["binary input"] = Program("local $/; print unpack '%32C*', <STDIN>;", args=(), stdin=bytes(range(256)) * 10)
 PROGRAMS["input without an end"] = Program("my @l = <STDIN>; print scalar @l, $l[-1];", args=(), stdin=b"a\nb")

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.warm import java, nodejs, perl, python3, ruby, typescript
+from tests.warm import java, nodejs, perl, python3, ruby, tcl, typescript
 from tests.warm.pair import Pair, Program, make_warm_place
 
 PROGRAMS: dict[str, dict[str, Program]] = {
@@ -16,6 +16,7 @@ PROGRAMS: dict[str, dict[str, Program]] = {
     "java": java.PROGRAMS,
     "ruby": ruby.PROGRAMS,
     "perl": perl.PROGRAMS,
+    "tcl": tcl.PROGRAMS,
 }
 
 
