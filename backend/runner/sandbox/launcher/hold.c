@@ -403,20 +403,54 @@ static bool move_word(void)
     return true;
 }
 
+/* Have the kernel tell that the environment ends at `end`: else what was wiped is read as so many empty variables. A
+ * kernel that cannot tells just that. */
+static void end_environment(const char *end)
+{
+    unsigned long long field[52] = {0}; /* numbered as in proc(5) */
+    char text[2048], *at = NULL;
+    FILE *stream = fopen("/proc/self/stat", "re");
+    if (stream == NULL)
+        return;
+    if (fgets(text, sizeof text, stream))
+        at = strrchr(text, ')');
+    (void)fclose(stream);
+    if (at == NULL || strlen(at) < 4)
+        return;
+    at += 3; /* past the state, a letter */
+    for (size_t i = 4; i < sizeof field / sizeof *field; i++)
+        field[i] = strtoull(at, &at, 10);
+    if (field[50] >= (uintptr_t)end || field[51] < (uintptr_t)end)
+        return;
+    struct prctl_mm_map map = {
+        .start_code = field[26], .end_code = field[27], .start_stack = field[28],
+        .start_data = field[45], .end_data = field[46], .start_brk = field[47], .brk = (uintptr_t)sbrk(0),
+        .arg_start = field[48], .arg_end = field[49], .env_start = field[50], .env_end = (uintptr_t)end,
+        .exe_fd = (uint32_t)-1,
+    };
+    (void)prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
+}
+
 /* A program can read where its environment was (/proc/self/environ): the strings from `first` to `told`, the last one. There
  * is to be what there is without us. */
 static void wipe(char *first, char *told)
 {
+    char *end = told;
     if (first == NULL || first > told || told - first > 1 << 20)
         first = told; /* somebody has been here before */
     for (char *each = first; each < told; each += strlen(each) + 1)
         if (strncmp(each, "LD_PRELOAD=", sizeof "LD_PRELOAD=" - 1) == 0) {
+            bool last = each + strlen(each) + 1 == told;
             char *ours = strstr(each, ":" PRELOAD);
+            end = last ? (ours ? ours + 1 : each) : end;
             ours = ours ? ours : each; /* else nothing but us is preloaded */
             explicit_bzero(ours, strlen(ours));
             each = ours == each ? each : ours - 1;
+            if (last)
+                break;
         }
     explicit_bzero(told, strlen(told));
+    end_environment(end);
 }
 
 __attribute__((constructor)) static void begin(void)
