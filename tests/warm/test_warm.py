@@ -47,6 +47,23 @@ def test_warm_is_as_cold(pairs: dict[str, Pair], warm: Path, language: str, name
     assert quick == usual
 
 
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("bash", "((SECONDS < 2)) && echo just"),
+        ("perl", "print 'just' if time - $^T < 2"),
+        ("perl", "BEGIN { print 'just' if time - $^T < 2 && abs(-M $0) < 2 / 86_400 }"),
+        ("tcl", "if {[clock seconds] - [file mtime main.tcl] < 2} {puts just}"),
+    ],
+)
+def test_time_begins_with_the_program(pairs: dict[str, Pair], warm: Path, language: str, source: str) -> None:
+    if language not in pairs:
+        pairs[language] = Pair(language, warm)
+    quick, usual = pairs[language].told(Program(source, args=()), waited=3.5)
+    assert quick == usual
+    assert quick[3].strip() == "just"
+
+
 @pytest.mark.parametrize("language", PROGRAMS)
 def test_there_are_enough_programs(language: str) -> None:
     assert len(PROGRAMS[language]) >= 200
