@@ -50,10 +50,34 @@ for _kind, _sources in _KINDS.items():
         PROGRAMS[f"{_kind}: {_name}"] = Program(_source, args=())
 for _code in ("0", "1", "3", "126", "127", "128", "130", "137", "255", "256", "-1", "99999999999999999999"):
     PROGRAMS[f"exit {_code}"] = Program(f"echo x\nexit {_code}", args=())
-for _name in ("HUP", "INT", "QUIT", "ILL", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "PIPE", "ALRM", "TERM", "XCPU", "CHLD", "WINCH", "RTMIN"):
+for _name in (
+    "HUP",
+    "INT",
+    "QUIT",
+    "ILL",
+    "ABRT",
+    "BUS",
+    "FPE",
+    "KILL",
+    "USR1",
+    "SEGV",
+    "PIPE",
+    "ALRM",
+    "TERM",
+    "XCPU",
+    "CHLD",
+    "WINCH",
+    "RTMIN",
+):
     PROGRAMS[f"killed by {_name}"] = Program(f"echo a\nprintf b\nkill -{_name} $$\nsleep 0.05\necho on", args=())
     PROGRAMS[f"traps {_name}"] = Program(f"trap 'echo got' {_name}\nkill -{_name} $BASHPID\necho on", args=())
-for _name in ("read x; echo $x", "cat", "sleep 0.05; read -t 0; echo $?", "mapfile a; echo ${#a[@]}", "[ -s /dev/stdin ]; echo $?"):
+for _name in (
+    "read x; echo $x",
+    "cat",
+    "sleep 0.05; read -t 0; echo $?",
+    "mapfile a; echo ${#a[@]}",
+    "[ -s /dev/stdin ]; echo $?",
+):
     PROGRAMS[f"no input: {_name}"] = Program(_name, args=(), stdin=b"")
     PROGRAMS[f"no last newline: {_name}"] = Program(_name, args=(), stdin=b"a\nb")
     PROGRAMS[f"odd input: {_name}"] = Program(_name, args=(), stdin=b"\xff\0\r\n\\a\\\nb\n")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import subprocess
+import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,9 +76,10 @@ class Pair:
         self._do(self._slot.close())
         self._runner.close()
 
-    def told(self, program: Program) -> tuple[Told, Told]:
-        """What comes of `program`, warm and cold."""
+    def told(self, program: Program, *, waited: float = 0.0) -> tuple[Told, Told]:
+        """What comes of `program`, warm, from what had waited for some seconds, and cold."""
         self._do(self._wait())
+        time.sleep(waited)
         return self._run(self._warm, program), self._run(self._cold, program)
 
     def _run(self, executor: Executor, program: Program) -> Told:

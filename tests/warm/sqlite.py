@@ -44,10 +44,15 @@ for _mode in _MODES:
         "SELECT 1 WHERE 0;\n.show",
         args=(),
     )
-for _name in ("SELECT quote(readfile('/dev/stdin'));", ".import /dev/stdin t\nSELECT count(*) FROM t;", ".shell wc", ".read /dev/stdin"):
+for _name in (
+    "SELECT quote(readfile('/dev/stdin'));",
+    ".import /dev/stdin t\nSELECT count(*) FROM t;",
+    ".shell wc",
+    ".read /dev/stdin",
+):
     PROGRAMS[f"no input: {_name}"] = Program(_name, args=(), stdin=b"")
     PROGRAMS[f"no last newline: {_name}"] = Program(_name, args=(), stdin=b"a\nb")
-    PROGRAMS[f"odd input: {_name}"] = Program(_name, args=(), stdin=b"\xff\r\n\"a\nb\n")
+    PROGRAMS[f"odd input: {_name}"] = Program(_name, args=(), stdin=b'\xff\r\n"a\nb\n')
     PROGRAMS[f"SQL as input: {_name}"] = Program(_name, args=(), stdin=b"SELECT 41 + 1;\n" * 2000)
 PROGRAMS["arguments"] = Program("SELECT ?1, ?2;\n.parameter list")
 PROGRAMS["files"] = Program(".read a.sql\n.shell ls -A", {"a.sql": "SELECT 1;\n", "d/b.sql": ""}, args=())

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.warm import bash, java, nodejs, python3, ruby, sqlite, typescript
+from tests.warm import bash, java, nodejs, perl, python3, ruby, sqlite, tcl, typescript
 from tests.warm.pair import Pair, Program, make_warm_place
 
 PROGRAMS: dict[str, dict[str, Program]] = {
@@ -17,6 +17,8 @@ PROGRAMS: dict[str, dict[str, Program]] = {
     "ruby": ruby.PROGRAMS,
     "bash": bash.PROGRAMS,
     "sqlite": sqlite.PROGRAMS,
+    "perl": perl.PROGRAMS,
+    "tcl": tcl.PROGRAMS,
 }
 
 
@@ -45,6 +47,23 @@ def test_warm_is_as_cold(pairs: dict[str, Pair], warm: Path, language: str, name
         pairs[language] = Pair(language, warm)
     quick, usual = pairs[language].told(PROGRAMS[language][name])
     assert quick == usual
+
+
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("bash", "((SECONDS < 2)) && echo just"),
+        ("perl", "print 'just' if time - $^T < 2"),
+        ("perl", "BEGIN { print 'just' if time - $^T < 2 && abs(-M $0) < 2 / 86_400 }"),
+        ("tcl", "if {[clock seconds] - [file mtime main.tcl] < 2} {puts just}"),
+    ],
+)
+def test_time_begins_with_the_program(pairs: dict[str, Pair], warm: Path, language: str, source: str) -> None:
+    if language not in pairs:
+        pairs[language] = Pair(language, warm)
+    quick, usual = pairs[language].told(Program(source, args=()), waited=3.5)
+    assert quick == usual
+    assert quick[3].strip() == "just"
 
 
 @pytest.mark.parametrize("language", PROGRAMS)

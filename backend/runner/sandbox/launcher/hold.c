@@ -73,19 +73,35 @@ static void wait_for_word(void)
     close(WORD);
 }
 
+/* Perl keeps the time of its start where only $^T reaches it. The variable is made for that, and unmade: a program that
+ * does not use it has none, and what it makes of it has no value before it is read. */
+static void begin_clock_of_perl(void)
+{
+    static const char name[] = "\024";
+    const pthread_key_t *key = dlsym(RTLD_DEFAULT, "PL_thr_key");
+    void *(*variable)(void *, const char *, int32_t), *(*package)(void *, const char *, uint32_t, int32_t);
+    void *(*entry)(void *, void *, const char *, int32_t, int, void *, uint32_t);
+    void (*set)(void *, void *, ssize_t);
+    *(void **)&variable = dlsym(RTLD_DEFAULT, "Perl_get_sv");
+    *(void **)&package = dlsym(RTLD_DEFAULT, "Perl_gv_stashpvn");
+    *(void **)&entry = dlsym(RTLD_DEFAULT, "Perl_hv_common_key_len");
+    *(void **)&set = dlsym(RTLD_DEFAULT, "Perl_sv_setiv_mg");
+    if (!key || !variable || !package || !entry || !set)
+        return;
+    void *perl = pthread_getspecific(*key);
+    bool known = variable(perl, name, 0) != NULL;
+    set(perl, variable(perl, name, 1), time(NULL));
+    if (!known)
+        (void)entry(perl, package(perl, "main", 4, 0), name, 1, 0x44, NULL, 0); /* HV_DELETE | G_DISCARD */
+}
+
 /* Bash counts SECONDS from its start, and Perl has it in $^T: for a program that is now. */
 static void begin_clock(void)
 {
     time_t *bash = dlsym(RTLD_DEFAULT, "shell_start_time");
-    const pthread_key_t *perl = dlsym(RTLD_DEFAULT, "PL_thr_key");
-    void *(*variable)(void *, const char *, int32_t);
-    void (*set)(void *, void *, ssize_t);
-    *(void **)&variable = dlsym(RTLD_DEFAULT, "Perl_get_sv");
-    *(void **)&set = dlsym(RTLD_DEFAULT, "Perl_sv_setiv_mg");
     if (bash)
         *bash = time(NULL);
-    if (perl && variable && set)
-        set(pthread_getspecific(*perl), variable(pthread_getspecific(*perl), "\024", 1), time(NULL));
+    begin_clock_of_perl();
 }
 
 static void hold(void)

@@ -145,8 +145,9 @@ def test_a_program_cannot_tell_that_it_was_forked(python: Place, name: str) -> N
 
 
 def test_a_child_waits_at_the_template_that_is_used_next_and_at_no_other(python: Place) -> None:
-    async def waiting() -> set[int]:
-        keeper = await python.slot.open()
+    keeper = python.do(python.slot.open())
+
+    def waiting() -> set[int]:
         own = Path(f"/proc/{keeper.pid}/ns/user").stat().st_ino
         children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split()
         named = [pid for pid in children if Path(f"/proc/{pid}/comm").read_text() == "python3\n"]
@@ -156,12 +157,12 @@ def test_a_child_waits_at_the_template_that_is_used_next_and_at_no_other(python:
     for _ in range(4):
         number = python.slot.spares.take_template()
         python.do(asyncio.sleep(0.3))
-        now = python.do(waiting())
+        now = waiting()
         assert len(now) <= 2  # at the one that was taken, and at the next
         assert _run(python, "print('ran')", number).stdout == b"ran\n"
         python.do(asyncio.sleep(0.3))
-        assert len(python.do(waiting())) == 1
-        seen |= python.do(waiting())
+        assert len(waiting()) == 1
+        seen |= waiting()
     assert len(seen) == 4
 
 
