@@ -23,10 +23,10 @@ INCLUSION = '^[ \\t]*#[ \\t]*(?:include|import)[ \\t]*["<]([^">\\n]+)[">]'
 """Of C's family."""
 
 _DIRECTLY = """\
-[ $# = 11 ] && [ -r "$CODECANVAS_CC/compile" ] && . "$CODECANVAS_CC/compile"
+[ -r "$CODECANVAS_CC/compile" ] && . "$CODECANVAS_CC/compile"
 exec "$@"
 """
-"""Without options and further sources: compiler, assembler and linker as gcc would call them, see warm/c.sh."""
+"""Compiler, assembler and linker as gcc would call them, see warm/c.sh."""
 
 LANGUAGE = Language(
     name="c",

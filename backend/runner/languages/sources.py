@@ -15,7 +15,9 @@ def compile_command(language: Language, options: tuple[str, ...], files: Mapping
         raise ValueError(f"{language.name} is not compiled")
     names = sources(language, files)
     command = arguments(language.compile, options)
-    return (*language.through, *(one for word in command for one in (names if word == language.source else (word,))))
+    words = tuple(one for word in command for one in (names if word == language.source else (word,)))
+    # The words of options may take the place of others: that there are as many tells nothing.
+    return (*language.through, *words) if not options and names == (language.source,) else words
 
 
 def sources(language: Language, files: Mapping[str, bytes]) -> tuple[str, ...]:

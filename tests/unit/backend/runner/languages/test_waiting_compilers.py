@@ -14,6 +14,7 @@ from backend.runner.execution.request import RunRequest
 from backend.runner.languages import __file__ as languages_file
 from backend.runner.languages import all_languages
 from backend.runner.languages.language import arguments
+from backend.runner.languages.sources import compile_command
 from backend.runner.service import Service, make_service
 from backend.runner.settings import Settings
 
@@ -135,4 +136,12 @@ def test_the_script_calls_gcc_as_the_declaration_does() -> None:
     words = shlex.split(line.removeprefix("calls=$("))
     declared = arguments(all_languages()["c"].compile or ())
     assert tuple(words[: len(declared)]) == declared
-    assert f"[ $# = {len(declared)} ]" in all_languages()["c"].through[2]
+
+
+def test_what_the_script_does_not_know_is_compiled_by_gcc_itself() -> None:
+    language = all_languages()["c"]
+    assert compile_command(language, (), {"main.c": b""}) == (*language.through, *arguments(language.compile or ()))
+    for options in ("-std=c99", "-O0", "-Wall", "-lm"):
+        command = compile_command(language, (options,), {"main.c": b""})
+        assert (command[0], options in command) == ("gcc", True)
+    assert compile_command(language, (), {"main.c": b"", "other.c": b""})[0] == "gcc"
