@@ -116,8 +116,8 @@ class Language:
     compile: tuple[str, ...] | None = None
     """Command that makes PROGRAM out of the source; None where there is nothing to compile."""
     through: tuple[str, ...] = ()
-    """Words before `compile` in the service, where a request has neither options nor further sources: a shell that comes
-    to the same in less time where it can, and otherwise executes the command."""
+    """Words before `compile` in the service, where a request has neither options nor further sources: a shell that
+    comes to the same in less time where it can, and otherwise executes the command."""
     sources: tuple[str, ...] = ()
     """How the names of further source files end: those of a request are compiled with its program, and stand beside it
     where `compile` says `source`. Empty where the compiler finds by itself what a program imports."""

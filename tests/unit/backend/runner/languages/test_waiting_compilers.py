@@ -123,9 +123,9 @@ def test_a_compiler_that_waited_says_and_makes_what_one_does_that_starts(
 ) -> None:
     def told(outcome: Outcome) -> tuple[object, ...]:
         compiled = outcome.compile
-        said = None if compiled is None else (compiled.stdout, compiled.stderr)
-        messages = re.sub(rb"/tmp/cc\w{6}\.o", b"/tmp/cc.o", outcome.stderr)
-        return outcome.status, outcome.exit_code, outcome.signal, outcome.error, outcome.stdout, messages, said
+        said = (outcome.stderr, b"", b"") if compiled is None else (outcome.stderr, compiled.stdout, compiled.stderr)
+        plain = [re.sub(rb"/tmp/cc\w{6}\.o", b"/tmp/cc.o", text) for text in said]
+        return outcome.status, outcome.exit_code, outcome.signal, outcome.error, outcome.stdout, plain
 
     assert told(waited_for[language, name]) == told(anew[language, name])
 
