@@ -8,6 +8,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -30,6 +31,18 @@ bool park(struct keeper *keeper, struct forker *forker)
     return parked;
 }
 
+/* Whether it has given up its rights; it may still be about to, and on that way needs more than it may have as a program. */
+static bool is_confined(struct program *program)
+{
+    char failure[256];
+    while (!program->confined) {
+        struct pollfd said = {program->status, POLLIN, 0};
+        if (program->status < 0 || poll(&said, 1, PATIENCE * 1000) <= 0 || read_status(program, failure, sizeof failure))
+            return false;
+    }
+    return true;
+}
+
 bool unpark(struct program *program, const struct order *order)
 {
     struct buffer out = {0};
@@ -38,8 +51,8 @@ bool unpark(struct program *program, const struct order *order)
     put_strings(&out, order->envp);
     end_frame(&out, begun);
     be_patient(program->go);
-    bool told = limit_process(program->pid, &order->limits) == NULL && limit_files(program->pid, &order->limits) &&
-                send_frame(program->go, &out, NULL, 0);
+    bool told = is_confined(program) && limit_process(program->pid, &order->limits) == NULL &&
+                limit_files(program->pid, &order->limits) && send_frame(program->go, &out, NULL, 0);
     free(out.data);
     close(program->go);
     program->go = -1;

@@ -374,6 +374,13 @@ def test_a_waiting_program_that_dies_is_done_without(place: Place) -> None:
     assert _keeper(place).pid == pid
 
 
+def test_a_program_that_is_told_at_once_what_it_is_has_given_up_its_rights_first(place: Place) -> None:
+    """One after the other: the next is told while it is on its way."""
+    limits = Limits(open_files=20)
+    told = {place.run(("sh", "-c", "ulimit -n"), limits=limits).stdout for _ in range(500)}
+    assert told == {b"20\n"}
+
+
 def test_a_waiting_program_has_the_limits_and_the_environment_of_its_run(place: Place) -> None:
     for number in (31, 17):  # lower the second time, higher than it the first
         limits = {"open_files": number, "file_kb": number, "processes": number, "cpu_seconds": number}
