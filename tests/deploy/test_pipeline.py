@@ -17,7 +17,7 @@ HEAD = "from __future__ import annotations\n"
 FAILS_IN_PRODUCTION = """import os
 if os.environ.get("RUNNER_ENVIRONMENT") == "production":
     os.environ["RUNNER_VERSION"] = "wrong"
-    os.environ["RUN_TIMEOUT"] = "0.001"
+    os.environ["RUN_TIMEOUT"] = "0.00001"  # less than any program takes
 """
 
 
