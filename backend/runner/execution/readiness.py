@@ -23,8 +23,9 @@ _WANTED_SECONDS = 300.0
 _ANSWER_SECONDS = 0.001
 """After a run, until what it used is replaced: what is started takes a processor from its answer."""
 _SMALL_MB = 8
+"""What takes no more is kept waiting twice in each slot."""
 _PAUSE_SECONDS = 1.0
-"""How long nobody runs a language before a template of it that was used is replaced."""
+"""How long nothing is run, or for a held language nothing of it, before a template that was used is replaced."""
 
 
 @dataclasses.dataclass

@@ -73,6 +73,13 @@ class Place:
         self.runner.close()
 
 
+async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    """Return once it `holds`, which nobody tells; raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture(scope="session")
 def host() -> Host:
     return Host.find(find_launcher())

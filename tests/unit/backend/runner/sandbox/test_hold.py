@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,7 +21,7 @@ from backend.runner.sandbox.slots import Plan, make_slots
 from backend.runner.sandbox.spares import MOST_USES, Recipe
 from backend.runner.sandbox.step import SPAWNER, Step
 from backend.runner.sandbox.verdict import Ending
-from tests.unit.backend.runner.conftest import VARIABLES, Place
+from tests.unit.backend.runner.conftest import VARIABLES, Place, until
 
 RUBY = all_languages()["ruby"]
 BASH = dataclasses.replace(all_languages()["bash"], hold=Hold("r"), run=("bash", "main.sh"), run_variables=())
@@ -49,17 +49,11 @@ def recipe(executor: Executor, language: Language) -> Recipe:
     )  # fmt: skip
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-
-
 def _with_template(place: Place, executor: Executor) -> int:
     async def start() -> int:
         await place.slot.open()
         place.slot.spares.tend_template(recipe(executor, RUBY))
-        await _until(lambda: place.slot.spares.take_template("ruby") != SPAWNER)
+        await until(lambda: place.slot.spares.take_template("ruby") != SPAWNER, 20)
         return place.slot.spares.take_template("ruby")
 
     return place.do(start())
@@ -130,7 +124,7 @@ def test_a_template_is_the_same_after_every_run(place: Place, executor: Executor
     async def start() -> int:
         await place.slot.open()
         place.slot.spares.tend_template(recipe(executor, BASH))
-        await _until(lambda: place.slot.spares.take_template("bash") != SPAWNER)
+        await until(lambda: place.slot.spares.take_template("bash") != SPAWNER, 20)
         return place.slot.spares.take_template("bash")
 
     def run(source: str) -> bytes:
@@ -180,7 +174,7 @@ def test_a_template_is_replaced_only_when_another_is_ready(place: Place, executo
         spares.tend_template(asked, worn=MOST_USES)
         assert list(spares.templates) == [first]
         spares.tend_template(asked, worn=1)
-        await _until(lambda: len(spares.templates) == 2)
+        await until(lambda: len(spares.templates) == 2, 20)
         spares.tend_template(asked, worn=1)
         return spares.take_template("ruby")
 
@@ -202,7 +196,7 @@ def test_one_that_cannot_be_held_ends_and_is_not_tried_again_at_once(place: Plac
     async def start() -> None:
         await place.slot.open()
         spares.tend_template(broken)
-        await _until(lambda: not spares._of("other"))
+        await until(lambda: not spares._of("other"), 20)
         spares.tend_template(broken)
         assert not spares._of("other")
 

@@ -18,7 +18,7 @@ from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.spares import Recipe
 from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Ending, Verdict
-from tests.unit.backend.runner.conftest import VARIABLES, Place
+from tests.unit.backend.runner.conftest import VARIABLES, Place, until
 
 Shell = Callable[..., Verdict]
 WAITS = ("bash", "-c", "read -r word <&3; exec 3<&-; echo warm $word; cat main")
@@ -45,14 +45,6 @@ def _cpu(pid: int) -> float:
 
 def _keeper(place: Place) -> Keeper:
     return place.do(place.slot.open())
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about within 10 s")
 
 
 def _step(line: str, **more: object) -> Step:
@@ -190,7 +182,7 @@ def test_a_cell_whose_init_dies_ends_and_the_slot_goes_on(place: Place) -> None:
         keeper = await place.slot.open()
         inits = set(_named(keeper.pid, "init"))
         running = asyncio.create_task(place.slot.run(_step("sleep 60")))
-        await _until(lambda: bool(_named(keeper.pid, "sleep")))
+        await until(lambda: bool(_named(keeper.pid, "sleep")))
         for init in inits & set(_named(keeper.pid, "init")):
             os.kill(init, signal.SIGKILL)
         return await running
@@ -230,7 +222,7 @@ def _warm(place: Place, key: str, limits: Limits, told: list[tuple[str, bool]]) 
         keeper = await place.slot.open()
         keeper.on_warm = lambda name, ready: told.append((name, ready))
         keeper.warm(key, WAITS, VARIABLES, limits, ())
-        await _until(lambda: bool(told) and bool(_named(keeper.pid, "bash")))
+        await until(lambda: bool(told) and bool(_named(keeper.pid, "bash")))
 
     place.do(start())
 
@@ -272,10 +264,10 @@ def test_more_warm_processes_than_there_is_room_for_are_told_and_cost_nothing(pl
         keeper.on_warm = lambda name, ready: told.append((name, ready))
         for number in range(17):
             keeper.warm(str(number), WAITS, VARIABLES, Limits(), ())
-        await _until(lambda: len(told) == 17)
+        await until(lambda: len(told) == 17)
         for number in range(16):
             keeper.cool(str(number))
-        await _until(lambda: len(told) == 33)
+        await until(lambda: len(told) == 33)
 
     place.shell("true")
     place.do(fill())  # of the networks that they had one is kept
@@ -298,12 +290,12 @@ def test_a_template_that_dies_in_the_middle_of_an_order_is_done_without(place: P
         keeper = await place.slot.open()
         spares = place.slot.spares
         spares.add_templates(TEMPLATE, 1)
-        await _until(lambda: len(spares.templates) == 1)
-        await _until(lambda: len(_named(keeper.pid, "python3")) == 2)  # and its child that waits for a program
+        await until(lambda: len(spares.templates) == 1)
+        await until(lambda: len(_named(keeper.pid, "python3")) == 2)  # and its child that waits for a program
         template = min(_named(keeper.pid, "python3"))
         waiting = max(_named(keeper.pid, "python3"))
         os.kill(waiting, signal.SIGKILL)
-        await _until(lambda: _is_over(waiting))
+        await until(lambda: _is_over(waiting))
         os.kill(template, signal.SIGSTOP)
         step = Step(
             command=TEMPLATE.command, variables=VARIABLES, limits=Limits(), files={"main.py": b"print('ran')"},
@@ -313,7 +305,7 @@ def test_a_template_that_dies_in_the_middle_of_an_order_is_done_without(place: P
         await asyncio.sleep(0.2)
         os.kill(template, signal.SIGKILL)
         verdict = await running
-        await _until(lambda: not spares.templates)
+        await until(lambda: not spares.templates)
         return verdict
 
     verdict = place.do(run())
@@ -336,7 +328,7 @@ def test_a_program_is_forked_before_it_is_known_and_another_once_it_runs(place: 
     async def run() -> set[int]:
         keeper = await place.slot.open()
         running = asyncio.create_task(place.slot.run(_step("exec sleep 0.6")))
-        await _until(lambda: bool(_named(keeper.pid, "sleep")))
+        await until(lambda: bool(_named(keeper.pid, "sleep")))
         pids = set(_named(keeper.pid, "sleep"))
         assert (await running).status == 0
         return pids
@@ -361,7 +353,7 @@ def test_a_waiting_program_that_dies_is_done_without(place: Place) -> None:
         with _stopped(pid) if at_once else contextlib.nullcontext():  # so that it learns of both at once
             for each in waiting:
                 os.kill(each, signal.SIGKILL)
-                await _until(lambda each=each: _is_over(each))  # type: ignore[misc]
+                await until(lambda each=each: _is_over(each))  # type: ignore[misc]
             running = asyncio.create_task(place.slot.run(_step("echo ran")))
             await asyncio.sleep(0.1)
         return (await running).stdout
@@ -401,7 +393,7 @@ def test_a_template_that_cannot_be_started_is_told(place: Place) -> None:
         keeper.on_template = lambda number, ready: told.append((number, ready))
         keeper.template(7, (), ())
         keeper.template(8, ("/no/such/program",), ())
-        await _until(lambda: len(told) == 2)
+        await until(lambda: len(told) == 2)
 
     place.do(start())
     assert sorted(told) == [(7, False), (8, False)]

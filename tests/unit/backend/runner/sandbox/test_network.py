@@ -1,7 +1,6 @@
 """What programs do on loopback, in any way that they are started: nothing of it is there for the next."""
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.spares import Recipe
-from tests.unit.backend.runner.conftest import VARIABLES, Place, compile_c
+from tests.unit.backend.runner.conftest import VARIABLES, Place, compile_c, until
 
 LIMITS = Limits(timeout=20, memory_kb=1 << 20)
 TEMPLATE = ("/usr/bin/python3", "-B", "main.py")
@@ -76,14 +75,6 @@ USES = {
 }  # fmt: skip
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about within 10 s")
-
-
 @pytest.fixture(scope="module")
 def busy(host: Host) -> Iterator[Place]:
     """A slot with all that can wait there."""
@@ -91,7 +82,7 @@ def busy(host: Host) -> Iterator[Place]:
     try:
         made.do(made.slot.open())
         made.slot.spares.add_templates(PYTHON, 2)
-        made.do(_until(lambda: len(made.slot.spares.templates) == 2))
+        made.do(until(lambda: len(made.slot.spares.templates) == 2))
         yield made
     finally:
         made.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.spares import MOST_USES, Recipe
 from backend.runner.sandbox.verdict import Ending, Verdict
-from tests.unit.backend.runner.conftest import VARIABLES, Place
+from tests.unit.backend.runner.conftest import VARIABLES, Place, until
 
 PYTHON = (*VARIABLES, ("PYTHONNOUSERSITE", "1"), ("PYTHONUTF8", "1"))
 ANEW = (*PYTHON, *all_languages()["python3"].run_variables)
@@ -104,15 +104,7 @@ def python(host: Host) -> Iterator[Place]:
 async def _with_templates(place: Place) -> None:
     await place.slot.open()
     place.slot.spares.add_templates(RECIPE, 2)
-    await _until(lambda: len(place.slot.spares.templates) == 2)
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about within 20 s")
+    await until(lambda: len(place.slot.spares.templates) == 2, 20)
 
 
 def _run(place: Place, source: str | bytes, forker: int, **limits: int) -> Verdict:
@@ -224,7 +216,7 @@ def test_a_template_that_is_lost_is_gone_and_the_slot_goes_on(python: Place) -> 
         keeper = await python.slot.open()
         for number in list(python.slot.spares.templates):
             keeper.retire(number)
-        await _until(lambda: not python.slot.spares.templates)
+        await until(lambda: not python.slot.spares.templates, 20)
 
     python.do(lose())
     assert python.slot.spares.take_template() == 0
