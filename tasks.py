@@ -16,25 +16,28 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
-from deploy import control_tasks, disk_tasks, interrupts, processes, recovery_tasks
+from deploy import interrupts, processes
 from deploy import rehearsal as rehearsals
-from deploy import tasks as verbs
 from deploy.artifacts import build as build_artifact
 from deploy.artifacts import read_source
 from deploy.artifacts.selection import select_languages
-from deploy.bench_tasks import BENCH
+from deploy.cli import controls as control_tasks
+from deploy.cli import recovery as recovery_tasks
+from deploy.cli import release as verbs
+from deploy.cli import workstation as disk_tasks
+from deploy.cli.bench import BENCH
+from deploy.cli.release import logs_of
 from deploy.cli.wrapper import required, told
-from deploy.console import Teller, print_json, print_result
 from deploy.disk import cleaning
-from deploy.environments import ROOT, load_environment
 from deploy.errors import DeployError, UsageError
+from deploy.events.console import Teller, print_json, print_result
 from deploy.lazy import lazy
 from deploy.ledger.store import who
-from deploy.release import breaker
-from deploy.release.approvals import approve
-from deploy.release.gates import staged
+from deploy.release.gates import breaker
+from deploy.release.gates.approvals import approve
+from deploy.release.gates.promotion import staged
+from deploy.settings.environments import ROOT, load_environment
 from deploy.target import DEPLOYED, Target
-from deploy.tasks import logs_of
 from deploy.workstation import docker_host
 from deploy.workstation.packages import NEEDS, SERVERS, missing
 

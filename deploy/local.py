@@ -24,9 +24,9 @@ import httpx
 from deploy import interrupts
 from deploy.artifacts.frontend import CONFIG, build_page, install_packages, site_files
 from deploy.artifacts.source import read_source
-from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.processes import GRACE, start, stop
+from deploy.settings.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.workstation import need
 
 URL_VARIABLE = "CODECANVAS_LOCAL_URL"

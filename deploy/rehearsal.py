@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy import emulator, occupancy
-from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.git import git
 from deploy.ledger import Ledger
-from deploy.secrets import Secret, Tokens
+from deploy.settings.environments import ROOT, EnvironmentConfig, load_environment
+from deploy.settings.secrets import Secret, Tokens
 from deploy.target import DEPLOYED, Addresses, Target, deployable
 from deploy.workstation import docker_host, program, stop_engine
 

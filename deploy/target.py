@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import UsageError
 from deploy.ledger import Ledger
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
-from deploy.remotes import choose_remote, parse_remote
-from deploy.secrets import Tokens, read_tokens, refuse_shared
+from deploy.settings.environments import ROOT, EnvironmentConfig, load_environment
+from deploy.settings.remotes import choose_remote, parse_remote
+from deploy.settings.secrets import Tokens, read_tokens, refuse_shared
 
 DEPLOYED = ("staging", "production")
 

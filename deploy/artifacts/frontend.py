@@ -18,9 +18,9 @@ from pathlib import Path
 
 from deploy.artifacts.oci import Blob, BlobStore, directory_image
 from deploy.artifacts.source import Source
-from deploy.environments import NAMES
 from deploy.errors import BuildFailed
 from deploy.processes import run
+from deploy.settings.environments import NAMES
 
 CONFIG = "config.js"
 PREFIX, SUFFIX = "globalThis.CODECANVAS_CONFIG = ", ";\n"

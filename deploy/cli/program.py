@@ -14,7 +14,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
-from deploy.console import PROGRESS_VARIABLE, Progress
+from deploy.events.console import PROGRESS_VARIABLE, Progress
 
 NO_SHELL = "has no effect: verbs run no shell commands through Invoke. Run the same command without it"
 REFUSED = {

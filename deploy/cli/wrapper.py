@@ -12,8 +12,8 @@ from invoke.exceptions import Exit
 
 from deploy import interrupts
 from deploy import rehearsal as rehearsals
-from deploy.console import Progress, Teller, progress
 from deploy.errors import DeployError, UsageError
+from deploy.events.console import Progress, Teller, progress
 
 
 def told(verb: Callable[..., None]) -> Callable[..., None]:

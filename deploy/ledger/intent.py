@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.ledger.encoding import reading
 from deploy.ledger.records import DeploymentInfo, deployment_from
-from deploy.policy import Strategy
+from deploy.settings.policy import Strategy
 
 PLACE = "intent.json"
 RELEASING = frozenset({"deploy", "promote"})

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy import interrupts
-from deploy.console import Teller
 from deploy.errors import DeployError, LedgerError, LockHeld, RolloutFailed, Unfinished
+from deploy.events.bus import Bus
+from deploy.events.console import Teller
+from deploy.events.listeners import kept_in, logged_to, told_to
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger.lock import SystemClock
 from deploy.ledger.store import who
@@ -23,15 +25,13 @@ from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
-from deploy.policy import Strategy
-from deploy.release.book import Book
-from deploy.release.checks import RealChecks
-from deploy.release.consequences import consequences_for
-from deploy.release.engine import Engine, Pace
-from deploy.release.events import Bus
-from deploy.release.listeners import kept_in, logged_to, told_to
-from deploy.release.platform import CloudPlatform, Report
-from deploy.release.strangers import Stranger, launches_of, refuse, strangers
+from deploy.release.gates.consequences import consequences_for
+from deploy.release.rollout.book import Book
+from deploy.release.rollout.checks import RealChecks
+from deploy.release.rollout.engine import Engine, Pace
+from deploy.release.rollout.platform import CloudPlatform, Report
+from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
+from deploy.settings.policy import Strategy
 from deploy.target import Target
 
 

@@ -13,9 +13,9 @@ from deploy.ledger.records import new_id
 from deploy.ledger.store import appended, who
 from deploy.platforms.fly import Machine
 from deploy.release.desk import Desk
-from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, config_digest
-from deploy.release.platform import LEASE_SECONDS, digest_of
-from deploy.release.strangers import IGNORED, Stranger, launches_of, strangers
+from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, config_digest
+from deploy.release.rollout.platform import LEASE_SECONDS, digest_of
+from deploy.release.rollout.strangers import IGNORED, Stranger, launches_of, strangers
 
 
 def adopt(desk: Desk, machine_id: str) -> DeploymentInfo:

@@ -11,14 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from deploy.console import Teller
 from deploy.errors import DeployError, UsageError
+from deploy.events.console import Teller
 from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
 from deploy.ledger.store import who
-from deploy.policy import Strategy
 from deploy.release.desk import Desk, at_work
-from deploy.release.unfinished import BY_HAND, Way, way_back
+from deploy.release.rollout.unfinished import BY_HAND, Way, way_back
 from deploy.release.verbs import pending
+from deploy.settings.policy import Strategy
 from deploy.target import Target
 from deploy.verification import run_smoke
 

@@ -12,21 +12,21 @@ from typing import Any
 
 from deploy.artifacts.build import layouts, load_manifest
 from deploy.artifacts.oci import Layout
-from deploy.console import Teller
-from deploy.environments import ROOT
 from deploy.errors import NotProven, RolloutFailed
+from deploy.events.console import Teller
 from deploy.ledger import DeploymentInfo, Status
 from deploy.ledger.records import new_id
 from deploy.ledger.store import who
 from deploy.platforms.registry import MANIFEST, RegistryClient, copy_image
-from deploy.policy import Strategy
-from deploy.release.ancestry import ancestry, in_history, replaces
-from deploy.release.breaker import read_breaker, required_strategy, state_at
 from deploy.release.desk import Desk, at_work
-from deploy.release.gates import Gate, Situation, passes, promotion_gates, staged
-from deploy.release.machine import config_digest, release_config
-from deploy.release.strangers import launches_of
-from deploy.remotes import DEFAULT_REMOTE
+from deploy.release.gates.ancestry import ancestry, in_history, replaces
+from deploy.release.gates.breaker import read_breaker, required_strategy, state_at
+from deploy.release.gates.promotion import Gate, Situation, passes, promotion_gates, staged
+from deploy.release.rollout.machine import config_digest, release_config
+from deploy.release.rollout.strangers import launches_of
+from deploy.settings.environments import ROOT
+from deploy.settings.policy import Strategy
+from deploy.settings.remotes import DEFAULT_REMOTE
 from deploy.target import Target
 
 ORGANIZATION = "personal"  # of an app that has to be created

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 
-from deploy.environments import EnvironmentConfig, load_environment
 from deploy.errors import DeployError, SuiteFailed, SuiteNotRun
 from deploy.ledger import DeploymentInfo, Evidence, Suite
 from deploy.ledger.store import who
 from deploy.rehearsal import rehearsal_config
+from deploy.settings.environments import EnvironmentConfig, load_environment
 from deploy.verification.expectations import read_expectation
 from deploy.verification.outcome import Outcome, SuiteRun, judge, read_report
 from deploy.verification.parity import NAME as PARITY

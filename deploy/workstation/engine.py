@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from deploy.environments import ROOT
 from deploy.errors import MachineLacks
+from deploy.settings.environments import ROOT
 from deploy.workstation.packages import need
 
 DATA = Path("/var/lib/codecanvas")

@@ -14,8 +14,8 @@ from typing import Any
 
 from deploy import interrupts
 from deploy.cli import __main__ as cli
+from deploy.events import bus as events
 from deploy.ledger import store
-from deploy.release import events
 
 
 class Boundaries:

@@ -14,7 +14,7 @@ import docker.errors
 import pytest
 
 from deploy import workstation
-from deploy.environments import ROOT
+from deploy.settings.environments import ROOT
 from deploy.workstation.engine import SOCKET
 from deploy.workstation.images import removable
 

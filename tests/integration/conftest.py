@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.environments import NAMES, EnvironmentConfig, load_environment
 from deploy.errors import DeployError
 from deploy.local import local_config
 from deploy.rehearsal import STATE, rehearsal_config
+from deploy.settings.environments import NAMES, EnvironmentConfig, load_environment
 from deploy.verification.canary import FORCED
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ from typing import Any
 
 from deploy.ledger import Snapshot, Status
 from deploy.ledger.lock import PLACE
-from deploy.policy import Strategy
-from deploy.release.decide import SUSPECT
+from deploy.release.rollout.decide import SUSPECT
+from deploy.settings.policy import Strategy
 from tests.simulation.deployer import COUNT, Deployer, Scene
 from tests.simulation.model import Fault, ModelLedger
 

@@ -19,17 +19,18 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from deploy import recovery_tasks, tasks
 from deploy.artifacts.source import read_source, resolve_sha
-from deploy.environments import load_environment
+from deploy.cli import recovery as recovery_tasks
+from deploy.cli import release as tasks
 from deploy.errors import LedgerError, UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.ledger.patience import NONE
 from deploy.platforms.errors import Unauthorized
 from deploy.platforms.fly import FlyClient
-from deploy.release.ancestry import ancestry, in_history
-from deploy.remotes import choose_remote
-from deploy.secrets import Secret, Tokens
+from deploy.release.gates.ancestry import ancestry, in_history
+from deploy.settings.environments import load_environment
+from deploy.settings.remotes import choose_remote
+from deploy.settings.secrets import Secret, Tokens
 from deploy.target import Target, cloud_addresses
 from tests.unit.deploy.test_git import alive, hanging_ssh
 

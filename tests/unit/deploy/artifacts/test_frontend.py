@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from deploy.artifacts.frontend import PREFIX, SUFFIX, check_parity, site_files
-from deploy.environments import NAMES
 from deploy.errors import BuildFailed
+from deploy.settings.environments import NAMES
 
 
 def pages(place: Path) -> Path:

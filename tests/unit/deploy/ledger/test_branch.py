@@ -21,7 +21,7 @@ from deploy.ledger import intent as intents
 from deploy.ledger.encoding import encode
 from deploy.ledger.lock import SystemClock
 from deploy.ledger.patience import NONE, Patience, patient
-from deploy.policy import Strategy
+from deploy.settings.policy import Strategy
 from tests.unit.deploy.test_git import alive
 
 ROOT = Path(__file__).resolve().parents[4]

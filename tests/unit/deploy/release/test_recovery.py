@@ -10,7 +10,7 @@ import pytest
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.release.recovery import earlier_release
-from tests.unit.deploy.release.test_trouble import OLD, PROMOTE
+from tests.unit.deploy.release.rollout.test_trouble import OLD, PROMOTE
 
 A, B, C = (replace(OLD, id=name, version=name, commit_sha=name * 40, launch=name) for name in "abc")
 

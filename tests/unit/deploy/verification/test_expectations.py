@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from backend.runner.languages import all_languages
-from deploy.environments import ROOT
 from deploy.errors import ConfigurationError
 from deploy.local import URL_VARIABLE
+from deploy.settings.environments import ROOT
 from deploy.verification.expectations import PLACE, read_expectation
 from deploy.verification.suites import INTEGRATION, SMOKE, SuiteSpec, arguments_of
 

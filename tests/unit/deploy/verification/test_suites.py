@@ -1,6 +1,6 @@
 """What the suites are made of."""
 
-from deploy.environments import ROOT
+from deploy.settings.environments import ROOT
 from deploy.verification.suites import SMOKE, TESTS
 
 

@@ -1,0 +1,148 @@
+"""The measurement: rounds of everything in random order, then language by language, then load."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+
+from backend.runner.languages import Language, all_languages
+from deploy.bench.runner.client import Connection, connected, unique
+from deploy.bench.runner.estimate import milliseconds, ratio
+from deploy.bench.runner.peers import HELLO, Absent, Peer, bare, peers
+from deploy.bench.runner.report import LanguageResult, PeerResult, Report
+from deploy.bench.runner.service import measured_service, waiting_mb
+from deploy.bench.runner.throughput import Load, bare_throughput, cores, generator, put_under_load
+from deploy.bench.runner.toolchains import COMMENTS, Toolchain, program, toolchain
+from deploy.errors import DeployError
+from deploy.events.console import Teller
+
+CLIENTS = (1, 2, 4, 8, 16)
+SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured: rounds of the peers, rounds of each language, seconds of each load."""
+
+    rounds: int
+    language_rounds: int
+    load_seconds: float
+
+    @classmethod
+    def full(cls) -> Plan:
+        """Some minutes."""
+        return cls(rounds=300, language_rounds=21, load_seconds=5)
+
+    @classmethod
+    def quick(cls) -> Plan:
+        """Well below a minute, and less sure."""
+        return cls(rounds=40, language_rounds=5, load_seconds=1)
+
+
+def measure(plan: Plan, teller: Teller) -> Report:
+    """Start the service and measure. Raises DeployError where the service, or what it is held against, fails."""
+    with teller.step("start the service"):
+        starting = measured_service()
+        port = starting.__enter__()
+    try:
+        with connected(port) as connection:
+            with teller.step("peers, interleaved"):
+                found, lacking = _peers(plan, connection, teller.note)
+            with teller.step("languages, interleaved with their bare toolchains"):
+                languages = _languages(plan, port, connection, teller.note)
+        with teller.step("load"):
+            loads, bare_runs = _loads(plan, port)
+    finally:
+        starting.__exit__(None, None, None)
+    return Report(cores(), found, lacking, languages, loads, bare_runs)
+
+
+def _peers(
+    plan: Plan, connection: Connection, tell: Callable[[str], None]
+) -> tuple[dict[str, PeerResult], list[Absent]]:
+    with TemporaryDirectory(prefix="codecanvas-bench-") as place:
+        work = Path(place)
+        work.chmod(0o755)
+        (work / "main.py").write_text(HELLO)
+        with peers(work, tell) as (others, lacking):
+            body = {"language": "python3"}
+            ours = Peer(SERVICE, lambda: connection.run({**body, "source": f"{HELLO}# {unique()}"}))
+            taken = _rounds(plan.rounds, [bare(work), ours, *others])
+    reference = taken["bare"]
+    results = {name: PeerResult(milliseconds(each), ratio(each, reference)) for name, each in taken.items()}
+    return results, lacking
+
+
+def _rounds(count: int, all_peers: list[Peer]) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = defaultdict(list)
+    dice = random.Random(2)  # noqa: S311 - an order, no secret
+    for _ in range(3):  # what is asked first is slow
+        for peer in all_peers:
+            if peer.every == 1:
+                peer.seconds()
+    for number in range(count):
+        due = [peer for peer in all_peers if number % peer.every == 0]
+        for peer in dice.sample(due, len(due)):
+            taken[peer.name].append(peer.seconds())
+    return taken
+
+
+def _languages(plan: Plan, port: int, connection: Connection, tell: Callable[[str], None]) -> dict[str, LanguageResult]:
+    listed = httpx.get(f"http://127.0.0.1:{port}/api/v1/languages", timeout=30).raise_for_status().json()["languages"]
+    offered = {each if isinstance(each, str) else each["name"] for each in listed}
+    found = {}
+    for name, language in all_languages().items():
+        if name not in offered:
+            continue
+        try:
+            with toolchain(language) as tools:
+                found[name] = _language(plan.language_rounds, language, tools, connection)
+            tell(name)
+        except DeployError as failed:
+            tell(f"{name} is left out: {failed}")
+    return found
+
+
+def _language(rounds: int, language: Language, tools: Toolchain | None, connection: Connection) -> LanguageResult:
+    direct, first, result, alone = [], [], [], []
+    for number in range(rounds + 1):
+        if tools is not None:
+            alone.append(tools.seconds(program(language, unique())))
+        direct.append(connection.run({"language": language.name, "source": program(language, unique())}))
+        streamed = connection.stream({"language": language.name, "source": program(language, unique())})
+        first.append(streamed.first_byte)
+        result.append(streamed.result)
+        if number == 0:  # the first of each is slow
+            for taken in (direct, first, result, alone):
+                taken.clear()
+    return LanguageResult(
+        first_byte_ms=milliseconds(first),
+        streamed_ms=milliseconds(result),
+        result_ms=milliseconds(direct),
+        bare_ms=milliseconds(alone) if alone else None,
+        ratio=ratio(direct, alone) if alone else None,
+        unique=language.name in COMMENTS,
+        waiting_mb=waiting_mb(_waiting_word(language))
+        if language.fork_server or language.warm or language.hold
+        else None,
+    )
+
+
+def _waiting_word(language: Language) -> str:
+    """A word of the command of what waits for a program of `language`."""
+    return language.warm[-1].rpartition("/")[2] if language.warm else language.source
+
+
+def _loads(plan: Plan, port: int) -> tuple[list[Load], float]:
+    with generator() as binary:
+        (binary.parent / "main.py").write_text(HELLO)
+        put_under_load(binary, port, 2, min(1.0, plan.load_seconds))
+        before = bare_throughput(binary.parent, plan.load_seconds)
+        loads = [put_under_load(binary, port, clients, plan.load_seconds) for clients in CLIENTS]
+        return loads, (before + bare_throughput(binary.parent, plan.load_seconds)) / 2
