@@ -17,9 +17,10 @@ from deploy import emulator, occupancy
 from deploy.errors import DeployError, UsageError
 from deploy.git import git
 from deploy.ledger import Ledger
-from deploy.settings.environments import ROOT, EnvironmentConfig, load_environment
+from deploy.settings.chain import read_chain, require_deployed
+from deploy.settings.environments import ROOT, EnvironmentConfig, Role
 from deploy.settings.secrets import Secret, Tokens
-from deploy.target import DEPLOYED, Addresses, Target, deployable
+from deploy.target import Addresses, Target
 from deploy.workstation import docker_host, program, stop_engine
 
 # Several rehearsals of one clone are told apart by this variable.
@@ -29,7 +30,8 @@ SECCOMP = ROOT / "backend" / "seccomp.json"
 
 def tenants(root: Path = ROOT) -> list[emulator.Tenant]:
     """What the emulator must know of each environment: its names, as in the cloud."""
-    configs = [load_environment(name, root) for name in DEPLOYED]
+    chain = read_chain(root)
+    configs = [chain.configs[name] for name in chain.deployed]
     return [
         emulator.Tenant(
             environment=config.name,
@@ -45,6 +47,9 @@ def tenants(root: Path = ROOT) -> list[emulator.Tenant]:
 def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
     """Start the emulator (and what it needs) unless it runs; returns its addresses."""
     if running := emulator.running(state):
+        for config in read_chain().configs.values():
+            if config.role is not Role.LOCAL:
+                _require_host(running, config)
         return running
     host = docker_host(tell)
     caddy, registry = program("caddy", tell), program("docker-registry", tell)
@@ -72,8 +77,10 @@ def at_work(state: Path = STATE) -> AbstractContextManager[None]:
 
 def rehearsal_config(name: str, state: Path = STATE) -> EnvironmentConfig:
     """The environment's configuration with the addresses of the rehearsal; raises UsageError when none runs."""
-    config = load_environment(deployable(name))
+    chain = read_chain()
+    config = chain.configs[require_deployed(name, chain)]
     running = _running(state)
+    _require_host(running, config)
     service, frontend = (running.urls[host].rstrip("/") for host in (config.service_host, config.frontend_host))
     return replace(config, api_url=f"{service}/api/v1/", frontend_url=f"{frontend}/")
 
@@ -86,6 +93,14 @@ def rehearsal_target(name: str, state: Path = STATE) -> Target:
     tokens = Tokens(name, {key: Secret(value) for key, value in values.items()})
     addresses = Addresses(running.fly_api, running.cloudflare_api, running.registry, fly_logs=running.fly_api)
     return Target(config, addresses, tokens, _ledger(name, state), rehearsal=True)
+
+
+def _require_host(running: emulator.Running, config: EnvironmentConfig) -> None:
+    if not {config.service_host, config.frontend_host} <= running.urls.keys():
+        raise UsageError(
+            f"the rehearsal was started before {config.name} was there, or was named so; start its platforms again: "
+            "invoke rehearse --down && invoke rehearse --up"
+        )
 
 
 def _running(state: Path) -> emulator.Running:

@@ -22,14 +22,15 @@ from typing import Any
 from deploy import rehearsal as rehearsals
 from deploy.artifacts.source import resolve_sha
 from deploy.errors import DeployError, UsageError
-from deploy.events.console import Teller
+from deploy.events.bus import Bus
 from deploy.git import git
 from deploy.ledger import Snapshot, Status
 from deploy.processes import run
 from deploy.release import recovery
 from deploy.release import verbs as release
+from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.environments import ROOT
-from deploy.target import DEPLOYED, Target
+from deploy.target import Target
 from deploy.verification.traffic import Traffic, TrafficReport
 from deploy.verification.witness import Witness
 
@@ -85,40 +86,40 @@ class Stage:
     production: Target
     newer: str
     older: str
-    teller: Teller
+    bus: Bus
     logs: Path
 
     def promote(self) -> None:
         """Bring the newer release to production."""
         again = release.Options(again_reason="measuring rollouts")  # what was rolled back is rejected otherwise
-        release.promote(self.staging, self.production, self.newer, self.teller, self.logs, again)
+        release.promote(self.staging, self.production, self.newer, self.bus, self.logs, again)
 
     def rollback(self) -> None:
         """Go back to the older one."""
-        recovery.rollback(self.production, self.older, self.teller, self.logs, suite=False)
+        recovery.rollback(self.production, self.older, self.bus, self.logs, suite=False)
 
 
-def bench_rollout(count: int, rate: float, teller: Teller, logs: Path) -> Measured:
+def bench_rollout(count: int, rate: float, bus: Bus, logs: Path) -> Measured:
     """Roll back and promote `count` times each under `rate` requests a second; the newer release serves at the end.
 
     Raises UsageError when no rehearsal runs that serves production, DeployError when a rollout fails.
     """
     if count < 1 or not 0 < rate <= 5000:
         raise UsageError("--count must be 1 or more, --rate above 0 and at most 5000")
-    stage = set_stage(teller, logs)
+    stage = set_stage(bus, logs)
     config, promotions, rollbacks = stage.production.config, Times(), Times()
     with Traffic.start(config.api_url, config.frontend_url, rate, logs / "bench-traffic.json") as traffic:
         traffic.wait_armed(ARM_SECONDS)
         try:
             for number in range(1, count + 1):
-                with teller.step(f"rollback {number} of {count}"):
+                with bus.step(f"rollback {number} of {count}"):
                     _timed(stage.rollback, stage, stage.older, rollbacks)
-                with teller.step(f"promotion {number} of {count}"):
+                with bus.step(f"promotion {number} of {count}"):
                     _timed(stage.promote, stage, stage.newer, promotions)
-                teller.say(_counted(traffic.so_far()))
+                bus.say(_counted(traffic.so_far()))
         finally:
             report = traffic.stop()
-            teller.say(f"in all {_counted(report)}")
+            bus.say(f"in all {_counted(report)}")
     return Measured(report, promotions, rollbacks)
 
 
@@ -137,22 +138,24 @@ def _counted(report: TrafficReport) -> str:
     return f"{report.sent} requests, {report.lost} lost"
 
 
-def set_stage(teller: Teller, logs: Path) -> Stage:
+def set_stage(bus: Bus, logs: Path) -> Stage:
     """Two releases for production, the newer one serving; raises UsageError when no rehearsal serves production."""
-    staging, production = (rehearsals.rehearsal_target(name) for name in DEPLOYED)
+    chain = read_chain()
+    name = require_promoted("", chain)
+    staging, production = (rehearsals.rehearsal_target(each) for each in (str(chain.sources[name]), name))
     if production.ledger.snapshot().current() is None:
         raise UsageError("production of the rehearsal serves nothing yet; run: invoke rehearse")
     found = two_releases(production.ledger.snapshot())
     if found is None:
-        with teller.step("make a second release of this source"):
+        with bus.step("make a second release of this source"):
             rehearse_another(logs)
         found = two_releases(production.ledger.snapshot())
     if found is None:
         raise UsageError("no release of production is of a commit of this clone; run here: invoke rehearse")
-    stage = Stage(staging, production, *found, teller, logs)
+    stage = Stage(staging, production, *found, bus, logs)
     serving = production.ledger.snapshot().current()
     if serving is None or serving.commit_sha != stage.newer:
-        with teller.step("promote the release to begin with"):
+        with bus.step("promote the release to begin with"):
             stage.promote()
     return stage
 

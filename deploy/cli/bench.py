@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 from rich.table import Table
 
 from deploy import rehearsal as rehearsals
-from deploy.cli.release import logs_of
-from deploy.cli.wrapper import told
-from deploy.events.console import Teller, print_json, print_result
+from deploy.cli.options import logs_of
+from deploy.cli.wrapper import verb
+from deploy.events.bus import Bus
+from deploy.events.console import print_json, print_result
 from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
 from deploy.workstation import need
@@ -32,20 +32,18 @@ else:
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-@task(
+@verb(
     help={
         "count": "how many promotions and how many rollbacks (default: 20 of each)",
         "rate": "requests a second meanwhile (default: 200)",
         "json": "print as JSON",
     }
 )
-@told
 def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = False) -> None:
     """Promote and roll back under load in the rehearsal; requests lost, and seconds until all traffic had moved."""
-    teller: Teller = context.teller
+    bus: Bus = context.bus
     with rehearsals.at_work():
-        measured = bench.bench_rollout(count, rate, teller, logs_of(rehearsal=True))
-    teller.close()
+        measured = bench.bench_rollout(count, rate, bus, logs_of(rehearsal=True))
     if json:
         print_json(measured.to_json())
     else:
@@ -54,21 +52,19 @@ def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = Fal
         raise Exit(code=1)
 
 
-@task(
+@verb(
     help={
         "quick": "fewer rounds: below a minute, and less sure",
         "json": "print as JSON",
         "docs": "write the tables into docs/benchmarks.md and the charts into docs/images/",
     }
 )
-@told
 def runner(context: Context, quick: bool = False, json: bool = False, docs: bool = False) -> None:
     """Run programs bare, in what others isolate with, and through the service, side by side on this machine."""
-    teller: Teller = context.teller
-    need("languages", "bench", tell=teller.note)
+    bus: Bus = context.bus
+    need("languages", "bench", tell=bus.note)
     plan = runner_bench.Plan.quick() if quick else runner_bench.Plan.full()
-    report = runner_bench.measure(plan, teller)
-    teller.close()
+    report = runner_bench.measure(plan, bus)
     if docs:
         _document(report)
     if json:

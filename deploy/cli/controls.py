@@ -1,4 +1,4 @@
-"""Verbs that hold promotions back or let them pass: approve, breaker, freeze. All act on production's ledger."""
+"""Verbs that hold promotions back or let them pass: approve, breaker, freeze, each for one receiving environment."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from datetime import UTC, datetime
 from typing import Any
 
 from invoke.context import Context
-from invoke.tasks import task
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deploy import interrupts
 from deploy.artifacts.source import resolve_sha
-from deploy.cli.release import REHEARSAL, target_of, told_of_ledger
-from deploy.cli.wrapper import required, told
+from deploy.cli.options import REHEARSAL, TO, promotion_of, target_of, told_of_ledger
+from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, NotProven, UsageError
 from deploy.events.console import print_json, print_result
+from deploy.events.events import Approved, BreakerReset, FreezeLifted, FreezeSet
 from deploy.ledger import DeploymentInfo, Snapshot
 from deploy.ledger.controls import Freeze
 from deploy.ledger.store import who
 from deploy.release.gates import approvals, freezes
 from deploy.release.gates import breaker as breakers
 from deploy.release.gates.checklists import ITEMS, MANUAL, Item
-from deploy.release.gates.promotion import staged
+from deploy.release.gates.evidence import staged
+from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.durations import parse_moment, write_moment
 from deploy.settings.environments import ROOT
 from deploy.settings.policy import ReleasePolicy
 from deploy.target import Target, known_shas
 
-ENV = "production: what promotions go to"
 Change = Callable[[Snapshot], dict[str, bytes | None]]
 
 
-@task(
+@verb(
     iterable=["yes"],
     help={
-        "env": ENV,
+        "env": TO,
         "sha": "commit to approve, served by staging",
         "yes": "items that hold, separated by commas, or all; may be given again (default: asked for, on a terminal)",
         "note": "what the record should also say",
@@ -48,10 +48,9 @@ Change = Callable[[Snapshot], dict[str, bytes | None]]
         "rehearsal": REHEARSAL,
     },
 )
-@told
 def approve(
     context: Context,
-    env: str = "production",
+    env: str = "",
     sha: str = "",
     yes: Any = None,
     note: str = "",
@@ -60,37 +59,41 @@ def approve(
     rehearsal: bool = False,
 ) -> None:
     """Answer the checklists for a commit, as yourself; it counts for exactly the digests that staging served."""
-    production = _production(env, rehearsal)
-    staging = target_of("staging", rehearsal)
-    wanted = resolve_sha(ROOT, required(sha, "--sha"), known_shas(staging, production)) if sha or not list else ""
-    release = _served(staging, wanted) if wanted else None
+    source, target = promotion_of(env, rehearsal)
+    wanted = resolve_sha(ROOT, required(sha, "--sha"), known_shas(source, target)) if sha or not list else ""
+    release = _served(source, target, wanted) if wanted else None
     if release and not list:
-        items = yes or _asked(context.teller.console, release, production.flag)
-        told_of_ledger(context, production)
-        _recording(f"invoke approve --sha {wanted[:12]} --list{production.flag}")
-        made = approvals.approve(production.ledger, release, who(), items, datetime.now(UTC), note)
-        context.teller.say(f"{release.version} is approved by {made.person}: {', '.join(made.items)}")
+        items = yes or _asked(release, f"{target.to}{target.flag}")
+        told_of_ledger(context, target)
+        _recording(f"invoke approve --sha {wanted[:12]} --list{target.to}{target.flag}")
+        made = approvals.approve(target.ledger, release, who(), items, datetime.now(UTC), note)
+        context.bus.about(target.name).emit(
+            Approved(sha=release.commit_sha, person=made.person, items=tuple(made.items))
+        )
+        context.bus.say(f"{release.version} is approved by {made.person}: {', '.join(made.items)}")
     if list or json:
-        state = _approval_state(production, release)
+        state = _approval_state(target, release)
         print_json(state) if json else print_result(_approval_table(state))
 
 
-def _served(staging: Target, sha: str) -> DeploymentInfo:
-    release = staged(staging.ledger.snapshot(), sha)
+def _served(source: Target, target: Target, sha: str) -> DeploymentInfo:
+    release = staged(source.ledger.snapshot(), sha)
     if release is None:
-        reason = f"{sha[:12]} was never served by staging, so there is nothing to approve"
-        flag = staging.flag
-        commands = (
-            f"invoke build --env staging && invoke deploy --env staging{flag} && invoke verify --env staging{flag}"
-        )
+        name, flag = source.name, source.flag
+        reason = f"{sha[:12]} was never served by {name}, so there is nothing to approve"
+        bring = f"invoke build --env {name} && invoke deploy --env {name}{flag}"
+        if source.promoted:
+            bring = f"invoke promote --sha {sha[:12]}{source.to}{flag}"
+        commands = f"{bring} && invoke verify --env {name}{flag}"
         raise NotProven(f"{reason}; with it checked out, run: {commands}", [reason])
     return release
 
 
-def _asked(console: Console, release: DeploymentInfo, flag: str) -> tuple[str, ...]:
+def _asked(release: DeploymentInfo, flag: str) -> tuple[str, ...]:
     """Ask a person each item; raises DeployError at the first that does not hold."""
     if not sys.stdin.isatty():
         raise UsageError(f"nobody can be asked here; give --yes all, or --yes with some of {', '.join(MANUAL)}")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(Text(f"{release.version}\nimage    {release.image}\nfrontend {release.frontend}"))
     for item in ITEMS:
         if item.manual and not _holds(console, item):
@@ -108,16 +111,16 @@ def _holds(console: Console, item: Item) -> bool:
         return False
 
 
-def _approval_state(production: Target, release: DeploymentInfo | None) -> dict[str, Any]:
-    given = approvals.read_approvals(production.ledger.snapshot(), release) if release else ()
+def _approval_state(target: Target, release: DeploymentInfo | None) -> dict[str, Any]:
+    given = approvals.read_approvals(target.ledger.snapshot(), release) if release else ()
     answers = {item.name: [each.person for each in given if item.name in each.items] for item in ITEMS}
     return {
         "sha": release.commit_sha if release else None,
         "version": release.version if release else None,
         "image": release.image if release else None,
         "frontend": release.frontend if release else None,
-        "promotion": production.config.release.promotion.value,
-        "needed": production.config.release.approvals,
+        "promotion": target.config.release.promotion.value,
+        "needed": target.config.release.approvals,
         "approvals": [each.to_json() for each in given],
         "items": [
             {"name": i.name, "list": i.list, "text": i.text, "manual": i.manual, "answeredBy": answers[i.name]}
@@ -136,32 +139,33 @@ def _approval_table(state: dict[str, Any]) -> Table:
     return table
 
 
-@task(
+@verb(
     help={
+        "env": TO,
         "reset": "close it at once",
         "reason": "with --reset: why it may close",
         "json": "print as JSON",
         "rehearsal": REHEARSAL,
     }
 )
-@told
 def breaker(
-    context: Context, rehearsal: bool = False, reset: bool = False, reason: str = "", json: bool = False
+    context: Context, env: str = "", rehearsal: bool = False, reset: bool = False, reason: str = "", json: bool = False
 ) -> None:
-    """Show production's breaker, which failed promotions open, or close it."""
+    """Show the circuit breaker, which failed promotions open, or close it."""
     if reset and not reason.strip():
         flag = " --rehearsal" if rehearsal else ""
         raise UsageError(f'--reason is missing; say what was mended: invoke breaker --reset --reason "…"{flag}')
     if reason and not reset:
         raise UsageError("--reason belongs to --reset; see invoke --help breaker")
-    production = _production("production", rehearsal)
+    target = _target(env, rehearsal)
     if reset:
-        told_of_ledger(context, production)
+        told_of_ledger(context, target)
         closed = breakers.after_reset(reason.strip(), who())
-        _write(production, f"breaker reset: {reason.strip()}", lambda _: breakers.changes(closed), "invoke breaker")
-        context.teller.say("the breaker is closed")
+        _write(target, f"breaker reset: {reason.strip()}", lambda _: breakers.changes(closed), "invoke breaker")
+        context.bus.about(target.name).emit(BreakerReset(reason=reason.strip()))
+        context.bus.say("the breaker is closed")
     if json or not reset:
-        state = _breaker_state(production.ledger.snapshot(), production.config.release, datetime.now(UTC))
+        state = _breaker_state(target.ledger.snapshot(), target.config.release, datetime.now(UTC))
         print_json(state) if json else print_result(Text(_breaker_lines(state)))
 
 
@@ -187,9 +191,9 @@ def _breaker_lines(state: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@task(
+@verb(
     help={
-        "env": ENV,
+        "env": TO,
         "until": "freeze until then: 2026-03-01T08:00+01:00, or for a duration such as 2h or 3d",
         "from": "freeze from then on, or after a duration (default: now)",
         "reason": "why, for those who meet it",
@@ -199,10 +203,9 @@ def _breaker_lines(state: dict[str, Any]) -> str:
         "rehearsal": REHEARSAL,
     }
 )
-@told
 def freeze(
     context: Context,
-    env: str = "production",
+    env: str = "",
     until: str = "",
     from_: str = "",
     rehearsal: bool = False,
@@ -214,21 +217,26 @@ def freeze(
     """Stop promotions for a time, let them go on, or show what is frozen; hotfixes pass with a reason."""
     if (lift and (until or from_ or reason)) or ((from_ or reason) and not until):
         raise UsageError("give --until (with --from, --reason), or --lift ID, or --list; see invoke --help freeze")
-    production = _production(env, rehearsal)
+    target = _target(env, rehearsal)
     if until or lift:
-        told_of_ledger(context, production)
+        told_of_ledger(context, target)
     now = datetime.now(UTC)
     if until:
         made = new_freeze(from_, until, reason.strip(), who(), now)
         begins = f"from {write_moment(made.start)} " if made.start > now else ""
         word = f"frozen {begins}until {write_moment(made.until)}: {made.reason or 'no reason given'}"
-        _write(production, word, lambda snapshot: freezes.freeze_change(snapshot, made, now), "invoke freeze --list")
-        context.teller.say(f"{word}; lift it: invoke freeze --lift {made.id}{production.flag}")
+        _write(target, word, lambda snapshot: freezes.freeze_change(snapshot, made, now), "invoke freeze --list")
+        context.bus.about(target.name).emit(
+            FreezeSet(freeze=made.id, until=made.until.isoformat(timespec="seconds"), reason=made.reason)
+        )
+        context.bus.say(f"{word}; lift it: invoke freeze --lift {made.id}{target.to}{target.flag}")
     if lift:
-        lifted = _lift(production, lift)
-        context.teller.say(f"lifted {', '.join(lifted)}" if lifted else "nobody has set a freeze")
+        lifted = _lift(target, lift)
+        if lifted:
+            context.bus.about(target.name).emit(FreezeLifted(freezes=tuple(lifted)))
+        context.bus.say(f"lifted {', '.join(lifted)}" if lifted else "nobody has set a freeze")
     if list or json or not (until or lift):
-        state = _freeze_state(production.ledger.snapshot(), production.config.release, now)
+        state = _freeze_state(target.ledger.snapshot(), target.config.release, now)
         print_json(state) if json else print_result(_freeze_table(state))
 
 
@@ -248,16 +256,16 @@ def _moment(flag: str, text: str, base: datetime) -> datetime:
         raise UsageError(f"{flag} {text!r} {wrong}") from None
 
 
-def _lift(production: Target, lift: str) -> tuple[str, ...]:
-    there = tuple(each.id for each in freezes.read_freezes(production.ledger.snapshot()))
+def _lift(target: Target, lift: str) -> tuple[str, ...]:
+    there = tuple(each.id for each in freezes.read_freezes(target.ledger.snapshot()))
     ids = there if lift == "all" else (lift,)
     if not set(ids) <= set(there):
         raise UsageError(
             f"no freeze is named {lift!r}; there are {', '.join(there) or 'none'}: "
-            f"invoke freeze --list{production.flag}"
+            f"invoke freeze --list{target.to}{target.flag}"
         )
     _write(
-        production,
+        target,
         f"freeze lifted: {', '.join(ids)}",
         lambda snapshot: freezes.lift_change(snapshot, frozenset(ids)),
         "invoke freeze --list",
@@ -297,15 +305,13 @@ def _read(text: str) -> str:
     return write_moment(datetime.fromisoformat(text))
 
 
-def _production(env: str, rehearsal: bool) -> Target:
-    if env != "production":
-        raise UsageError(f"{env!r} takes no promotions; use --env production")
-    return target_of(env, rehearsal)
+def _target(env: str, rehearsal: bool) -> Target:
+    return target_of(require_promoted(env, read_chain()), rehearsal)
 
 
-def _write(production: Target, message: str, change: Change, see: str) -> None:
-    _recording(f"{see}{production.flag}")
-    production.ledger.write(message[:200], change)
+def _write(target: Target, message: str, change: Change, see: str) -> None:
+    _recording(f"{see}{target.to}{target.flag}")
+    target.ledger.write(message[:200], change)
 
 
 def _recording(see: str) -> None:

@@ -27,18 +27,19 @@ from deploy.target import Target
 T = TypeVar("T")
 
 
-def environment_status(target: Target, staging: Target | None = None) -> dict[str, Any]:
+def environment_status(target: Target, source: Target | None = None) -> dict[str, Any]:
     """The environment as `invoke status --json` prints it.
 
     `agree` says whether ledger, machines and page agree, None when one of them cannot be read: `errors` says why.
-    `problems` are sentences for people, each with what to run. With `staging`, also what waits there to be promoted.
+    `problems` are sentences for people, each with what to run. With `source`, where promotions to it come
+    from, also what holds them back and what waits there.
     """
     errors: dict[str, str] = {}
     now = datetime.now(UTC)
     book = _read(errors, "ledger", lambda: _ledger(target)) or _Ledger()
     machines = _read(errors, "machines", lambda: _machines(target))
     page = _read(errors, "page", lambda: _page(target))
-    proven = _read(errors, "staging", staging.ledger.snapshot) if staging else None
+    proven = _read(errors, source.name, source.ledger.snapshot) if source else None
     serving, intent, lock = book.serving, book.intent, book.lock
     strange = strangers(machines or [], target.name, book.launches) if book.snapshot else ()
     theirs = {each.id for each in strange}
@@ -62,8 +63,8 @@ def environment_status(target: Target, staging: Target | None = None) -> dict[st
         "ledger": target.ledger.place,
         "errors": errors,
     }
-    if target.name == "production":
-        controls = _read(errors, "controls", lambda: _controls(target, book.snapshot, proven, now))
+    if target.promoted:
+        controls = _read(errors, "controls", lambda: _controls(target, source, book.snapshot, proven, now))
         state |= controls or {"breaker": None, "frozen": None, "waiting": None}
     state["problems"] = [
         *(f"{half} cannot be read: {why}" for half, why in errors.items()),
@@ -137,7 +138,9 @@ def _rollout(intent: Intent) -> dict[str, Any]:
     }
 
 
-def _controls(target: Target, snapshot: Snapshot | None, staging: Snapshot | None, now: datetime) -> dict[str, Any]:
+def _controls(
+    target: Target, source: Target | None, snapshot: Snapshot | None, proven: Snapshot | None, now: datetime
+) -> dict[str, Any]:
     """What holds promotions back, and what waits to be promoted."""
     if snapshot is None:
         return {"breaker": None, "frozen": None, "waiting": None}
@@ -155,27 +158,28 @@ def _controls(target: Target, snapshot: Snapshot | None, staging: Snapshot | Non
         "frozen": {"until": held[0].until.isoformat(timespec="milliseconds"), "reason": held[0].reason}
         if held
         else None,
-        "waiting": _waiting(target, snapshot, staging) if staging else None,
+        "waiting": _waiting(target, source, snapshot, proven) if source and proven else None,
     }
 
 
-def _waiting(target: Target, production: Snapshot, staging: Snapshot) -> dict[str, Any] | None:
-    """What staging serves and proved, and production does not serve yet."""
-    there, here = staging.current(), production.current()
+def _waiting(target: Target, source: Target, snapshot: Snapshot, proven: Snapshot) -> dict[str, Any] | None:
+    """What the source serves and proved, and the target does not serve yet."""
+    there, here = proven.current(), snapshot.current()
     if there is None or (here and (here.image, here.frontend) == (there.image, there.frontend)):
         return None
-    evidence = staging.evidence(there.commit_sha)
+    evidence = proven.evidence(there.commit_sha)
     if evidence is None or not evidence.ok or evidence.image != there.image:
         return None
-    people = sorted({each.person for each in read_approvals(production, there)})
+    people = sorted({each.person for each in read_approvals(snapshot, there)})
     needed = target.config.release.approvals
     verb = "promote" if len(people) >= needed else "approve"
     return {
         "version": there.version,
+        "in": source.name,
         "commitSha": there.commit_sha,
         "approvedBy": people,
         "needed": needed,
-        "next": f"invoke {verb} --sha {there.commit_sha[:12]}{target.flag}",
+        "next": f"invoke {verb} --sha {there.commit_sha[:12]}{target.to}{target.flag}",
     }
 
 
@@ -216,7 +220,7 @@ def _problems(
                 f"machine {each.id} is in traffic and {each.why}: invoke machines --env {env} --adopt {each.id}{flag}, "
                 f"or --ignore {each.id}"
             )
-    return found + _held_back(state, flag)
+    return found + _held_back(state, f"{target.to}{flag}")
 
 
 def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], mend: str) -> list[str]:
@@ -237,7 +241,7 @@ def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], 
 
 
 def _held_back(state: dict[str, Any], flag: str) -> list[str]:
-    """What keeps promotions from production."""
+    """What holds promotions back."""
     found = []
     breaker, frozen, waiting = state.get("breaker"), state.get("frozen"), state.get("waiting")
     if breaker and breaker["state"] != "closed":
@@ -249,5 +253,5 @@ def _held_back(state: dict[str, Any], flag: str) -> list[str]:
         found.append(f"frozen until {until} ({frozen['reason']}): invoke freeze --list{flag}")
     if waiting:
         given = f"{len(waiting['approvedBy'])} of {waiting['needed']} approvals"
-        found.append(f"{waiting['version']} is proven in staging and waits ({given}): {waiting['next']}")
+        found.append(f"{waiting['version']} is proven in {waiting['in']} and waits ({given}): {waiting['next']}")
     return found

@@ -21,8 +21,21 @@ from deploy.settings.policy import Promotion, ReleasePolicy, Strategy
 from deploy.settings.remotes import DEFAULT_REMOTE, parse_remote
 from deploy.settings.windows import parse_windows
 
+NAME = r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("local", "staging", "production")
+
+
+class Role(StrEnum):
+    """What an environment is for. Code asks for roles, never for names."""
+
+    LOCAL = "local"
+    """This machine; nothing is deployed to it."""
+    PROVING = "proving"
+    """Suites run against it, and what passes is promoted from it."""
+    PROTECTED = "protected"
+    """Users are on it: it receives promotions alone, failures count against the breaker, people are called."""
+    PREVIEW = "preview"
+    """Deployed to directly, promoted from never."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,9 @@ class EnvironmentConfig:
     """One environment. URLs end in `/`; `deployment_target` is the Fly app, or `localhost`."""
 
     name: str
+    role: Role
+    promoted_from: str
+    """The environment whose proven releases are promoted here: its name, AUTO or NONE; `chain.py` works it out."""
     api_url: str
     frontend_url: str
     deployment_target: str
@@ -109,7 +125,7 @@ def _seconds(text: str) -> float:
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", text):
+    if not re.fullmatch(NAME, text):
         raise ValueError("is not a name of lower-case letters, digits and hyphens")
     return text
 
@@ -130,7 +146,17 @@ class Key:
     default: str | None = None
 
 
+AUTO, NONE = "auto", "none"
+
 KEYS: tuple[Key, ...] = (
+    Key("ROLE", _one_of(Role), f"what it is for: {', '.join(Role)}", Role.PROTECTED),
+    Key(
+        "PROMOTED_FROM",
+        _name,
+        "the environment whose proven releases are promoted here; none: it is deployed to directly; auto: the last of "
+        "the proving environments for a protected one, none for others",
+        AUTO,
+    ),
     Key("API_URL", _api_url, "where the runner's API answers; ends in /api/v1/"),
     Key("FRONTEND_URL", _url, "where the page is served; ends in /"),
     Key("DEPLOYMENT_TARGET", _name, "the Fly app that runs the backend, or localhost"),
@@ -151,11 +177,17 @@ KEYS: tuple[Key, ...] = (
 )
 
 
+def environment_names(root: Path = ROOT) -> tuple[str, ...]:
+    """The environments that there are: one for each `.env.<name>` in `root`, in alphabetical order."""
+    return tuple(sorted(file.name[5:] for file in root.glob(".env.*") if re.fullmatch(NAME, file.name[5:])))
+
+
 def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
-    """Read `.env.<name>`. Raises UsageError for an unknown name, ConfigurationError (file, line, key) for the rest."""
-    if name not in NAMES:
-        raise UsageError(f"unknown environment {name!r}; use one of {', '.join(NAMES)}")
+    """Read `.env.<name>`. Raises UsageError when there is none, ConfigurationError (file, line, key) for the rest."""
     file = root / f".env.{name}"
+    if name not in (known := environment_names(root)):
+        there = f"; use one of {', '.join(known)}" if known else ""
+        raise UsageError(f"unknown environment {name!r}{there}. To add it, write {file.name}, which is missing")
     declared = {key.name: key for key in KEYS}
     values: dict[str, Any] = {}
     for binding in read_bindings(file):
@@ -173,6 +205,8 @@ def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
         values[key.name] = _parsed(file, 0, key, key.default)
     return EnvironmentConfig(
         name=name,
+        role=values["ROLE"],
+        promoted_from=values["PROMOTED_FROM"],
         api_url=values["API_URL"],
         frontend_url=values["FRONTEND_URL"],
         deployment_target=values["DEPLOYMENT_TARGET"],

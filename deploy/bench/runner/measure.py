@@ -20,7 +20,7 @@ from deploy.bench.runner.service import measured_service, waiting_mb
 from deploy.bench.runner.throughput import Load, bare_throughput, cores, generator, put_under_load
 from deploy.bench.runner.toolchains import COMMENTS, Toolchain, program, toolchain
 from deploy.errors import DeployError
-from deploy.events.console import Teller
+from deploy.events.bus import Bus
 
 CLIENTS = (1, 2, 4, 8, 16)
 SERVICE = "service"
@@ -45,18 +45,18 @@ class Plan:
         return cls(rounds=40, language_rounds=5, load_seconds=1)
 
 
-def measure(plan: Plan, teller: Teller) -> Report:
+def measure(plan: Plan, bus: Bus) -> Report:
     """Start the service and measure. Raises DeployError where the service, or what it is held against, fails."""
-    with teller.step("start the service"):
+    with bus.step("start the service"):
         starting = measured_service()
         port = starting.__enter__()
     try:
         with connected(port) as connection:
-            with teller.step("peers, interleaved"):
-                found, lacking = _peers(plan, connection, teller.note)
-            with teller.step("languages, interleaved with their bare toolchains"):
-                languages = _languages(plan, port, connection, teller.note)
-        with teller.step("load"):
+            with bus.step("peers, interleaved"):
+                found, lacking = _peers(plan, connection, bus.note)
+            with bus.step("languages, interleaved with their bare toolchains"):
+                languages = _languages(plan, port, connection, bus.note)
+        with bus.step("load"):
             loads, bare_runs = _loads(plan, port)
     finally:
         starting.__exit__(None, None, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.git import git
 from deploy.ledger import DeploymentInfo
+from deploy.release.gates.gate import Gate, Situation
 from deploy.settings.remotes import DEFAULT_REMOTE, is_address
 
 
@@ -51,3 +52,33 @@ def replaces(root: Path, serving: DeploymentInfo | None, sha: str) -> str:
     if done.ok:
         return "older"
     return "newer" if done.code == 1 else "unknown"
+
+
+def ancestor_gate(situation: Situation) -> Gate:
+    branch, short = situation.config.branch, situation.short
+    if situation.ancestry is True:
+        return Gate("ancestor", True, f"part of {branch}")
+    if situation.ancestry is False:
+        action = f"merge it into {branch}, push, git fetch; then promote the commit that {branch} has"
+        return Gate("ancestor", False, f"{short} is not part of {branch}", action)
+    action = (
+        f"git fetch --unshallow or git fetch {situation.remote} {branch}; or set BRANCH in .env.{situation.config.name}"
+    )
+    return Gate("ancestor", False, f"whether {short} is part of {branch} is unknown: {situation.ancestry}", action)
+
+
+def downgrade_gate(situation: Situation) -> Gate:
+    """An old job that is run again must not bring back what was replaced."""
+    if situation.replaces != "older":
+        words = {"same": "it is what serves", "unknown": "whether it is older than what serves is unknown here"}
+        return Gate("downgrade", True, words.get(situation.replaces, "it is not older than what serves"))
+    serving = situation.target.current()
+    version = serving.version if serving else "the release"
+    reason = f"{situation.short} is older than {version}, which serves: it is an ancestor of that commit"
+    if situation.downgrade_reason:
+        return Gate("downgrade", True, f"PASSED WITH --downgrade ({situation.downgrade_reason}) though {reason}")
+    action = (
+        f"to go back: invoke rollback --env {situation.config.name} --to {situation.short}{situation.flag}; or "
+        f'invoke promote --sha {situation.short} --downgrade --reason "…"{situation.flags}'
+    )
+    return Gate("downgrade", False, reason, action)

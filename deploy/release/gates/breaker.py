@@ -16,6 +16,8 @@ from enum import StrEnum
 from deploy.ledger import Snapshot
 from deploy.ledger.controls import Breaker, breaker_from
 from deploy.ledger.encoding import encode
+from deploy.release.gates.gate import Gate, Situation
+from deploy.settings.durations import write_moment
 from deploy.settings.policy import ReleasePolicy, Strategy
 
 PATH = "breaker.json"
@@ -87,3 +89,18 @@ def success_change(production: Snapshot) -> dict[str, bytes | None]:
     record = read_breaker(production)
     closed = after_success(record)
     return {} if closed == record else changes(closed)
+
+
+def breaker_gate(situation: Situation) -> Gate:
+    record = read_breaker(situation.target)
+    state = state_at(record, situation.policy, situation.now)
+    ends = half_open_at(record, situation.policy)
+    if record.opened_at is None or ends is None:
+        threshold = situation.policy.breaker_threshold
+        return Gate("breaker", True, f"closed; {record.failures} failed in a row, {threshold} open it")
+    if state is State.HALF_OPEN:
+        return Gate("breaker", True, f"half-open since {write_moment(ends)}: lets one promotion through, as a canary")
+    reason = f"open since {write_moment(record.opened_at)}, {record.failures} failed in a row: {record.reason}"
+    reset = f'invoke breaker --reset --reason "…"{situation.flags}'
+    action = f"mend the cause, then: {reset}; or wait until {write_moment(ends)}"
+    return Gate("breaker", False, reason, action)

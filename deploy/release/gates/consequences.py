@@ -1,4 +1,7 @@
-"""What an outcome in production means for later promotions: the breaker and rejections, in the outcome's own commit."""
+"""What an outcome in a protected environment means for later promotions: the breaker and rejections.
+
+It is written in the outcome's own commit.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from deploy.ledger.store import who
 from deploy.release.gates import breaker, rejections
 from deploy.release.rollout.book import Changes, Consequences, no_consequences
 from deploy.release.rollout.unfinished import BY_HAND
+from deploy.settings.environments import Role
 from deploy.target import Target
 
 
 def consequences_for(target: Target) -> Consequences:
-    """Those of production; staging has none: there a release may fail as often as it likes."""
-    if target.name != "production":
+    """Those of a protected environment; others have none: there a release may fail as often as it likes."""
+    if target.config.role is not Role.PROTECTED:
         return no_consequences
     policy = target.config.release
 

@@ -9,6 +9,8 @@ from deploy.errors import LedgerError
 from deploy.ledger import Snapshot
 from deploy.ledger.controls import Freeze, freeze_from
 from deploy.ledger.encoding import encode
+from deploy.release.gates.gate import Gate, Situation
+from deploy.settings.durations import write_moment
 from deploy.settings.policy import ReleasePolicy
 
 PATH = "freezes.json"
@@ -59,3 +61,15 @@ def lift_change(production: Snapshot, ids: frozenset[str]) -> dict[str, bytes | 
 
 def _changes(freezes: list[Freeze]) -> dict[str, bytes | None]:
     return {PATH: encode([freeze.to_json() for freeze in freezes]) if freezes else None}
+
+
+def freeze_gate(situation: Situation) -> Gate:
+    held = in_force(situation.target, situation.policy, situation.now)
+    if not held:
+        return Gate("freeze", True, "nothing is frozen")
+    reason = f"frozen until {write_moment(held[0].until)}: {'; '.join(freeze.reason for freeze in held)}"
+    if situation.hotfix_reason:
+        return Gate("freeze", True, f"PASSED AS A HOTFIX ({situation.hotfix_reason}) though {reason}")
+    lift = "".join(f"invoke freeze --lift {freeze.id}{situation.flags}; or " for freeze in held if freeze.id)
+    hotfix = f'for a hotfix: invoke promote --sha {situation.short} --hotfix --reason "…"{situation.flags}'
+    return Gate("freeze", False, reason, f"wait; or {lift}{hotfix}")

@@ -7,6 +7,8 @@ from datetime import datetime
 from deploy.ledger import DeploymentInfo, Snapshot
 from deploy.ledger.controls import Rejection, rejection_from
 from deploy.ledger.encoding import encode
+from deploy.release.gates.gate import Gate, Situation
+from deploy.settings.durations import write_moment
 
 
 def _path(sha: str) -> str:
@@ -28,3 +30,14 @@ def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -
 def readmit_change(production: Snapshot, sha: str) -> dict[str, bytes | None]:
     """What takes a rejection back, as when the commit was promoted again and held; nothing when there is none."""
     return {_path(sha): None} if _path(sha) in production.files else {}
+
+
+def rejected_gate(situation: Situation) -> Gate:
+    found = rejection(situation.target, situation.sha)
+    if found is None:
+        return Gate("rejected", True, "was not rejected before")
+    reason = f"rejected on {write_moment(found.at)}: {found.reason}"
+    if situation.again_reason:
+        return Gate("rejected", True, f"PASSED WITH --again ({situation.again_reason}) though {reason}")
+    again = f'invoke promote --sha {situation.short} --again --reason "…"{situation.flags}'
+    return Gate("rejected", False, reason, f"mend it in a new commit; or, when the cause lay elsewhere: {again}")

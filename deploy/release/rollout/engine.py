@@ -38,8 +38,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished
 from deploy.events.bus import Bus
+from deploy.events.events import (
+    Escalation,
+    MachineReported,
+    PlatformUnavailable,
+    RolloutEnded,
+    RolloutNoted,
+    RolloutStopped,
+    RolloutTurned,
+    TrafficMoved,
+)
+from deploy.events.times import Spans
 from deploy.ledger import DeploymentInfo, Intent
 from deploy.ledger.lock import Clock
 from deploy.platforms.errors import PlatformError
@@ -49,8 +62,6 @@ from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPE
 from deploy.release.rollout.platform import Platform, Report
 from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, Unhealthy, meaning, unhealthy
 from deploy.release.rollout.world import Seen, World
-
-SWITCHED = "all traffic moved"
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,8 @@ class Engine:
     """Carries out one intent. `advance` is one turn of the loop; `run` turns until it is done.
 
     `configs` yields the machine configuration of a digest, None when the ledger has lost it. `launches` are those that
-    the ledger knows beside the intent's own; `flag` is added to the commands that messages name.
+    the ledger knows beside the intent's own; `flag` is added to the commands that messages name. `escalates`: whether
+    people are called when a release is taken back.
     """
 
     def __init__(
@@ -121,16 +133,18 @@ class Engine:
         pace: Pace = Pace(),
         launches: frozenset[str] = frozenset(),
         flag: str = "",
+        escalates: bool = False,
     ) -> None:
         self.intent = intent
-        self._flag = flag
+        self._flag, self._escalates = flag, escalates
         releases = (intent.wanted, intent.previous)
         self._launches = launches | {release.launch for release in releases if release}
         self._configs = configs
         self._platform, self._book, self._checks = platform, book, checks
-        self._clock, self._bus, self._pace = clock, bus, pace
+        self._clock, self._pace = clock, pace
+        self._spans = Spans()
+        self._bus = bus.about(intent.wanted.environment, intent.id).also(self._spans)
         self._memory = _Memory()
-        self._spans: list[tuple[str, float]] = []
         self._begun = clock.monotonic()
         self._failing: float | None = None
         self._pauses = 0
@@ -196,12 +210,8 @@ class Engine:
         return decide(self.intent, self.observe())
 
     def _take(self, step: steps.Step) -> DeploymentInfo | None:
-        begun = self._clock.monotonic()
-        environment, id_ = self.intent.wanted.environment, self.intent.id
-        with self._bus.step(step.text, environment, id_, direction=self.intent.direction.value):
-            done = self._perform(step)
-        self._spans.append((step.text, self._clock.monotonic() - begun))
-        return done
+        with self._bus.step(step.text, direction=self.intent.direction.value, clock=self._clock.monotonic):
+            return self._perform(step)
 
     def _perform(self, step: steps.Step) -> DeploymentInfo | None:
         """The one place where steps are executed."""
@@ -253,7 +263,7 @@ class Engine:
 
     def _moved(self) -> None:
         """Note when traffic, or the page, was moved: the last time counts."""
-        self._spans.append((SWITCHED, self._clock.monotonic() - self._begun))
+        self._bus.emit(TrafficMoved(seconds=self._clock.monotonic() - self._begun))
 
     def _release(self) -> DeploymentInfo:
         """The release that the steps concern; taking back to nothing, the one that is taken away."""
@@ -369,7 +379,7 @@ class Engine:
         self._memory.waiting.clear()
         self._memory.failures.clear()
         self._memory.full = 0
-        self._bus.emit("rollout.turned", turned.wanted.environment, turned.id, reason=reason, blame=blame)
+        self._bus.emit(RolloutTurned(reason=reason, blame=blame))
 
     def _reported(self, machines: tuple[str, ...]) -> list[Report]:
         """What machines at fault tell while they are still there; a platform that cannot say is no reason to wait."""
@@ -377,18 +387,17 @@ class Engine:
         for id_ in machines:
             with contextlib.suppress(PlatformError):
                 told.append(report := self._platform.report(id_))
-                fields = {"machine": id_, "summary": report.summary, "lines": list(report.lines)}
-                self._bus.emit("machine.reported", self.intent.wanted.environment, self.intent.id, **fields)
+                self._bus.emit(MachineReported(machine=id_, summary=report.summary, lines=tuple(report.lines)))
         self.reports += told
         return told
 
     def _finish(self) -> DeploymentInfo:
-        done = self._book.finish(self.intent, _summed(self._spans))
-        intent = self.intent
-        fields = {"status": done.status.value, "reason": intent.reason, "version": done.version, "blame": intent.blame}
-        self._bus.emit("rollout.ended", done.environment, done.id, **fields)
-        if not intent.forward and done.environment == "production":
-            self._bus.emit("escalation", done.environment, done.id, **fields)
+        done = self._book.finish(self.intent, self._spans.summed())
+        intent, status = self.intent, done.status.value
+        ended = RolloutEnded(status=status, reason=intent.reason, version=done.version, blame=intent.blame)
+        self._bus.emit(ended)
+        if not intent.forward and self._escalates:
+            self._bus.emit(Escalation(**msgspec.structs.asdict(ended)))
         return done
 
     # when it does not go on
@@ -462,7 +471,7 @@ class Engine:
     def _note(self, text: str) -> None:
         """Tell of what is unusual, and keep it with the outcome."""
         self.intent = replace(self.intent, notes=(*self.intent.notes, text[:500]))
-        self._bus.emit("rollout.noted", self.intent.wanted.environment, self.intent.id, note=text)
+        self._bus.emit(RolloutNoted(note=text))
 
     def _again(self, failed: DeployError) -> None:
         """Wait before the next try, longer each time and with jitter; give up when the budget is used up."""
@@ -472,9 +481,7 @@ class Engine:
             raise self._stopped(failed) from failed
         pause = min(self._pace.first_pause * 2**self._pauses, self._pace.longest_pause)
         self._pauses += 1
-        self._bus.emit(
-            "platform.unavailable", self.intent.wanted.environment, self.intent.id, problem=str(failed)[:500]
-        )
+        self._bus.emit(PlatformUnavailable(problem=str(failed)[:500]))
         self._clock.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     def _stopped(self, failed: DeployError) -> Unfinished:
@@ -482,7 +489,7 @@ class Engine:
         backable = self.intent.releasing
         doing = "the rollout of" if self.intent.forward else "taking back"
         about = "" if isinstance(failed, ReleaseFault) else " It says nothing about the release, which is not rejected."
-        self._bus.emit("rollout.stopped", environment, self.intent.id, problem=str(failed)[:500])
+        self._bus.emit(RolloutStopped(problem=str(failed)[:500]))
         why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
         return Unfinished(
             f"{environment}: {doing} {wanted.version} stopped half-way: {why}.{about} "
@@ -490,9 +497,3 @@ class Engine:
             + (f"; take it back with: invoke resume --env {environment} --back{self._flag}" if backable else ""),
             log=failed.log,
         )
-
-
-def _summed(spans: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    """Spans in order; of the moment when all traffic had moved, only the last one counts."""
-    switched = [span for span in spans if span[0] == SWITCHED]
-    return (*(span for span in spans if span[0] != SWITCHED), *switched[-1:])

@@ -20,6 +20,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from deploy.artifacts.source import read_source, resolve_sha
+from deploy.cli import options as cli_options
 from deploy.cli import recovery as recovery_tasks
 from deploy.cli import release as tasks
 from deploy.errors import LedgerError, UsageError
@@ -141,7 +142,7 @@ def released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("staging", "production"):
         for sha in shas:
             target(name, False).ledger.record(replace(info(sha[:3] + sha[-1]), commit_sha=sha, status=Status.DEPLOYED))
-    for module in (tasks, recovery_tasks):
+    for module in (tasks, recovery_tasks, cli_options):
         monkeypatch.setattr(module, "ROOT", repository)
         monkeypatch.setattr(module, "target_of", target)
     return shas

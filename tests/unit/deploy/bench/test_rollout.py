@@ -11,7 +11,7 @@ from deploy.artifacts.source import git
 from deploy.bench.rollout import Measured, Times, bench_rollout, summary, two_releases
 from deploy.cli.program import joined
 from deploy.errors import UsageError
-from deploy.events.console import Teller
+from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.settings.environments import ROOT
 from deploy.verification.traffic import TrafficReport
@@ -50,7 +50,7 @@ def test_the_report_is_what_was_asked_for() -> None:
 @pytest.mark.parametrize(("count", "rate"), [(0, 200), (1, 0), (1, 100_000)])
 def test_wrong_numbers_are_refused(count: int, rate: float) -> None:
     with pytest.raises(UsageError, match="--count must be 1 or more"):
-        bench_rollout(count, rate, Teller(), ROOT)
+        bench_rollout(count, rate, Bus(), ROOT)
 
 
 def test_a_group_and_its_task_are_one_word() -> None:

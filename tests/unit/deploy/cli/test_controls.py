@@ -14,6 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from deploy.cli import controls as control_tasks
+from deploy.cli import options as cli_options
 from deploy.cli.controls import new_freeze
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
@@ -48,7 +49,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         config = load_environment(name)
         return Target(config, cloud_addresses({}), Tokens(name, {}), Ledger(tmp_path, name, None), rehearsal)
 
-    monkeypatch.setattr(control_tasks, "target_of", target)
+    for module in (control_tasks, cli_options):
+        monkeypatch.setattr(module, "target_of", target)
     return tmp_path
 
 

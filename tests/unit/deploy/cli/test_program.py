@@ -51,7 +51,7 @@ def test_every_verb_and_flag_has_help(verb: str) -> None:
         (["nonsense"], "No idea what 'nonsense' is"),
         (["deploy", "--nonsense"], "--nonsense"),
         (["deploy"], "--env is missing"),
-        (["deploy", "--env", "local"], "'local' is no environment that can be deployed to"),
+        (["deploy", "--env", "local"], "'local' is this machine: nothing is deployed to it; use --env"),
         (["deploy", "--env", "production"], "invoke promote --sha SHA"),
         (["build", "--env", "prod"], "unknown environment 'prod'"),
         (["deploy", "--env", "staging"], "FLY_API_TOKEN_STAGING"),

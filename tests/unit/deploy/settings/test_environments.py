@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import ConfigurationError, UsageError
-from deploy.settings.environments import KEYS, NAMES, ROOT, load_environment
+from deploy.settings.environments import KEYS, ROOT, environment_names, load_environment
 from deploy.settings.policy import Promotion, ReleasePolicy, Strategy
 
 GOOD = "API_URL=https://a.example/api/v1/\nFRONTEND_URL=https://b.example/\nDEPLOYMENT_TARGET=app-x\nNUM_RUNNERS=3\n"
@@ -130,14 +130,16 @@ def test_what_is_wrong_names_file_line_and_key(tmp_path: Path, text: str, line: 
 
 
 def test_a_missing_file_and_an_unknown_name(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"\.env\.staging: is missing"):
+    with pytest.raises(UsageError, match=r"unknown environment 'staging'.*write \.env\.staging, which is missing"):
         load_environment("staging", tmp_path)
-    with pytest.raises(UsageError, match="unknown environment 'prod'; use one of local, staging, production"):
+    write(tmp_path, GOOD)
+    with pytest.raises(UsageError, match="unknown environment 'prod'; use one of staging"):
         load_environment("prod", tmp_path)
 
 
 def test_every_key_is_declared_once_with_help() -> None:
     assert len({key.name for key in KEYS}) == len(KEYS)
     assert all(key.help for key in KEYS)
-    for name in NAMES:
-        assert (ROOT / f".env.{name}").exists()
+    assert environment_names() == ("local", "production", "staging")
+    for name in environment_names():
+        assert (ROOT / f"deploy/fly.{name}.toml").exists() == (name != "local")

@@ -10,7 +10,8 @@ import pytest
 from deploy.ledger import DeploymentInfo, Evidence, Snapshot, Status, Suite
 from deploy.ledger.controls import Approval, Breaker, Freeze, Rejection
 from deploy.release.gates.checklists import MANUAL
-from deploy.release.gates.promotion import Gate, Situation, passes, promotion_gates
+from deploy.release.gates.gate import Gate, Situation
+from deploy.release.gates.promotion import passes, promotion_gates
 from deploy.settings.environments import EnvironmentConfig, load_environment
 from deploy.settings.policy import Promotion
 from deploy.settings.windows import parse_windows
@@ -32,7 +33,9 @@ def snapshot(*events: DeploymentInfo, evidence: Evidence | None = None) -> Snaps
 def closed(staging: Snapshot) -> dict[str, Gate]:
     """The gates of staging's ledger that are closed, with nothing in production's."""
     config = load_environment("production")
-    situation = Situation(staging, snapshot(), SHA, config, datetime.now(UTC), ancestry=True, flag=" --rehearsal")
+    situation = Situation(
+        "staging", staging, snapshot(), SHA, config, datetime.now(UTC), ancestry=True, flag=" --rehearsal"
+    )
     return {gate.name: gate for gate in promotion_gates(situation) if not gate.ok}
 
 
@@ -112,8 +115,9 @@ def production(*records: Approval | Breaker | Freeze | Rejection) -> Snapshot:
 
 
 PROVEN = Situation(
-    staging=snapshot(INFO, evidence=FRESH),
-    production=production(APPROVED),
+    source_name="staging",
+    source=snapshot(INFO, evidence=FRESH),
+    target=production(APPROVED),
     sha=SHA,
     config=replace(PRODUCTION, release=POLICY),
     now=NOW,
@@ -143,8 +147,8 @@ def test_a_proven_approved_commit_is_promoted() -> None:
 
 def test_every_gate_is_shown_when_nothing_holds_and_says_what_to_run() -> None:
     gates = refused(
-        staging=Snapshot("", {}),
-        production=production(FROZEN, REJECTED, Breaker(1, NOW, "x", "me")),
+        source=Snapshot("", {}),
+        target=production(FROZEN, REJECTED, Breaker(1, NOW, "x", "me")),
         ancestry=False,
         replaces="older",
     )
@@ -155,27 +159,27 @@ def test_every_gate_is_shown_when_nothing_holds_and_says_what_to_run() -> None:
 @pytest.mark.parametrize(
     ("changes", "gate", "reason", "action"),
     [
-        ({"staging": snapshot()}, "staged", "never deployed to staging", "deploy --env staging --rehearsal"),
+        ({"source": snapshot()}, "staged", "never deployed to staging", "deploy --env staging --rehearsal"),
         (
-            {"staging": snapshot(replace(INFO, status=Status.ROLLED_BACK, reason="smoke failed"))},
+            {"source": snapshot(replace(INFO, status=Status.ROLLED_BACK, reason="smoke failed"))},
             "staged",
             "smoke failed",
             "invoke build",
         ),
         (
-            {"staging": snapshot(replace(INFO, version="0.1.0+aaaa.dirty"), evidence=FRESH)},
+            {"source": snapshot(replace(INFO, version="0.1.0+aaaa.dirty"), evidence=FRESH)},
             "clean tree",
             "differs from its commit",
             "commit the changes",
         ),
         (
-            {"production": production(APPROVED, Breaker(1, NOW - timedelta(minutes=59), "smoke failed", "me"))},
+            {"target": production(APPROVED, Breaker(1, NOW - timedelta(minutes=59), "smoke failed", "me"))},
             "breaker",
             "smoke failed",
             'invoke breaker --reset --reason "…" --rehearsal',
         ),
         (
-            {"production": production(APPROVED, FROZEN)},
+            {"target": production(APPROVED, FROZEN)},
             "freeze",
             "incident (by bob)",
             "invoke freeze --lift 1a2b --rehearsal",
@@ -189,7 +193,7 @@ def test_every_gate_is_shown_when_nothing_holds_and_says_what_to_run() -> None:
         ({"config": asking(approvals=2)}, "approvals", "1 of 2", "somebody else runs: invoke approve"),
         ({"ancestry": False}, "ancestor", "not part of main", "merge it into main"),
         ({"ancestry": "this clone knows no branch main"}, "ancestor", "knows no branch main", "git fetch"),
-        ({"production": production(APPROVED, REJECTED)}, "rejected", "smoke failed", "--again"),
+        ({"target": production(APPROVED, REJECTED)}, "rejected", "smoke failed", "--again"),
     ],
 )
 def test_one_thing_amiss_closes_one_gate_or_what_rests_on_it(
@@ -214,7 +218,7 @@ def test_one_thing_amiss_closes_one_gate_or_what_rests_on_it(
     ],
 )
 def test_without_evidence_no_checklist_is_complete(evidence: Evidence | None, reason: str) -> None:
-    closed = refused(staging=snapshot(INFO, evidence=evidence))
+    closed = refused(source=snapshot(INFO, evidence=evidence))
     assert list(closed) == ["evidence", "staging validation", "production readiness"]
     assert reason in closed["evidence"].reason
     assert {gate.action for gate in closed.values()} == {
@@ -225,55 +229,55 @@ def test_without_evidence_no_checklist_is_complete(evidence: Evidence | None, re
 def test_evidence_filed_under_a_commit_that_it_does_not_name_proves_nothing() -> None:
     other = json.dumps(replace(FRESH, commit_sha="b" * 40).to_json()).encode()
     staging = Snapshot("c" * 40, {**snapshot(INFO).files, f"evidence/{SHA}.json": other})
-    assert "no suite has run" in refused(staging=staging)["evidence"].reason
+    assert "no suite has run" in refused(source=staging)["evidence"].reason
 
 
 def test_evidence_counts_to_the_end_of_its_days() -> None:
-    assert refused(staging=snapshot(INFO, evidence=replace(FRESH, at=NOW - timedelta(days=7)))) == {}
+    assert refused(source=snapshot(INFO, evidence=replace(FRESH, at=NOW - timedelta(days=7)))) == {}
 
 
 @pytest.mark.parametrize("digests", [{"image": "sha256:other"}, {"frontend": "sha256:other"}])
 def test_an_approval_of_other_digests_approves_nothing(digests: dict[str, str]) -> None:
-    closed = refused(production=production(replace(APPROVED, **digests)))  # type: ignore[arg-type]
+    closed = refused(target=production(replace(APPROVED, **digests)))  # type: ignore[arg-type]
     assert list(closed) == ["approvals", "staging validation", "production readiness"]
     assert "0 of 1: these digests are approved by nobody" in closed["approvals"].reason
 
 
 def test_runs_of_one_actor_are_one_approval_and_two_people_are_two() -> None:
     first, again = (replace(APPROVED, by=f"alice (GitHub Actions run {n})") for n in (1, 2))
-    assert "approvals" in refused(config=asking(approvals=2), production=production(first, again))
-    assert refused(config=asking(approvals=2), production=production(first, replace(APPROVED, by="bob"))) == {}
+    assert "approvals" in refused(config=asking(approvals=2), target=production(first, again))
+    assert refused(config=asking(approvals=2), target=production(first, replace(APPROVED, by="bob"))) == {}
 
 
 def test_items_may_be_answered_by_several_people_and_missing_ones_are_named() -> None:
     part = replace(APPROVED, items=("smoke", "features", "validation"))
-    closed = refused(production=production(part))
+    closed = refused(target=production(part))
     assert list(closed) == ["production readiness"]
     assert "testing, performance, security" in closed["production readiness"].reason
     assert f"invoke approve --sha {SHA[:12]} --yes testing,performance,security --rehearsal" in (
         closed["production readiness"].action
     )
     rest = replace(APPROVED, by="bob", items=("testing", "performance", "security"))
-    gates = found(production=production(part, rest))
+    gates = found(target=production(part, rest))
     assert all(gate.ok for gate in gates.values())
     assert "answered by bob" in gates["production readiness"].reason
 
 
 def test_automatic_promotion_lets_the_evidence_answer_and_says_so() -> None:
-    gates = found(config=asking(promotion=Promotion.AUTOMATIC, approvals=0), production=Snapshot("", {}))
+    gates = found(config=asking(promotion=Promotion.AUTOMATIC, approvals=0), target=Snapshot("", {}))
     assert all(gate.ok for gate in gates.values())
     assert "answered by the evidence (PROMOTION=automatic): smoke" in gates["staging validation"].reason
     assert "APPROVALS=0" in gates["approvals"].reason
 
 
 def test_a_half_open_breaker_lets_a_canary_through() -> None:
-    gate = found(production=production(APPROVED, Breaker(1, NOW - timedelta(minutes=60), "x", "me")))["breaker"]
+    gate = found(target=production(APPROVED, Breaker(1, NOW - timedelta(minutes=60), "x", "me")))["breaker"]
     assert gate.ok
     assert "one promotion through, as a canary" in gate.reason
 
 
 def test_a_hotfix_passes_a_freeze_loudly_and_is_noted() -> None:
-    frozen: dict[str, Any] = {"production": production(APPROVED, FROZEN), "hotfix_reason": "data loss"}
+    frozen: dict[str, Any] = {"target": production(APPROVED, FROZEN), "hotfix_reason": "data loss"}
     assert refused(**frozen) == {}
     assert "PASSED AS A HOTFIX (data loss)" in found(**frozen)["freeze"].reason
     assert passes(replace(PROVEN, **frozen)) == (
@@ -282,13 +286,11 @@ def test_a_hotfix_passes_a_freeze_loudly_and_is_noted() -> None:
 
 
 def test_without_a_reason_nothing_is_passed() -> None:
-    assert passes(replace(PROVEN, production=production(APPROVED, FROZEN, REJECTED))) == ()
+    assert passes(replace(PROVEN, target=production(APPROVED, FROZEN, REJECTED))) == ()
 
 
 def test_a_hotfix_passes_nothing_but_the_freeze() -> None:
-    closed = refused(
-        hotfix_reason="data loss", production=production(REJECTED, Breaker(1, NOW, "x", "me")), ancestry=False
-    )
+    closed = refused(hotfix_reason="data loss", target=production(REJECTED, Breaker(1, NOW, "x", "me")), ancestry=False)
     assert list(closed) == [
         "breaker",
         "approvals",
@@ -301,7 +303,7 @@ def test_a_hotfix_passes_nothing_but_the_freeze() -> None:
 
 
 def test_again_passes_a_rejection_loudly_and_is_noted() -> None:
-    again: dict[str, Any] = {"production": production(APPROVED, REJECTED), "again_reason": "the platform was at fault"}
+    again: dict[str, Any] = {"target": production(APPROVED, REJECTED), "again_reason": "the platform was at fault"}
     assert refused(**again) == {}
     assert "PASSED WITH --again (the platform was at fault)" in found(**again)["rejected"].reason
     assert passes(replace(PROVEN, **again)) == (
@@ -311,7 +313,7 @@ def test_again_passes_a_rejection_loudly_and_is_noted() -> None:
 
 
 def test_a_rejection_of_another_commit_closes_nothing() -> None:
-    assert refused(production=production(APPROVED, replace(REJECTED, commit_sha="b" * 40))) == {}
+    assert refused(target=production(APPROVED, replace(REJECTED, commit_sha="b" * 40))) == {}
 
 
 def test_an_older_commit_is_not_promoted_without_a_reason() -> None:

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from deploy.errors import LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
-from deploy.events.bus import Bus, Event
+from deploy.events.bus import Bus
+from deploy.events.events import Event
+from deploy.events.times import SWITCHED
 from deploy.interrupts import Interrupted
 from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
 from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unauthorized, Unreachable
 from deploy.release.desk import half_way
 from deploy.release.rollout.book import Book
-from deploy.release.rollout.engine import SWITCHED, Engine
+from deploy.release.rollout.engine import Engine
 from deploy.settings.environments import load_environment
 from deploy.settings.policy import Strategy
 from deploy.settings.secrets import Tokens
@@ -53,6 +55,7 @@ class Stage:
             bus=Bus(self.events.append),
             pace=PACE,
             configs=lambda _: config,
+            escalates=True,
         )
 
     def snapshot(self) -> Snapshot:
@@ -95,7 +98,7 @@ def test_every_strategy_ends_with_the_new_release_alone_and_the_old_one_kept(sta
     assert stage.serves("good+2")
     kept = [machine for machine in stage.scene.platform.all.values() if not machine.traffic]
     assert [(machine.launch, machine.state) for machine in kept] == [("d1", "stopped")] * 2
-    judged = [event for event in stage.events if "judge" in str(event.fields.get("step"))]
+    judged = [event for event in stage.events if "judge" in str(getattr(event, "step", ""))]
     assert bool(judged) == (strategy in (Strategy.BLUEGREEN, Strategy.CANARY))
 
 
@@ -199,7 +202,7 @@ def test_what_a_killed_run_had_settled_is_not_asked_again(stage: Stage) -> None:
     assert left.marks == engine.intent.marks
     stage.events.clear()
     assert stage.engine_for(left).run().status is Status.DEPLOYED
-    assert not [event for event in stage.events if "judge" in str(event.fields.get("step"))]
+    assert not [event for event in stage.events if "judge" in str(getattr(event, "step", ""))]
 
 
 def test_a_release_that_was_finished_is_not_finished_again(stage: Stage) -> None:
