@@ -30,17 +30,15 @@ def logged_to(stream: TextIO) -> Listener:
 
 
 def kept_in(logs: Path) -> Listener:
-    """The log of all verbs in `logs`; opened at the first event. A log that cannot be written is no reason to stop."""
-    found: list[Listener] = []
+    """The log of all verbs in `logs`, opened for each event: others write to it too, and it may be removed."""
 
     def listen(event: Event) -> None:
-        if not found:
-            logs.mkdir(parents=True, exist_ok=True)
-            file = logs / LOG
-            with contextlib.suppress(FileNotFoundError):
-                if file.stat().st_size > LARGEST:
-                    file.replace(file.with_suffix(".jsonl.1"))
-            found.append(logged_to(file.open("a", buffering=1, encoding="utf-8")))
-        found[0](event)
+        logs.mkdir(parents=True, exist_ok=True)
+        file = logs / LOG
+        with contextlib.suppress(FileNotFoundError):
+            if file.stat().st_size > LARGEST:
+                file.replace(logs / f"{LOG}.1")
+        with file.open("a", encoding="utf-8") as stream:
+            logged_to(stream)(event)
 
     return listen

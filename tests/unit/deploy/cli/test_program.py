@@ -1,5 +1,6 @@
 """The verbs as a person types them: help, exit codes, and what a missing token says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli.program import GROUPS
+from deploy.cli.wrapper import SHORT
 from deploy.settings.environments import ROOT
+from tasks import namespace
 
 VERBS = (
     "build",
@@ -130,3 +134,28 @@ def test_a_group_and_its_task_are_two_words_or_one_with_a_dot() -> None:
 
 def test_no_colour_codes_when_piped() -> None:
     assert "\x1b" not in invoke("deploy").stderr
+
+
+def test_a_short_flag_means_the_same_in_every_verb() -> None:
+    meanings: dict[str, set[str]] = {}
+    for context in namespace.to_contexts():
+        for argument in context.args.values():
+            for name in argument.names:
+                if len(name) == 1:
+                    meanings.setdefault(name, set()).add(argument.name)
+    assert meanings.pop("n") == {"dry", "plan"}  # both say what would be done
+    assert all(len(flags) == 1 for flags in meanings.values()), meanings
+    assert {flag: name for name, flags in meanings.items() for flag in flags}.items() <= SHORT.items()
+
+
+def test_every_verb_is_in_a_group_of_the_list() -> None:
+    for name in namespace.task_names:
+        assert namespace[name].body.__module__ in GROUPS, name
+    assert "Hold promotions back, or let them pass:" in invoke("--list").stdout
+
+
+def test_progress_as_json_is_lines_of_json_alone_errors_too() -> None:
+    done = invoke("--progress", "json", "promote")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["verb.begun", "verb.ended"]
+    assert (lines[-1]["code"], lines[-1]["problem"]) == (2, "--sha is missing; see invoke --help")
