@@ -15,14 +15,14 @@ import docker
 import docker.errors
 from docker.models.images import Image
 
-from deploy.artifacts.engine_image import export
+from deploy.artifacts.docker_image import export
 from deploy.artifacts.oci import Blob, BlobStore
 from deploy.artifacts.selection import with_languages
 from deploy.artifacts.source import Source
 from deploy.errors import BuildFailed
 from deploy.processes import run
 from deploy.workstation.base_image import ensure_base
-from deploy.workstation.engine import running_host
+from deploy.workstation.docker_engine import running_host
 
 REPOSITORY = "codecanvas/runner"
 PYTHON = "3.13"  # of the base image

@@ -19,15 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy import rehearsal as rehearsals
+from deploy import rehearsals
 from deploy.artifacts.source import resolve_sha
 from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Bus
 from deploy.git import git
 from deploy.ledger import Snapshot, Status
 from deploy.processes import run
-from deploy.release import recovery
-from deploy.release import verbs as release
+from deploy.release import recovery, verbs
 from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.environments import ROOT
 from deploy.target import Target
@@ -91,8 +90,8 @@ class Stage:
 
     def promote(self) -> None:
         """Bring the newer release to production."""
-        again = release.Options(again_reason="measuring rollouts")  # what was rolled back is rejected otherwise
-        release.promote(self.staging, self.production, self.newer, self.bus, self.logs, again)
+        again = verbs.Options(again_reason="measuring rollouts")  # what was rolled back is rejected otherwise
+        verbs.promote(self.staging, self.production, self.newer, self.bus, self.logs, again)
 
     def rollback(self) -> None:
         """Go back to the older one."""

@@ -9,25 +9,17 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from rich.table import Table
 
-from deploy import rehearsal as rehearsals
+from deploy import rehearsals
 from deploy.cli.options import logs_of
 from deploy.cli.wrapper import verb
 from deploy.events.bus import Bus
 from deploy.events.console import print_json, print_result
-from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
 from deploy.workstation import need
 
 if TYPE_CHECKING:
-    from deploy.bench import rollout as bench
-    from deploy.bench import runner as runner_bench
-    from deploy.bench.runner import chart
-else:
-    bench, runner_bench, chart = (
-        lazy("deploy.bench.rollout"),
-        lazy("deploy.bench.runner"),
-        lazy("deploy.bench.runner.chart"),
-    )
+    from deploy.bench.rollout import Measured
+    from deploy.bench.runner import Report
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -41,9 +33,11 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 )
 def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = False) -> None:
     """Promote and roll back under load in the rehearsal; requests lost, and seconds until all traffic had moved."""
+    from deploy.bench.rollout import bench_rollout  # slow to import, as all that is measured with
+
     bus: Bus = context.bus
     with rehearsals.at_work():
-        measured = bench.bench_rollout(count, rate, bus, logs_of(rehearsal=True))
+        measured = bench_rollout(count, rate, bus, logs_of(rehearsal=True))
     if json:
         print_json(measured.to_json())
     else:
@@ -61,10 +55,12 @@ def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = Fal
 )
 def runner(context: Context, quick: bool = False, json: bool = False, docs: bool = False) -> None:
     """Run programs bare, in what others isolate with, and through the service, side by side on this machine."""
+    from deploy.bench.runner import Plan, measure
+
     bus: Bus = context.bus
     need("languages", "bench", tell=bus.note)
-    plan = runner_bench.Plan.quick() if quick else runner_bench.Plan.full()
-    report = runner_bench.measure(plan, bus)
+    plan = Plan.quick() if quick else Plan.full()
+    report = measure(plan, bus)
     if docs:
         _document(report)
     if json:
@@ -85,17 +81,19 @@ def _plain_table(title: str, columns: list[str], rows: list[list[str]]) -> Table
     return table
 
 
-def _document(report: runner_bench.Report) -> None:
+def _document(report: Report) -> None:
     """Put what was measured between the marks of docs/benchmarks.md, and draw it."""
+    from deploy.bench.runner.chart import load_chart, peers_chart
+
     page, images = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "images"
     before, _, rest = page.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     page.write_text(f"{before}{BEGIN}\n\n{report.markdown()}\n\n{END}{after}")
-    (images / "bench-peers.svg").write_text(chart.peers_chart(report))
-    (images / "bench-load.svg").write_text(chart.load_chart(report))
+    (images / "bench-peers.svg").write_text(peers_chart(report))
+    (images / "bench-load.svg").write_text(load_chart(report))
 
 
-def _table(measured: bench.Measured) -> Table:
+def _table(measured: Measured) -> Table:
     table = Table(box=None)
     for column in ("", "times", "traffic moved, median", "longest", "verb, median", "longest"):
         table.add_column(column, justify="right" if column else "left")

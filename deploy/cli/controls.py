@@ -24,7 +24,14 @@ from deploy.ledger import DeploymentInfo, Snapshot
 from deploy.ledger.controls import Freeze
 from deploy.ledger.store import who
 from deploy.release.gates import approvals, freezes
-from deploy.release.gates import breaker as breakers
+from deploy.release.gates.breaker import (
+    after_reset,
+    breaker_changes,
+    half_open_at,
+    read_breaker,
+    required_strategy,
+    state_at,
+)
 from deploy.release.gates.checklists import ITEMS, MANUAL, Item
 from deploy.release.gates.evidence import staged
 from deploy.settings.chain import read_chain, require_promoted
@@ -160,8 +167,8 @@ def breaker(
     target = _target(env, rehearsal)
     if reset:
         told_of_ledger(context, target)
-        closed = breakers.after_reset(reason.strip(), who())
-        _write(target, f"breaker reset: {reason.strip()}", lambda _: breakers.changes(closed), "invoke breaker")
+        closed = after_reset(reason.strip(), who())
+        _write(target, f"breaker reset: {reason.strip()}", lambda _: breaker_changes(closed), "invoke breaker")
         context.bus.about(target.name).emit(BreakerReset(reason=reason.strip()))
         context.bus.say("the breaker is closed")
     if json or not reset:
@@ -170,15 +177,15 @@ def breaker(
 
 
 def _breaker_state(snapshot: Snapshot, policy: ReleasePolicy, now: datetime) -> dict[str, Any]:
-    record = breakers.read_breaker(snapshot)
-    state = breakers.state_at(record, policy, now)
-    half_open = breakers.half_open_at(record, policy)
+    record = read_breaker(snapshot)
+    state = state_at(record, policy, now)
+    half_open = half_open_at(record, policy)
     return {
         **record.to_json(),
         "state": state.value,
         "threshold": policy.breaker_threshold,
         "halfOpenAt": half_open.isoformat(timespec="milliseconds") if half_open else None,
-        "requiredStrategy": breakers.required_strategy(state),
+        "requiredStrategy": required_strategy(state),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from deploy import rehearsal as rehearsals
+from deploy import rehearsals
 from deploy.errors import UsageError
 from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.durations import parse_duration

@@ -14,12 +14,9 @@ from deploy.settings.environments import ROOT
 from deploy.target import known_shas
 
 if TYPE_CHECKING:
-    from deploy.release import desk as desks
-    from deploy.release import owning, recovery
-    from deploy.release.rollout import strangers as unknown
+    from deploy.release import recovery
 else:
-    recovery, owning = lazy("deploy.release.recovery"), lazy("deploy.release.owning")
-    desks, unknown = lazy("deploy.release.desk"), lazy("deploy.release.rollout.strangers")
+    recovery = lazy("deploy.release.recovery")
 
 
 @verb(

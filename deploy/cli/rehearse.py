@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from deploy import interrupts
-from deploy import rehearsal as rehearsals
+from deploy import interrupts, rehearsals
 from deploy.artifacts import read_source
 from deploy.artifacts.selection import select_languages
 from deploy.cli.build import LANGUAGES, built
@@ -27,18 +26,18 @@ from deploy.events.events import Approved, BreakerReset
 from deploy.events.times import StepTimes
 from deploy.lazy import lazy
 from deploy.ledger.store import who
-from deploy.release.gates import breaker
 from deploy.release.gates.approvals import approve
+from deploy.release.gates.breaker import after_reset, breaker_changes, read_breaker
 from deploy.release.gates.evidence import staged
 from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.environments import ROOT
 from deploy.target import Target
 
 if TYPE_CHECKING:
-    from deploy.release import verbs as release
+    from deploy.release import verbs
     from deploy.verification import traffic
 else:
-    release = lazy("deploy.release.verbs")
+    verbs = lazy("deploy.release.verbs")
     traffic = lazy("deploy.verification.traffic")
 
 
@@ -114,19 +113,19 @@ def _rehearse(bus: Bus, report: dict[str, object], languages: str) -> None:
     report["image"], report["frontend"] = manifest.image, manifest.frontend
     first, *others = [targets[name] for name in chain.line_to(require_promoted("", chain))]
     with bus.step(f"deploy to {first.name}"):
-        release.deploy(first, ROOT, source.label, bus, logs)
+        verbs.deploy(first, ROOT, source.label, bus, logs)
     with bus.step(f"integration suite on {first.name}"):
-        release.verify(first, configs, bus, logs)
+        verbs.verify(first, configs, bus, logs)
     for before, target in itertools.pairwise((first, *others)):
         with bus.step("approve"):
             _permit(before, target, source.sha, bus)
-        again = release.Options(again_reason="rehearsed again")
+        again = verbs.Options(again_reason="rehearsed again")
         counted = _counted(target, bus, logs, report) if target is others[-1] else contextlib.nullcontext()
         with counted, bus.step(f"promote to {target.name}"):
-            release.promote(before, target, source.sha, bus, logs, again)
+            verbs.promote(before, target, source.sha, bus, logs, again)
         if target is not others[-1]:
             with bus.step(f"integration suite on {target.name}"):
-                release.verify(target, configs, bus, logs)
+                verbs.verify(target, configs, bus, logs)
     _clean(bus)
 
 
@@ -163,8 +162,8 @@ def _permit(source: Target, target: Target, sha: str, bus: Bus) -> None:
     if deployment is not None:
         made = approve(target.ledger, deployment, who(), ["all"], datetime.now(UTC), "a rehearsal")
         bus.about(target.name).emit(Approved(sha=sha, person=made.person, items=tuple(made.items)))
-    if breaker.read_breaker(target.ledger.snapshot()).opened_at is not None:
-        closed = breaker.changes(breaker.after_reset("a new rehearsal", who()))
+    if read_breaker(target.ledger.snapshot()).opened_at is not None:
+        closed = breaker_changes(after_reset("a new rehearsal", who()))
         target.ledger.write("breaker: reset by a new rehearsal", lambda _: closed)
         bus.about(target.name).emit(BreakerReset(reason="a new rehearsal"))
 

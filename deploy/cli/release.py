@@ -36,9 +36,9 @@ from deploy.settings.policy import Promotion
 from deploy.target import Target, known_shas
 
 if TYPE_CHECKING:
-    from deploy.release import verbs as release
+    from deploy.release import verbs
 else:
-    release = lazy("deploy.release.verbs")
+    verbs = lazy("deploy.release.verbs")
 
 
 @verb(
@@ -63,7 +63,7 @@ def deploy(
     told_of_ledger(context, target)
     label = resolve_sha(ROOT, sha, built_shas(ROOT)) if sha else read_source(ROOT).label
     bus, logs, chosen = context.bus, logs_of(rehearsal), strategy_of(strategy)
-    info = release.deploy(target, ROOT, label, bus, logs, chosen, wait=patience(wait))
+    info = verbs.deploy(target, ROOT, label, bus, logs, chosen, wait=patience(wait))
     context.bus.say(f"{name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
 
 
@@ -73,7 +73,7 @@ def verify(context: Context, env: str = "", rehearsal: bool = False, json: bool 
     chain = read_chain()
     target = told_of_ledger(context, target_of(env or first_proving(chain), rehearsal))
     configs = [target_of(name, rehearsal).config for name in chain.deployed]
-    evidence = release.verify(target, configs, context.bus, logs_of(rehearsal))
+    evidence = verbs.verify(target, configs, context.bus, logs_of(rehearsal))
     _concluded(context.bus, target, evidence)
     if json:
         print_json(evidence.to_json())
@@ -129,7 +129,7 @@ def promote(
     passing = hotfix or again or downgrade
     if passing and not reason:
         raise UsageError('--hotfix, --again and --downgrade are recorded with a reason; add --reason "…"')
-    options = release.Options(
+    options = verbs.Options(
         strategy_of(strategy),
         hotfix_reason=reason if hotfix else "",
         again_reason=reason if again else "",
@@ -145,11 +145,11 @@ def promote(
             f"left to people (PROMOTION=manual): invoke promote --sha {wanted[:12]}{target.to}{target.flag}"
         )
         return
-    if automatic and (newer := release.superseded(target, wanted)):
+    if automatic and (newer := verbs.superseded(target, wanted)):
         context.bus.say(f"{wanted[:12]} is older than {newer.version}, which {target.name} serves; nothing to do")
         return
     if plan:
-        made = release.plan(source, target, wanted, options)
+        made = verbs.plan(source, target, wanted, options)
         if json:
             print_json(made.to_json())
         else:
@@ -158,11 +158,11 @@ def promote(
             raise Exit(code=1)
         return
     told_of_ledger(context, target)
-    info = release.promote(source, target, wanted, context.bus, logs_of(rehearsal), options)
+    info = verbs.promote(source, target, wanted, context.bus, logs_of(rehearsal), options)
     context.bus.say(f"{target.name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
 
 
-def _plan_table(plan: release.Plan) -> Table:
+def _plan_table(plan: verbs.Plan) -> Table:
     table = Table(
         title=f"promote {plan.sha[:12]}: {'allowed' if plan.allowed else 'refused'}", title_justify="left", box=None
     )
@@ -182,7 +182,7 @@ def _plan_table(plan: release.Plan) -> Table:
 def tidy(context: Context, env: str = "", wait: str = "", rehearsal: bool = False) -> None:
     """Remove the machines that were kept for a rollback, once ROLLBACK_WINDOW is over."""
     target = target_of(required(env, "--env"), rehearsal)
-    count = release.tidy(target, context.bus, logs_of(rehearsal), wait=patience(wait))
+    count = verbs.tidy(target, context.bus, logs_of(rehearsal), wait=patience(wait))
     context.bus.say(f"{target.name}: {count} machines removed")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invoke.context import Context
 from rich.table import Table
@@ -12,20 +12,11 @@ from deploy.cli.options import ENV, REHEARSAL, logs_of, target_of, told_of_ledge
 from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, UsageError
 from deploy.events.console import print_json, print_result
-from deploy.lazy import lazy
 from deploy.release.rollout.machine import LAUNCH, in_traffic
+from deploy.release.rollout.strangers import launches_of, strangers
 from deploy.release.status import environment_status
 from deploy.settings.chain import read_chain, require_deployed
 from deploy.target import Target
-
-if TYPE_CHECKING:
-    from deploy.release import desk as desks
-    from deploy.release import owning
-    from deploy.release.rollout import strangers as unknown
-else:
-    desks = lazy("deploy.release.desk")
-    owning = lazy("deploy.release.owning")
-    unknown = lazy("deploy.release.rollout.strangers")
 
 
 @verb(help={"env": "only this environment", "json": "print as JSON", "rehearsal": REHEARSAL})
@@ -105,13 +96,16 @@ def machines(
     if adopt and ignore:
         raise UsageError("give --adopt ID or --ignore ID, not both")
     if adopt or ignore:
+        from deploy.release.desk import at_work  # slow to import
+        from deploy.release.owning import adopt_machine, ignore_machine
+
         doing = f"{'adopt' if adopt else 'ignore'} machine {adopt or ignore}"
-        with desks.at_work(target, doing, context.bus, logs_of(rehearsal)) as desk:
+        with at_work(target, doing, context.bus, logs_of(rehearsal)) as desk:
             if adopt:
-                info = owning.adopt(desk, adopt)
+                info = adopt_machine(desk, adopt)
                 context.bus.say(f"machine {adopt} is one of {info.version}")
             else:
-                owning.ignore(desk, ignore)
+                ignore_machine(desk, ignore)
                 context.bus.say(f"machine {ignore} is let be: it stops no release, and is never changed")
     if json or not (adopt or ignore):
         found = machines_of(target)
@@ -124,7 +118,7 @@ def machines_of(target: Target) -> list[dict[str, Any]]:
     serving = snapshot.current()
     with target.fly() as fly:
         there = fly.machines.list() if fly.app_exists() else []
-    strange = {each.id: each for each in unknown.strangers(there, target.name, unknown.launches_of(snapshot))}
+    strange = {each.id: each for each in strangers(there, target.name, launches_of(snapshot))}
     releases = {event.launch: event.version for event in snapshot.events()}
     rows = []
     for machine in there:

@@ -14,8 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from deploy import interrupts
-from deploy import rehearsal as rehearsals
+from deploy import interrupts, rehearsals
 from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Aside, Bus
 from deploy.events.console import Progress, Teller, progress

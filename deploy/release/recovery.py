@@ -20,7 +20,7 @@ from deploy.release.rollout.unfinished import BY_HAND, Way, way_back
 from deploy.release.verbs import pending
 from deploy.settings.policy import Strategy
 from deploy.target import Target
-from deploy.verification import run_smoke
+from deploy.verification.suites import run_smoke
 
 NOW = timedelta()
 

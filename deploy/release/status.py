@@ -15,8 +15,8 @@ from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.ledger import lock as locks
 from deploy.ledger.lock import Lock, known_dead
 from deploy.platforms.fly import Machine
-from deploy.release.gates import breaker as breakers
 from deploy.release.gates.approvals import read_approvals
+from deploy.release.gates.breaker import half_open_at, read_breaker, state_at
 from deploy.release.gates.freezes import in_force
 from deploy.release.rollout.machine import in_traffic
 from deploy.release.rollout.platform import digest_of
@@ -145,12 +145,12 @@ def _controls(
     if snapshot is None:
         return {"breaker": None, "frozen": None, "waiting": None}
     policy = target.config.release
-    record = breakers.read_breaker(snapshot)
-    half_open = breakers.half_open_at(record, policy)
+    record = read_breaker(snapshot)
+    half_open = half_open_at(record, policy)
     held = in_force(snapshot, policy, now)
     return {
         "breaker": {
-            "state": breakers.state_at(record, policy, now).value,
+            "state": state_at(record, policy, now).value,
             "failures": record.failures,
             "reason": record.reason,
             "halfOpenAt": half_open.isoformat(timespec="milliseconds") if half_open else None,

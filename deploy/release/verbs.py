@@ -155,15 +155,15 @@ def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs:
     Raises SuiteFailed when it is not proven; SuiteNotRun, and records nothing, when the suites were not run to their
     end or the release changed meanwhile.
     """
-    from deploy import verification  # slow to import, and only this needs it
-    from deploy.verification.steady import require_steady, require_unchanged
+    from deploy.verification.steady import require_steady, require_unchanged  # slow to import
+    from deploy.verification.suites import prove
 
     before = require_steady(target)
     serving = before.release
     need("browser", tell=bus.note)
     with target.registry() as registry:
         image = read_page(registry, serving.frontend)
-    evidence, log = verification.prove(
+    evidence, log = prove(
         serving,
         {one.name: site_files(image, one.name, one.api_url) for one in configs},
         target.config.frontend_url,

@@ -15,7 +15,7 @@ import pytest
 
 from deploy import workstation
 from deploy.settings.environments import ROOT
-from deploy.workstation.engine import SOCKET
+from deploy.workstation.docker_engine import SOCKET
 from deploy.workstation.images import removable
 
 REPOSITORY = "codecanvas/clean-test"

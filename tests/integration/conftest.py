@@ -16,7 +16,7 @@ import pytest
 
 from deploy.errors import DeployError
 from deploy.local import local_config
-from deploy.rehearsal import STATE, rehearsal_config
+from deploy.rehearsals import STATE, rehearsal_config
 from deploy.settings.environments import EnvironmentConfig, Role, environment_names, load_environment
 from deploy.verification.canary import FORCED
 

@@ -72,7 +72,7 @@ def after_reset(reason: str, by: str) -> Breaker:
     return Breaker(0, None, reason, by)
 
 
-def changes(record: Breaker) -> dict[str, bytes | None]:
+def breaker_changes(record: Breaker) -> dict[str, bytes | None]:
     """What writes it to the ledger."""
     return {PATH: encode(record.to_json())}
 
@@ -81,14 +81,14 @@ def failure_change(
     production: Snapshot, policy: ReleasePolicy, now: datetime, reason: str, by: str
 ) -> dict[str, bytes | None]:
     """What a failed promotion writes."""
-    return changes(after_failure(read_breaker(production), policy, now, reason, by))
+    return breaker_changes(after_failure(read_breaker(production), policy, now, reason, by))
 
 
 def success_change(production: Snapshot) -> dict[str, bytes | None]:
     """What a promotion that succeeded writes; nothing when the breaker was closed without failures."""
     record = read_breaker(production)
     closed = after_success(record)
-    return {} if closed == record else changes(closed)
+    return {} if closed == record else breaker_changes(closed)
 
 
 def breaker_gate(situation: Situation) -> Gate:

@@ -9,8 +9,8 @@ from deploy.errors import NotChecked, ReleaseFault, SuiteFailed, SuiteNotRun, Un
 from deploy.ledger import Intent
 from deploy.settings.policy import Strategy
 from deploy.target import Target
-from deploy.verification import run_smoke
 from deploy.verification.canary import judge_canary
+from deploy.verification.suites import run_smoke
 
 REQUESTS = {Strategy.BLUEGREEN: 40, Strategy.CANARY: 200}
 

@@ -7,7 +7,7 @@ import pytest
 
 from backend.runner.languages import all_languages, in_order
 from deploy.local import local_config
-from deploy.rehearsal import rehearsal_config
+from deploy.rehearsals import rehearsal_config
 from deploy.settings.environments import load_environment
 from tests.integration.api.echo import BROKEN, ECHO
 from tests.integration.api.further import FURTHER

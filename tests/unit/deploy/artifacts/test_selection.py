@@ -7,7 +7,7 @@ import pytest
 
 from backend.runner.languages import Language, all_languages
 from backend.runner.languages.language import arguments
-from deploy.artifacts.engine_image import SERVICE
+from deploy.artifacts.docker_image import SERVICE
 from deploy.artifacts.selection import blocks, select_languages, with_languages
 from deploy.errors import UsageError
 from deploy.settings.environments import ROOT

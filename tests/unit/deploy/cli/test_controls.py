@@ -19,7 +19,7 @@ from deploy.cli.controls import new_freeze
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.ledger.controls import Breaker
-from deploy.release.gates.breaker import changes
+from deploy.release.gates.breaker import breaker_changes
 from deploy.release.gates.checklists import MANUAL
 from deploy.settings.environments import ROOT, load_environment
 from deploy.settings.secrets import Tokens
@@ -148,7 +148,7 @@ def test_the_breaker_is_shown_and_reset_with_a_reason(run: Run, root: Path) -> N
     assert run("breaker", json=True)[1]["state"] == "closed"
     opened = Breaker(1, datetime.now(UTC), "smoke failed", "me")
     production = Ledger(root, "production", None)
-    production.write("x", lambda _: changes(opened))
+    production.write("x", lambda _: breaker_changes(opened))
     code, state, _ = run("breaker", json=True)
     assert (code, state["state"], state["reason"], state["requiredStrategy"]) == (0, "open", "smoke failed", None)
     code, _, told = run("breaker", reset=True)
@@ -167,7 +167,7 @@ def test_the_breaker_is_shown_and_reset_with_a_reason(run: Run, root: Path) -> N
 
 def test_a_breaker_past_its_cool_down_asks_for_a_canary(run: Run, root: Path) -> None:
     opened = Breaker(1, datetime.now(UTC) - timedelta(hours=2), "smoke failed", "me")
-    Ledger(root, "production", None).write("x", lambda _: changes(opened))
+    Ledger(root, "production", None).write("x", lambda _: breaker_changes(opened))
     state = run("breaker", json=True)[1]
     assert (state["state"], state["requiredStrategy"]) == ("half-open", "canary")
     assert "half-open" in run("breaker")[1]

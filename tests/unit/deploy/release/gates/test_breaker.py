@@ -14,7 +14,7 @@ from deploy.release.gates.breaker import (
     after_failure,
     after_reset,
     after_success,
-    changes,
+    breaker_changes,
     failure_change,
     read_breaker,
     required_strategy,
@@ -81,7 +81,7 @@ def test_a_person_closes_it_with_a_reason_that_stays() -> None:
 
 def test_it_is_read_from_and_written_to_the_ledger() -> None:
     assert read_breaker(Snapshot("", {})) == Breaker()
-    changed = failure_change(snapshot(changes(Breaker(1, None, "x", "me"))), POLICY, NOW, "y", "you")
+    changed = failure_change(snapshot(breaker_changes(Breaker(1, None, "x", "me"))), POLICY, NOW, "y", "you")
     assert read_breaker(snapshot(changed)) == Breaker(2, NOW, "y", "you")
     body = json.loads(changed["breaker.json"] or b"")
     assert (body["state"], body["openedAt"]) == ("open", "2026-03-01T12:00:00.000+00:00")
@@ -90,7 +90,7 @@ def test_it_is_read_from_and_written_to_the_ledger() -> None:
 
 def test_success_of_a_closed_breaker_writes_nothing() -> None:
     assert success_change(Snapshot("", {})) == {}
-    assert success_change(snapshot(changes(after_reset("mended", "me")))) == {}
+    assert success_change(snapshot(breaker_changes(after_reset("mended", "me")))) == {}
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 90)), max_size=12), st.integers(1, 4))

@@ -12,7 +12,7 @@ import pytest
 from docker.models.images import Image
 
 from deploy import workstation
-from deploy.artifacts.engine_image import export
+from deploy.artifacts.docker_image import export
 from deploy.artifacts.oci import BlobStore
 from tests.deploy.emulator.support import context
 
