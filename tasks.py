@@ -29,7 +29,7 @@ from deploy.disk import cleaning
 from deploy.environments import ROOT, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.lazy import lazy
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.release import breaker
 from deploy.release.approvals import approve
 from deploy.release.gates import staged

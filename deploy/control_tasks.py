@@ -23,7 +23,7 @@ from deploy.environments import ROOT
 from deploy.errors import DeployError, NotProven, UsageError
 from deploy.ledger import DeploymentInfo, Snapshot
 from deploy.ledger.controls import Freeze
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.policy import ReleasePolicy
 from deploy.release import approvals, freezes
 from deploy.release import breaker as breakers

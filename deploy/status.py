@@ -5,7 +5,7 @@ Ledger and platform are two halves: when one cannot be read, the other is shown 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -14,7 +14,8 @@ from deploy.durations import write_moment
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.ledger import lock as locks
-from deploy.ledger.lock import Lock, known_dead
+from deploy.ledger.identity import known_dead
+from deploy.ledger.lock import Lock
 from deploy.platforms.fly import Machine
 from deploy.release import breaker as breakers
 from deploy.release.approvals import read_approvals
@@ -88,7 +89,7 @@ class _Ledger:
     serving: DeploymentInfo | None = None
     intent: Intent | None = None
     lock: Lock | None = None
-    launches: frozenset[str] = frozenset()
+    launches: Set[str] = frozenset()
 
 
 def _ledger(target: Target) -> _Ledger:

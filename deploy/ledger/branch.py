@@ -1,26 +1,28 @@
-"""The ledger's branch as git has it: read at one commit, written by compare-and-swap, in the object store alone.
+"""The ledger's branch in git: its commit, the objects of that commit, and compare-and-swap to a new one.
 
-With a remote, a write is a push with `--force-with-lease` against the commit that was read; with none, the local
-repository serves, and `update-ref` compares. When a write is refused, the branch itself is asked whether it moved:
-only then did another write first. Whatever else it was (a hook, a protected branch, a lock file), git's own words are
-passed on.
+Everything happens in git's object store; no file is checked out. With a remote, a write is a push with
+`--force-with-lease` against the commit that was read; without one it is an `update-ref` in this repository, which
+compares too. When a write is refused, the branch is read again: if it moved, somebody else wrote first; if not, the
+error passes on what git said (a hook, a protected branch, a lock file).
 """
 
 from __future__ import annotations
 
 import functools
-import getpass
-import os
-import socket
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from deploy.errors import GitTimeout, LedgerError, LedgerMoved, LedgerUnreachable
 from deploy.git import NETWORK_SECONDS, Answer, git, without_credentials
+from deploy.ledger import lock
+from deploy.ledger.identity import who
 from deploy.ledger.patience import Patience, chosen
+from deploy.ledger.tree import FILE, FOLDER, Entry, Folder, Objects, Tree, parsed
 
 NOTHING = "0" * 40
+Changes = Mapping[str, bytes | None]
+"""Path → new contents, None to remove."""
 # What git says of its own disk, in the C locale: the system's words for ENOSPC, EROFS, EDQUOT, EFBIG, EACCES.
 _DISK = (
     "No space left on device", "Read-only file system", "Disk quota exceeded", "File too large", "Permission denied\n",
@@ -35,18 +37,7 @@ _REFUSALS = (
 
 
 class LedgerBusy(LedgerError):
-    """Git's lock file on the branch is there although the branch does not move: a process at work, or one that died."""
-
-
-def who() -> str:
-    """Who acts: the CI's actor, else user and host."""
-    if actor := os.environ.get("GITHUB_ACTOR"):
-        return f"{actor} (GitHub Actions run {os.environ.get('GITHUB_RUN_ID', '?')})"
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    """Git's lock file on the branch is there and the branch does not move: a git process works, or died, there."""
 
 
 class Branch:
@@ -59,6 +50,7 @@ class Branch:
         apart = f"-{sha256(remote.encode()).hexdigest()[:8]}" if remote and remote != "origin" else ""
         self._beside = Path(remote or "").is_absolute()  # a directory of this machine: no ssh, no helper
         self.seen = f"refs/ledger-seen/{environment}{apart}"
+        self._objects = Objects(lambda names: {name: body for name, (_, body) in self._read(names).items()})
 
     @functools.cached_property
     def address(self) -> str:
@@ -87,28 +79,45 @@ class Branch:
             self._refuse_rewritten(seen, commit)
         return commit
 
-    def files(self, commit: str) -> tuple[dict[str, bytes], dict[str, str]]:
-        """What the commit holds: path → contents, and path → git's name of the contents."""
-        listing = self._git("ls-tree", "-r", "-z", commit).split("\0")
-        entries = [line.split("\t", 1) for line in listing if line]
-        objects = [meta.split()[2] for meta, _ in entries]
-        contents = self._contents(objects)
-        blobs = {path: object_ for (_, path), object_ in zip(entries, objects, strict=True)}
-        return {path: contents[object_] for path, object_ in blobs.items()}, blobs
+    def tree(self, commit: str) -> Tree:
+        """The files of a commit, to be read as they are asked for; "" has none.
 
-    def commit_of(
-        self, parent: str, blobs: Mapping[str, str], changes: Mapping[str, bytes | None], message: str
-    ) -> tuple[str, dict[str, str]]:
-        """Make a commit on top of `parent` ("" for none) in the object store; nothing points at it yet.
-
-        Returns it, and path → git's name of the contents, of all that it holds.
+        Whoever writes is asked for the lock, and most who read show it, so that file is read along with the root.
         """
-        kept = {path: blob for path, blob in blobs.items() if path not in changes}
+        if not commit:
+            return Tree(self._objects, "")
+        root, held = f"{commit}^{{tree}}", f"{commit}:{lock.PLACE}"
+        found = self._read([root, held], missing_ok=frozenset({held}))
+        name, raw = found[root]
+        self._objects.folders[name] = parsed(raw, len(name) // 2)
+        if held in found:
+            self._objects.contents[found[held][0]] = found[held][1]
+        return Tree(self._objects, name)
+
+    def commit_of(self, parent: str, files: Tree, changes: Changes, message: str) -> tuple[str, Tree]:
+        """Make a commit on top of `parent` ("" for none), whose files are `files`; no ref points at it yet.
+
+        Folders without changes are not looked into.
+
+        Returns it and its files.
+        """
+        folders: dict[str, dict[str, Entry]] = {}
         for path, content in changes.items():
+            above, _, name = path.rpartition("/")
+            entries = folders.setdefault(above, dict(files.folder(above)))
+            entries.pop(name, None)
             if content is not None:
-                kept[path] = self._git("hash-object", "-w", "--stdin", data=content)
+                blob = self._git("hash-object", "-w", "--stdin", data=content)
+                entries[name] = Entry(FILE, blob)
+                self._objects.contents[blob] = content
+        root = folders.pop("") if "" in folders else dict(files.folder(""))
+        for above, entries in folders.items():
+            root.pop(above, None)
+            if entries:
+                root[above] = Entry(FOLDER, self._made(entries))
+        made = Tree(self._objects, self._made(root))
         parents = ["-p", parent] if parent else []
-        return self._git("commit-tree", self._tree(kept), "-m", message, *parents), kept
+        return self._git("commit-tree", made.root, "-m", message, *parents), made
 
     def swap(self, old: str, new: str) -> None:
         """Move the branch from `old` ("" for none) to `new`.
@@ -237,35 +246,38 @@ class Branch:
         listed = (line.partition("\t") for line in done.text.splitlines())
         return next((commit for commit, _, ref in listed if ref == self.ref), "")
 
-    def _tree(self, blobs: Mapping[str, str]) -> str:
-        """Write a tree, with its folders, from path → blob; one level of folders is all the ledger has."""
-        folders: dict[str, dict[str, str]] = {}
-        lines: list[str] = []
-        for path, blob in blobs.items():
-            folder, _, name = path.rpartition("/")
-            if folder:
-                folders.setdefault(folder, {})[name] = blob
-            else:
-                lines.append(f"100644 blob {blob}\t{name}")
-        lines += [f"040000 tree {self._tree(inside)}\t{folder}" for folder, inside in folders.items()]
-        return self._git("mktree", data="".join(f"{line}\n" for line in lines).encode())
+    def _made(self, entries: Folder) -> str:
+        """Write a folder's object; its name."""
+        lines = (
+            f"{entry.mode} {'tree' if entry.folder else 'commit' if entry.mode == '160000' else 'blob'} "
+            f"{entry.object}\t{name}\0"
+            for name, entry in entries.items()
+        )
+        # --missing: what the folder held already is not looked for again, one by one.
+        data = "".join(lines).encode(errors="surrogateescape")
+        made = self._git("mktree", "-z", "--missing", data=data)
+        self._objects.folders[made] = dict(entries)
+        return made
 
-    def _contents(self, objects: list[str]) -> dict[str, bytes]:
-        done = self._run("cat-file", "--batch", data="".join(f"{o}\n" for o in objects).encode())
+    def _read(self, names: list[str], missing_ok: frozenset[str] = frozenset()) -> dict[str, tuple[str, bytes]]:
+        """Objects, by any of git's words for them: word → git's own name, and contents."""
+        done = self._run("cat-file", "--batch", data="".join(f"{name}\n" for name in names).encode())
         if not done.ok:
             raise self._failed("cat-file", done)
-        output, contents, position = done.out, dict[str, bytes](), 0
-        while position < len(output):
+        output, found, position = done.out, dict[str, tuple[str, bytes]](), 0
+        for asked in names:
             end = output.index(b"\n", position)
-            name, kind, *size = output[position:end].decode().split()
-            if kind != "blob" or not size:
+            name, *rest = output[position:end].decode(errors="replace").rsplit(" ", 2)
+            position = end + 1
+            if len(rest) == 2 and rest[1].isdecimal():
+                found[asked] = name, output[position : position + int(rest[1])]
+                position += int(rest[1]) + 1
+            elif asked not in missing_ok:
                 raise LedgerError(
-                    f"{name} of the ledger is {kind} in {self.repository}; check it with "
-                    f"`git -C {self.repository} fsck`, or take a fresh clone, then run this again"
+                    f"{asked} of the ledger is {rest[-1] if rest else 'unreadable'} in {self.repository}; check it "
+                    f"with `git -C {self.repository} fsck`, or take a fresh clone, then run this again"
                 )
-            contents[name] = output[end + 1 : end + 1 + int(size[0])]
-            position = end + 2 + int(size[0])
-        return contents
+        return found
 
     def _git(self, *arguments: str, data: bytes = b"") -> str:
         done = self._run(*arguments, data=data)

@@ -1,28 +1,34 @@
-"""The environment's lock: a lease in the ledger, renewed while its holder works.
+"""The environment's lock: one deployer at a time, by a lease in the ledger that its holder renews while it works.
 
-Theory of operation. The lock is `lock.json` on the environment's branch, so taking it is one compare-and-swap with
-everything else there, and a write of a holder who has lost it is refused in that same swap (`guard`). A holder renews
-every RENEW_SECONDS. Clocks of two machines need not agree: a lock is void when its holder is known to have ended (same
-machine, same boot, no such process), or when its file has not changed while *we* watched it for WATCH_SECONDS by our
-own monotonic clock, after it had expired by the wall clock or while it claims a time that no honest clock would. So a
-killed deployer blocks nobody longer than LOCK_SECONDS + WATCH_SECONDS, and a clock an hour wrong steals nothing.
+Theory of operation. The lock is `lock.json` on the environment's branch. Taking it is one compare-and-swap of that
+branch, and every later write of its holder checks in the same compare-and-swap that the lock is still its own
+(`guard`). The holder renews it every RENEW_SECONDS; without that it expires after LOCK_SECONDS.
+
+The clocks of two machines may differ, so an expiry time alone decides nothing. A lock may be taken from its holder in
+two cases only (`decide`):
+- its holder's process is known to have ended: same machine, same boot, no such process;
+- its file stayed the same for WATCH_SECONDS while we watched it, measured by our own monotonic clock. Watching begins
+  when the lock has expired by our wall clock, or expires later than any lock can: then one of the clocks is wrong.
+So a deployer that was killed blocks others for LOCK_SECONDS + WATCH_SECONDS at most, and a wrong clock takes no lock
+from a deployer that lives.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from enum import Enum, auto
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from deploy.errors import LedgerError, LedgerUnreachable, LockHeld, LockLost
-from deploy.ledger.encoding import encode, reading, written
+from deploy.ledger.encoding import Moment, R, Record, encode
+from deploy.ledger.identity import known_dead, this_process
 from deploy.ledger.patience import Patience, patient
 
 PLACE = "lock.json"
@@ -34,27 +40,17 @@ ANSWER_SECONDS = 10.0  # for one answer of the ledger's remote
 HURRY_SECONDS = 3.0  # the same, when the work was interrupted, or the ledger failed
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(Record, frozen=True):
     """Who works on an environment, since when, doing what. `token` is the holder's own; `process` names it here."""
 
     holder: str
     doing: str
-    since: datetime
-    expires: datetime
+    since: Moment
+    expires: Moment
     token: str = ""
     process: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """As it is written."""
-        return {
-            "holder": self.holder,
-            "doing": self.doing,
-            "since": written(self.since),
-            "expires": written(self.expires),
-            "token": self.token,
-            "process": self.process,
-        }
+    LATER = frozenset({"token", "process"})
 
     def told(self) -> str:
         """For a person: who, since when, doing what."""
@@ -62,11 +58,29 @@ class Lock:
         return f"{self.holder} since {since} ({self.doing})"
 
 
-def lock_from(body: Any) -> Lock:
-    """A Lock from its JSON; raises LedgerError when it is damaged."""
-    with reading(PLACE):
-        since, expires = (datetime.fromisoformat(body[key]) for key in ("since", "expires"))
-        return Lock(body["holder"], body["doing"], since, expires, body.get("token", ""), body.get("process", ""))
+class Decision(Enum):
+    """What to do about a lock that one wants."""
+
+    TAKE = auto()
+    WATCH = auto()
+    """Look again in a moment: it may be a dead holder's."""
+    REFUSE = auto()
+
+
+def decide(held: Lock | None, now: datetime, *, dead: bool, watched: float | None, changed: bool) -> Decision:
+    """What to do about the lock as it is found at `now` (our wall clock). Pure.
+
+    `dead`: its holder's process is known to have ended. `watched`: seconds since we began to watch the lock, None when
+    we have not; `changed`: whether its file changed since then, which only a living holder does.
+    """
+    if held is None or dead:
+        return Decision.TAKE
+    if watched is None:
+        in_force = 0 < (held.expires - now).total_seconds() <= LOCK_SECONDS
+        return Decision.REFUSE if in_force else Decision.WATCH
+    if changed:
+        return Decision.REFUSE
+    return Decision.TAKE if watched >= WATCH_SECONDS else Decision.WATCH
 
 
 class Readable(Protocol):
@@ -75,14 +89,13 @@ class Readable(Protocol):
     @property
     def files(self) -> Mapping[str, bytes]: ...
 
-    def read(self, path: str) -> Any:
-        """A file's JSON, None when there is none."""
+    def record(self, kind: type[R], path: str) -> R | None:
+        """The record in a file, None when there is none."""
 
 
 def held_in(snapshot: Readable) -> Lock | None:
     """The lock as the ledger has it, expired or not; None when nobody holds it."""
-    body = snapshot.read(PLACE)
-    return lock_from(body) if body is not None else None
+    return snapshot.record(Lock, PLACE)
 
 
 class Writable(Protocol):
@@ -126,30 +139,6 @@ class SystemClock:
         time.sleep(seconds)
 
 
-def this_process() -> str:
-    """A name of this process that no other has had: boot, pid namespace, pid and start."""
-    return _process_name(os.getpid())
-
-
-def _process_name(pid: int) -> str:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = Path("/proc/self/ns/pid").readlink()
-        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if started[0] in "ZX" else f"{boot} {space} {pid} {started[19]}"
-
-
-def known_dead(process: str) -> bool:
-    """Whether the process so named ran on this machine, in this boot, and is no more."""
-    mine = this_process().split()
-    theirs = process.split()
-    if len(mine) != 4 or len(theirs) != 4 or mine[:2] != theirs[:2]:
-        return False
-    return _process_name(int(theirs[2])) != process
-
-
 class Holding:
     """One deployer's hold on the lock of one environment. `keep` renews it when due; `guard` belongs in every write."""
 
@@ -165,21 +154,26 @@ class Holding:
         self._ended = threading.Event()
 
     def take(self) -> None:
-        """Take the lock, or raise LockHeld saying who has it. Waits only for what may be a dead holder's."""
+        """Take the lock, or raise LockHeld saying who has it. It waits only while the holder may be dead."""
         watched: bytes | None = None
-        since = self._clock.monotonic()
+        since: float | None = None
         while True:
             snapshot = self._ledger.snapshot()
             file, held = snapshot.files.get(PLACE), held_in(snapshot)
-            patient = watched is not None and self._clock.monotonic() - since >= WATCH_SECONDS
-            if held is None or known_dead(held.process) or (file == watched and patient):
+            decision = decide(
+                held,
+                self._clock.now(),
+                dead=held is not None and known_dead(held.process),
+                watched=None if since is None else self._clock.monotonic() - since,
+                changed=file != watched,
+            )
+            if decision is Decision.TAKE:
                 if self._swap_from(file):
                     return
                 continue
-            if file != watched:
-                in_force = 0 < (held.expires - self._clock.now()).total_seconds() <= LOCK_SECONDS
-                if in_force or watched is not None:  # or renewed while we watched: its holder lives
-                    raise self._refusal(held)
+            if held is not None and decision is Decision.REFUSE:
+                raise self._refusal(held)
+            if since is None:
                 watched, since = file, self._clock.monotonic()
             self._clock.sleep(POLL_SECONDS)
 
@@ -243,7 +237,7 @@ class Holding:
             )
 
     def guard(self, snapshot: Readable) -> None:
-        """Raise LockLost unless this snapshot's lock is ours: what the same swap writes is then its holder's word."""
+        """Raise LockLost unless this snapshot's lock is ours. Called in every write: its swap fails if that changes."""
         if not self._ours(snapshot):
             held = held_in(snapshot)
             by = f"is held by {held.told()}" if held else "was taken away"
@@ -328,7 +322,7 @@ class Holding:
 
         def change(snapshot: Readable) -> dict[str, bytes | None]:
             check(snapshot)
-            return {PLACE: encode(renewed.to_json())}
+            return {PLACE: encode(renewed)}
 
         self._ledger.write(message, change)
         self._lock, self._renewed = renewed, begun

@@ -1,91 +1,30 @@
-"""The ledger of one environment: read as one snapshot, written compare-and-swap. A commit is an event.
+"""The ledger of one environment: snapshots to read, and writes by compare-and-swap. Every write is one commit.
 
-How git does that is in `branch.py`. Here the loser of a swap reads again, and a remote that is away is tried again.
+Whoever loses a swap reads again and tries again; a remote that does not answer is tried again for a while. What a
+snapshot holds is in `snapshot.py`, how git stores it in `branch.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deploy.errors import LedgerError, LedgerMoved, LedgerUnreachable, LockHeld, LockLost
-from deploy.ledger import intent, lock
+from deploy.ledger import lock
 from deploy.ledger.branch import Branch, LedgerBusy
-from deploy.ledger.branch import who as who
 from deploy.ledger.encoding import encode
-from deploy.ledger.intent import Intent
-from deploy.ledger.lock import Lock
+from deploy.ledger.identity import this_process
 from deploy.ledger.patience import Patience, Pauses, chosen
-from deploy.ledger.records import DeploymentInfo, Evidence, Status, deployment_from, evidence_from
+from deploy.ledger.records import DeploymentInfo, Evidence
+from deploy.ledger.snapshot import Snapshot, appended
+from deploy.ledger.tree import Tree
 
 ATTEMPTS = 20
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The whole ledger of one environment at one commit (`""` when it has none yet): path → contents."""
-
-    commit: str
-    files: Mapping[str, bytes]
-    blobs: Mapping[str, str] = field(repr=False, default_factory=dict)
-    """Path → git's name of the contents, of files that git has already."""
-
-    def read(self, path: str) -> Any:
-        """A file's JSON, None when there is none; raises LedgerError when it is damaged."""
-        if path not in self.files:
-            return None
-        try:
-            return json.loads(self.files[path])
-        except ValueError:
-            raise LedgerError(f"{path} in the ledger is not JSON; restore it by a new commit on that branch") from None
-
-    def events(self) -> list[DeploymentInfo]:
-        """Every deployment event, oldest first."""
-        return [deployment_from(self.read(path), path) for path in sorted(self.files) if path.startswith("events/")]
-
-    def shas(self) -> frozenset[str]:
-        """Every commit that was ever deployed here or proven."""
-        proven = (path[len("evidence/") : -len(".json")] for path in self.files if path.startswith("evidence/"))
-        return frozenset(event.commit_sha for event in self.events()) | frozenset(proven)
-
-    def current(self) -> DeploymentInfo | None:
-        """The release that serves: the last one deployed."""
-        serving = [event for event in self.events() if event.status is Status.DEPLOYED]
-        return serving[-1] if serving else None
-
-    def evidence(self, sha: str) -> Evidence | None:
-        """What is proven of a commit."""
-        path = f"evidence/{sha}.json"
-        body = self.read(path)
-        return evidence_from(body, path) if body is not None else None
-
-    def lock(self) -> Lock | None:
-        """The lock, when it is held and has not expired by this machine's clock."""
-        held = lock.held_in(self)
-        return held if held and held.expires > datetime.now(UTC) else None
-
-    def intent(self) -> Intent | None:
-        """The rollout under way, or left half-way by a deployer that was killed."""
-        body = self.read(intent.PLACE)
-        return intent.intent_from(body) if body is not None else None
-
-    def secrets_version(self) -> int:
-        """The platform's version of the app's secrets as they were last set here; 0 when they never were."""
-        body = self.read("secrets.json")
-        return int(body["version"]) if body is not None else 0
-
-    def config(self, digest: str) -> dict[str, Any] | None:
-        """A release's machine configuration."""
-        body = self.read(f"configs/{digest}.json")
-        return dict(body) if body is not None else None
 
 
 class Ledger:
@@ -108,7 +47,8 @@ class Ledger:
         self._git = Branch(repository, environment, remote, patience)
         self.branch = self._git.ref
         self.flag, self._patience = flag, patience
-        self._last: Snapshot | None = None
+        nothing = self._git.tree("")
+        self._last = Snapshot("", nothing), nothing
         self._one_writer = threading.RLock()  # a lock is renewed in the background while its holder writes
 
     @property
@@ -135,7 +75,7 @@ class Ledger:
         pauses = Pauses()
         while True:
             try:
-                return self._read()
+                return self._read()[0]
             except LedgerUnreachable as failed:
                 self._pause(pauses, failed, chosen(self._patience).read)
             except LedgerError as failed:
@@ -149,7 +89,7 @@ class Ledger:
         """Keep what was proven of a commit; a newer run replaces the older one's file, whose commit remains."""
         path = f"evidence/{evidence.commit_sha}.json"
         word = "passed" if evidence.ok else "failed"
-        self.write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: encode(evidence.to_json())})
+        self.write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: encode(evidence)})
 
     def write(self, message: str, change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
         """Apply `change` (path → new contents, None to remove) to the newest snapshot; again when another was first.
@@ -177,23 +117,22 @@ class Ledger:
                 raise self._completed(failed) from failed.__cause__
 
     def _once(self, attempt: _Attempt) -> None:
-        snapshot = self._read()
+        snapshot, files = self._read()
         if attempt.sent and self._git.holds(snapshot.commit, attempt.sent):
             return  # the try before had arrived, though no answer came
         changes = attempt.change(snapshot)
         if changes:
-            attempt.sent, blobs = self._git.commit_of(snapshot.commit, snapshot.blobs, changes, attempt.message)
+            attempt.sent, made = self._git.commit_of(snapshot.commit, files, changes, attempt.message)
             self._git.swap(snapshot.commit, attempt.sent)
-            files = {path: changes[path] if path in changes else snapshot.files[path] for path in sorted(blobs)}
-            self._last = Snapshot(attempt.sent, {path: body for path, body in files.items() if body is not None}, blobs)
+            self._last = Snapshot(attempt.sent, made), made
 
-    def _read(self) -> Snapshot:
+    def _read(self) -> tuple[Snapshot, Tree]:
         """One try of reading; what this process has read already is not read from git again."""
         last = self._last
-        commit = self._git.commit(last.commit if last else "")
-        if last is None or last.commit != commit:
-            files, blobs = self._git.files(commit) if commit else ({}, {})
-            self._last = last = Snapshot(commit, files, blobs)
+        commit = self._git.commit(last[0].commit)
+        if commit != last[0].commit:
+            files = self._git.tree(commit)
+            self._last = last = Snapshot(commit, files), files
         return last
 
     def _pause(self, pauses: Pauses, failed: LedgerError, budget: float) -> None:
@@ -211,9 +150,9 @@ class Ledger:
     def _half_way(self) -> str:
         """What an error must add while this process holds the lock over a rollout that has begun; else ""."""
         with contextlib.suppress(LedgerError):
-            held = lock.held_in(self._last) if self._last else None
-            left = self._last.intent() if self._last else None
-            if held and left and held.process == lock.this_process():
+            last, _ = self._last
+            held, left = lock.held_in(last), last.intent()
+            if held and left and held.process == this_process():
                 return (
                     f". The {left.verb} of {left.wanted.version} is half-way, and its intent is kept. Once that is "
                     f"mended, go on with: invoke resume --env {self.environment}{self.flag}"
@@ -228,20 +167,3 @@ class _Attempt:
     message: str
     change: Callable[[Snapshot], dict[str, bytes | None]]
     sent: str = ""
-
-
-def appended(snapshot: Snapshot, *infos: DeploymentInfo) -> dict[str, bytes | None]:
-    """The changes that append these events; those which are there already are left out."""
-    events = snapshot.events()
-    known = {(event.id, event.status) for event in events}
-    changes: dict[str, bytes | None] = {}
-    for info in infos:
-        if (info.id, info.status) not in known:
-            number = len(events) + len(changes) + 1
-            changes[f"events/{number:06d}-{info.commit_sha[:12]}-{info.status}.json"] = encode(info.to_json())
-    return changes
-
-
-def outcome(info: DeploymentInfo, status: Status, reason: str = "") -> DeploymentInfo:
-    """The same deployment with its outcome, as of now."""
-    return replace(info, status=status, reason=reason, deployed_at=datetime.now(UTC))

@@ -13,8 +13,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec.structs import replace
+
 from deploy.ledger import Snapshot
-from deploy.ledger.controls import Breaker, breaker_from
+from deploy.ledger.controls import Breaker
 from deploy.ledger.encoding import encode
 from deploy.policy import ReleasePolicy, Strategy
 
@@ -31,8 +33,7 @@ class State(StrEnum):
 
 def read_breaker(production: Snapshot) -> Breaker:
     """The breaker as the ledger has it; closed when nothing was ever written."""
-    body = production.read(PATH)
-    return breaker_from(body, PATH) if body is not None else Breaker()
+    return production.record(Breaker, PATH) or Breaker()
 
 
 def half_open_at(record: Breaker, policy: ReleasePolicy) -> datetime | None:
@@ -57,12 +58,13 @@ def after_failure(record: Breaker, policy: ReleasePolicy, now: datetime, reason:
     """The breaker after a promotion failed: opened, or open anew, or one nearer to it."""
     failures = record.failures + 1
     opens = record.opened_at is not None or failures >= policy.breaker_threshold
-    return Breaker(failures, now if opens else None, reason, by)
+    return replace(record, failures=failures, opened_at=now if opens else None, reason=reason, by=by)
 
 
 def after_success(record: Breaker) -> Breaker:
     """The breaker after a promotion succeeded: closed. A rollback is no promotion and closes nothing."""
-    return Breaker() if record.failures or record.opened_at else record
+    closed = replace(record, failures=0, opened_at=None, reason="", by="")
+    return closed if record.failures or record.opened_at else record
 
 
 def after_reset(reason: str, by: str) -> Breaker:
@@ -72,7 +74,7 @@ def after_reset(reason: str, by: str) -> Breaker:
 
 def changes(record: Breaker) -> dict[str, bytes | None]:
     """What writes it to the ledger."""
-    return {PATH: encode(record.to_json())}
+    return {PATH: encode(record)}
 
 
 def failure_change(

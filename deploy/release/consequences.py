@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from deploy.ledger import Intent, Snapshot
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.release import breaker, rejections
 from deploy.release.book import Changes, Consequences, no_consequences
 from deploy.release.unfinished import BY_HAND

@@ -33,10 +33,12 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished
 from deploy.ledger import DeploymentInfo, Intent
@@ -119,7 +121,7 @@ class Engine:
         bus: Bus,
         configs: Callable[[str], dict[str, Any] | None],
         pace: Pace = Pace(),
-        launches: frozenset[str] = frozenset(),
+        launches: Set[str] = frozenset(),
         flag: str = "",
     ) -> None:
         self.intent = intent

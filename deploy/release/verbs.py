@@ -16,8 +16,8 @@ from deploy.console import Teller
 from deploy.environments import ROOT
 from deploy.errors import NotProven, RolloutFailed
 from deploy.ledger import DeploymentInfo, Status
+from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
-from deploy.ledger.store import who
 from deploy.platforms.registry import MANIFEST, RegistryClient, copy_image
 from deploy.policy import Strategy
 from deploy.release.ancestry import ancestry, in_history, replaces
@@ -216,7 +216,6 @@ def pending(
         image=image,
         frontend=frontend,
         config=config_digest(config),
-        secrets_version=again.secrets_version if again else desk.snapshot().secrets_version(),
         launch=again.launch if again else id_,
     )
 

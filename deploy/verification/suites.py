@@ -13,7 +13,7 @@ import httpx
 from deploy.environments import EnvironmentConfig, load_environment
 from deploy.errors import DeployError, SuiteFailed, SuiteNotRun
 from deploy.ledger import DeploymentInfo, Evidence, Suite
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.rehearsal import rehearsal_config
 from deploy.verification.expectations import read_expectation
 from deploy.verification.outcome import Outcome, SuiteRun, judge, read_report

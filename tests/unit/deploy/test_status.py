@@ -6,13 +6,13 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from deploy.environments import load_environment
 from deploy.ledger import DeploymentInfo, Intent, Ledger, Status

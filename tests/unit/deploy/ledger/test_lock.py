@@ -13,16 +13,15 @@ from typing import Any
 import pytest
 
 from deploy.errors import LedgerError, LockHeld, LockLost
+from deploy.ledger.identity import known_dead, this_process
 from deploy.ledger.lock import (
     LOCK_SECONDS,
     PLACE,
     RENEW_SECONDS,
     WATCH_SECONDS,
     Holding,
-    known_dead,
-    this_process,
 )
-from deploy.ledger.store import Snapshot
+from deploy.ledger.snapshot import Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -162,7 +161,7 @@ def test_a_ledger_out_of_reach_ends_the_work_before_the_lock_ends() -> None:
 
 
 def test_a_process_of_this_machine_that_ended_is_known_dead() -> None:
-    script = "from deploy.ledger.lock import this_process; print(this_process())"
+    script = "from deploy.ledger.identity import this_process; print(this_process())"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     assert str(os.getpid()) in this_process().split()
     assert known_dead(ended)

@@ -1,11 +1,11 @@
 """Approvals in a real ledger: by person, tied to digests."""
 
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
@@ -40,7 +40,7 @@ def test_one_person_answering_twice_is_one_approval_with_all_answers(production:
 @pytest.mark.parametrize("other", [{"image": "sha256:x"}, {"frontend": "sha256:x"}, {"commit_sha": "b" * 40}])
 def test_other_digests_are_not_approved_and_inherit_no_answer(production: Ledger, other: dict[str, str]) -> None:
     approve(production, RELEASE, "bob", ["smoke"], NOW)
-    rebuilt = replace(RELEASE, **other)  # type: ignore[arg-type]
+    rebuilt = replace(RELEASE, **other)
     assert read_approvals(production.snapshot(), rebuilt) == ()
     assert approve(production, rebuilt, "bob", ["security"], NOW).items == ("security",)
 
