@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -212,8 +213,8 @@ def _permit(staging: Target, production: Target, sha: str) -> None:
     if deployment is not None:
         approve(production.ledger, deployment, who(), ["all"], datetime.now(UTC), "a rehearsal")
     if breaker.read_breaker(production.ledger.snapshot()).opened_at is not None:
-        closed = breaker.changes(breaker.after_reset("a new rehearsal", who()))
-        production.ledger.write("breaker: reset by a new rehearsal", lambda _: closed)
+        closed = partial(breaker.reset_change, reason="a new rehearsal", by=who())
+        production.ledger.write("breaker: reset by a new rehearsal", closed)
 
 
 def _write_report(report: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import sys
 from collections.abc import Callable
@@ -157,8 +158,8 @@ def breaker(
     production = _production("production", rehearsal)
     if reset:
         told_of_ledger(context, production)
-        closed = breakers.after_reset(reason.strip(), who())
-        _write(production, f"breaker reset: {reason.strip()}", lambda _: breakers.changes(closed), "invoke breaker")
+        closed = functools.partial(breakers.reset_change, reason=reason.strip(), by=who())
+        _write(production, f"breaker reset: {reason.strip()}", closed, "invoke breaker")
         context.teller.say("the breaker is closed")
     if json or not reset:
         state = _breaker_state(production.ledger.snapshot(), production.config.release, datetime.now(UTC))

@@ -28,7 +28,7 @@ R = TypeVar("R", bound="Record")
 class Record(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """What one file of the ledger holds, or a part of it."""
 
-    unknown: dict[str, Any] = msgspec.field(default_factory=dict, name="")
+    unknown: Any = msgspec.field(default_factory=dict, name="")  # Any: a file may have a field of this name too
     """Fields that a newer version wrote, by their names in the file; written back as they were."""
 
     LATER: ClassVar[frozenset[str]] = frozenset()

@@ -95,14 +95,15 @@ class Snapshot:
 class Launches(Set[str]):
     """The launches that a ledger knows: those of its events, of what is half-way, and `more`.
 
-    Asking for one reads the newest events first, and only as many as it takes to find it. Counting or listing them, and
-    asking for one that is not there, reads all. May raise LedgerError, as every reading of a snapshot.
+    Asking for one reads the release that serves, then events from the newest on, and only as many as it takes to find
+    it. Counting or listing them, and asking for one that is not there, reads all. May raise LedgerError, as every
+    reading of a snapshot.
     """
 
     def __init__(self, snapshot: Snapshot, more: Iterable[str] = ()) -> None:
         self._snapshot = snapshot
         half_way = snapshot.intent()
-        releases = (half_way.wanted, half_way.previous) if half_way else ()
+        releases = (snapshot.current(), *((half_way.wanted, half_way.previous) if half_way else ()))
         self._known = {*more, *(release.launch for release in releases if release)}
         self._unread = snapshot.paths(EVENTS)
         self._batch = 8
@@ -144,8 +145,8 @@ class Launches(Set[str]):
 def appended(snapshot: Snapshot, *infos: DeploymentInfo) -> dict[str, bytes | None]:
     """The changes that append these events; those which are there already are left out."""
     there = snapshot.paths(EVENTS)
-    last = re.match(r"\d+", there[-1].removeprefix(f"{EVENTS}/")) if there else None
-    number = max(len(there), int(last[0]) if last else 0)  # a file that somebody removed frees no number
+    numbers = (int(found[1]) for path in there if (found := re.match(rf"{EVENTS}/(\d+)", path)))
+    number = max(len(there), *numbers, 0)  # a file that somebody removed frees no number
     changes: dict[str, bytes | None] = {}
     for info in infos:
         if not snapshot.recorded(info):

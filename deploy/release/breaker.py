@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
+from deploy.errors import LedgerError
 from deploy.ledger import Snapshot
 from deploy.ledger.controls import Breaker
 from deploy.ledger.encoding import encode
@@ -67,11 +68,6 @@ def after_success(record: Breaker) -> Breaker:
     return closed if record.failures or record.opened_at else record
 
 
-def after_reset(reason: str, by: str) -> Breaker:
-    """The breaker after a person closed it."""
-    return Breaker(0, None, reason, by)
-
-
 def changes(record: Breaker) -> dict[str, bytes | None]:
     """What writes it to the ledger."""
     return {PATH: encode(record)}
@@ -82,6 +78,15 @@ def failure_change(
 ) -> dict[str, bytes | None]:
     """What a failed promotion writes."""
     return changes(after_failure(read_breaker(production), policy, now, reason, by))
+
+
+def reset_change(production: Snapshot, reason: str, by: str) -> dict[str, bytes | None]:
+    """What a person writes who closes it. A breaker that is damaged is closed too: this is how it is mended."""
+    try:
+        record = read_breaker(production)
+    except LedgerError:
+        record = Breaker()
+    return changes(replace(record, failures=0, opened_at=None, reason=reason, by=by))
 
 
 def success_change(production: Snapshot) -> dict[str, bytes | None]:
