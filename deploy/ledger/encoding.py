@@ -8,9 +8,10 @@ and written back: an old deployer that rewrites a newer one's file loses nothing
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -135,8 +136,9 @@ def _all_completed(records: tuple[R, ...], bodies: list[Mapping[str, Any]], path
     return tuple(_completed(record, body, f"{path}[{number}]") for number, (record, body) in pairs)
 
 
-def _own_fields(kind: type[Record]) -> Iterable[msgspec.structs.FieldInfo]:
-    return (each for each in fields(kind) if each.name != "unknown")
+@functools.cache  # msgspec works them out anew each time
+def _own_fields(kind: type[Record]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return tuple(each for each in fields(kind) if each.name != "unknown")
 
 
 def _plain(value: Any) -> Any:

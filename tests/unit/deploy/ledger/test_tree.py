@@ -135,6 +135,8 @@ def test_the_last_file_of_a_folder_and_of_all_can_be_removed(tmp_path: Path) -> 
     ledger = Ledger(tmp_path / "l.git", "production", None)
     ledger.write("made", lambda _: {"rejected/a.json": b"{}", "freezes.json": b"[]"})
     ledger.write("removed", lambda _: {"rejected/a.json": None})
+    command = ["git", "-C", str(tmp_path / "l.git"), "ls-tree", "--name-only", "deployments/production"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "freezes.json\n"
     assert list(Ledger(tmp_path / "l.git", "production", None).snapshot().files) == ["freezes.json"]
     ledger.write("removed", lambda _: {"freezes.json": None, "never/there.json": None})
     assert list(Ledger(tmp_path / "l.git", "production", None).snapshot().files) == []
