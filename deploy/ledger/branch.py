@@ -15,7 +15,6 @@ from pathlib import Path
 
 from deploy.errors import GitTimeout, LedgerError, LedgerMoved, LedgerUnreachable
 from deploy.git import NETWORK_SECONDS, Answer, git, without_credentials
-from deploy.ledger import lock
 from deploy.ledger.identity import who
 from deploy.ledger.patience import Patience, chosen
 from deploy.ledger.tree import FILE, FOLDER, Entry, Folder, Objects, Tree, parsed
@@ -23,12 +22,12 @@ from deploy.ledger.tree import FILE, FOLDER, Entry, Folder, Objects, Tree, parse
 NOTHING = "0" * 40
 Changes = Mapping[str, bytes | None]
 """Path → new contents, None to remove."""
-# What git says of its own disk, in the C locale: the system's words for ENOSPC, EROFS, EDQUOT, EFBIG, EACCES.
+# What git says when this machine's disk is the trouble (C locale): ENOSPC, EROFS, EDQUOT, EFBIG, EACCES.
 _DISK = (
     "No space left on device", "Read-only file system", "Disk quota exceeded", "File too large", "Permission denied\n",
     "insufficient permission", "unable to write file", "unable to create temporary file",
 )  # fmt: skip
-# Git has one exit code for every failure of a remote. What is not known to be a refusal is tried again for a while.
+# Git has one exit code for every failure of a remote. These words mean a refusal; all else is tried again for a while.
 _REFUSALS = (
     "Authentication failed", "could not read Username", "could not read Password", "terminal prompts disabled",
     "Permission denied (", "Host key verification failed", "Repository not found", "returned error: 401",
@@ -46,7 +45,7 @@ class Branch:
     def __init__(self, repository: Path, environment: str, remote: str | None, patience: Patience) -> None:
         self.repository, self.remote, self._patience = repository, remote, patience
         self.ref = f"refs/heads/deployments/{environment}"
-        # What was seen of one remote says nothing of another.
+        # Each remote has a record of its own of what was seen of it.
         apart = f"-{sha256(remote.encode()).hexdigest()[:8]}" if remote and remote != "origin" else ""
         self._beside = Path(remote or "").is_absolute()  # a directory of this machine: no ssh, no helper
         self.seen = f"refs/ledger-seen/{environment}{apart}"
@@ -61,12 +60,13 @@ class Branch:
         return without_credentials(found.text if found.ok else self.remote)
 
     def commit(self, known: str = "") -> str:
-        """The branch's commit, its objects made to be here; "" when there is none. No local ref moves: two processes
-        of one clone may read at once. Of the commit `known` the objects are known to be here.
+        """The branch's commit, fetched if it is not here yet; "" when there is none. `known` is here already.
+
+        No branch of this clone moves: two processes of one clone may read at once.
         """
         if not self.remote:
             return self._resolved(self.ref)
-        # What was seen is read first: whoever writes meanwhile only adds to it.
+        # Read what was seen before asking the remote: a write in between then only makes the remote's branch longer.
         seen = self._resolved(self.seen)
         commit = self._listed()
         if commit and commit != known and not self._run("cat-file", "-e", f"{commit}^{{tree}}").ok:
@@ -79,19 +79,19 @@ class Branch:
             self._refuse_rewritten(seen, commit)
         return commit
 
-    def tree(self, commit: str) -> Tree:
-        """The files of a commit, to be read as they are asked for; "" has none.
+    def tree(self, commit: str, along: str) -> Tree:
+        """The files of a commit, read from git when they are asked for; "" has none.
 
-        Whoever writes is asked for the lock, and most who read show it, so that file is read along with the root.
+        The file at the path `along` is read at once, when there is one: one call of git instead of two.
         """
         if not commit:
             return Tree(self._objects, "")
-        root, held = f"{commit}^{{tree}}", f"{commit}:{lock.PLACE}"
-        found = self._read([root, held], missing_ok=frozenset({held}))
+        root, first = f"{commit}^{{tree}}", f"{commit}:{along}"
+        found = self._read([root, first], missing_ok=frozenset({first}))
         name, raw = found[root]
         self._objects.folders[name] = parsed(raw, len(name) // 2)
-        if held in found:
-            self._objects.contents[found[held][0]] = found[held][1]
+        if first in found:
+            self._objects.contents |= dict([found[first]])
         return Tree(self._objects, name)
 
     def commit_of(self, parent: str, files: Tree, changes: Changes, message: str) -> tuple[str, Tree]:
@@ -134,7 +134,7 @@ class Branch:
             self.remember(new)
             return
         now = self._listed(refused=done) if self.remote else self._resolved(self.ref)
-        if now == new:  # the answer was an error, or was lost; the write has arrived all the same
+        if now == new:  # the answer was an error or was lost, but the remote has the commit
             self.remember(new)
             return
         if now != old:
@@ -148,14 +148,14 @@ class Branch:
         return bool(commit) and self._run("merge-base", "--is-ancestor", ancestor, commit).ok
 
     def remember(self, commit: str) -> None:
-        """Note what was last seen of the remote; it may fail while another process of this clone does the same."""
+        """Note which commit of the remote was seen last. Losing that race to another process of this clone is fine."""
         if self.remote:
             self._run("update-ref", self.seen, commit)
 
-    # what went wrong
+    # errors
 
     def _refused(self, done: Answer) -> LedgerError:
-        """The error of a write that was refused although the branch did not move."""
+        """The error of a write that was refused though nobody else had written first."""
         reason = _reason(done)
         told = f"the ledger could not be written: {self._where()} refused it: {reason}"
         if self._disk_trouble(done.said):
@@ -178,7 +178,7 @@ class Branch:
         )
 
     def _unread(self, done: Answer) -> LedgerError:
-        """The error of a command to the remote that got no answer from it, or a refusal."""
+        """The error of a command that the remote refused or did not answer."""
         if self._disk_trouble(done.said):
             return self._disk("fetch", done.said)
         kind = LedgerError if any(word in done.said for word in _REFUSALS) else LedgerUnreachable
@@ -189,7 +189,7 @@ class Branch:
         )
 
     def _disk_trouble(self, said: str) -> bool:
-        """Whether git's words are of this machine's disk; what the remote says of its own begins with `remote:`."""
+        """Whether git complains of this machine's disk; lines that begin with `remote:` are about the remote's."""
         ours = "".join(f"{line}\n" for line in said.splitlines() if not line.startswith("remote:"))
         return any(word in ours for word in _DISK)
 
@@ -200,7 +200,7 @@ class Branch:
         )
 
     def _refuse_rewritten(self, seen: str, commit: str) -> None:
-        """Raise LedgerError when the remote's branch no longer holds what was seen of it: it only ever grows."""
+        """Raise LedgerError when the remote's branch lost commits that were seen of it: a ledger is only added to."""
         grown = self._run("merge-base", "--is-ancestor", seen, commit) if seen and commit else None
         if grown is not None and grown.code > 1:
             raise self._failed("merge-base", grown)
@@ -229,14 +229,14 @@ class Branch:
     # git
 
     def _resolved(self, ref: str) -> str:
-        """The commit a local ref names; "" when there is no such ref. Every other failure has git's words."""
+        """The commit of a local ref; "" when there is no such ref. Raises LedgerError with git's words otherwise."""
         done = self._run("rev-parse", "--verify", "--quiet", ref)
         if not done.ok and (done.code != 1 or done.said):
             raise self._failed("rev-parse", done)
         return done.text
 
     def _listed(self, refused: Answer | None = None) -> str:
-        """The commit the remote's branch is at; "" for none. `refused` is the push whose fate is in question."""
+        """The commit of the remote's branch; "" for none. `refused` is a push that may have arrived all the same."""
         done = self._far("ls-remote", "--quiet", self.remote or "", self.ref)
         if not done.ok:
             if refused is not None and not _porcelain(refused):
@@ -286,7 +286,7 @@ class Branch:
         return done.text
 
     def _far(self, *arguments: str, seconds: float | None = None) -> Answer:
-        """A command to the remote, within the patience for an answer; one that hangs is the remote out of reach."""
+        """Run a command against the remote; raises LedgerUnreachable when it takes longer than the patience allows."""
         limit = min(chosen(self._patience).answer, NETWORK_SECONDS) if seconds is None else seconds
         try:
             return git(self.repository, *arguments, seconds=limit, network=not self._beside)
@@ -307,7 +307,7 @@ class Branch:
 
 
 def _porcelain(done: Answer) -> str:
-    """The remote's reason in brackets, as `push --porcelain` prints it; "" when it did not come so far."""
+    """The remote's reason, as `push --porcelain` prints it; "" when the push did not get that far."""
     for line in done.out.decode(errors="replace").splitlines():
         if line.startswith("!\t"):
             return line.split("\t", 2)[-1].strip()
@@ -320,7 +320,7 @@ def _reason(done: Answer) -> str:
 
 
 def _brief(said: str) -> str:
-    """Git's words in one paragraph, without hints that are no reason, at most 600 characters."""
+    """What git said, in one paragraph of at most 600 characters, without its hints."""
     lines = (line.removeprefix("remote:").strip() for line in said.splitlines() if not line.startswith("hint:"))
     text = " ".join(line for line in lines if line and not line.startswith("error: failed to push some refs"))
     return text if len(text) <= 600 else f"{text[:600]}…"

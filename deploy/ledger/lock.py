@@ -111,7 +111,7 @@ class Writable(Protocol):
 
 
 class Clock(Protocol):
-    """The time, as the wall shows it and as it passes."""
+    """Wall-clock time and a monotonic clock."""
 
     def now(self) -> datetime:
         """Wall-clock time."""
@@ -140,14 +140,14 @@ class SystemClock:
 
 
 class Holding:
-    """One deployer's hold on the lock of one environment. `keep` renews it when due; `guard` belongs in every write."""
+    """One deployer's hold on the lock of one environment: `keep` renews it when due, every write must call `guard`."""
 
     def __init__(self, ledger: Writable, holder: str, doing: str, clock: Clock, process: str | None = None) -> None:
         self._ledger, self._clock = ledger, clock
         now = clock.now()
         self._lock = Lock(holder, doing, now, now, secrets.token_hex(8), this_process() if process is None else process)
         self._renewed = self._failed = float("-inf")
-        # How the commands that messages name end; a ledger that is none of git's has no flag.
+        # The end of each command that messages name; only a ledger in git has a flag.
         self._flags = f" --env {ledger.environment}{getattr(ledger, 'flag', '')}"
         self._hurried = False
         self._busy = threading.Lock()
@@ -178,15 +178,14 @@ class Holding:
             self._clock.sleep(POLL_SECONDS)
 
     def keep(self) -> None:
-        """Renew when it is time; raise LockLost when another has it, or when the lease may end before it is renewed.
+        """Renew the lock if that is due; raise LockLost when another has it, or when it may expire before that.
 
-        A ledger that is out of reach for a while costs nothing: each call tries once, until the lease would run out.
+        While the ledger is out of reach, each call tries once and returns, until the lock would expire.
         """
         age = self._age()
         if age < RENEW_SECONDS:
             return
-        # Another thread that renews just now may be kept waiting by the remote. While the lease is safe, nobody else
-        # needs to wait with it.
+        # Another thread may be renewing now and waiting for the remote. While the lock is safe, do not wait with it.
         if not self._busy.acquire(timeout=0 if age <= SAFE_SECONDS else ANSWER_SECONDS):
             self.fresh()
             return
@@ -196,7 +195,7 @@ class Holding:
             self._busy.release()
 
     def _renew(self) -> None:
-        """Try once to renew, if it is time and the last try was not just now."""
+        """Try once to renew, if that is due and the last try was not just now."""
         age, now = self._age(), self._clock.monotonic()
         if age < RENEW_SECONDS or (age <= SAFE_SECONDS and now - self._failed < RETRY_SECONDS):
             return
@@ -214,25 +213,26 @@ class Holding:
                 ) from failed
 
     def _answer_within(self, left: float) -> float:
-        """How long one answer may take, with `left` seconds of the lease: a first try that hangs leaves time for more.
+        """How many seconds one answer of the remote may take when the lock is safe for `left` more.
 
-        A lease that has ended (a laptop that was asleep) has nothing left to lose, and the remote all the time.
+        The first try gets a third, so that one that hangs leaves time for others. Once the lock may have expired (a
+        laptop was asleep) hurry gains nothing, and the remote gets its full time.
         """
         share = left / 3 if self._failed < self._renewed else left
         return min(ANSWER_SECONDS, max(share, 1.0)) if left > 0 else ANSWER_SECONDS
 
     def _age(self) -> float:
-        """Seconds since the lease that holds was asked for."""
+        """Seconds since the last renewal that succeeded was begun."""
         return self._clock.monotonic() - self._renewed
 
     def fresh(self) -> None:
-        """Raise LockLost when the lease may have ended, without asking anybody: called before each change elsewhere.
+        """Raise LockLost when the lock may have expired, by our own clock: called before each change of a platform.
 
-        Whoever was frozen (a laptop's lid, a paused process) and wakes up finds out here, and changes nothing more.
+        A process that was suspended (a closed laptop, SIGSTOP) stops here when it wakes up, before it changes anything.
         """
         if self._age() > SAFE_SECONDS:
             raise self._lost(
-                f"was not renewed for {SAFE_SECONDS:.0f} s: this process stood still, or its ledger was out of reach",
+                f"was not renewed for {SAFE_SECONDS:.0f} s: this process was suspended, or its ledger was out of reach",
                 f"See: invoke status{self._flags}. Then go on with:",
             )
 
@@ -247,8 +247,8 @@ class Holding:
             )
 
     def release(self) -> None:
-        """Give it back; nothing when it is no longer ours. Raises LedgerError when the ledger is out of reach: the
-        lock then ends by itself.
+        """Give the lock back, if it is still ours. Raises LedgerUnreachable when the ledger is out of reach: the lock
+        then expires by itself.
         """
         self._ended.set()
 
@@ -274,13 +274,13 @@ class Holding:
     def _kept(self, why: str) -> LedgerUnreachable:
         """The error of a lock that cannot be given back."""
         return LedgerUnreachable(
-            f"the lock of {self._ledger.environment} was not given back: {why}. It ends by itself within "
+            f"the lock of {self._ledger.environment} was not given back: {why}. It expires by itself within "
             f"{LOCK_SECONDS + WATCH_SECONDS:.0f} s; see: invoke status{self._flags}"
         )
 
     @contextlib.contextmanager
     def renewing(self) -> Iterator[None]:
-        """Renew in the background while a long step works; a loss is told by the next `keep` or write."""
+        """Renew in the background during a long step; after a loss, the next `keep` or write raises LockLost."""
 
         def work() -> None:
             while not self._ended.wait(1.0):
@@ -292,7 +292,7 @@ class Holding:
         try:
             yield
         except BaseException as failed:
-            # Nobody who interrupted us (that is no Exception) waits for a remote that hangs.
+            # After an interrupt (which is no Exception) nobody wants to wait for a remote that hangs.
             self._hurried = isinstance(failed, LedgerError) or not isinstance(failed, Exception)
             raise
         finally:
@@ -304,7 +304,7 @@ class Holding:
         return held is not None and held.token == self._lock.token
 
     def _swap_from(self, file: bytes | None) -> bool:
-        """Write our lock over exactly what was seen; False when somebody changed it meanwhile."""
+        """Write our lock in place of what was seen; False when somebody changed it meanwhile."""
 
         def check(snapshot: Readable) -> None:
             if snapshot.files.get(PLACE) != file and not self._ours(snapshot):

@@ -30,8 +30,8 @@ ATTEMPTS = 20
 class Ledger:
     """One environment's ledger: branch `deployments/<environment>` of `remote`, or of the repository itself (None).
 
-    `flag` ends the commands that messages name, as `Target.flag`. A remote that does not answer is tried again, within
-    `patience`, by every read and write; then LedgerUnreachable says so.
+    `flag` is added to the commands that messages name, as `Target.flag`. Every read and write tries a remote that does
+    not answer again, as long as `patience` allows, then raises LedgerUnreachable.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Ledger:
         self._git = Branch(repository, environment, remote, patience)
         self.branch = self._git.ref
         self.flag, self._patience = flag, patience
-        nothing = self._git.tree("")
+        nothing = self._git.tree("", along=lock.PLACE)
         self._last = Snapshot("", nothing), nothing
         self._one_writer = threading.RLock()  # a lock is renewed in the background while its holder writes
 
     @property
     def place(self) -> str:
-        """Where it is kept, for people: `deployments/production of origin (https://…)`, without credentials."""
+        """Where the ledger is, for people: `deployments/production of origin (https://…)`, without credentials."""
         branch = self.branch.removeprefix("refs/heads/")
         if not self.remote:
             return f"{branch} of {self.repository}"
@@ -62,7 +62,7 @@ class Ledger:
 
     @property
     def local_note(self) -> str:
-        """What to tell people of a ledger that nobody else sees; "" when it is shared through a remote."""
+        """A warning for people that nobody else sees this ledger; "" when it is shared through a remote."""
         if self.remote:
             return ""
         return (
@@ -86,16 +86,17 @@ class Ledger:
         self.write(f"{info.status}: {info.version}", lambda snapshot: appended(snapshot, info))
 
     def prove(self, evidence: Evidence) -> None:
-        """Keep what was proven of a commit; a newer run replaces the older one's file, whose commit remains."""
+        """Keep what was proven of a commit. It replaces an earlier proof, which stays in the branch's history."""
         path = f"evidence/{evidence.commit_sha}.json"
         word = "passed" if evidence.ok else "failed"
         self.write(f"suites {word}: {evidence.commit_sha[:12]}", lambda _: {path: encode(evidence)})
 
     def write(self, message: str, change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
-        """Apply `change` (path → new contents, None to remove) to the newest snapshot; again when another was first.
+        """Commit what `change` makes of the newest snapshot: path → new contents, None to remove.
 
-        Raises LedgerError with git's reason when it is refused, LedgerUnreachable when the remote does not answer for
-        a while, LedgerMoved when others were first too often, and whatever `change` raises.
+        When somebody else wrote first, `change` is asked again, with their snapshot. Raises LedgerError with git's
+        reason when the write is refused, LedgerUnreachable when the remote does not answer for a while, LedgerMoved
+        when others were first too often, and whatever `change` raises.
         """
         attempt, patience = _Attempt(message, change), chosen(self._patience)
         away, busy, moved = Pauses(), Pauses(), 0
@@ -119,7 +120,7 @@ class Ledger:
     def _once(self, attempt: _Attempt) -> None:
         snapshot, files = self._read()
         if attempt.sent and self._git.holds(snapshot.commit, attempt.sent):
-            return  # the try before had arrived, though no answer came
+            return  # the try before had arrived, only its answer was lost
         changes = attempt.change(snapshot)
         if changes:
             attempt.sent, made = self._git.commit_of(snapshot.commit, files, changes, attempt.message)
@@ -127,11 +128,11 @@ class Ledger:
             self._last = Snapshot(attempt.sent, made), made
 
     def _read(self) -> tuple[Snapshot, Tree]:
-        """One try of reading; what this process has read already is not read from git again."""
+        """Read once, without trying again; the same commit as last time is not read again."""
         last = self._last
         commit = self._git.commit(last[0].commit)
         if commit != last[0].commit:
-            files = self._git.tree(commit)
+            files = self._git.tree(commit, along=lock.PLACE)
             self._last = last = Snapshot(commit, files), files
         return last
 
@@ -142,13 +143,13 @@ class Ledger:
             raise self._completed(failed) from failed.__cause__
 
     def _completed(self, failed: LedgerError) -> LedgerError:
-        """The error with what is half-way and how to go on; the lock's own errors say that themselves."""
+        """The error, with which rollout is half-way and how to go on; the lock's errors say that themselves."""
         if isinstance(failed, (LockHeld, LockLost)):
             return failed
         return type(failed)(f"{failed}{self._half_way()}", problem=failed.problem, log=failed.log)
 
     def _half_way(self) -> str:
-        """What an error must add while this process holds the lock over a rollout that has begun; else ""."""
+        """What an error adds when this process holds the lock and its rollout has begun; else ""."""
         with contextlib.suppress(LedgerError):
             last, _ = self._last
             held, left = lock.held_in(last), last.intent()
@@ -162,7 +163,7 @@ class Ledger:
 
 @dataclass
 class _Attempt:
-    """A write under way; `sent` is the commit of the last try, which may have arrived though its answer did not."""
+    """A write under way. `sent` is the commit of the last try: the remote may have it though the push failed."""
 
     message: str
     change: Callable[[Snapshot], dict[str, bytes | None]]
