@@ -211,6 +211,9 @@ def _problems(
         )
     if serving and not rollout and not at_work and "machines" not in state["errors"]:
         found += _wrong(serving, used, state, f"invoke repair --env {env}{flag}")
+    if serving and serving.unknown:
+        names = ", ".join(sorted(serving.unknown))
+        found.append(f"a newer version of codecanvas recorded {serving.version} ({names}): update this clone: git pull")
     for each in strange:
         if each.traffic and not each.ignored:
             found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.ledger import intent, lock
-from deploy.ledger.encoding import R, decode, encode, record_from
+from deploy.ledger.encoding import R, damaged, decode, encode, record_from
 from deploy.ledger.intent import Intent
 from deploy.ledger.lock import Lock
 from deploy.ledger.records import DeploymentInfo, Evidence, Status
@@ -51,6 +52,10 @@ class Snapshot:
 
     def events(self) -> list[DeploymentInfo]:
         """Every deployment event, oldest first. Reads all: see `current`, `recorded` and `Launches` for less."""
+        return list(self._events)
+
+    @functools.cached_property
+    def _events(self) -> list[DeploymentInfo]:
         return self.records(DeploymentInfo, self.paths(EVENTS))
 
     def recorded(self, info: DeploymentInfo) -> bool:
@@ -87,9 +92,12 @@ class Snapshot:
         return self.record(Intent, intent.PLACE)
 
     def config(self, digest: str) -> dict[str, Any] | None:
-        """A release's machine configuration."""
-        body = self.read(f"configs/{digest}.json")
-        return dict(body) if body is not None else None
+        """A release's machine configuration, None when it is not there; raises LedgerError when it is damaged."""
+        path = f"configs/{digest}.json"
+        body = self.read(path)
+        if body is not None and not isinstance(body, dict):
+            raise damaged(path, "", "it is not an object")
+        return body
 
 
 class Launches(Set[str]):

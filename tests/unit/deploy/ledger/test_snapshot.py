@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
+from deploy.errors import LedgerError
 from deploy.ledger import DeploymentInfo, Intent, Launches, Snapshot, Status
 from deploy.ledger.encoding import encode
 from deploy.ledger.snapshot import appended
@@ -159,6 +160,13 @@ def test_every_commit_that_was_deployed_or_proven_is_told() -> None:
     there = ledger(INFO)
     files = {**{path: there.files[path] for path in there.files}, f"evidence/{'b' * 40}.json": b"{}"}
     assert Snapshot("c", files).shas() == {"a" * 40, "b" * 40}
+
+
+def test_a_configuration_that_is_none_is_named() -> None:
+    there = Snapshot("c", {"configs/a.json": b"{}", "configs/b.json": b"[1]"})
+    assert (there.config("a"), there.config("none")) == ({}, None)
+    with pytest.raises(LedgerError, match=r"configs/b\.json in the ledger is damaged \(it is not an object\)"):
+        there.config("b")
 
 
 def test_json_is_the_seeds() -> None:

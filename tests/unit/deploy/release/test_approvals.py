@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
+from deploy.ledger.encoding import encode
 from deploy.release.approvals import approve, read_approvals
 from deploy.release.checklists import MANUAL
 
@@ -35,6 +36,13 @@ def test_one_person_answering_twice_is_one_approval_with_all_answers(production:
     made = approve(production, RELEASE, "bob (GitHub Actions run 2)", ["security", "smoke"], NOW)
     assert read_approvals(production.snapshot(), RELEASE) == (made,)
     assert (made.items, made.note) == (("smoke", "security"), "looks fine")
+
+
+def test_what_a_newer_version_added_to_an_approval_stays(production: Ledger) -> None:
+    made = approve(production, RELEASE, "bob", ["smoke"], NOW)
+    production.write("newer", lambda _: {made.path: encode(made.to_json() | {"signature": "x"})})
+    assert approve(production, RELEASE, "bob", ["security"], NOW).items == ("smoke", "security")
+    assert production.snapshot().read(made.path)["signature"] == "x"
 
 
 @pytest.mark.parametrize("other", [{"image": "sha256:x"}, {"frontend": "sha256:x"}, {"commit_sha": "b" * 40}])
