@@ -15,6 +15,7 @@ from pathlib import Path
 
 from deploy.errors import GitTimeout, LedgerError, LedgerMoved, LedgerUnreachable
 from deploy.git import NETWORK_SECONDS, Answer, git, without_credentials
+from deploy.ledger.failures import Failures, porcelain
 from deploy.ledger.identity import who
 from deploy.ledger.patience import Patience, chosen
 from deploy.ledger.tree import FILE, FOLDER, Entry, Folder, Objects, Tree, parsed
@@ -22,21 +23,6 @@ from deploy.ledger.tree import FILE, FOLDER, Entry, Folder, Objects, Tree, parse
 NOTHING = "0" * 40
 Changes = Mapping[str, bytes | None]
 """Path → new contents, None to remove."""
-# What git says when this machine's disk is the trouble (C locale): ENOSPC, EROFS, EDQUOT, EFBIG, EACCES.
-_DISK = (
-    "No space left on device", "Read-only file system", "Disk quota exceeded", "File too large", "Permission denied\n",
-    "insufficient permission", "unable to write file", "unable to create temporary file",
-)  # fmt: skip
-# Git has one exit code for every failure of a remote. These words mean a refusal; all else is tried again for a while.
-_REFUSALS = (
-    "Authentication failed", "could not read Username", "could not read Password", "terminal prompts disabled",
-    "Permission denied (", "Host key verification failed", "Repository not found", "returned error: 401",
-    "returned error: 403", "returned error: 404", "dubious ownership", "not found in upstream", "not allowed",
-)  # fmt: skip
-
-
-class LedgerBusy(LedgerError):
-    """Git's lock file on the branch is there and the branch does not move: a git process works, or died, there."""
 
 
 class Branch:
@@ -48,6 +34,7 @@ class Branch:
         # Each remote has a record of its own of what was seen of it.
         apart = f"-{sha256(remote.encode()).hexdigest()[:8]}" if remote and remote != "origin" else ""
         self._beside = Path(remote or "").is_absolute()  # a directory of this machine: no ssh, no helper
+        self._failures = Failures(repository, self.ref, remote)
         self.seen = f"refs/ledger-seen/{environment}{apart}"
         self._objects = Objects(lambda names: {name: body for name, (_, body) in self._read(names).items()})
 
@@ -74,7 +61,7 @@ class Branch:
             fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
             done = self._far(*fetch, self.remote, self.ref, seconds=NETWORK_SECONDS)
             if not done.ok:
-                raise self._unread(done)
+                raise self._failures.unread(done)
         if seen != commit:
             self._refuse_rewritten(seen, commit)
         return commit
@@ -139,7 +126,7 @@ class Branch:
             return
         if now != old:
             raise LedgerMoved(f"{self.ref} moved")
-        raise self._refused(done)
+        raise self._failures.refused(done)
 
     def holds(self, commit: str, ancestor: str) -> bool:
         """Whether `commit` is `ancestor` or was made on top of it; both must be here."""
@@ -152,58 +139,11 @@ class Branch:
         if self.remote:
             self._run("update-ref", self.seen, commit)
 
-    # errors
-
-    def _refused(self, done: Answer) -> LedgerError:
-        """The error of a write that was refused though nobody else had written first."""
-        reason = _reason(done)
-        told = f"the ledger could not be written: {self._where()} refused it: {reason}"
-        if self._disk_trouble(done.said):
-            return self._disk("update-ref", done.said)
-        if any(word in reason for word in ("cannot lock ref", "failed to update ref", ".lock'", "incorrect old value")):
-            return LedgerBusy(
-                f"{told}. A git process is at work there, or died and left its lock file: when none runs, remove that "
-                f"file, then run this again"
-            )
-        if "unpack" in reason:
-            return LedgerError(
-                f"{told}. It could not store the commit: see that its disk has room and may be written, "
-                f"then run this again"
-            )
-        if not self.remote:
-            return LedgerError(f"{told}. See `git -C {self.repository} fsck`, then run this again")
-        return LedgerError(
-            f"{told}. Allow whoever deploys to push to {self.ref} (no protection, hook or required signature may "
-            f"forbid it), or set LEDGER_REMOTE to a remote that does, then run this again"
-        )
-
-    def _unread(self, done: Answer) -> LedgerError:
-        """The error of a command that the remote refused or did not answer."""
-        if self._disk_trouble(done.said):
-            return self._disk("fetch", done.said)
-        kind = LedgerError if any(word in done.said for word in _REFUSALS) else LedgerUnreachable
-        said = _brief(done.said) or f"git ended with {done.code}"
-        return kind(
-            f"the ledger's remote {self._where()} cannot be read: {said}. Check it with "
-            f"`git -C {self.repository} ls-remote {without_credentials(self.remote or '')}`, then run this again"
-        )
-
-    def _disk_trouble(self, said: str) -> bool:
-        """Whether git complains of this machine's disk; lines that begin with `remote:` are about the remote's."""
-        ours = "".join(f"{line}\n" for line in said.splitlines() if not line.startswith("remote:"))
-        return any(word in ours for word in _DISK)
-
-    def _disk(self, command: str, said: str) -> LedgerError:
-        return LedgerError(
-            f"git {command} could not write in {self.repository}: {_brief(said)}. Nothing was recorded. Make room "
-            f"there, or make it writable (df -h {self.repository}; ls -ld {self.repository}), then run this again"
-        )
-
     def _refuse_rewritten(self, seen: str, commit: str) -> None:
         """Raise LedgerError when the remote's branch lost commits that were seen of it: a ledger is only added to."""
         grown = self._run("merge-base", "--is-ancestor", seen, commit) if seen and commit else None
         if grown is not None and grown.code > 1:
-            raise self._failed("merge-base", grown)
+            raise self._failures.failed("merge-base", grown)
         if seen and (grown is None or grown.code == 1):
             raise LedgerError(
                 f"{self.ref} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. Restore "
@@ -213,35 +153,22 @@ class Branch:
         if commit:
             self.remember(commit)
 
-    def _where(self) -> str:
-        return (
-            f"{self.ref} of {without_credentials(self.remote)}" if self.remote else f"{self.ref} of {self.repository}"
-        )
-
-    def _failed(self, command: str, done: Answer) -> LedgerError:
-        if self._disk_trouble(done.said):
-            return self._disk(command, done.said)
-        return LedgerError(
-            f"git {command} failed in {self.repository}: {_brief(done.said) or f'exit code {done.code}'}; check the "
-            f"repository with `git -C {self.repository} fsck`, then run this again"
-        )
-
     # git
 
     def _resolved(self, ref: str) -> str:
         """The commit of a local ref; "" when there is no such ref. Raises LedgerError with git's words otherwise."""
         done = self._run("rev-parse", "--verify", "--quiet", ref)
         if not done.ok and (done.code != 1 or done.said):
-            raise self._failed("rev-parse", done)
+            raise self._failures.failed("rev-parse", done)
         return done.text
 
     def _listed(self, refused: Answer | None = None) -> str:
         """The commit of the remote's branch; "" for none. `refused` is a push that may have arrived all the same."""
         done = self._far("ls-remote", "--quiet", self.remote or "", self.ref)
         if not done.ok:
-            if refused is not None and not _porcelain(refused):
-                raise self._unread(refused)
-            raise self._unread(done)
+            if refused is not None and not porcelain(refused):
+                raise self._failures.unread(refused)
+            raise self._failures.unread(done)
         # A pattern also matches a branch whose name only ends like ours.
         listed = (line.partition("\t") for line in done.text.splitlines())
         return next((commit for commit, _, ref in listed if ref == self.ref), "")
@@ -263,7 +190,7 @@ class Branch:
         """Objects, by any of git's words for them: word → git's own name, and contents."""
         done = self._run("cat-file", "--batch", data="".join(f"{name}\n" for name in names).encode())
         if not done.ok:
-            raise self._failed("cat-file", done)
+            raise self._failures.failed("cat-file", done)
         output, found, position = done.out, dict[str, tuple[str, bytes]](), 0
         for asked in names:
             end = output.index(b"\n", position)
@@ -282,7 +209,7 @@ class Branch:
     def _git(self, *arguments: str, data: bytes = b"") -> str:
         done = self._run(*arguments, data=data)
         if not done.ok:
-            raise self._failed(arguments[0], done)
+            raise self._failures.failed(arguments[0], done)
         return done.text
 
     def _far(self, *arguments: str, seconds: float | None = None) -> Answer:
@@ -291,7 +218,7 @@ class Branch:
         try:
             return git(self.repository, *arguments, seconds=limit, network=not self._beside)
         except GitTimeout as hangs:
-            raise LedgerUnreachable(f"the ledger's remote {self._where()} does not answer: {hangs}") from hangs
+            raise LedgerUnreachable(f"the ledger's remote {self._failures.where} does not answer: {hangs}") from hangs
 
     def _run(self, *arguments: str, data: bytes = b"") -> Answer:
         name = who()
@@ -304,23 +231,3 @@ class Branch:
             return git(self.repository, *arguments, data=data, extra=identity)
         except GitTimeout as hangs:
             raise LedgerError(f"the ledger's repository {self.repository} does not answer: {hangs}") from hangs
-
-
-def _porcelain(done: Answer) -> str:
-    """The remote's reason, as `push --porcelain` prints it; "" when the push did not get that far."""
-    for line in done.out.decode(errors="replace").splitlines():
-        if line.startswith("!\t"):
-            return line.split("\t", 2)[-1].strip()
-    return ""
-
-
-def _reason(done: Answer) -> str:
-    """Why a push was refused: git's word for it, and what the remote said."""
-    return "; ".join(part for part in (_porcelain(done), _brief(done.said)) if part) or f"git ended with {done.code}"
-
-
-def _brief(said: str) -> str:
-    """What git said, in one paragraph of at most 600 characters, without its hints."""
-    lines = (line.removeprefix("remote:").strip() for line in said.splitlines() if not line.startswith("hint:"))
-    text = " ".join(line for line in lines if line and not line.startswith("error: failed to push some refs"))
-    return text if len(text) <= 600 else f"{text[:600]}…"

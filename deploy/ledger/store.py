@@ -16,8 +16,9 @@ from pathlib import Path
 
 from deploy.errors import LedgerError, LedgerMoved, LedgerUnreachable, LockHeld, LockLost
 from deploy.ledger import lock
-from deploy.ledger.branch import Branch, LedgerBusy
+from deploy.ledger.branch import Branch
 from deploy.ledger.encoding import encode
+from deploy.ledger.failures import LedgerBusy
 from deploy.ledger.identity import this_process
 from deploy.ledger.patience import Patience, Pauses, chosen
 from deploy.ledger.records import DeploymentInfo, Evidence
