@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import sys
 from collections.abc import Callable
@@ -22,14 +23,13 @@ from deploy.events.console import print_json, print_result
 from deploy.events.events import Approved, BreakerReset, FreezeLifted, FreezeSet
 from deploy.ledger import DeploymentInfo, Snapshot
 from deploy.ledger.controls import Freeze
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.release.gates import approvals, freezes
 from deploy.release.gates.breaker import (
-    after_reset,
-    breaker_changes,
     half_open_at,
     read_breaker,
     required_strategy,
+    reset_change,
     state_at,
 )
 from deploy.release.gates.checklists import ITEMS, MANUAL, Item
@@ -167,8 +167,8 @@ def breaker(
     target = _target(env, rehearsal)
     if reset:
         told_of_ledger(context, target)
-        closed = after_reset(reason.strip(), who())
-        _write(target, f"breaker reset: {reason.strip()}", lambda _: breaker_changes(closed), "invoke breaker")
+        closed = functools.partial(reset_change, reason=reason.strip(), by=who())
+        _write(target, f"breaker reset: {reason.strip()}", closed, "invoke breaker")
         context.bus.about(target.name).emit(BreakerReset(reason=reason.strip()))
         context.bus.say("the breaker is closed")
     if json or not reset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json as jsonlib
 from collections.abc import Iterator
@@ -25,9 +26,9 @@ from deploy.events.console import print_result, steps_table
 from deploy.events.events import Approved, BreakerReset
 from deploy.events.times import StepTimes
 from deploy.lazy import lazy
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.release.gates.approvals import approve
-from deploy.release.gates.breaker import after_reset, breaker_changes, read_breaker
+from deploy.release.gates.breaker import read_breaker, reset_change
 from deploy.release.gates.evidence import staged
 from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.environments import ROOT
@@ -163,8 +164,8 @@ def _permit(source: Target, target: Target, sha: str, bus: Bus) -> None:
         made = approve(target.ledger, deployment, who(), ["all"], datetime.now(UTC), "a rehearsal")
         bus.about(target.name).emit(Approved(sha=sha, person=made.person, items=tuple(made.items)))
     if read_breaker(target.ledger.snapshot()).opened_at is not None:
-        closed = breaker_changes(after_reset("a new rehearsal", who()))
-        target.ledger.write("breaker: reset by a new rehearsal", lambda _: closed)
+        closed = functools.partial(reset_change, reason="a new rehearsal", by=who())
+        target.ledger.write("breaker: reset by a new rehearsal", closed)
         bus.about(target.name).emit(BreakerReset(reason="a new rehearsal"))
 
 

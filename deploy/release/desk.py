@@ -17,8 +17,8 @@ from deploy.errors import DeployError, LedgerError, LockHeld, RolloutFailed, Unf
 from deploy.events.bus import Bus
 from deploy.events.events import GateOverridden, RolloutBegun
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
+from deploy.ledger.identity import who
 from deploy.ledger.lock import SystemClock
-from deploy.ledger.store import who
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
 from deploy.platforms.pages import PagesClient

@@ -9,8 +9,9 @@ from typing import Any
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.ledger.encoding import encode
+from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
-from deploy.ledger.store import appended, who
+from deploy.ledger.snapshot import appended
 from deploy.platforms.fly import Machine
 from deploy.release.desk import Desk
 from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, config_digest

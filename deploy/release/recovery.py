@@ -14,7 +14,7 @@ from typing import Any
 from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.release.desk import Desk, at_work
 from deploy.release.rollout.unfinished import BY_HAND, Way, way_back
 from deploy.release.verbs import pending
@@ -28,7 +28,7 @@ NOW = timedelta()
 def rollback(
     target: Target, sha: str | None, bus: Bus, logs: Path, *, suite: bool = True, wait: timedelta = NOW
 ) -> DeploymentInfo:
-    """Back to the last good release, or to that of `sha`: image, configuration, secrets version and page.
+    """Back to the last good release, or to that of `sha`: image, configuration and page.
 
     Returns the release that serves then. The smoke suite runs afterwards, when `suite`: what it finds is told, and
     changes nothing any more.

@@ -5,7 +5,7 @@ Ledger and platform are two halves: when one cannot be read, the other is shown 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.ledger import lock as locks
-from deploy.ledger.lock import Lock, known_dead
+from deploy.ledger.identity import known_dead
+from deploy.ledger.lock import Lock
 from deploy.platforms.fly import Machine
 from deploy.release.gates.approvals import read_approvals
 from deploy.release.gates.breaker import half_open_at, read_breaker, state_at
@@ -89,7 +90,7 @@ class _Ledger:
     serving: DeploymentInfo | None = None
     intent: Intent | None = None
     lock: Lock | None = None
-    launches: frozenset[str] = frozenset()
+    launches: Set[str] = frozenset()
 
 
 def _ledger(target: Target) -> _Ledger:
@@ -214,6 +215,9 @@ def _problems(
         )
     if serving and not rollout and not at_work and "machines" not in state["errors"]:
         found += _wrong(serving, used, state, f"invoke repair --env {env}{flag}")
+    if serving and serving.unknown:
+        names = ", ".join(sorted(serving.unknown))
+        found.append(f"a newer version of codecanvas recorded {serving.version} ({names}): update this clone: git pull")
     for each in strange:
         if each.traffic and not each.ignored:
             found.append(

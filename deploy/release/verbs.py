@@ -18,8 +18,8 @@ from deploy.errors import NotProven, RolloutFailed, SuiteFailed
 from deploy.events.bus import Bus
 from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, ImagePushed, Tidied
 from deploy.ledger import DeploymentInfo, Evidence, Status
+from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
-from deploy.ledger.store import who
 from deploy.platforms.registry import MANIFEST, copy_image
 from deploy.release.desk import Desk, at_work
 from deploy.release.gates.ancestry import ancestry, in_history, replaces
@@ -269,7 +269,6 @@ def pending(
         image=image,
         frontend=frontend,
         config=config_digest(config),
-        secrets_version=again.secrets_version if again else desk.snapshot().secrets_version(),
         launch=again.launch if again else id_,
     )
 

@@ -11,7 +11,7 @@ import httpx
 
 from deploy.errors import DeployError, SuiteFailed, SuiteNotRun
 from deploy.ledger import DeploymentInfo, Evidence, Suite
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.rehearsals import rehearsal_config
 from deploy.settings.environments import EnvironmentConfig, load_environment
 from deploy.verification.catalogue import EVIDENCE, SMOKE, SuiteSpec

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from deploy.errors import DeployError, LedgerError, LockHeld
 from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
@@ -187,7 +189,7 @@ class Deployer:
         if release is None:
             return None
         fresh = self.scene.release("good", self.clock.now())
-        return DeploymentInfo(**{**vars(release), "id": fresh.id, "status": Status.PENDING, "reason": ""})
+        return replace(release, id=fresh.id, status=Status.PENDING, reason="")
 
     def _kept(self, snapshot: Snapshot) -> DeploymentInfo | None:
         try:

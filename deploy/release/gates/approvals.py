@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from deploy.ledger import DeploymentInfo, Ledger, Snapshot
-from deploy.ledger.controls import Approval, approval_from
+from deploy.ledger.controls import Approval
 from deploy.ledger.encoding import encode
 from deploy.release.gates.checklists import ITEMS, chosen
 from deploy.release.gates.gate import Gate, Situation
@@ -17,7 +18,7 @@ from deploy.settings.policy import Promotion
 def read_approvals(production: Snapshot, deployment: DeploymentInfo) -> tuple[Approval, ...]:
     """The approvals of exactly the artifact that a deployment is, the oldest first."""
     prefix = f"approvals/{deployment.commit_sha}-"
-    found = [approval_from(production.read(path), path) for path in production.files if path.startswith(prefix)]
+    found = production.records(Approval, (path for path in production.paths("approvals") if path.startswith(prefix)))
     wanted = (deployment.commit_sha, deployment.image, deployment.frontend)
     same = [each for each in found if (each.commit_sha, each.image, each.frontend) == wanted]
     return tuple(sorted(same, key=lambda each: each.at))
@@ -38,8 +39,8 @@ def approve(
         for earlier in read_approvals(snapshot, deployment):
             if earlier.person == made.person:
                 answered = (*earlier.items, *(name for name in names if name not in earlier.items))
-                made = replace(made, items=answered, note=note or earlier.note)
-        return {made.path: encode(made.to_json())}
+                made = replace(made, items=answered, note=note or earlier.note, unknown=earlier.unknown)
+        return {made.path: encode(made)}
 
     production.write(f"approved: {deployment.version} by {made.person}", change)
     return made

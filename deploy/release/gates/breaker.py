@@ -13,8 +13,11 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec.structs import replace
+
+from deploy.errors import LedgerError
 from deploy.ledger import Snapshot
-from deploy.ledger.controls import Breaker, breaker_from
+from deploy.ledger.controls import Breaker
 from deploy.ledger.encoding import encode
 from deploy.release.gates.gate import Gate, Situation
 from deploy.settings.durations import write_moment
@@ -33,8 +36,7 @@ class State(StrEnum):
 
 def read_breaker(production: Snapshot) -> Breaker:
     """The breaker as the ledger has it; closed when nothing was ever written."""
-    body = production.read(PATH)
-    return breaker_from(body, PATH) if body is not None else Breaker()
+    return production.record(Breaker, PATH) or Breaker()
 
 
 def half_open_at(record: Breaker, policy: ReleasePolicy) -> datetime | None:
@@ -59,22 +61,18 @@ def after_failure(record: Breaker, policy: ReleasePolicy, now: datetime, reason:
     """The breaker after a promotion failed: opened, or open anew, or one nearer to it."""
     failures = record.failures + 1
     opens = record.opened_at is not None or failures >= policy.breaker_threshold
-    return Breaker(failures, now if opens else None, reason, by)
+    return replace(record, failures=failures, opened_at=now if opens else None, reason=reason, by=by)
 
 
 def after_success(record: Breaker) -> Breaker:
     """The breaker after a promotion succeeded: closed. A rollback is no promotion and closes nothing."""
-    return Breaker() if record.failures or record.opened_at else record
-
-
-def after_reset(reason: str, by: str) -> Breaker:
-    """The breaker after a person closed it."""
-    return Breaker(0, None, reason, by)
+    closed = replace(record, failures=0, opened_at=None, reason="", by="")
+    return closed if record.failures or record.opened_at else record
 
 
 def breaker_changes(record: Breaker) -> dict[str, bytes | None]:
     """What writes it to the ledger."""
-    return {PATH: encode(record.to_json())}
+    return {PATH: encode(record)}
 
 
 def failure_change(
@@ -82,6 +80,15 @@ def failure_change(
 ) -> dict[str, bytes | None]:
     """What a failed promotion writes."""
     return breaker_changes(after_failure(read_breaker(production), policy, now, reason, by))
+
+
+def reset_change(production: Snapshot, reason: str, by: str) -> dict[str, bytes | None]:
+    """What a person writes who closes it. A breaker that is damaged is closed too: this is how it is mended."""
+    try:
+        record = read_breaker(production)
+    except LedgerError:
+        record = Breaker()
+    return breaker_changes(replace(record, failures=0, opened_at=None, reason=reason, by=by))
 
 
 def success_change(production: Snapshot) -> dict[str, bytes | None]:

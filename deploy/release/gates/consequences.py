@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from deploy.ledger import Intent, Snapshot
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 from deploy.release.gates import breaker, rejections
 from deploy.release.rollout.book import Changes, Consequences, no_consequences
 from deploy.release.rollout.unfinished import BY_HAND

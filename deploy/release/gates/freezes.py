@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.errors import LedgerError
 from deploy.ledger import Snapshot
-from deploy.ledger.controls import Freeze, freeze_from
-from deploy.ledger.encoding import encode
+from deploy.ledger.controls import Freeze
+from deploy.ledger.encoding import encode, records_from
 from deploy.release.gates.gate import Gate, Situation
 from deploy.settings.durations import write_moment
 from deploy.settings.policy import ReleasePolicy
@@ -28,11 +27,7 @@ class InForce:
 def read_freezes(production: Snapshot) -> tuple[Freeze, ...]:
     """Every freeze that people set, also those to come and those that ended."""
     body = production.read(PATH)
-    if body is None:
-        return ()
-    if not isinstance(body, list):
-        raise LedgerError(f"{PATH} in the ledger is no list; restore the file by a new commit on its branch")
-    return tuple(freeze_from(each, PATH) for each in body)
+    return () if body is None else records_from(Freeze, body, PATH)
 
 
 def in_force(production: Snapshot, policy: ReleasePolicy, now: datetime) -> tuple[InForce, ...]:
@@ -60,7 +55,7 @@ def lift_change(production: Snapshot, ids: frozenset[str]) -> dict[str, bytes | 
 
 
 def _changes(freezes: list[Freeze]) -> dict[str, bytes | None]:
-    return {PATH: encode([freeze.to_json() for freeze in freezes]) if freezes else None}
+    return {PATH: encode(freezes) if freezes else None}
 
 
 def freeze_gate(situation: Situation) -> Gate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from deploy.ledger import DeploymentInfo, Snapshot
-from deploy.ledger.controls import Rejection, rejection_from
+from deploy.ledger.controls import Rejection
 from deploy.ledger.encoding import encode
 from deploy.release.gates.gate import Gate, Situation
 from deploy.settings.durations import write_moment
@@ -17,14 +17,13 @@ def _path(sha: str) -> str:
 
 def rejection(production: Snapshot, sha: str) -> Rejection | None:
     """Why a commit is rejected; None when it is not."""
-    body = production.read(_path(sha))
-    return rejection_from(body, _path(sha)) if body is not None else None
+    return production.record(Rejection, _path(sha))
 
 
 def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -> dict[str, bytes | None]:
     """What rejects the release of a deployment that failed."""
     record = Rejection(failed.commit_sha, failed.image, failed.frontend, failed.id, reason, now, by)
-    return {_path(failed.commit_sha): encode(record.to_json())}
+    return {_path(failed.commit_sha): encode(record)}
 
 
 def readmit_change(production: Snapshot, sha: str) -> dict[str, bytes | None]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
+
 from deploy.errors import LedgerError
-from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
+from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Span, Status
 from deploy.ledger import intent as intents
 from deploy.ledger.encoding import encode
 from deploy.ledger.lock import Writable
-from deploy.ledger.store import appended, outcome
+from deploy.ledger.records import outcome
+from deploy.ledger.snapshot import appended
 
 Changes = dict[str, bytes | None]
 Consequences = Callable[[Snapshot, Intent], Changes]
@@ -51,7 +53,7 @@ class Book:
                     f"run: invoke resume{self._flags}"
                 )
             kept = {f"configs/{intent.wanted.config}.json": encode(config)}
-            return {intents.PLACE: encode(intent.to_json()), **kept, **appended(snapshot, intent.wanted)}
+            return {intents.PLACE: encode(intent), **kept, **appended(snapshot, intent.wanted)}
 
         self.ledger.write(f"{intent.verb} {intent.wanted.version}: begun", change)
 
@@ -66,7 +68,7 @@ class Book:
                 return {}
             self._still(snapshot, left)
             return {
-                intents.PLACE: encode(intent.to_json()),
+                intents.PLACE: encode(intent),
                 f"configs/{intent.wanted.config}.json": encode(config),
                 **appended(snapshot, ended, intent.wanted),
                 **self._consequences(snapshot, left),
@@ -79,7 +81,7 @@ class Book:
 
         def change(snapshot: Snapshot) -> Changes:
             self._still(snapshot, intent)
-            return {intents.PLACE: encode(intent.to_json())}
+            return {intents.PLACE: encode(intent)}
 
         self.ledger.write(f"{intent.verb} {intent.wanted.version}: {why}", change)
 
@@ -87,13 +89,14 @@ class Book:
         """Record the outcome and take the intent away, in one commit. Finished already: the outcome recorded then."""
         back = Status.ROLLED_BACK if intent.previous else Status.FAILED
         status = Status.DEPLOYED if intent.forward else back
-        done = replace(outcome(intent.wanted, status, intent.reason), spans=spans, notes=intent.notes)
+        took = tuple(Span(*each) for each in spans)
+        done = replace(outcome(intent.wanted, status, intent.reason), spans=took, notes=intent.notes)
         ended = [done]
         if intent.forward and intent.verb == "rollback" and intent.previous:
             ended.append(outcome(intent.previous, Status.ROLLED_BACK, f"rolled back to {intent.wanted.version}"))
 
         def change(snapshot: Snapshot) -> Changes:
-            if snapshot.intent() is None and any((e.id, e.status) == (done.id, status) for e in snapshot.events()):
+            if snapshot.intent() is None and snapshot.recorded(done):
                 return {}
             self._still(snapshot, intent)
             return {

@@ -33,12 +33,13 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished
 from deploy.events.bus import Bus
@@ -131,7 +132,7 @@ class Engine:
         bus: Bus,
         configs: Callable[[str], dict[str, Any] | None],
         pace: Pace = Pace(),
-        launches: frozenset[str] = frozenset(),
+        launches: Set[str] = frozenset(),
         flag: str = "",
         escalates: bool = False,
     ) -> None:

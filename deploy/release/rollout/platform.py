@@ -139,9 +139,7 @@ class CloudPlatform:
         region = str(config.get("region") or "")
         body.pop("region", None)
         try:
-            made = self._fly.machines.create(
-                name, region, body, register=False, min_secrets_version=release.secrets_version or None
-            )
+            made = self._fly.machines.create(name, region, body, register=False)
         except Conflict as taken:
             if taken.exhausted:
                 raise

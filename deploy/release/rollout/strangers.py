@@ -7,12 +7,12 @@ on beside them, unless they were made from another ledger: then this one does no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
 from deploy.errors import DeployError
-from deploy.ledger import Snapshot
+from deploy.ledger import Launches, Snapshot
 from deploy.platforms.fly import Machine
 from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, in_traffic
 
@@ -41,14 +41,12 @@ class Stranger:
         return {**vars(self)}
 
 
-def launches_of(snapshot: Snapshot) -> frozenset[str]:
+def launches_of(snapshot: Snapshot) -> Set[str]:
     """The launches that the ledger knows: those of its events, and of what is half-way."""
-    intent = snapshot.intent()
-    half_way = (intent.wanted, intent.previous) if intent else ()
-    return frozenset(event.launch for event in (*snapshot.events(), *(each for each in half_way if each)))
+    return Launches(snapshot)
 
 
-def strangers(machines: Iterable[Machine], environment: str, launches: frozenset[str]) -> tuple[Stranger, ...]:
+def strangers(machines: Iterable[Machine], environment: str, launches: Set[str]) -> tuple[Stranger, ...]:
     """Those of an app's machines that the environment's ledger does not know."""
     found = []
     for machine in machines:

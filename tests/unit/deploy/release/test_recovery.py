@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Snapshot, Status

@@ -6,17 +6,17 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from deploy.ledger import DeploymentInfo, Intent, Ledger, Status
 from deploy.ledger.controls import Breaker
-from deploy.ledger.encoding import encode
+from deploy.ledger.encoding import encode, record_from
 from deploy.ledger.lock import Lock
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.http import Patience
@@ -124,6 +124,14 @@ def test_a_half_that_cannot_be_read_does_not_hide_the_other(target: Target, plat
     assert (state["version"], set(state["errors"])) == (None, {"ledger"})
     assert state["page"] == PAGE
     assert state["problems"][0].startswith("ledger cannot be read: ")
+
+
+def test_a_release_of_a_newer_version_is_told(target: Target) -> None:
+    newer = record_from(DeploymentInfo, SERVES.to_json() | {"id": "d9", "region": "fra", "cell": 2}, "x")
+    target.ledger.record(newer)
+    assert problems(target) == [
+        "a newer version of codecanvas recorded 0.1.0 (cell, region): update this clone: git pull"
+    ]
 
 
 def test_what_is_half_way_is_told_with_who_works_on_it_or_what_to_run(target: Target) -> None:

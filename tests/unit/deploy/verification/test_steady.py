@@ -7,11 +7,11 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import SuiteNotRun, UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status

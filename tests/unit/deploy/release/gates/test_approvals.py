@@ -1,14 +1,15 @@
 """Approvals in a real ledger: by person, tied to digests."""
 
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
+from deploy.ledger.encoding import encode
 from deploy.release.gates.approvals import approve, read_approvals
 from deploy.release.gates.checklists import MANUAL
 
@@ -37,10 +38,17 @@ def test_one_person_answering_twice_is_one_approval_with_all_answers(production:
     assert (made.items, made.note) == (("smoke", "security"), "looks fine")
 
 
+def test_what_a_newer_version_added_to_an_approval_stays(production: Ledger) -> None:
+    made = approve(production, RELEASE, "bob", ["smoke"], NOW)
+    production.write("newer", lambda _: {made.path: encode(made.to_json() | {"signature": "x"})})
+    assert approve(production, RELEASE, "bob", ["security"], NOW).items == ("smoke", "security")
+    assert production.snapshot().read(made.path)["signature"] == "x"
+
+
 @pytest.mark.parametrize("other", [{"image": "sha256:x"}, {"frontend": "sha256:x"}, {"commit_sha": "b" * 40}])
 def test_other_digests_are_not_approved_and_inherit_no_answer(production: Ledger, other: dict[str, str]) -> None:
     approve(production, RELEASE, "bob", ["smoke"], NOW)
-    rebuilt = replace(RELEASE, **other)  # type: ignore[arg-type]
+    rebuilt = replace(RELEASE, **other)
     assert read_approvals(production.snapshot(), rebuilt) == ()
     assert approve(production, rebuilt, "bob", ["security"], NOW).items == ("security",)
 

@@ -1,23 +1,26 @@
 """The breaker: opens on failures, lets one canary through after its cool-down, closes on success."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.errors import LedgerError
 from deploy.ledger import Snapshot
 from deploy.ledger.controls import Breaker
 from deploy.release.gates.breaker import (
     State,
     after_failure,
-    after_reset,
     after_success,
     breaker_changes,
     failure_change,
     read_breaker,
     required_strategy,
+    reset_change,
     state_at,
     success_change,
 )
@@ -74,7 +77,7 @@ def test_success_forgets_earlier_failures() -> None:
 
 
 def test_a_person_closes_it_with_a_reason_that_stays() -> None:
-    closed = after_reset("mended", "me")
+    closed = read_breaker(snapshot(reset_change(Snapshot("", {}), "mended", "me")))
     assert (state_at(closed, POLICY, NOW), closed.reason, closed.by) == (State.CLOSED, "mended", "me")
     assert after_success(closed) == closed
 
@@ -88,9 +91,32 @@ def test_it_is_read_from_and_written_to_the_ledger() -> None:
     assert read_breaker(snapshot(success_change(snapshot(changed)))) == Breaker()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda there: failure_change(there, POLICY, NOW, "y", "you"),
+        success_change,
+        lambda there: reset_change(there, "mended", "me"),
+    ],
+)
+def test_what_a_newer_version_added_to_it_stays(change: Callable[[Snapshot], dict[str, bytes | None]]) -> None:
+    newer = Breaker(2, NOW, "x", "me").to_json() | {"pagedAt": "2027-01-01"}
+    changed = change(Snapshot("c", {"breaker.json": json.dumps(newer).encode()}))
+    assert json.loads(changed["breaker.json"] or b"")["pagedAt"] == "2027-01-01"
+
+
+@pytest.mark.parametrize("content", [b"not JSON", b"{}", b'{"state": "ajar"}'])
+def test_a_damaged_one_is_mended_by_a_person_only(content: bytes) -> None:
+    there = Snapshot("c", {"breaker.json": content})
+    for change in (read_breaker, success_change, lambda there: failure_change(there, POLICY, NOW, "y", "you")):
+        with pytest.raises(LedgerError, match=r"^breaker\.json in the ledger is "):
+            change(there)
+    assert read_breaker(snapshot(reset_change(there, "mended", "me"))) == Breaker(0, None, "mended", "me")
+
+
 def test_success_of_a_closed_breaker_writes_nothing() -> None:
     assert success_change(Snapshot("", {})) == {}
-    assert success_change(snapshot(breaker_changes(after_reset("mended", "me")))) == {}
+    assert success_change(snapshot(reset_change(Snapshot("", {}), "mended", "me"))) == {}
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 90)), max_size=12), st.integers(1, 4))

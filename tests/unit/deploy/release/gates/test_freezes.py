@@ -1,5 +1,6 @@
 """Freezes: by people and by the week."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +65,16 @@ def test_lifting_one_leaves_the_others_and_lifting_the_last_leaves_no_file() -> 
     assert [each.id for each in read_freezes(one)] == ["b"]
     assert lift_change(one, frozenset({"b"})) == {"freezes.json": None}
     assert lift_change(one, frozenset({"a"})) == {}
+
+
+def test_what_a_newer_version_added_to_one_stays_when_others_are_set_or_lifted() -> None:
+    newer = [freeze(name, -HOUR, HOUR).to_json() | {"ticket": name} for name in "ab"]
+    there = Snapshot("c" * 40, {"freezes.json": json.dumps(newer).encode()})
+    for changed, tickets in (
+        (freeze_change(there, freeze("c", HOUR, 2 * HOUR), NOW), ["a", "b", None]),
+        (lift_change(there, frozenset({"a"})), ["b"]),
+    ):
+        assert [each.get("ticket") for each in json.loads(changed["freezes.json"] or b"")] == tickets
 
 
 @pytest.mark.parametrize("content", [b"{}", b'"x"', b'[{"id": "a"}]', b"[1]"])

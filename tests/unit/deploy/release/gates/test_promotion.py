@@ -1,11 +1,12 @@
 """Gates: each way of not being proven is said, with what to run."""
 
+import dataclasses
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.ledger import DeploymentInfo, Evidence, Snapshot, Status, Suite
 from deploy.ledger.controls import Approval, Breaker, Freeze, Rejection
@@ -70,7 +71,7 @@ def test_evidence_of_another_commit_proves_nothing() -> None:
 
 NOW = datetime(2026, 1, 17, 12, tzinfo=UTC)  # a Saturday
 PRODUCTION = load_environment("production")
-POLICY = replace(
+POLICY = dataclasses.replace(
     PRODUCTION.release,
     promotion=Promotion.MANUAL,
     approvals=1,
@@ -119,7 +120,7 @@ PROVEN = Situation(
     source=snapshot(INFO, evidence=FRESH),
     target=production(APPROVED),
     sha=SHA,
-    config=replace(PRODUCTION, release=POLICY),
+    config=dataclasses.replace(PRODUCTION, release=POLICY),
     now=NOW,
     ancestry=True,
     flag=" --rehearsal",
@@ -127,11 +128,11 @@ PROVEN = Situation(
 
 
 def asking(**policy: Any) -> EnvironmentConfig:
-    return replace(PRODUCTION, release=replace(POLICY, **policy))
+    return dataclasses.replace(PRODUCTION, release=dataclasses.replace(POLICY, **policy))
 
 
 def found(**changes: Any) -> dict[str, Gate]:
-    made = promotion_gates(replace(PROVEN, **changes))
+    made = promotion_gates(dataclasses.replace(PROVEN, **changes))
     assert [gate.name for gate in made] == ORDER
     return {gate.name: gate for gate in made}
 
@@ -238,7 +239,7 @@ def test_evidence_counts_to_the_end_of_its_days() -> None:
 
 @pytest.mark.parametrize("digests", [{"image": "sha256:other"}, {"frontend": "sha256:other"}])
 def test_an_approval_of_other_digests_approves_nothing(digests: dict[str, str]) -> None:
-    closed = refused(target=production(replace(APPROVED, **digests)))  # type: ignore[arg-type]
+    closed = refused(target=production(replace(APPROVED, **digests)))
     assert list(closed) == ["approvals", "staging validation", "production readiness"]
     assert "0 of 1: these digests are approved by nobody" in closed["approvals"].reason
 
@@ -280,13 +281,13 @@ def test_a_hotfix_passes_a_freeze_loudly_and_is_noted() -> None:
     frozen: dict[str, Any] = {"target": production(APPROVED, FROZEN), "hotfix_reason": "data loss"}
     assert refused(**frozen) == {}
     assert "PASSED AS A HOTFIX (data loss)" in found(**frozen)["freeze"].reason
-    assert passes(replace(PROVEN, **frozen)) == (
+    assert passes(dataclasses.replace(PROVEN, **frozen)) == (
         "freeze passed with --hotfix (data loss), frozen for: incident (by bob)",
     )
 
 
 def test_without_a_reason_nothing_is_passed() -> None:
-    assert passes(replace(PROVEN, target=production(APPROVED, FROZEN, REJECTED))) == ()
+    assert passes(dataclasses.replace(PROVEN, target=production(APPROVED, FROZEN, REJECTED))) == ()
 
 
 def test_a_hotfix_passes_nothing_but_the_freeze() -> None:
@@ -299,17 +300,17 @@ def test_a_hotfix_passes_nothing_but_the_freeze() -> None:
         "ancestor",
         "rejected",
     ]
-    assert passes(replace(PROVEN, hotfix_reason="data loss")) == ()
+    assert passes(dataclasses.replace(PROVEN, hotfix_reason="data loss")) == ()
 
 
 def test_again_passes_a_rejection_loudly_and_is_noted() -> None:
     again: dict[str, Any] = {"target": production(APPROVED, REJECTED), "again_reason": "the platform was at fault"}
     assert refused(**again) == {}
     assert "PASSED WITH --again (the platform was at fault)" in found(**again)["rejected"].reason
-    assert passes(replace(PROVEN, **again)) == (
+    assert passes(dataclasses.replace(PROVEN, **again)) == (
         "rejection passed with --again (the platform was at fault), rejected for: smoke failed",
     )
-    assert passes(replace(PROVEN, again_reason="x")) == ()
+    assert passes(dataclasses.replace(PROVEN, again_reason="x")) == ()
 
 
 def test_a_rejection_of_another_commit_closes_nothing() -> None:
@@ -333,4 +334,5 @@ def test_a_downgrade_with_a_reason_passes_loudly_and_is_noted() -> None:
     gate = found(**changes)["downgrade"]
     assert gate.ok
     assert "PASSED WITH --downgrade (the new one loses mail)" in gate.reason
-    assert passes(replace(PROVEN, **changes)) == ("downgrade passed with --downgrade (the new one loses mail)",)
+    told = passes(dataclasses.replace(PROVEN, **changes))
+    assert told == ("downgrade passed with --downgrade (the new one loses mail)",)

@@ -11,11 +11,12 @@ the number of its place; then how it is seen:
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.ledger import DeploymentInfo, Direction, Intent, Status
 from deploy.release.rollout.decide import ATTEMPTS, COMPARED, JUDGED, SMOKED, SUSPECT, decide
@@ -68,8 +69,8 @@ def seen(text: str) -> Seen:
     """`n1:on` as a look at the platform shows it."""
     id_, _, state = text.partition(":")
     launch = LAUNCHES[id_[0]]
-    there = replace(PLAIN, id=id_, launch=launch, number=int(id_[1]), digest=f"sha256:{launch}")
-    return replace(there, **STATES[state])
+    there = dataclasses.replace(PLAIN, id=id_, launch=launch, number=int(id_[1]), digest=f"sha256:{launch}")
+    return dataclasses.replace(there, **STATES[state])
 
 
 def following(intent: Intent, machines: str, **world: Any) -> Step:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
 from deploy.events.bus import Bus
@@ -221,17 +222,17 @@ def test_a_second_rollout_is_not_begun_over_one_left_half_way(stage: Stage) -> N
 
 def test_the_outcome_tells_each_step_and_when_all_traffic_had_moved(stage: Stage) -> None:
     done: DeploymentInfo = stage.engine().run()
-    names = [name for name, _ in done.spans]
+    names = [span.name for span in done.spans]
     assert names[-1] == SWITCHED
     assert {"create machine 1", "smoke suite", "publish the page"} <= set(names)
-    assert all(seconds >= 0 for _, seconds in done.spans)
+    assert all(span.seconds >= 0 for span in done.spans)
 
 
 def test_a_kept_release_comes_back_without_a_new_machine(stage: Stage) -> None:
     stage.engine().run()
     machines = set(stage.scene.platform.all)
     first = stage.snapshot().events()[1]
-    again = DeploymentInfo(**{**vars(first), "id": "back", "status": Status.PENDING})
+    again = replace(first, id="back", status=Status.PENDING)
     intent = Intent("rollback", again, stage.snapshot().current(), Strategy.IMMEDIATE, 2)
     stage.book.begin(intent, {})
     assert stage.engine_for(intent).run().status is Status.DEPLOYED
@@ -256,7 +257,7 @@ def rolled_back(stage: Stage) -> Engine:
     """A rollback from the second release to the first, whose machines sleep."""
     stage.engine().run()
     first = stage.snapshot().events()[1]
-    again = DeploymentInfo(**{**vars(first), "id": "back", "status": Status.PENDING})
+    again = replace(first, id="back", status=Status.PENDING)
     intent = Intent("rollback", again, stage.snapshot().current(), Strategy.IMMEDIATE, 2)
     stage.book.begin(intent, {})
     return stage.engine_for(intent)
@@ -366,7 +367,7 @@ def test_a_repair_starts_what_was_stopped_by_hand(stage: Stage) -> None:
         machine.state = "stopped"
     serving = stage.snapshot().current()
     assert serving is not None
-    again = DeploymentInfo(**{**vars(serving), "id": "repair", "status": Status.PENDING})
+    again = replace(serving, id="repair", status=Status.PENDING)
     machines = set(stage.scene.platform.all)
     intent = Intent("repair", again, None, Strategy.IMMEDIATE, 2)
     stage.book.begin(intent, {})
@@ -380,7 +381,7 @@ def test_a_repair_that_cannot_succeed_takes_nothing_back(stage: Stage) -> None:
     stage.scene.platform.full = True
     serving = stage.snapshot().current()
     assert serving is not None
-    again = DeploymentInfo(**{**vars(serving), "id": "repair", "status": Status.PENDING})
+    again = replace(serving, id="repair", status=Status.PENDING)
     intent = Intent("repair", again, None, Strategy.IMMEDIATE, 2)
     stage.book.begin(intent, {})
     with pytest.raises(Unfinished, match="invoke resume --env production"):

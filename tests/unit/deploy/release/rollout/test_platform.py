@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -151,13 +150,6 @@ def test_a_machine_is_made_out_of_traffic_with_its_labels_and_its_digest(wire: W
     assert config["image"] == f"localhost/runner@{IMAGE}"
     assert config["env"] == {"A": "b", "RUNNER_IMAGE_DIGEST": IMAGE}
     assert {ENVIRONMENT: "production", LAUNCH: "d1", NUMBER: "1", TRAFFIC: "off"}.items() <= config["metadata"].items()
-    assert "min_secrets_version" not in body
-
-
-def test_a_release_asks_for_the_secrets_it_was_made_with(wire: Wire, platform: CloudPlatform) -> None:
-    wire.on("POST", "/machines", 200, machine())
-    platform.create(replace(RELEASE, secrets_version=7), {}, 1)
-    assert wire.sent[-1][2]["min_secrets_version"] == 7
 
 
 def test_a_machine_that_was_made_already_is_found_by_its_name(wire: Wire, platform: CloudPlatform) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import DeployError, LedgerUnreachable, NotChecked, ReleaseFault
 from deploy.ledger import DeploymentInfo, Direction, Intent, Status

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deploy.ledger import Direction, Intent
 from deploy.release.rollout.unfinished import Way, way_back
