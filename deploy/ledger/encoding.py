@@ -58,12 +58,12 @@ def encode(body: Any) -> bytes:
     return (json.dumps(_plain(body), indent=2, sort_keys=True) + "\n").encode()
 
 
-def decode(content: bytes, place: str) -> Any:
+def decode(content: bytes, path: str) -> Any:
     """A file's JSON; raises LedgerError naming the file when it is none."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as wrong:
-        raise LedgerError(f"{place} in the ledger is not JSON ({wrong}); {_MEND}") from None
+        raise LedgerError(f"{path} in the ledger is not JSON ({wrong}); {_MEND}") from None
 
 
 def written(moment: datetime) -> str:
@@ -71,33 +71,33 @@ def written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def record_from(kind: type[R], body: Any, place: str) -> R:
+def record_from(kind: type[R], body: Any, path: str) -> R:
     """A record from its JSON; raises LedgerError naming the file, the field and what to do when it is damaged."""
-    with _reading(place):
+    with _reading(path):
         return _completed(msgspec.convert(body, kind), body, "")
 
 
-def records_from(kind: type[R], body: Any, place: str) -> tuple[R, ...]:
+def records_from(kind: type[R], body: Any, path: str) -> tuple[R, ...]:
     """The records of a list from its JSON; raises LedgerError like `record_from`."""
-    with _reading(place):
+    with _reading(path):
         return _all_completed(msgspec.convert(body, tuple[kind, ...]), body, "")  # type: ignore[valid-type]
 
 
 @contextlib.contextmanager
-def _reading(place: str) -> Iterator[None]:
+def _reading(path: str) -> Iterator[None]:
     try:
         yield
     except msgspec.ValidationError as wrong:
-        raise damaged(place, *_located(str(wrong))) from None
+        raise damaged(path, *_located(str(wrong))) from None
     except _Wrong as wrong:
-        raise damaged(place, *wrong.args) from None
+        raise damaged(path, *wrong.args) from None
 
 
-def damaged(place: str, field: str, problem: str) -> LedgerError:
+def damaged(path: str, field: str, problem: str) -> LedgerError:
     """The error of a file that has not the shape of its record. `field` is "" when the whole file is meant."""
     what = f"{field}: {problem}" if field else problem
     return LedgerError(
-        f"{place} in the ledger is damaged ({what}); {_MEND}. If a newer version of codecanvas wrote it, "
+        f"{path} in the ledger is damaged ({what}); {_MEND}. If a newer version of codecanvas wrote it, "
         f"update this clone instead"
     )
 
@@ -106,15 +106,18 @@ _MEND = "restore the file by a new commit on its branch (git log -p shows what i
 
 
 class _Wrong(Exception):
-    """A field is missing or contradicts others: its path, and the problem."""
+    """A field is missing or contradicts others: the field, with what it is in, and the problem."""
 
 
-def _completed(record: R, body: Mapping[str, Any], path: str) -> R:
-    """The record with what msgspec leaves out: fields that it does not know, its own and those of records inside it."""
+def _completed(record: R, body: Mapping[str, Any], at: str) -> R:
+    """The record with what msgspec leaves out: fields that it does not know, its own and those of records inside it.
+
+    `at` says where in the file it is: "" for all of it, else such as `wanted.spans[0]`.
+    """
     kind, changes = type(record), dict[str, Any]()
     names = {each.encode_name for each in _own_fields(kind)}
     for each in _own_fields(kind):
-        here, value = f"{path}.{each.encode_name}".removeprefix("."), getattr(record, each.name)
+        here, value = f"{at}.{each.encode_name}".removeprefix("."), getattr(record, each.name)
         if each.encode_name not in body:
             if each.name not in kind.LATER:
                 raise _Wrong(here, "it is missing")
@@ -124,16 +127,16 @@ def _completed(record: R, body: Mapping[str, Any], path: str) -> R:
             changes[each.name] = _all_completed(value, body[each.encode_name], here)
     for name in kind.AGREEING:
         if body.get(name) != getattr(record, name):
-            raise _Wrong(f"{path}.{name}".removeprefix("."), f"it is {body.get(name)!r}; other fields contradict that")
+            raise _Wrong(f"{at}.{name}".removeprefix("."), f"it is {body.get(name)!r}; other fields contradict that")
     known = {key: value for key, value in kind.RETIRED.items() if body.get(key) == value}
     left_out = names | kind.DERIVED | known.keys()
     changes["unknown"] = {key: value for key, value in body.items() if key not in left_out}
     return replace(record, **changes).settled()
 
 
-def _all_completed(records: tuple[R, ...], bodies: list[Mapping[str, Any]], path: str) -> tuple[R, ...]:
+def _all_completed(records: tuple[R, ...], bodies: list[Mapping[str, Any]], at: str) -> tuple[R, ...]:
     pairs = enumerate(zip(records, bodies, strict=True))
-    return tuple(_completed(record, body, f"{path}[{number}]") for number, (record, body) in pairs)
+    return tuple(_completed(record, body, f"{at}[{number}]") for number, (record, body) in pairs)
 
 
 @functools.cache  # msgspec works them out anew each time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.errors import LedgerError, LedgerUnreachable
+from deploy.errors import LedgerBusy, LedgerError, LedgerUnreachable
 from deploy.git import Answer, without_credentials
 
 # What git says when this machine's disk is the trouble (C locale): ENOSPC, EROFS, EDQUOT, EFBIG, EACCES.
@@ -19,10 +19,6 @@ _REFUSALS = (
     "Permission denied (", "Host key verification failed", "Repository not found", "returned error: 401",
     "returned error: 403", "returned error: 404", "dubious ownership", "not found in upstream", "not allowed",
 )  # fmt: skip
-
-
-class LedgerBusy(LedgerError):
-    """Git's lock file on the branch is there and the branch does not move: a git process works, or died, there."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +37,23 @@ class Failures:
     def refused(self, done: Answer) -> LedgerError:
         """The error of a write that was refused though nobody else had written first."""
         reason = _reason(done)
-        told = f"the ledger could not be written: {self.where} refused it: {reason}"
+        problem = f"the ledger could not be written: {self.where} refused it: {reason}"
         if self._disk_trouble(done.said):
             return self._disk("update-ref", done.said)
         if any(word in reason for word in ("cannot lock ref", "failed to update ref", ".lock'", "incorrect old value")):
             return LedgerBusy(
-                f"{told}. A git process is at work there, or died and left its lock file: when none runs, remove that "
-                f"file, then run this again"
+                f"{problem}. A git process is at work there, or died and left its lock file: if none runs, remove "
+                f"that file, then run this again"
             )
         if "unpack" in reason:
             return LedgerError(
-                f"{told}. It could not store the commit: see that its disk has room and may be written, "
+                f"{problem}. It could not store the commit: see that its disk has room and may be written, "
                 f"then run this again"
             )
         if not self.remote:
-            return LedgerError(f"{told}. See `git -C {self.repository} fsck`, then run this again")
+            return LedgerError(f"{problem}. See `git -C {self.repository} fsck`, then run this again")
         return LedgerError(
-            f"{told}. Allow whoever deploys to push to {self.ref} (no protection, hook or required signature may "
+            f"{problem}. Allow whoever deploys to push to {self.ref} (no protection, hook or required signature may "
             f"forbid it), or set LEDGER_REMOTE to a remote that does, then run this again"
         )
 

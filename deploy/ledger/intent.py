@@ -11,7 +11,7 @@ from deploy.ledger.encoding import Record
 from deploy.ledger.records import DeploymentInfo
 from deploy.settings.policy import Strategy
 
-PLACE = "intent.json"
+PATH = "intent.json"
 RELEASING = frozenset({"deploy", "promote"})
 
 

@@ -31,7 +31,7 @@ from deploy.ledger.encoding import Moment, R, Record, encode
 from deploy.ledger.identity import known_dead, this_process
 from deploy.ledger.patience import Patience, patient
 
-PLACE = "lock.json"
+PATH = "lock.json"
 LOCK_SECONDS, RENEW_SECONDS, WATCH_SECONDS, POLL_SECONDS = 20.0, 5.0, 8.0, 0.5
 STALE_MARGIN = 3.0  # seconds before the end of its own lease in which a holder no longer acts without renewing
 SAFE_SECONDS = LOCK_SECONDS - STALE_MARGIN
@@ -52,7 +52,7 @@ class Lock(Record, frozen=True):
 
     LATER = frozenset({"token", "process"})
 
-    def told(self) -> str:
+    def described(self) -> str:
         """For a person: who, since when, doing what."""
         since = self.since.astimezone().isoformat(timespec="seconds")
         return f"{self.holder} since {since} ({self.doing})"
@@ -95,7 +95,7 @@ class Readable(Protocol):
 
 def held_in(snapshot: Readable) -> Lock | None:
     """The lock as the ledger has it, expired or not; None when nobody holds it."""
-    return snapshot.record(Lock, PLACE)
+    return snapshot.record(Lock, PATH)
 
 
 class Writable(Protocol):
@@ -159,7 +159,7 @@ class Holding:
         since: float | None = None
         while True:
             snapshot = self._ledger.snapshot()
-            file, held = snapshot.files.get(PLACE), held_in(snapshot)
+            file, held = snapshot.files.get(PATH), held_in(snapshot)
             decision = decide(
                 held,
                 self._clock.now(),
@@ -240,7 +240,7 @@ class Holding:
         """Raise LockLost unless this snapshot's lock is ours. Called in every write: its swap fails if that changes."""
         if not self._ours(snapshot):
             held = held_in(snapshot)
-            by = f"is held by {held.told()}" if held else "was taken away"
+            by = f"is held by {held.described()}" if held else "was taken away"
             raise self._lost(
                 f"{by}; this run stops here",
                 f"See: invoke status{self._flags}. When nobody works on it any more, go on with:",
@@ -253,17 +253,17 @@ class Holding:
         self._ended.set()
 
         def change(snapshot: Readable) -> dict[str, bytes | None]:
-            return {PLACE: None} if self._ours(snapshot) else {}
+            return {PATH: None} if self._ours(snapshot) else {}
 
         begun, seconds = time.monotonic(), HURRY_SECONDS if self._hurried else ANSWER_SECONDS
         if not self._busy.acquire(timeout=seconds):
-            raise self._kept("its renewal gets no answer from the ledger's remote")
+            raise self._not_released("its renewal gets no answer from the ledger's remote")
         try:
             left = max(begun + seconds - time.monotonic(), 1.0)
             with patient(Patience(read=0, write=left, answer=left, busy=1)):
                 self._ledger.write(f"unlock: {self._lock.doing}", change)
         except LedgerUnreachable as failed:
-            raise self._kept(str(failed)) from failed
+            raise self._not_released(str(failed)) from failed
         finally:
             self._busy.release()
 
@@ -271,7 +271,7 @@ class Holding:
         problem = f"the lock of {self._ledger.environment} {how}"
         return LockLost(f"{problem}. {then} invoke resume{self._flags}", problem=problem)
 
-    def _kept(self, why: str) -> LedgerUnreachable:
+    def _not_released(self, why: str) -> LedgerUnreachable:
         """The error of a lock that cannot be given back."""
         return LedgerUnreachable(
             f"the lock of {self._ledger.environment} was not given back: {why}. It expires by itself within "
@@ -307,7 +307,7 @@ class Holding:
         """Write our lock in place of what was seen; False when somebody changed it meanwhile."""
 
         def check(snapshot: Readable) -> None:
-            if snapshot.files.get(PLACE) != file and not self._ours(snapshot):
+            if snapshot.files.get(PATH) != file and not self._ours(snapshot):
                 raise _Moved
 
         try:
@@ -322,15 +322,15 @@ class Holding:
 
         def change(snapshot: Readable) -> dict[str, bytes | None]:
             check(snapshot)
-            return {PLACE: encode(renewed)}
+            return {PATH: encode(renewed)}
 
         self._ledger.write(message, change)
         self._lock, self._renewed = renewed, begun
 
     def _refusal(self, held: Lock) -> LockHeld:
         return LockHeld(
-            f"{self._ledger.environment} is locked by {held.told()}; wait for it (see invoke status{self._flags}), "
-            f"then run this again. A holder that was killed blocks for {LOCK_SECONDS + WATCH_SECONDS:.0f} s at most"
+            f"{self._ledger.environment} is locked by {held.described()}; wait for it (see invoke status{self._flags}"
+            f"), then run this again. A holder that was killed blocks for {LOCK_SECONDS + WATCH_SECONDS:.0f} s at most"
         )
 
 

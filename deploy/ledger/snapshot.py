@@ -89,7 +89,7 @@ class Snapshot:
 
     def intent(self) -> Intent | None:
         """The rollout under way, or left half-way by a deployer that was killed."""
-        return self.record(Intent, intent.PLACE)
+        return self.record(Intent, intent.PATH)
 
     def config(self, digest: str) -> dict[str, Any] | None:
         """A release's machine configuration, None when it is not there; raises LedgerError when it is damaged."""

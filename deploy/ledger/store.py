@@ -14,11 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.errors import LedgerError, LedgerMoved, LedgerUnreachable, LockHeld, LockLost
+from deploy.errors import LedgerBusy, LedgerError, LedgerMoved, LedgerUnreachable, LockHeld, LockLost
 from deploy.ledger import lock
 from deploy.ledger.branch import Branch
 from deploy.ledger.encoding import encode
-from deploy.ledger.failures import LedgerBusy
 from deploy.ledger.identity import this_process
 from deploy.ledger.patience import Patience, Pauses, chosen
 from deploy.ledger.records import DeploymentInfo, Evidence
@@ -48,7 +47,7 @@ class Ledger:
         self._git = Branch(repository, environment, remote, patience)
         self.branch = self._git.ref
         self.flag, self._patience = flag, patience
-        nothing = self._git.tree("", along=lock.PLACE)
+        nothing = self._git.tree("", along=lock.PATH)
         self._last = Snapshot("", nothing), nothing
         self._one_writer = threading.RLock()  # a lock is renewed in the background while its holder writes
 
@@ -133,7 +132,7 @@ class Ledger:
         last = self._last
         commit = self._git.commit(last[0].commit)
         if commit != last[0].commit:
-            files = self._git.tree(commit, along=lock.PLACE)
+            files = self._git.tree(commit, along=lock.PATH)
             self._last = last = Snapshot(commit, files), files
         return last
 

@@ -53,7 +53,7 @@ class Book:
                     f"run: invoke resume{self._flags}"
                 )
             kept = {f"configs/{intent.wanted.config}.json": encode(config)}
-            return {intents.PLACE: encode(intent), **kept, **appended(snapshot, intent.wanted)}
+            return {intents.PATH: encode(intent), **kept, **appended(snapshot, intent.wanted)}
 
         self.ledger.write(f"{intent.verb} {intent.wanted.version}: begun", change)
 
@@ -68,7 +68,7 @@ class Book:
                 return {}
             self._still(snapshot, left)
             return {
-                intents.PLACE: encode(intent),
+                intents.PATH: encode(intent),
                 f"configs/{intent.wanted.config}.json": encode(config),
                 **appended(snapshot, ended, intent.wanted),
                 **self._consequences(snapshot, left),
@@ -81,7 +81,7 @@ class Book:
 
         def change(snapshot: Snapshot) -> Changes:
             self._still(snapshot, intent)
-            return {intents.PLACE: encode(intent)}
+            return {intents.PATH: encode(intent)}
 
         self.ledger.write(f"{intent.verb} {intent.wanted.version}: {why}", change)
 
@@ -100,7 +100,7 @@ class Book:
                 return {}
             self._still(snapshot, intent)
             return {
-                intents.PLACE: None,
+                intents.PATH: None,
                 **appended(snapshot, *ended),
                 **self._consequences(snapshot, intent),
             }

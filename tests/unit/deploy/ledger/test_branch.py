@@ -218,7 +218,7 @@ def test_what_is_half_way_is_told_to_the_locks_holder(ledger: Ledger, remote: Pa
     intent = Intent("promote", info("2"), None, Strategy.BLUEGREEN, 1)
     holding = Holding(ledger, "me", "promote", SystemClock())
     holding.take()
-    ledger.write("begun", lambda _: {intents.PLACE: encode(intent.to_json())})
+    ledger.write("begun", lambda _: {intents.PATH: encode(intent.to_json())})
     says = "promote of 1 is half-way.*go on with: invoke resume --env production --rehearsal$"
     declines = hook(remote, "pre-receive", "exit 1")
     with pytest.raises(LedgerError, match=f"hook declined.*{says}"):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.errors import LedgerError, LedgerUnreachable
+from deploy.errors import LedgerBusy, LedgerError, LedgerUnreachable
 from deploy.git import Answer
-from deploy.ledger.failures import Failures, LedgerBusy
+from deploy.ledger.failures import Failures
 
 REF = "refs/heads/deployments/production"
 SHARED = Failures(Path("/clone"), REF, "https://me:secret@host.invalid/x.git")

@@ -13,7 +13,7 @@ from deploy.errors import LedgerError, LockHeld, LockLost
 from deploy.ledger.identity import this_process
 from deploy.ledger.lock import (
     LOCK_SECONDS,
-    PLACE,
+    PATH,
     RENEW_SECONDS,
     WATCH_SECONDS,
     Decision,
@@ -90,22 +90,22 @@ def test_it_is_free_again_when_given_back() -> None:
     first = holding(ledger, "alice")
     first.take()
     first.release()
-    assert PLACE not in ledger.files
+    assert PATH not in ledger.files
     holding(ledger, "bob").take()
     first.release()
-    assert json.loads(ledger.files[PLACE])["holder"] == "bob"
+    assert json.loads(ledger.files[PATH])["holder"] == "bob"
 
 
 def test_it_is_renewed_while_its_holder_works() -> None:
     ledger, clock = Memory(), Time()
     mine = holding(ledger, "alice", clock)
     mine.take()
-    first = ledger.files[PLACE]
+    first = ledger.files[PATH]
     mine.keep()
-    assert ledger.files[PLACE] == first
+    assert ledger.files[PATH] == first
     clock.sleep(RENEW_SECONDS)
     mine.keep()
-    assert ledger.files[PLACE] != first
+    assert ledger.files[PATH] != first
 
 
 @pytest.mark.parametrize("skew", [0.0, 3600.0, -3600.0])
@@ -119,7 +119,7 @@ def test_a_killed_deployer_blocks_nobody_longer_than_30_seconds(skew: float) -> 
             other.sleep(1)
         else:
             break
-    assert json.loads(ledger.files[PLACE])["holder"] == "bob"
+    assert json.loads(ledger.files[PATH])["holder"] == "bob"
     assert Time.passed <= 30
     assert LOCK_SECONDS + WATCH_SECONDS <= 30
 
@@ -132,7 +132,7 @@ def test_a_clock_that_is_an_hour_wrong_steals_nothing_from_a_living_holder(skew:
     other.while_asleep = living.keep
     with pytest.raises(LockHeld, match="alice"):
         holding(ledger, "bob", other).take()
-    assert json.loads(ledger.files[PLACE])["holder"] == "alice"
+    assert json.loads(ledger.files[PATH])["holder"] == "alice"
 
 
 def test_who_lost_it_is_told_and_writes_nothing_more() -> None:
@@ -145,7 +145,7 @@ def test_who_lost_it_is_told_and_writes_nothing_more() -> None:
         slept.keep()
     with pytest.raises(LockLost, match="bob"):
         slept.guard(ledger.snapshot())
-    assert json.loads(ledger.files[PLACE])["holder"] == "bob"
+    assert json.loads(ledger.files[PATH])["holder"] == "bob"
 
 
 def test_a_ledger_out_of_reach_ends_the_work_before_the_lock_ends() -> None:

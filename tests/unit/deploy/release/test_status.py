@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from deploy.settings.environments import load_environment
 from deploy.settings.policy import Strategy
 from deploy.settings.secrets import Secret, Tokens
 from deploy.target import Addresses, Target
+from tests.unit.deploy.ledger.test_tree import Reads, filled
 
 IMAGE, PAGE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 SERVES = DeploymentInfo(
@@ -124,6 +126,25 @@ def test_a_half_that_cannot_be_read_does_not_hide_the_other(target: Target, plat
     assert (state["version"], set(state["errors"])) == (None, {"ledger"})
     assert state["page"] == PAGE
     assert state["problems"][0].startswith("ledger cannot be read: ")
+
+
+def test_what_is_read_of_the_ledgers_does_not_grow_with_them(
+    tmp_path: Path, target: Target, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter, counts = Reads(tmp_path), []
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    for count in (8, 40):
+        platforms.machines = [machine(labels={LAUNCH: f"d{count}"}), machine("m2", labels={LAUNCH: f"d{count - 1}"})]
+        where = filled(tmp_path / f"ledger{count}.git", count)
+        made = HereTarget(
+            target.config, target.addresses, target.tokens, Ledger(where, "production", None), rehearsal=True
+        )
+        object.__setattr__(made, "answer", platforms)
+        told: list[dict[str, Any]] = []
+        counts.append(counter.during(lambda here=made, told=told: told.append(environment_status(here, here))))  # type: ignore[misc]
+        assert (told[0]["errors"], told[0]["strangers"]) == ({}, [])
+    few, many = counts
+    assert few == many
 
 
 def test_a_release_of_a_newer_version_is_told(target: Target) -> None:
