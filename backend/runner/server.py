@@ -16,8 +16,9 @@ from backend.runner.api.app import App, create_app
 from backend.runner.api.body import MOST_BYTES
 from backend.runner.api.metrics import Metrics
 from backend.runner.errors import SettingsError
-from backend.runner.service import Service, make_service
+from backend.runner.service import Service
 from backend.runner.settings import Settings
+from backend.runner.startup import make_service
 
 _log = logging.getLogger("codecanvas.runner")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from backend.runner.execution.executor import Executor
+from backend.runner.execution.offer import Offer
+from backend.runner.execution.residents import ResidentCompiler
+from backend.runner.execution.variables import Variables
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
-from backend.runner.sandbox.host import TEMPLATE_PLACE
 from backend.runner.sandbox.slots import Slot
 from backend.runner.sandbox.spares import COMPILE, MOST_USES, Recipe
 from backend.runner.settings import Settings
@@ -32,12 +34,12 @@ _PAUSE_SECONDS = 1.0
 class Tender:
     """Tends the spares of all slots. What it starts takes time from runs: little at a time, and most when idle."""
 
-    executor: Executor
+    offer: Offer
+    variables: Variables
     slots: Sequence[Slot]
     settings: Settings
-    languages: Mapping[str, Language] = dataclasses.field(default_factory=dict)
-    warm_java: bool = False
-    """Whether what waiting Java processes need is there."""
+    residents: Mapping[str, ResidentCompiler] = dataclasses.field(default_factory=dict)
+    """Compilers that stay, by language: started and ended as their languages are in demand."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
     _last: float = float("-inf")
     _due: set[str] = dataclasses.field(default_factory=set)
@@ -45,12 +47,24 @@ class Tender:
     _woken: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     _recipes: dict[str, Recipe] = dataclasses.field(default_factory=dict)
 
-    def note(self, language: str) -> None:
-        """A program of `language` is run: the next may come soon."""
-        self._used[language] = self._last = time.monotonic()
+    @contextlib.contextmanager
+    def in_use(self, language: str) -> Iterator[Callable[[], None]]:
+        """Around everything that runs programs of `language`: it is in demand, and what was used is replaced after.
 
-    def replace(self, language: str) -> None:
-        """A run of `language` is over: replace what waited and was used, once its answer is on its way."""
+        What it gives is called where further programs begin, so that a long batch stays in demand.
+        """
+
+        def again() -> None:
+            self._used[language] = self._last = time.monotonic()
+
+        again()
+        try:
+            yield again
+        finally:
+            self._replace_soon(language)
+
+    def _replace_soon(self, language: str) -> None:
+        """Replace what waited for `language` and was used, once the answer is on its way."""
         if language in self._recipes or f"{language}{COMPILE}" in self._recipes:
             self._due.add(language)
             asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self._woken.set)
@@ -63,7 +77,7 @@ class Tender:
             if time.monotonic() - begun >= _EVERY:
                 begun = time.monotonic()
                 self._tend_warm()
-                await self._tend_javac()
+                await self._tend_residents()
             due = await self._pause(_EVERY_BEHIND if behind else _EVERY)
             for name in due:
                 self._replace_warm(name)
@@ -82,11 +96,13 @@ class Tender:
     def _tend_templates(self) -> bool:
         """Have as many as there should be; replace what is worn and, one after the other, what was used while slots
         are idle: each start takes a processor for as long as several runs do. True where more is left to replace."""
-        language = next((one for one in self.languages.values() if one.fork_server), None)
+        language = next((one for one in self.offer.languages.values() if one.fork_server), None)
         if language is None or "fork_server" not in self.settings.accelerations:
             return False
-        variables = (*self.executor.variables(language), ("PYTHONPATH", TEMPLATE_PLACE))
-        recipe = Recipe(command=arguments(language.run), variables=variables, limits=language.limits)
+        variables = (*self.variables.of_waiting_run(language), *language.template_variables)
+        recipe = Recipe(
+            language=language.name, command=arguments(language.run), variables=variables, limits=language.limits
+        )  # fmt: skip
         for slot in self.slots:
             slot.spares.add_templates(recipe, self.settings.templates)
             slot.spares.renew_template(recipe)
@@ -100,15 +116,14 @@ class Tender:
                 return slot.spares.renew_template(recipe, worn=1)
         return bool(used)
 
-    async def _tend_javac(self) -> None:
-        javac = self.executor.javac
-        if javac is None:
-            return
-        wanted = time.monotonic() - self._used.get("java", float("-inf")) < _WANTED_SECONDS
-        if wanted and not javac.runs:
-            javac.start()
-        elif not wanted and javac.runs:
-            await javac.stop()
+    async def _tend_residents(self) -> None:
+        for name, resident in self.residents.items():
+            language = self.offer.languages.get(name)
+            wanted = time.monotonic() - self._used.get(name, float("-inf")) < _WANTED_SECONDS
+            if wanted and not resident.runs and language is not None and self.offer.can_wait(language):
+                resident.start()
+            elif not wanted and resident.runs:
+                await resident.stop()
 
     def _tend_warm(self) -> None:
         """Have a process of each language that was used last wait in each slot, as far as memory is set aside."""
@@ -135,18 +150,18 @@ class Tender:
     def _make_recipes(self) -> dict[str, Recipe]:
         """Of all that may wait, by its language, or that with COMPILE."""
         recipes = {}
-        for name, language in self.languages.items():
+        for name, language in self.offer.languages.items():
             hold, compiles = language.hold, language.compile_hold
-            if (command := _waiting(language)) and (name != "java" or self.warm_java):
+            if (command := _waiting(language)) and self.offer.can_wait(language):
                 recipes[name] = Recipe(
-                    language=name, command=command, variables=self.executor.variables(language), limits=language.limits,
-                    calls=language.calls, megabytes=language.waiting_mb,
+                    language=name, command=command, variables=self.variables.of_waiting_run(language),
+                    limits=language.limits, calls=language.calls, megabytes=language.waiting_mb,
                     forks=hold is not None and hold.forks,
                 )  # fmt: skip
             if compiles is not None:
                 recipes[f"{name}{COMPILE}"] = Recipe(
                     language=f"{name}{COMPILE}", command=(*language.through, *arguments(language.compile or ())),
-                    variables=self.executor.compile_variables(language), limits=language.compile_limits,
+                    variables=self.variables.of_waiting_compile(language), limits=language.compile_limits,
                     calls=language.calls, megabytes=language.compile_waiting_mb,
                 )  # fmt: skip
         return recipes

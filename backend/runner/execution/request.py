@@ -95,6 +95,7 @@ def for_tests(language: Language, files: Collection[str], args: Collection[str])
     named = bool(testing.marks) and any(name.endswith(testing.marks) for name in files)
     tool = dataclasses.replace(
         language, compile=testing.compile, run=testing.run, fork_server=False, warm=None, hold=None,
+        compile_hold=None, resident=None,  # what waits would compile the program and not its tests
         source=language.source if named or not testing.source else testing.source,
     )  # fmt: skip
     return tool, testing.report

@@ -6,7 +6,7 @@ first, there the public one, else Main, else the first; then likewise of the oth
 """
 
 from backend.runner.languages import jvm
-from backend.runner.languages.javac import PACKAGE, PLACE
+from backend.runner.languages.javac import PACKAGE, PLACE, RESIDENT
 from backend.runner.languages.language import OPTIONS, Language
 from backend.runner.languages.testing import REPORT, Report, Testing
 
@@ -90,6 +90,8 @@ LANGUAGE = Language(
     compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
     run=("java", *jvm.FLAGS, jvm.HEAP, "@/program/.launch"),
     warm=("java", *jvm.FLAGS, jvm.HEAP, "-cp", f"/program:/work:{PLACE}", f"{PACKAGE}.Bootstrap"),
+    resident=RESIDENT,
+    warm_build="java",
     options={
         "-Xlint(:[a-z,-]+)?": "warnings",
         "-(g|parameters|nowarn|Werror)": "debugging information, parameter names, warnings",

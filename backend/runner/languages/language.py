@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from backend.runner.languages.resident import Resident
 from backend.runner.languages.testing import Testing
 from backend.runner.sandbox.limits import Limits
 
@@ -111,6 +112,11 @@ class Language:
     """Whether it is in the small image that a rehearsal builds."""
     version: tuple[str, ...]
     """Command whose first output line names the toolchain's version; it fails where there is none."""
+    shared_version: bool = False
+    """Whether the program that `version` starts belongs to another language or to the system: that it is installed does
+    not mean that this language is."""
+    proves_readiness: bool = False
+    """Whether readiness runs its `hello`: one language that every image has and that starts in a few milliseconds."""
     source: str
     """Name of the file that the source is written to, in the work directory."""
     compile: tuple[str, ...] | None = None
@@ -151,11 +157,18 @@ class Language:
     """System calls that this language needs beyond the sandbox's allow-list."""
     fork_server: bool = False
     """Whether runs are forked from a template interpreter where the settings allow it."""
+    template_variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables of that template interpreter, beside those of a run."""
     warm: tuple[str, ...] | None = None
     """Command of a process that is started before it is needed, does its start-up work, reads a line of JSON
     `{"argv": [...], "env": {...}}` from descriptor 3, then runs the program; used once. None where there is none."""
     warm_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
+    warm_build: str = ""
+    """Directory of languages/warm whose build.sh compiles what `warm` and `resident` read; a sandbox sees the result
+    beneath /opt/warm by the same name. An image brings it; elsewhere the service builds it when it starts."""
+    resident: Resident | None = None
+    """How its compiler stays and compiles one request after the other; None where each compile starts one."""
     hold: Hold | None = None
     """How its interpreter is started ahead of a program; None where it is not."""
     waiting_mb: int = 64

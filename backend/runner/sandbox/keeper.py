@@ -118,33 +118,48 @@ class Keeper:
         if self._waiting is None:
             return
         with contextlib.suppress(SandboxError):
-            self.send_soon(b"X")
+            self.stop()
             verdict = await self._waiting
             if verdict.program is not None:
                 os.close(verdict.program)
 
-    def send_soon(self, kind: bytes, *fields: bytes) -> None:
-        """Tell something without waiting: what is typed, signals, templates to make."""
-        if not self.failure:
-            self._post(frames.frame(kind, *fields), ())
+    def stdin(self, data: bytes) -> None:
+        """Type `data` into the program that runs, after what was typed before."""
+        self._send_soon(b"I", frames.block(data))
+
+    def end_stdin(self) -> None:
+        """Say that no more will be typed."""
+        self._send_soon(b"E")
+
+    def signal(self, number: int) -> None:
+        """Send signal `number` to the foreground group of the program that runs."""
+        self._send_soon(b"G", frames.whole(number))
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell the program's terminal its size; nothing happens where it has none."""
+        self._send_soon(b"Z", frames.whole(rows), frames.whole(columns))
+
+    def stop(self) -> None:
+        """End the program that runs; its verdict says that it was stopped."""
+        self._send_soon(b"X")
 
     def template(self, number: int, command: Sequence[str], variables: Environment) -> None:
         """Start a template; `on_template` hears when it is ready."""
         argv = frames.strings(word.encode() for word in command)
-        self.send_soon(b"T", frames.whole(number), argv, _environment(variables))
+        self._send_soon(b"T", frames.whole(number), argv, _environment(variables))
 
     def prefer(self, number: int, instead: int) -> None:
         """The next run of a language is forked from template `number`, not from `instead`: a child waits there."""
-        self.send_soon(b"N", frames.whole(instead), frames.whole(number))
+        self._send_soon(b"N", frames.whole(instead), frames.whole(number))
 
     def retire(self, number: int) -> None:
         """End a template."""
-        self.send_soon(b"U", frames.whole(number))
+        self._send_soon(b"U", frames.whole(number))
 
     async def fingerprint(self, number: int) -> int:
         """A hash of what every fork of the template starts with; 0 where it does not answer."""
         future = self._fingerprints.setdefault(number, self._loop.create_future())
-        self.send_soon(b"P", frames.whole(number))
+        self._send_soon(b"P", frames.whole(number))
         return await future
 
     def warm(
@@ -159,11 +174,16 @@ class Keeper:
             _environment(variables),
             _filter(calls),
         )
-        self.send_soon(b"W", *fields)
+        self._send_soon(b"W", *fields)
 
     def cool(self, key: str) -> None:
         """End a process that waits."""
-        self.send_soon(b"V", frames.block(key.encode()))
+        self._send_soon(b"V", frames.block(key.encode()))
+
+    def _send_soon(self, kind: bytes, *fields: bytes) -> None:
+        """Send a frame without waiting for an answer; nothing is sent once the keeper has failed."""
+        if not self.failure:
+            self._post(frames.frame(kind, *fields), ())
 
     def _send(self, data: bytes, descriptors: Sequence[int]) -> None:
         if not self.failure:

@@ -161,7 +161,7 @@ class _Typist:
 
     def send(self, kind: bytes, *fields: bytes) -> None:
         assert self.place.slot._keeper is not None
-        self.place.slot._keeper.send_soon(kind, *fields)
+        self.place.slot._keeper._send_soon(kind, *fields)
 
 
 def _interactive(

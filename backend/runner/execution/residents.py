@@ -1,9 +1,10 @@
-"""javac as a daemon in a sandbox of its own: 4 ms for what takes a new process 300.
+"""Compilers that stay: a process in a sandbox of its own compiles in some ms what takes a new one hundreds.
 
-It runs nothing of a program: annotation processing is off. It is a program like any other to its slot, which nobody
-else uses; a compile that takes too long, an answer that is malformed, or its end, and it is started anew. Nobody waits
-for it long: while it compiles what takes its time, or has just started, compiles are made by a javac of their own. So
-is whatever it cannot tell of, or has made so that it could not be laid out in a cell.
+It runs nothing of a program: a language declares a compiler that stays only where compiling executes no code of the
+source. It is a program like any other to its slot, which nobody else uses. When a compile takes too long, an answer is
+malformed or the process ends, it is started again. Nobody waits long for it: while it compiles something large, or has
+just started, each compile starts a compiler of its own. So does a compile that it cannot decide, or whose files could
+not be laid out in a cell.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import Program
-from backend.runner.languages import javac
-from backend.runner.languages.javac import Compiled, End
+from backend.runner.languages.resident import Compiled, End, Resident
 from backend.runner.sandbox import frames
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.slots import Slot
@@ -32,15 +32,13 @@ _PATIENCE = 0.25
 """Seconds that a compile waits for those before it."""
 _LONGEST_PART, _LONGEST_PATH, _DEEPEST, _MOST_FILES = 255, 4000, 64, 20_000
 """Of what a cell takes for a program; the launcher's pack.c has the same of what a compile leaves in its cell."""
-_LIFE = Limits(
-    timeout=10**7, cpu_seconds=10**7, memory_kb=640 * 1024, output_bytes=1 << 40, processes=64, disk_kb=1024, inodes=64
-)
 
 
-class JavacDaemon:
-    """Belongs to one event loop. Compiles one after the other."""
+class ResidentCompiler:
+    """The compiler of the language `name` that stays. Belongs to one event loop; compiles one after the other."""
 
-    def __init__(self, slot: Slot, variables: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, name: str, resident: Resident, slot: Slot, variables: Sequence[tuple[str, str]]) -> None:
+        self._name, self._resident = name, resident
         self._slot, self._variables = slot, tuple(variables)
         self._life: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -55,8 +53,8 @@ class JavacDaemon:
         """It runs."""
 
     def output(self, stream: str, data: bytes) -> None:
-        """Part of an answer; what goes to stderr is nobody's."""
-        if stream == "stdout" and len(self._said) <= javac.LONGEST_ANSWER:
+        """Part of an answer; nobody reads what goes to stderr."""
+        if stream == "stdout" and len(self._said) <= self._resident.longest_answer:
             self._said += data
             if not self._ready:
                 self._heed_start()
@@ -65,7 +63,7 @@ class JavacDaemon:
     def _heed_start(self) -> None:
         """Its first answer comes unasked, once it is warm."""
         with contextlib.suppress(EOFError):  # what it says instead is found malformed when it is asked
-            self._ready = javac.take_answer(self._said) is not None
+            self._ready = self._resident.take(self._said) is not None
 
     # ── its life ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -79,14 +77,15 @@ class JavacDaemon:
 
     async def _live(self) -> None:
         step = Step(
-            command=javac.COMMAND, limits=_LIFE, variables=self._variables, interactive=True, streams=True
+            command=self._resident.command, limits=self._resident.limits, variables=self._variables,
+            interactive=True, streams=True,
         )  # fmt: skip
         try:
             verdict = await self._slot.run(step, self)
         except SandboxError:
-            _log.exception("javac's sandbox was lost")
+            _log.exception("the sandbox of the compiler that stays for %s was lost", self._name)
             return
-        _log.warning("javac ended: %s %s", verdict.ending.name, verdict.detail)
+        _log.warning("the compiler that stays for %s ended: %s %s", self._name, verdict.ending.name, verdict.detail)
 
     async def stop(self) -> None:
         """End it."""
@@ -113,23 +112,21 @@ class JavacDaemon:
     ) -> Program | Verdict | None:
         """The program of the first of `files`, or the verdict of a compile that failed.
 
-        None where it cannot be had from here: the daemon is busy, does not run, failed or gave up, or a file is no
-        text, or compiled already.
+        None where it cannot be had from here: the compiler is busy, does not run, failed or gave up, or does not take
+        such files.
         """
-        try:
-            sources = {name: content.decode() for name, content in files.items() if name.endswith(".java")}
-        except UnicodeDecodeError:
+        if not self.ready:
             return None
-        if not self.ready or any(name.endswith(".class") for name in files) or not await self._turn():
+        asked = self._resident.ask(limits.output_bytes, options, files)
+        if asked is None or not await self._turn():
             return None
         try:
             if not self.runs:
                 return None
             try:
-                asked = javac.request(limits.output_bytes, options, sources)
                 return await self._asked(asked, limits)
             except (EOFError, TimeoutError, SandboxError):
-                _log.warning("javac did not answer and is started anew")
+                _log.warning("the compiler that stays for %s did not answer and is started again", self._name)
                 await self.stop()
                 return None
             except asyncio.CancelledError:
@@ -153,15 +150,15 @@ class JavacDaemon:
     async def _asked(self, request: bytes, limits: Limits) -> Program | Verdict | None:
         started = time.perf_counter()
         keeper = await self._slot.open()
-        keeper.send_soon(b"I", frames.block(request))
+        keeper.stdin(request)
         async with asyncio.timeout(limits.timeout):
-            while (compiled := javac.take_answer(self._said)) is None:
+            while (compiled := self._resident.take(self._said)) is None:
                 if not self.runs:
-                    raise EOFError("javac ended")
+                    raise EOFError("the compiler ended")
                 self._changed.clear()
                 await self._changed.wait()
         if len(compiled.messages) > limits.output_bytes:
-            raise EOFError("javac said more than it may")
+            raise EOFError("the compiler said more than it may")
         return _kept(compiled, time.perf_counter() - started)
 
 
