@@ -53,7 +53,7 @@ export function configuration(tools) {
     resolve: {
       extensions: [".ts", ".js"],
       // Emacs keys offer completions, which this editor has none of; what they need would be loaded by everybody.
-      alias: { "@codemirror/autocomplete": source("no-completions.ts") },
+      alias: { "@codemirror/autocomplete": source("editor/no-completions.ts") },
     },
     module: { rules: rules(tools.typescript) },
     optimization: {
@@ -93,7 +93,7 @@ function rules(typescript) {
     },
     {
       test: /codemirror-vim[\\/]dist[\\/]index\.js$/,
-      resolve: { alias: { "@codemirror/language$": source("vim-language.ts") } },
+      resolve: { alias: { "@codemirror/language$": source("editor/vim-language.ts") } },
     },
   ];
 }
