@@ -1,16 +1,15 @@
-/** Where the page stands: the banner that tells staging and local from production, and the footer. */
-import { apiUrl, type Configuration } from "../config-utils";
+/** Where the page stands: a banner wherever users are not meant to be, and the footer. */
+import { type Configuration, ownEnvironment } from "../config-utils";
 import type { Page } from "../dom/page";
 
-const NAMES = { local: "Local", staging: "Staging", production: "Production" } as const;
-
-/** Shows the environment, except in production, where there is nothing to tell. */
+/** Shows the environment, except in a protected one, which users are on: there is nothing to tell. */
 export function showEnvironment(page: Page, config: Configuration): void {
-  document.documentElement.dataset.environment = config.environment;
-  if (config.environment === "production") return;
-  const name = NAMES[config.environment];
+  const { environment } = config;
+  const { role, url } = ownEnvironment(config);
+  if (role === "protected") return;
+  const name = environment.replace(/\b[a-z]/g, (letter) => letter.toUpperCase());
   document.title = `${name} · codecanvas`;
-  page.environment.textContent = `${name} — runs go to ${apiUrl(config)}`;
+  page.environment.textContent = `${name} — runs go to ${url}`;
   page.environment.hidden = false;
 }
 
