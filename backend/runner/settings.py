@@ -1,4 +1,7 @@
-"""The service's settings: each declared once, with its variable, type, default and help."""
+"""The service's settings: each declared once, with its variable, type, default and help.
+
+`python -m backend.runner.settings` prints the table of docs/configuration.md.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from typing import Any
 
 from backend.runner.errors import SettingsError
 
-ENVIRONMENTS = ("local", "staging", "production")
-
+ROLES = ("local", "proving", "protected", "preview")
+"""What an environment may be for. In a local one the service also starts where an isolation layer is missing."""
 
 ACCELERATIONS = ("fork_server", "warm", "compile_cache")
 
@@ -23,6 +26,16 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", text):
+        raise ValueError("must be a name of 2 to 63 lower-case letters, digits and hyphens")
+    return text
+
+
+def _role(text: str) -> str:
+    return _one_of(*ROLES)(text) if text else ""
 
 
 def _accelerations(text: str) -> frozenset[str]:
@@ -137,7 +150,11 @@ def _setting(env: str, default: str, parse: Callable[[str], Any], help_text: str
 class Settings:
     """What may differ from one running service to another. Made by `Settings.read`, once."""
 
-    environment: str = _setting("RUNNER_ENVIRONMENT", "local", _one_of(*ENVIRONMENTS), "local, staging or production")
+    environment: str = _setting("RUNNER_ENVIRONMENT", "local", _name, "name of the environment, which /version tells")
+    role: str = _setting(
+        "RUNNER_ROLE", "", _role,
+        f"what the environment is for: {', '.join(ROLES)}; empty: local where it is named local, else protected",
+    )  # fmt: skip
     num_runners: int = _setting("NUM_RUNNERS", "2", _whole(1, 256), "programs that run at the same time")
     run_timeout: float = _setting("RUN_TIMEOUT", "10", _seconds(600), "seconds a program may run, and the ceiling")
     queue_limit: int = _setting("RUNNER_QUEUE_LIMIT", "64", _whole(1, 100_000), "runs that may wait for a runner")
@@ -219,9 +236,23 @@ class Settings:
             except ValueError as error:
                 said = "…" if field.metadata["secret"] else repr(text)
                 raise SettingsError(f"{env}={said} {error}. It is: {field.metadata['help']}.") from error
+        values["role"] = values["role"] or ("local" if values["environment"] == "local" else "protected")
         if not values["hosts"]:
             raise SettingsError("RUNNER_HOST is empty. Set it to an address, for example 127.0.0.1.")
         settings = cls(**values)
         if len({token.name for token in settings.tokens}) < len(settings.tokens):
             raise SettingsError("RUNNER_API_TOKENS and RUNNER_API_TOKENS_FILE name a token the same. Rename one.")
         return settings
+
+
+def table() -> str:
+    """Every setting as a row of a Markdown table: variable, default, help. What docs/configuration.md shows."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        default = f" `{field.metadata['default']}`" if field.metadata["default"] else ""
+        rows.append(f"| `{field.metadata['env']}` |{default} | {field.metadata['help']} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")  # noqa: T201

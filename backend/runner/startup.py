@@ -54,7 +54,7 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         for resident in residents.values():
             stack.push_async_callback(resident.stop)
         found = await layers.probe(spare, plan.cgroups, tuple(variables.every_step().items()))
-        layers.require(found, settings.environment)
+        layers.require(found, settings.environment, settings.role)
         service = _assemble(settings, host, offer, found, (slots, spare), residents, observe)
         startup = _Startup(service)
         await startup.ask_needed()
@@ -150,10 +150,10 @@ class _Startup:
     async def ask_needed(self) -> None:
         """Ask the toolchains that must have answered before the first run.
 
-        Those are the core languages; in `local` all, since on somebody's own machine some may not work.
+        Those are the core languages; in a local environment all, since on somebody's own machine some may not work.
         """
         await self._ask(core=True)
-        if self.service.settings.environment == "local":
+        if self.service.settings.role == "local":
             await self._ask(core=False)
 
     async def ask_others(self) -> None:

@@ -144,9 +144,9 @@ def _uid(slot: Slot) -> Layer:
     return Layer("own uid", State.DEGRADED, "one uid for all slots; their user namespaces set them apart")
 
 
-def require(layers: Sequence[Layer], environment: str) -> None:
-    """Raise LayersMissing where `environment` is not local and a layer is missing."""
+def require(layers: Sequence[Layer], environment: str, role: str) -> None:
+    """Raise LayersMissing where a layer is missing, unless the environment of that name is a local one."""
     missing = [layer for layer in layers if layer.state is State.MISSING]
-    if environment != "local" and missing:
+    if role != "local" and missing:
         named = "; ".join(f"{layer.name} ({layer.detail})" for layer in missing)
         raise LayersMissing(f"{environment} requires every isolation layer, and these are missing: {named}")
