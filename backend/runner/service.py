@@ -36,11 +36,11 @@ class Service:
     layers: tuple[Layer, ...]
     executor: Executor
     slots: Sequence[Slot]
-    spare: Slot
+    probe_slot: Slot
     """A slot outside the queue, for readiness."""
     tender: Tender
-    spare_lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
-    """Held by whoever uses the spare slot."""
+    probe_lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    """Held by whoever uses the probe slot."""
     _ready: tuple[float, bool] = (float("-inf"), False)
     _lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     _refreshing: asyncio.Task[bool] | None = None
@@ -105,6 +105,6 @@ class Service:
         languages = list(self.languages.values())
         language = next((one for one in languages if one.proves_readiness), languages[0])
         request = RunRequest(language=language, source=language.hello.encode(), limits=Limits(timeout=5))
-        async with self.spare_lock:
-            outcome = await self.executor.execute(self.spare, request)
+        async with self.probe_lock:
+            outcome = await self.executor.execute(self.probe_slot, request)
         return outcome.status is Status.OK and outcome.stdout == language.hello_output.encode()

@@ -49,13 +49,13 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         caches = settings.cache or _own_caches(stack, FIRST_UID + count if host.choose_uid else None)
         plan = Plan(host=host, cgroups=find_cgroups() if settings.cgroups == "auto" else None, caches=caches)
         made = await stack.enter_async_context(make_slots(plan, count))
-        slots, spare, workshop = made[: settings.num_runners], made[settings.num_runners], made[-1]
+        slots, probe_slot, workshop = made[: settings.num_runners], made[settings.num_runners], made[-1]
         residents = _residents(staying, made[settings.num_runners + 1 : -1], variables)
         for resident in residents.values():
             stack.push_async_callback(resident.stop)
-        found = await layers.probe(spare, plan.cgroups, tuple(variables.every_step().items()))
+        found = await layers.probe(probe_slot, plan.cgroups, tuple(variables.every_step().items()))
         layers.require(found, settings.environment, settings.role)
-        service = _assemble(settings, host, offer, found, (slots, spare), residents, observe)
+        service = _assemble(settings, host, offer, found, (slots, probe_slot), residents, observe)
         startup = _Startup(service)
         await startup.ask_needed()
         tasks = [
@@ -81,7 +81,7 @@ def _assemble(
     settings: Settings, host: Host, offer: Offer, found: tuple[layers.Layer, ...], places: tuple[Sequence[Slot], Slot],
     residents: Mapping[str, ResidentCompiler], observe: Observer,
 ) -> Service:  # fmt: skip
-    slots, spare = places
+    slots, probe_slot = places
     compiled = CompileCache(settings.compile_cache_mb << 20) if "compile_cache" in settings.accelerations else None
     executor = Executor(
         host, offer, cache=compiled, accelerations=settings.accelerations, observe=observe, residents=residents
@@ -96,7 +96,7 @@ def _assemble(
         layers=found,
         executor=executor,
         slots=slots,
-        spare=spare,
+        probe_slot=probe_slot,
         tender=Tender(offer, executor.variables, slots, settings, residents),
     )  # fmt: skip
 
@@ -165,12 +165,12 @@ class _Startup:
         offer = self.service.offer
         for language in list(offer.languages.values()):
             if language.core is core and language.name not in offer.versions:
-                async with self.service.spare_lock:
+                async with self.service.probe_lock:
                     await self._ask_one(language)
 
     async def _ask_one(self, language: Language) -> None:
         try:
-            answer = await toolchains.ask_version(self.service.spare, language, self.service.executor.variables)
+            answer = await toolchains.ask_version(self.service.probe_slot, language, self.service.executor.variables)
         except SandboxError:
             _log.exception("%s: its version could not be asked", language.name)
             answer = None

@@ -11,8 +11,8 @@ from backend.runner.api.asgi import JSON, Handler, Message, Receive, Request, Re
 from backend.runner.api.backend import Backend
 from backend.runner.api.batch import batch_routes
 from backend.runner.api.checks import Catalogue
+from backend.runner.api.context import Context
 from backend.runner.api.cors import Cors
-from backend.runner.api.desk import Desk
 from backend.runner.api.format import format_routes
 from backend.runner.api.health import health_routes
 from backend.runner.api.languages import language_routes
@@ -40,17 +40,17 @@ class App:
         settings = service.settings
         self._cors = Cors(settings.cors_origins)
         access = Access(settings.tokens, settings.client_header)
-        desk = Desk(service, metrics, access, Catalogue(service.languages, settings.run_timeout))
+        context = Context(service, metrics, access, Catalogue(service.languages, settings.run_timeout))
         self._routes: Routes = {
             **health_routes(service, metrics),
             **language_routes(service),
-            **run_routes(desk),
-            **batch_routes(desk),
-            **format_routes(desk),
+            **run_routes(context),
+            **batch_routes(context),
+            **format_routes(context),
             "/openapi.json": {"GET": _description(service)},
             SESSION: {"GET": _only_websockets},
         }
-        self._sessions = Sessions(desk, self._cors)
+        self._sessions = Sessions(context, self._cors)
         self._site = None if settings.site is None else Site(settings.site)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

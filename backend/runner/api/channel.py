@@ -34,10 +34,10 @@ class Channel:
         """What may be done to the program, once it runs."""
 
     def phase(self, name: str, compiled: CompileReport | None = None) -> None:
-        """A step begins; what a compiler said is told before the program says anything."""
+        """A step begins; the compiler's report comes with the phase "run", before any output of the program."""
         answer = compile_answer(compiled, self._encoding)
-        told = {} if answer is None else {"compile": msgspec.to_builtins(answer)}
-        self._put("phase", {"phase": name, **told})
+        report = {} if answer is None else {"compile": msgspec.to_builtins(answer)}
+        self._put("phase", {"phase": name, **report})
 
     def output(self, stream: str, data: bytes) -> None:
         """The program wrote `data`; joined to what waits already, where that is of the same stream."""

@@ -8,7 +8,7 @@ from backend.runner.api.answers import in_encoding
 from backend.runner.api.asgi import Request, Response, Routes, answer
 from backend.runner.api.body import read_body
 from backend.runner.api.checks import text_bytes
-from backend.runner.api.desk import Desk
+from backend.runner.api.context import Context
 from backend.runner.api.models import FormatAnswer, FormatBody
 from backend.runner.api.parse import parse
 from backend.runner.execution.compilers import overflowed
@@ -37,19 +37,19 @@ def _said(outcome: Outcome) -> str:
     return in_encoding(outcome.stderr[:_MOST_SAID], "utf-8") or outcome.error
 
 
-def format_routes(desk: Desk) -> Routes:
+def format_routes(context: Context) -> Routes:
     """The one route."""
 
     async def format_program(request: Request) -> Response:
         """Format a program."""
-        desk.access.admit(request)
+        context.access.admit(request)
         asked = parse(await read_body(request), FormatBody)
-        language = desk.catalogue.find(asked.language)
+        language = context.catalogue.find(asked.language)
         source = plain(language, text_bytes(asked.source, "source"))
-        wanted = formatting(language, source, desk.catalogue.timeout)
-        async with request.while_connected(), desk.service.queue.slot(request.client) as slot:
-            outcome = await desk.service.run(wanted, slot)
-        desk.metrics.count(wanted.language.name, outcome.status)
+        wanted = formatting(language, source, context.catalogue.timeout)
+        async with request.while_connected(), context.service.queue.slot(request.client) as slot:
+            outcome = await context.service.run(wanted, slot)
+        context.metrics.count(wanted.language.name, outcome.status)
         status = Status.OUTPUT_LIMIT if outcome.truncated and outcome.status is Status.OK else outcome.status
         formatted = in_encoding(outcome.stdout, "utf-8") if status is Status.OK else asked.source
         said = _said(dataclasses.replace(outcome, status=status))

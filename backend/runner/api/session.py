@@ -12,8 +12,8 @@ import msgspec
 from backend.runner.api.asgi import Request, answer
 from backend.runner.api.body import MOST_BYTES, MOST_SECONDS
 from backend.runner.api.channel import Channel, Event
+from backend.runner.api.context import Context
 from backend.runner.api.cors import Cors
-from backend.runner.api.desk import Desk
 from backend.runner.api.messages import Command, Stop, read_command
 from backend.runner.api.models import ErrorAnswer, SessionBody
 from backend.runner.api.parse import parse
@@ -43,8 +43,8 @@ class Stopped(Exception):
 class Sessions:
     """Serves every WebSocket of the service."""
 
-    def __init__(self, desk: Desk, cors: Cors) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, cors: Cors) -> None:
+        self._context = context
         self._cors = cors
 
     async def serve(self, request: Request, known: bool) -> None:
@@ -55,7 +55,7 @@ class Sessions:
                 raise NotFound(f"{request.path[:200]}: there is nothing here")
             if not self._cors.allows(request.header(b"origin")):
                 raise Forbidden("pages of this origin may not call; the service's RUNNER_CORS_ORIGINS says which may")
-            self._desk.access.admit(request)
+            self._context.access.admit(request)
         except RequestError as error:
             await _deny(request, error)
             return
@@ -77,8 +77,8 @@ class Sessions:
         try:
             body = parse(text, SessionBody)
             size = None if body.terminal is None else (body.terminal.rows, body.terminal.columns)
-            wanted = self._desk.catalogue.request(body, terminal=size, interactive=True)
-            await _Session(self._desk, request, wanted, Channel(body.encoding), body).run()
+            wanted = self._context.catalogue.request(body, terminal=size, interactive=True)
+            await _Session(self._context, request, wanted, Channel(body.encoding), body).run()
         except RequestError as error:
             await _refuse(request, error)
         except Stopped:
@@ -95,8 +95,10 @@ class Sessions:
 class _Session:
     """One program and the two directions of its conversation."""
 
-    def __init__(self, desk: Desk, request: Request, wanted: RunRequest, channel: Channel, body: SessionBody) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: Context, request: Request, wanted: RunRequest, channel: Channel, body: SessionBody
+    ) -> None:
+        self._context = context
         self._request = request
         self._wanted = wanted
         self._channel = channel
@@ -124,7 +126,7 @@ class _Session:
 
     async def _tell(self) -> None:
         channel, request = self._channel, self._request
-        async with self._desk.running(request, self._wanted, channel) as task:
+        async with self._context.running(request, self._wanted, channel) as task:
             while not task.done():
                 await channel.wait()
                 self._catch_up()

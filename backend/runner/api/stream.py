@@ -11,7 +11,7 @@ import msgspec
 from backend.runner.api.answers import result_answer
 from backend.runner.api.asgi import Request
 from backend.runner.api.channel import Channel, Event
-from backend.runner.api.desk import Desk
+from backend.runner.api.context import Context
 from backend.runner.api.models import Encoding
 from backend.runner.errors import ClientGone
 from backend.runner.execution.outcome import Outcome
@@ -28,10 +28,10 @@ _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-con
             (b"x-accel-buffering", b"no")]  # fmt: skip
 
 
-async def stream_run(desk: Desk, request: Request, wanted: RunRequest, encoding: Encoding) -> None:
+async def stream_run(context: Context, request: Request, wanted: RunRequest, encoding: Encoding) -> None:
     """Run `wanted` and send its events. Raises ClientGone where the client lets them lie, else as a queue does."""
     channel = Channel(encoding)
-    async with desk.running(request, wanted, channel) as task:
+    async with context.running(request, wanted, channel) as task:
         await request.send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         while not task.done():
             await _wait(request, channel)

@@ -57,7 +57,7 @@ _DROPPED = re.compile(
 )
 
 
-def told(verdict: Verdict) -> Verdict | None:
+def explain(verdict: Verdict) -> Verdict | None:
     """What a compiler's own words tell of a limit that it met or of its crash; None where they tell of the program.
 
     Its words that ask for a bug report, and backtraces, are left out.

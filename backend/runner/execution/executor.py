@@ -214,15 +214,15 @@ class Executor:
         self, slot: Slot, request: RunRequest, program: Program | None, listener: Listener | None
     ) -> Outcome:
         step = self._run_step(slot, request, program, streams=listener is not None)
-        told = bytearray()  # of what is streamed the verdict has nothing
-        verdict = await self._step(slot, request.language, "run", step, listener, told if request.report else None)
+        heard = bytearray()  # what is streamed is not in the verdict
+        verdict = await self._step(slot, request.language, "run", step, listener, heard if request.report else None)
         compiled = None if program is None else program.verdict
         cached = program is not None and program.cached
         if verdict.ending is Ending.MISSING and program is not None:
             return no_program(program.verdict, cached=cached)
         outcome = self._blamed(describe(verdict, request.limits, compiled=compiled, cached=cached), verdict)
         if request.collect or request.report is not None:
-            return _with_files(outcome, request, verdict, bytes(told) or verdict.stdout)
+            return _with_files(outcome, request, verdict, bytes(heard) or verdict.stdout)
         return outcome
 
     def _run_step(self, slot: Slot, request: RunRequest, program: Program | None, *, streams: bool) -> Step:

@@ -134,12 +134,12 @@ def describe(
     verdict: Verdict, limits: Limits, *, compiled: Verdict | None = None, compiling: bool = False, cached: bool = False
 ) -> Outcome:
     """Put a verdict into words. `compiled` is the successful compile before it, whose messages go to stderr."""
-    told = compilers.told(verdict) if compiling else None
-    if told is not None:
-        verdict = told
+    explained = compilers.explain(verdict) if compiling else None
+    if explained is not None:
+        verdict = explained
     status = _status(verdict, compiling=compiling)
     error = _sentence(status, verdict, limits)
-    if told is not None and status is Status.COMPILE_ERROR:
+    if explained is not None and status is Status.COMPILE_ERROR:
         error = f"compilation failed: {compilers.CRASHED}"
     elif compiling and status is Status.COMPILE_ERROR:
         error = f"compilation failed: {error}"

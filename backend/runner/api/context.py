@@ -1,4 +1,4 @@
-"""What every route that runs programs works with, and how it answers once."""
+"""What every route that runs programs works with: the service, its counters, whom it serves; and how it answers once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = b"idempotency-key"
 
 
 @dataclasses.dataclass
-class Desk:
+class Context:
     """The service, what it counts, whom it serves and what it knows."""
 
     service: Backend
