@@ -1,4 +1,4 @@
-"""What every route that runs programs works with: the service, its counters, whom it serves; and how it answers once."""
+"""What every route that runs programs works with: service, metrics, access, languages; and how it answers once."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Body = TypeVar("Body", bound=RunBody)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
-    """A program and all that it is given."""
+    """A program with its input, files, options and limits."""
 
     language: str
     source: Content
@@ -30,8 +30,9 @@ class Program:
     collect: Sequence[str] = ()
     """Patterns of files that come back."""
     order: bool = False
-    mode: Literal["run", "test"] = "run"
     """Whether the order of stdout and stderr is kept exactly."""
+    mode: Literal["run", "test"] = "run"
+    """Whether the program is run, or its tests."""
     limits: LimitsBody | None = None
     encoding: Literal["utf-8", "base64"] = "utf-8"
     """Of the output that the answer carries."""
