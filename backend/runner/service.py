@@ -1,4 +1,4 @@
-"""The service without its HTTP: runs programs in slots, says whether it can, and ends in order."""
+"""The service without HTTP: runs programs in slots, checks that it can, and shuts down in order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHUTDOWN_SECONDS = 10.0
 
 @dataclasses.dataclass
 class Service:
-    """What the routes work with."""
+    """What the routes use. `startup.make_service` makes it."""
 
     settings: Settings
     queue: SlotQueue
@@ -56,19 +56,21 @@ class Service:
         return self.offer.versions
 
     async def run(self, request: RunRequest, slot: Slot, listener: Listener | None = None) -> Outcome:
-        """Run `request` in `slot`; cancelled, its program is ended first."""
+        """Run `request` in `slot`. If cancelled, it ends the program first."""
         with self.tender.in_use(request.language.name):
             return await self.executor.execute(slot, request, listener)
 
     async def run_batch(
         self, request: RunRequest, cases: Sequence[Case], turns: Turns
     ) -> tuple[Outcome | None, list[Outcome]]:
-        """Compile once and run each case, others between: the failed compile, or None and an outcome for each case."""
+        """Compile once, then run each case; other clients get the slot between cases.
+
+        Returns the outcome of a failed compile and no outcomes, or None and an outcome for each case."""
         with self.tender.in_use(request.language.name) as again:
             return await self.executor.batch(turns, request, cases, self.settings.batch_seconds, again)
 
     async def stop(self) -> None:
-        """Take no new runs, finish those in hand within SHUTDOWN_SECONDS, and end the rest."""
+        """Refuse new runs, let current runs finish for SHUTDOWN_SECONDS, and end those that are left."""
         self.queue.close()
         if self._refreshing is not None:
             await asyncio.wait([self._refreshing])
@@ -79,10 +81,10 @@ class Service:
                 slot.stop()
 
     async def ready(self) -> bool:
-        """Whether a program runs, tried every few seconds; False while shutting down.
+        """Whether a trial program ran within the last seconds; False while shutting down.
 
-        The first time it is tried at once; later the last answer is given while it is tried again behind it: a busy
-        machine is slow to run a program, and must not be taken for one that cannot.
+        The first call waits for a trial. Later calls return the last result and start a new trial in the background: a
+        busy machine runs it slowly, and must not be reported as unable to run programs.
         """
         if self.queue.closed or not self.languages:
             return False

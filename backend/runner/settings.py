@@ -98,7 +98,7 @@ def _share(text: str) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class ApiToken:
-    """A token that lets its bearer run programs; known by its hash alone."""
+    """An API token, of which the service knows only the hash."""
 
     name: str
     digest: bytes = dataclasses.field(repr=False)
@@ -106,14 +106,14 @@ class ApiToken:
     rate: int
     """Runs a minute."""
     burst: int
-    """Runs at once, after a pause."""
+    """Most runs in a burst, after a pause."""
 
 
 _TOKEN = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-fA-F]{64}):([1-9][0-9]{0,6})(?::([1-9][0-9]{0,6}))?")
 
 
 def _token(text: str) -> ApiToken:
-    """Raises ValueError, which does not repeat what may be a secret in the wrong place."""
+    """Parse one entry. The ValueError does not repeat the text: it may be a secret in the wrong place."""
     found = _TOKEN.fullmatch(text)
     if found is None:
         raise ValueError("must hold entries name:SHA-256 in hexadecimal:runs a minute[:runs at once]")
@@ -129,7 +129,7 @@ def _tokens(text: str) -> tuple[ApiToken, ...]:
 
 
 def _token_file(text: str) -> tuple[ApiToken, ...]:
-    """Entries as in the variable, one a line; lines that start with # are left out."""
+    """Read entries, one a line; lines that start with # are comments."""
     if not text:
         return ()
     try:
@@ -140,7 +140,7 @@ def _token_file(text: str) -> tuple[ApiToken, ...]:
 
 
 def _setting(env: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
-    """A field with all that is known of its setting; the default is spelled as it would be in the environment."""
+    """Declare a setting. The default is written as in the environment."""
     return dataclasses.field(
         metadata={"env": env, "default": default, "parse": parse, "help": help_text, "secret": secret}
     )
@@ -148,7 +148,7 @@ def _setting(env: str, default: str, parse: Callable[[str], Any], help_text: str
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What may differ from one running service to another. Made by `Settings.read`, once."""
+    """The settings of one running service. `Settings.read` makes them once, at start."""
 
     environment: str = _setting("RUNNER_ENVIRONMENT", "local", _name, "name of the environment, which /version tells")
     role: str = _setting(
@@ -220,7 +220,7 @@ class Settings:
 
     @property
     def tokens(self) -> tuple[ApiToken, ...]:
-        """Every token, from both places."""
+        """All tokens, from the variable and the file."""
         return self.api_tokens + self.api_token_file
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Start-up: makes the service out of its parts, then goes on to prepare what makes runs quicker while it serves."""
+"""Start-up: assembles the service, then prepares caches and waiting processes in the background while it serves."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _log = logging.getLogger("codecanvas.runner")
 
 @contextlib.asynccontextmanager
 async def make_service(settings: Settings, observe: Observer = lambda *_: None) -> AsyncIterator[Service]:
-    """Put the service together; on leaving, finish the runs in hand within SHUTDOWN_SECONDS.
+    """Assemble the service. On leaving, let current runs finish for SHUTDOWN_SECONDS.
 
-    Raises SandboxError or LayersMissing where the host cannot isolate as the environment requires.
+    Raises SandboxError or LayersMissing if the host cannot isolate as the environment requires.
     """
     async with contextlib.AsyncExitStack() as stack:
         warm = settings.warm or _own_warm(stack)
@@ -102,7 +102,7 @@ def _assemble(
 
 
 def _staying(offer: Offer, settings: Settings) -> list[Language]:
-    """The offered languages whose compilers stay; none where the settings have nothing wait."""
+    """The offered languages with a resident compiler; none if RUNNER_ACCELERATIONS excludes `warm`."""
     if "warm" not in settings.accelerations:
         return []
     return [one for one in offer.languages.values() if one.resident is not None]
@@ -111,7 +111,7 @@ def _staying(offer: Offer, settings: Settings) -> list[Language]:
 def _residents(
     languages: Sequence[Language], slots: Sequence[Slot], variables: Variables
 ) -> dict[str, ResidentCompiler]:
-    """The compilers that stay, by language, each with a slot of its own."""
+    """The resident compilers by language, each in a slot of its own."""
     return {
         language.name: ResidentCompiler(language.name, language.resident, slot, variables.of_waiting_run(language))
         for language, slot in zip(languages, slots, strict=True)
@@ -120,7 +120,7 @@ def _residents(
 
 
 def _own_caches(stack: contextlib.AsyncExitStack, writer: int | None) -> Path:
-    """A directory for this service's own caches, which every slot can read and the uid `writer` can write."""
+    """Make a directory for compile caches, readable by every slot and writable by the uid `writer`."""
     place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codecanvas-cache-")))
     place.chmod(0o711)
     for language in all_languages().values():
@@ -132,7 +132,7 @@ def _own_caches(stack: contextlib.AsyncExitStack, writer: int | None) -> Path:
 
 
 def _own_warm(stack: contextlib.AsyncExitStack) -> Path:
-    """A directory of what warm processes read, where no image brings one."""
+    """Make the directory of files that warm processes read, for a service without an image."""
     place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="codecanvas-warm-")))
     place.chmod(0o755)
     for language in all_languages().values():
@@ -143,25 +143,25 @@ def _own_warm(stack: contextlib.AsyncExitStack) -> Path:
 
 @dataclasses.dataclass(frozen=True)
 class _Startup:
-    """What is still to be found out and prepared once the service is made."""
+    """The work of start-up that needs a running service."""
 
     service: Service
 
     async def ask_needed(self) -> None:
-        """Ask the toolchains that must have answered before the first run.
+        """Ask the toolchains that must be known before the first run for their versions.
 
-        Those are the core languages; in a local environment all, since on somebody's own machine some may not work.
+        Those are the core languages. In a local environment it is all: on a developer's machine some may not work.
         """
         await self._ask(core=True)
         if self.service.settings.role == "local":
             await self._ask(core=False)
 
     async def ask_others(self) -> None:
-        """Ask the others, while runs go on: some take a second."""
+        """Ask the others while programs run already: some take a second to answer."""
         await self._ask(core=False)
 
     async def _ask(self, *, core: bool) -> None:
-        """Ask each toolchain that was not asked for its version; a language whose toolchain does not answer goes."""
+        """Ask each toolchain that was not asked yet; withdraw languages whose toolchain fails."""
         offer = self.service.offer
         for language in list(offer.languages.values()):
             if language.core is core and language.name not in offer.versions:
@@ -181,7 +181,7 @@ class _Startup:
             self.service.offer.has_version(language.name, answer)
 
     async def build_warm(self, place: Path) -> None:
-        """Build what waiting processes read, where no image brought it; until then their languages start anew."""
+        """Build the files that waiting processes read, unless an image brought them. Until then nothing waits."""
         if "warm" not in self.service.settings.accelerations:
             return
         for language in list(self.service.offer.languages.values()):
@@ -190,10 +190,13 @@ class _Startup:
             if (place / language.warm_build).is_dir() or await _build(language, place):
                 self.service.offer.warm_build_is_there(language.name)
             else:
-                _log.warning("%s: what its waiting processes read could not be built; it starts anew", language.name)
+                _log.warning(
+                    "%s: what its waiting processes read could not be built; its programs start more slowly",
+                    language.name,
+                )
 
     async def fill_caches(self, workshop: Slot, caches: Path) -> None:
-        """Fill the compile caches that no image brought, one after the other, while runs go on without them."""
+        """Fill the compile caches that no image brought, one after the other. Until then compiles do without."""
         offer = self.service.offer
         for language in list(offer.languages.values()):
             if language.cache is None:
@@ -214,9 +217,9 @@ class _Startup:
 
 
 async def _build(language: Language, place: Path) -> bool:
-    """Build what the waiting processes of `language` read, beneath `place`; whether that went well.
+    """Build the files that the waiting processes of `language` read, beneath `place`. Returns whether it succeeded.
 
-    It appears under its name only once it is whole.
+    The directory gets its name when it is complete, so nobody sees half of it.
     """
     building = place / f"{language.warm_build}.building"
     building.mkdir(exist_ok=True)
@@ -228,7 +231,7 @@ async def _build(language: Language, place: Path) -> bool:
 
 
 async def _done(*command: str) -> bool:
-    """Run a command of our own; whether it went well. Cancelled, it is ended."""
+    """Run a trusted command outside of the sandbox. Returns whether it succeeded; if cancelled, ends it."""
     nothing = asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(*command, stdin=nothing, stdout=nothing, stderr=nothing)

@@ -58,7 +58,7 @@ class App:
         request = Request(scope, receive, send, "")
         request.id = _request_id(request)
         if request.path[-1:] == "/" and request.path[:-1] in self._routes:
-            request.scope = {**scope, "path": request.path[:-1]}  # people and proxies add one
+            request.scope = {**scope, "path": request.path[:-1]}  # people and proxies add a slash
         if scope["type"] == "websocket":
             await self._sessions.serve(request, known=request.path == SESSION)
         elif scope["type"] == "http":
@@ -97,7 +97,7 @@ class App:
 
 
 class _Sending:
-    """Adds headers to whatever answer is sent, and knows whether one was begun."""
+    """Adds headers to every answer, and records whether an answer was begun."""
 
     def __init__(self, send: Send, headers: list[tuple[str, str]]) -> None:
         self._send = send
@@ -143,7 +143,7 @@ def _description(service: Backend) -> Handler:
     made: list[bytes] = []
 
     async def openapi(request: Request) -> Response:
-        """What all of this looks like, for machines."""
+        """The OpenAPI description of the service."""
         if not made:
             from backend.runner.api.openapi.document import describe  # read when it is first asked for, not at start
 

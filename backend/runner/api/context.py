@@ -23,7 +23,7 @@ KEY = b"idempotency-key"
 
 @dataclasses.dataclass
 class Context:
-    """The service, what it counts, whom it serves and what it knows."""
+    """What all routes share."""
 
     service: Backend
     metrics: Metrics
@@ -32,9 +32,9 @@ class Context:
     replays: Replays = dataclasses.field(default_factory=Replays)
 
     async def once(self, request: Request, body: bytes, produce: Callable[[], Awaitable[Produced]]) -> Response:
-        """The answer that `produce` makes, or the one kept for the request's Idempotency-Key.
+        """The answer that `produce` makes, or the stored one of an earlier request with its Idempotency-Key.
 
-        Raises ClientGone as soon as the client leaves; what was done for it is then cancelled.
+        Raises ClientGone as soon as the client disconnects, and cancels the work done for it.
         """
         async with request.while_connected():
             if not request.has(KEY):
@@ -49,9 +49,10 @@ class Context:
     async def running(
         self, request: Request, wanted: RunRequest, channel: Channel
     ) -> AsyncIterator[asyncio.Task[Outcome]]:
-        """A run, from its having a slot on, as a task that fills `channel`; ended on leaving, where it has not.
+        """Run `wanted` as a task that fills `channel`. Enters once the run has a slot; on leaving, ends the program.
 
-        The slot is the task's: a client that reads slowly keeps none. Raises as `SlotQueue.slot` does.
+        The task holds the slot and gives it back when the program ends, so a client that reads slowly does not occupy
+        one. Raises what `SlotQueue.slot` raises.
         """
         loop = asyncio.get_running_loop()
         begun: asyncio.Future[None] = loop.create_future()
@@ -66,12 +67,12 @@ class Context:
 
         task = asyncio.create_task(run())
         task.add_done_callback(lambda _: channel.finish())
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, also where nobody waits
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # else asyncio logs it
         try:
             either: list[asyncio.Future[Any]] = [task, begun]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not begun.done():
-                await task  # raises what kept it from a slot
+                await task  # raises why it got no slot
             yield task
         finally:
             begun.cancel()

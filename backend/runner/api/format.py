@@ -1,4 +1,4 @@
-"""POST /api/v1/format: a program as its language's formatter writes it. The formatter runs in the sandbox."""
+"""POST /api/v1/format: formats a program with its language's formatter, which runs in the sandbox."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from backend.runner.execution.request import formatting
 from backend.runner.languages.text import plain
 
 _MOST_SAID = 64 * 1024
-"""Bytes of what a formatter says: what it cannot read at all it complains of at every character."""
+"""Bytes of a formatter's messages that are returned: some print an error for every character of what is no program."""
 
 _TOO_MUCH = {Status.TIMEOUT, Status.CPU_LIMIT, Status.MEMORY_LIMIT, Status.PROCESS_LIMIT, Status.DISK_LIMIT}
 
 
 def _said(outcome: Outcome) -> str:
-    """What the formatter says, or what its end means to who wrote the program."""
+    """The formatter's messages, or what the way it ended means for the program."""
     if outcome.status is Status.OK:
         return in_encoding(outcome.stderr, "utf-8")
     if outcome.status in _TOO_MUCH:
@@ -32,7 +32,7 @@ def _said(outcome: Outcome) -> str:
         return f"error: formatting {outcome.error}: format a smaller program"
     if overflowed(outcome.signal, outcome.stderr):
         return "error: the program nests too deeply, or is too large, for its formatter"
-    if b"INTERNAL ERROR" in outcome.stderr:  # black's, of what it made; it would have it reported
+    if b"INTERNAL ERROR" in outcome.stderr:  # black's check of its own result; its message asks for a bug report
         return "error: the formatter cannot write this program so that it means the same; leave it as it is"
     return in_encoding(outcome.stderr[:_MOST_SAID], "utf-8") or outcome.error
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/run: a program and what came of it, at the end or as it goes."""
+"""POST /api/v1/run: runs a program and answers at its end, or streams events while it runs."""
 
 from __future__ import annotations
 

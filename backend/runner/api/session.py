@@ -1,4 +1,4 @@
-"""The WebSocket /api/v1/session: a program that is spoken to while it runs."""
+"""The WebSocket /api/v1/session: an interactive run, with input while the program runs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from backend.runner.errors import BodyTimeout, ClientGone, Forbidden, InvalidReq
 from backend.runner.execution.request import RunRequest
 
 MOST_STDIN_BYTES = 4 * MOST_BYTES
-"""Typed in one session, all together."""
+"""Most bytes that may be typed in one session."""
 MOST_EARLY = 256
-"""Messages that may come before the program runs."""
+"""Most messages that may arrive before the program runs."""
 
 NORMAL, NOT_TEXT, REFUSED, FAILED, LATER = 1000, 1003, 1008, 1011, 1013
 
@@ -33,11 +33,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class NotText(InvalidRequest):
-    """A message in bytes, where all are JSON."""
+    """A binary message: all messages are JSON in text frames."""
 
 
 class Stopped(Exception):
-    """The client stopped a program that had not come to run."""
+    """The client sent `stop` before the program ran."""
 
 
 class Sessions:
@@ -48,7 +48,7 @@ class Sessions:
         self._cors = cors
 
     async def serve(self, request: Request, known: bool) -> None:
-        """Serve one; `known` is whether there is anything at its path."""
+        """Serve one connection; `known` says whether its path exists."""
         await request.receive()  # websocket.connect
         try:
             if not known:
@@ -93,7 +93,7 @@ class Sessions:
 
 
 class _Session:
-    """One program and the two directions of its conversation."""
+    """One session: sends a program's events to the client, and the client's commands to the program."""
 
     def __init__(
         self, context: Context, request: Request, wanted: RunRequest, channel: Channel, body: SessionBody
@@ -107,7 +107,7 @@ class _Session:
         self._typed = 0
 
     async def run(self) -> None:
-        """Until the program has ended and all was said. Raises what the client's messages are at fault for."""
+        """Run until the program has ended and all events are sent. Raises RequestError for a bad message."""
         listening = asyncio.create_task(self._listen())
         telling = asyncio.create_task(self._tell())
         try:
@@ -136,7 +136,7 @@ class _Session:
         await _close(request, NORMAL if last[0] == "result" else FAILED)
 
     async def _listen(self) -> None:
-        """Read on, so that a departure is noticed. Raises ClientGone, Stopped, or InvalidRequest for a bad message."""
+        """Read messages until the client leaves. Raises ClientGone, Stopped, or InvalidRequest for a bad message."""
         while True:
             command = read_command(await _receive(self._request))
             self._typed += command.size
@@ -150,7 +150,7 @@ class _Session:
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Carry out what was asked for, once the program runs."""
+        """Carry out the commands that wait, if the program runs."""
         if (controls := self._channel.controls) is None:
             return
         commands, self._early = self._early, []
@@ -193,7 +193,7 @@ def _error(message: str, request: Request) -> dict[str, object]:
 
 
 async def _refuse(request: Request, error: RequestError) -> None:
-    """Say what is wrong, and close."""
+    """Send the error, and close the connection."""
     content = {**_error(str(error), request), "status": error.status}
     if error.retry_after is not None:
         content["retry_after"] = error.retry_after

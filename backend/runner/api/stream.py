@@ -20,7 +20,7 @@ from backend.runner.execution.request import RunRequest
 EVENTS = "text/event-stream"
 HEARTBEAT_SECONDS = 10.0
 SEND_SECONDS = 30.0
-"""How long a client may let what is sent to it lie."""
+"""How long the service waits for a client to read what is sent."""
 
 _log = logging.getLogger("codecanvas.runner")
 _encode = msgspec.json.Encoder().encode
@@ -29,7 +29,10 @@ _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-con
 
 
 async def stream_run(context: Context, request: Request, wanted: RunRequest, encoding: Encoding) -> None:
-    """Run `wanted` and send its events. Raises ClientGone where the client lets them lie, else as a queue does."""
+    """Run `wanted` and send its events.
+
+    Raises ClientGone if the client stops reading, and what `SlotQueue.slot` raises.
+    """
     channel = Channel(encoding)
     async with context.running(request, wanted, channel) as task:
         await request.send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -42,7 +45,7 @@ async def stream_run(context: Context, request: Request, wanted: RunRequest, enc
 
 
 def last_event(task: asyncio.Task[Outcome], request: Request, language: str, encoding: Encoding) -> Event:
-    """The result of a run that is over; an error where the service failed."""
+    """The last event: the run's result, or an error if the service failed."""
     if task.cancelled() or task.exception() is not None:
         cause = None if task.cancelled() else task.exception()
         _log.error("a run failed while its client listened; request %s", request.id, exc_info=cause)
@@ -51,7 +54,7 @@ def last_event(task: asyncio.Task[Outcome], request: Request, language: str, enc
 
 
 async def _wait(request: Request, channel: Channel) -> None:
-    """Until there is something to send; a comment tells the client, and what stands between, that we are here."""
+    """Wait until there is something to send. Meanwhile, comments keep the connection open through proxies."""
     while True:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):

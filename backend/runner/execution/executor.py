@@ -1,4 +1,4 @@
-"""Compile and run one request in one slot, with whatever makes it quicker."""
+"""Compiles and runs one request in one slot, using caches and waiting processes where they fit."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from backend.runner.sandbox.verdict import Ending, Verdict
 _log = logging.getLogger("codecanvas.runner")
 
 Observer = Callable[[str, str, float], None]
-"""Told of each step: language, "compile" or "run", seconds."""
+"""Called after each step with the language, "compile" or "run", and seconds."""
 
 _TERM = ("TERM", "xterm-256color")
-"""What the page's terminal, and nearly every other, understands; in pipes there is none."""
+"""What the page's terminal understands. Programs in pipes get no TERM."""
 
 
 class Executor:
@@ -55,12 +55,12 @@ class Executor:
         observe: Observer = lambda *_: None, residents: Mapping[str, ResidentCompiler] | None = None,
     ) -> None:  # fmt: skip
         self.variables = Variables(host, offer)
-        """Environment variables of what this executor runs, and of what waits for it."""
+        """Environment variables of steps, and of processes that wait."""
         self._offer = offer
         self._cache, self._observe = cache, observe
         self._accelerations = accelerations
         self._residents = residents or {}
-        """Compilers that stay, by language."""
+        """Resident compilers, by language."""
         self._ended = False
 
     def close(self) -> None:
@@ -69,13 +69,13 @@ class Executor:
             self._cache.clear()
 
     def end(self) -> None:
-        """Take runs that are ended from now on for the service's own doing: it is about to end."""
+        """From now on, report stopped programs as the service's fault: it is shutting down and stops them."""
         self._ended = True
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def execute(self, slot: Slot, request: RunRequest, listener: Listener | None = None) -> Outcome:
-        """Run `request` in `slot`. Never raises for what a program does; cancelled, the program is ended first."""
+        """Run `request` in `slot`. Never raises for what a program does. If cancelled, it ends the program first."""
         try:
             program, failed = await self._compiled(slot, request, listener)
             if failed is not None:
@@ -97,10 +97,12 @@ class Executor:
         self, turns: Turns, request: RunRequest, cases: Sequence[Case], most: float,
         began: Callable[[], None] = lambda: None,
     ) -> tuple[Outcome | None, list[Outcome]]:  # fmt: skip
-        """Compile once and run each case, one after the other: the failed compile, or None and an outcome each.
+        """Compile once and run each case, one after the other.
 
-        Between cases, those who wait for a slot go first. All of it takes `most` seconds at most: cases that are
-        left then have the status TIMEOUT, and say so. `began` is called as each case begins. Raises ShuttingDown.
+        Returns the outcome of a failed compile and no outcomes, or None and an outcome for each case.
+
+        Between cases, requests that wait for a slot go first. The batch takes at most `most` seconds: cases that are
+        left then get the status TIMEOUT with a message. `began` is called as each case begins. Raises ShuttingDown.
         """
         until = asyncio.get_running_loop().time() + most
         try:
@@ -124,10 +126,10 @@ class Executor:
                 program.close()
 
     async def _paused(self, turns: Turns, until: float) -> bool:
-        """Let others go first; whether that was over before the loop's time `until`."""
+        """Let waiting requests go first. Returns False if the loop's time reached `until` meanwhile."""
         try:
             async with asyncio.timeout_at(until):
-                await asyncio.sleep(0)  # raises where that is past
+                await asyncio.sleep(0)  # raises TimeoutError if `until` is past already
                 await turns.pause()
         except TimeoutError:
             return False
@@ -136,7 +138,7 @@ class Executor:
     async def _in_time(
         self, slot: Slot, request: RunRequest, case: Case, program: Program | None, bound: tuple[float, float]
     ) -> Outcome:
-        """A case, up to the batch's end (`bound`: when that is, and seconds from its start)."""
+        """Run a case, at most until the batch's end. `bound`: the loop's time of that end, and all of its seconds."""
         until, most = bound
         left = max(0.001, until - asyncio.get_running_loop().time())
         if left >= request.limits.timeout:
@@ -163,7 +165,7 @@ class Executor:
     async def _compiled(
         self, slot: Slot, request: RunRequest, listener: Listener | None
     ) -> tuple[Program | None, Outcome | None]:
-        """The program where there is something to compile, or the outcome of a compile that failed."""
+        """The compiled program (None for interpreted languages), or the outcome of a failed compile."""
         language = request.language
         if language.compile is None:
             return None, None
@@ -246,7 +248,7 @@ class Executor:
         variables = tuple({**dict(variables), **request.env}.items())
         go = {"argv": list(request.args), "env": dict(variables)} if warm else None
         if language.hold is not None or (forker == SPAWNER and not warm):
-            variables += language.run_variables  # what is held was started with them, and is lost now and then
+            variables += language.run_variables  # a held process had them, and may be lost: then one starts with them
         return Step(
             command=command, limits=request.limits, files={**request.files, language.source: request.source},
             stdin=request.stdin, variables=variables,
@@ -258,7 +260,7 @@ class Executor:
         )  # fmt: skip
 
     def _blamed(self, outcome: Outcome, verdict: Verdict) -> Outcome:
-        """`outcome`, unless the service itself ended the program."""
+        """`outcome`, or INTERNAL_ERROR if the service itself ended the program."""
         if verdict.ending is Ending.STOPPED and self._ended:
             return dataclasses.replace(outcome, status=Status.INTERNAL_ERROR, error=INTERNAL_ERROR)
         return outcome
@@ -280,7 +282,7 @@ class Executor:
 
 
 def _with_files(outcome: Outcome, request: RunRequest, verdict: Verdict, stdout: bytes) -> Outcome:
-    """`outcome` with the files that came back and are not as they were sent, and with what tests' reports tell."""
+    """`outcome` with the files that the program wrote or changed, and with the results of tests."""
     files = [] if verdict.program is None else frames.collected(verdict.program)
     sent = {**request.files, request.language.source: request.source}
     news = [one for one in files if one.content is None or sent.get(one.name) != one.content]
@@ -292,7 +294,7 @@ def _with_files(outcome: Outcome, request: RunRequest, verdict: Verdict, stdout:
 
 
 def _is_text(source: bytes) -> bool:
-    """Whether every interpreter reads `source` the same; what is odd about it is the interpreter's own to say."""
+    """Whether `source` is plain UTF-8. Otherwise the interpreter itself must read it, to report what is wrong."""
     head = source.split(b"\n", 2)[:2]
     if any(b"coding" in line for line in head if line.lstrip().startswith((b"#", b"\xef\xbb\xbf#"))):
         return False
@@ -303,10 +305,10 @@ def _is_text(source: bytes) -> bool:
 
 
 def _may_be_held(request: RunRequest) -> bool:
-    """Whether an interpreter that started before there were files and arguments does what one does that starts now.
+    """Whether an interpreter that started ahead of its program behaves like one that starts now.
 
-    Files whose names begin with a dot are read at the start; so are others, by those that are no templates. Where a
-    first line says how the interpreter is to start, it is one that starts.
+    It does not if it would read the request's files at its start: those whose names begin with a dot, and, unless it is
+    a template, any file. Nor does it with arguments, or if a `#!` line says how to start.
     """
     hold = request.language.hold
     if hold is None or request.args or not request.source or request.source.startswith(b"#!"):
@@ -317,7 +319,7 @@ def _may_be_held(request: RunRequest) -> bool:
 
 
 def _usual(request: RunRequest) -> bool:
-    """Whether what a process takes at its start, limits and filter, is what a warm one of the language was given."""
+    """Whether the request has the limits and the filter that warm processes of the language started with."""
     if request.ordered:
         return False
     asked, usual = request.limits, request.language.limits

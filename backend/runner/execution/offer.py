@@ -9,7 +9,7 @@ from backend.runner.languages import Language
 
 
 class Offer:
-    """Grows while the service runs already: runs do without what is not ready yet. Belongs to one event loop."""
+    """Start-up adds to it while the service runs; runs do without what is not ready yet. Belongs to one event loop."""
 
     def __init__(self, languages: Mapping[str, Language] | None = None) -> None:
         self._languages = dict(languages or {})
@@ -24,29 +24,29 @@ class Offer:
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """What each toolchain that was asked says of itself, by language: a view."""
+        """The versions of toolchains that have answered, by language: a view."""
         return MappingProxyType(self._versions)
 
     def withdraw(self, name: str) -> None:
-        """Offer the language `name` no longer."""
+        """Stop offering the language `name`."""
         self._languages.pop(name, None)
 
     def has_version(self, name: str, version: str) -> None:
-        """The toolchain of `name` works, and says that it is `version`."""
+        """Record that the toolchain of `name` works and reports `version`."""
         self._versions[name] = version
 
     def cache_is_filled(self, name: str) -> None:
-        """Compiles of `name` can use its compile cache from now on."""
+        """Record that the compile cache of `name` is filled."""
         self._cached.add(name)
 
     def has_cache(self, name: str) -> bool:
-        """Whether compiles of `name` can use its compile cache."""
+        """Whether the compile cache of `name` is filled."""
         return name in self._cached
 
     def warm_build_is_there(self, name: str) -> None:
-        """What waiting processes of `name` are made from can be used from now on."""
+        """Record that the files which waiting processes of `name` read are there."""
         self._built.add(name)
 
     def can_wait(self, language: Language) -> bool:
-        """Whether what waiting processes and the resident compiler of `language` are made from is there."""
+        """Whether the files which waiting processes and the resident compiler of `language` read are there."""
         return not language.warm_build or language.name in self._built

@@ -1,4 +1,4 @@
-"""Keeps what runs start from at hand: templates that are fresh, and processes that wait, as demand asks for them."""
+"""Keeps templates and waiting processes ready in every slot, for the languages in demand."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from backend.runner.settings import Settings
 
 _EVERY = 0.1
 _EVERY_BEHIND = 0.02
-"""The same while templates that were used wait to be replaced."""
+"""Seconds between two looks while used templates wait to be replaced."""
 _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _ANSWER_SECONDS = 0.001
-"""After a run, until what it used is replaced: what is started takes a processor from its answer."""
+"""Seconds after a run before what it used is replaced: starting a process would delay the run's answer."""
 _SMALL_MB = 8
-"""What takes no more is kept waiting twice in each slot."""
+"""Processes up to this size wait twice in each slot."""
 _PAUSE_SECONDS = 1.0
-"""How long nothing is run, or for a held language nothing of it, before a template that was used is replaced."""
+"""Seconds without a run (for a held language: without one of its runs) before a used template is replaced."""
 
 
 @dataclasses.dataclass
 class Tender:
-    """Tends the spares of all slots. What it starts takes time from runs: little at a time, and most when idle."""
+    """Tends the spares of all slots. Starting processes slows runs, so it starts few at a time, and most when idle."""
 
     offer: Offer
     variables: Variables
     slots: Sequence[Slot]
     settings: Settings
     residents: Mapping[str, ResidentCompiler] = dataclasses.field(default_factory=dict)
-    """Compilers that stay, by language: started and ended as their languages are in demand."""
+    """Resident compilers by language; they run while their languages are in demand."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
     _last: float = float("-inf")
     _due: set[str] = dataclasses.field(default_factory=set)
-    """Languages of which a process that waited was used."""
+    """Languages whose waiting processes may have been used."""
     _woken: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     _recipes: dict[str, Recipe] = dataclasses.field(default_factory=dict)
 
     @contextlib.contextmanager
     def in_use(self, language: str) -> Iterator[Callable[[], None]]:
-        """Around everything that runs programs of `language`: it is in demand, and what was used is replaced after.
+        """Enter around everything that runs programs of `language`: marks it as in demand; at the end replaces what it used.
 
-        What it gives is called where further programs begin, so that a long batch stays in demand.
+        Yields a function to call when a further program begins, so that a long batch stays in demand.
         """
 
         def again() -> None:
@@ -64,13 +64,13 @@ class Tender:
             self._replace_soon(language)
 
     def _replace_soon(self, language: str) -> None:
-        """Replace what waited for `language` and was used, once the answer is on its way."""
+        """Replace the used processes of `language` once the answer is on its way."""
         if language in self._recipes or f"{language}{COMPILE}" in self._recipes:
             self._due.add(language)
             asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self._woken.set)
 
     async def tend(self) -> None:
-        """Go on until cancelled."""
+        """Tend the spares until cancelled."""
         begun = 0.0
         while True:
             behind = self._tend_templates()
@@ -83,7 +83,7 @@ class Tender:
                 self._replace_warm(name)
 
     async def _pause(self, seconds: float) -> set[str]:
-        """Wait so long, or until something is to be replaced: the languages of that."""
+        """Wait so long, or until something must be replaced. Returns the languages to replace."""
         try:
             async with asyncio.timeout(seconds):  # wait_for may miss that it is cancelled
                 await self._woken.wait()
@@ -94,8 +94,10 @@ class Tender:
         return due
 
     def _tend_templates(self) -> bool:
-        """Have as many as there should be; replace what is worn and, one after the other, what was used while slots
-        are idle: each start takes a processor for as long as several runs do. True where more is left to replace."""
+        """Start missing templates, replace worn ones, and replace used ones one at a time while all slots are idle.
+
+        Starting a template takes as much processor time as several runs. Returns whether more must be replaced.
+        """
         language = next((one for one in self.offer.languages.values() if one.fork_server), None)
         if language is None or "fork_server" not in self.settings.accelerations:
             return False
@@ -126,7 +128,7 @@ class Tender:
                 await resident.stop()
 
     def _tend_warm(self) -> None:
-        """Have a process of each language that was used last wait in each slot, as far as memory is set aside."""
+        """Have processes of the most recently used languages wait in each slot, within RUNNER_WARM_MB."""
         if "warm" not in self.settings.accelerations:
             return
         self._recipes = self._make_recipes()
@@ -148,7 +150,7 @@ class Tender:
                     slot.spares.add_warm(name, recipe)
 
     def _make_recipes(self) -> dict[str, Recipe]:
-        """Of all that may wait, by its language, or that with COMPILE."""
+        """Recipes of all processes that may wait, by language, or language and COMPILE."""
         recipes = {}
         for name, language in self.offer.languages.items():
             hold, compiles = language.hold, language.compile_hold
@@ -171,24 +173,24 @@ class Tender:
             recipe = self._recipes.get(name)
             if recipe is None or recipe.forks:
                 continue
-            for slot in self.slots:  # where there never was one, memory may be short
+            for slot in self.slots:  # a slot that never had one may lack memory
                 if not slot.busy and slot.spares.had_warm(name) and slot.spares.warm(name) < _count(recipe):
                     slot.spares.add_warm(name, recipe)
 
     def _tend_held(self, slot: Slot, recipe: Recipe, unused: float | None) -> None:
-        """Have a template of a language that was used `unused` seconds ago; None where it is not wanted."""
+        """Keep a template of a language that was last used `unused` seconds ago; end it if that is None."""
         if unused is None:
             slot.spares.drop_templates(recipe.language)
-        else:  # a slot that is never idle needs one most
+        else:  # else only worn ones: a busy slot needs its template
             rests = unused >= _PAUSE_SECONDS and not slot.busy
             slot.spares.tend_template(recipe, worn=1 if rests else MOST_USES)
 
 
 def _count(recipe: Recipe) -> int:
-    """How many wait in a slot: of what is started and used quickly, and takes little, one more."""
+    """How many wait in a slot: two small processes, which are used up quickly; else one."""
     return 2 if recipe.megabytes <= _SMALL_MB and not recipe.forks else 1
 
 
 def _waiting(language: Language) -> tuple[str, ...]:
-    """Command of what waits for a run of `language`; empty where nothing does."""
+    """Command of the process that waits for a run of `language`; empty if none does."""
     return language.warm or (arguments(language.run) if language.hold is not None else ())

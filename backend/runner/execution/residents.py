@@ -1,10 +1,9 @@
-"""Compilers that stay: a process in a sandbox of its own compiles in some ms what takes a new one hundreds.
+"""Resident compilers: a process that stays compiles in a few milliseconds what takes a new one hundreds.
 
-It runs nothing of a program: a language declares a compiler that stays only where compiling executes no code of the
-source. It is a program like any other to its slot, which nobody else uses. When a compile takes too long, an answer is
-malformed or the process ends, it is started again. Nobody waits long for it: while it compiles something large, or has
-just started, each compile starts a compiler of its own. So does a compile that it cannot decide, or whose files could
-not be laid out in a cell.
+A resident compiler runs in a slot that nobody else uses, sandboxed like any program. It never runs code of the source:
+a language may declare one only if its compiles execute none. It is started again when a compile takes too long, an
+answer is malformed, or it ends. Requests do not wait long for it: while it is busy or starting, and when it cannot
+decide or its files do not fit into a cell, the request starts a compiler of its own.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from backend.runner.sandbox.verdict import Ending, Verdict
 _log = logging.getLogger("codecanvas.runner")
 
 _MOST_COMPILES = 1000
-"""After these it is started anew, whatever it may have gathered."""
+"""Compiles after which it is started again, so that nothing accumulates in it."""
 _PATIENCE = 0.25
-"""Seconds that a compile waits for those before it."""
+"""Seconds that a compile waits for earlier ones."""
 _LONGEST_PART, _LONGEST_PATH, _DEEPEST, _MOST_FILES = 255, 4000, 64, 20_000
-"""Of what a cell takes for a program; the launcher's pack.c has the same of what a compile leaves in its cell."""
+"""Limits of a program's files; the launcher's pack.c applies the same to the files of other compiles."""
 
 
 class ResidentCompiler:
-    """The compiler of the language `name` that stays. Belongs to one event loop; compiles one after the other."""
+    """The resident compiler of the language `name`. Belongs to one event loop; compiles one request at a time."""
 
     def __init__(self, name: str, resident: Resident, slot: Slot, variables: Sequence[tuple[str, str]]) -> None:
         self._name, self._resident = name, resident
@@ -61,14 +60,14 @@ class ResidentCompiler:
             self._changed.set()
 
     def _heed_start(self) -> None:
-        """Its first answer comes unasked, once it is warm."""
-        with contextlib.suppress(EOFError):  # what it says instead is found malformed when it is asked
+        """Take its first answer, which it gives unasked once it is warm."""
+        with contextlib.suppress(EOFError):  # a malformed one is found when it is asked
             self._ready = self._resident.take(self._said) is not None
 
     # ── its life ────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """Start it, where it does not run."""
+        """Start it, unless it runs."""
         if self._life is None or self._life.done():
             self._said.clear()
             self._compiles, self._ready = 0, False
@@ -83,9 +82,9 @@ class ResidentCompiler:
         try:
             verdict = await self._slot.run(step, self)
         except SandboxError:
-            _log.exception("the sandbox of the compiler that stays for %s was lost", self._name)
+            _log.exception("the sandbox of the resident compiler of %s was lost", self._name)
             return
-        _log.warning("the compiler that stays for %s ended: %s %s", self._name, verdict.ending.name, verdict.detail)
+        _log.warning("the resident compiler of %s ended: %s %s", self._name, verdict.ending.name, verdict.detail)
 
     async def stop(self) -> None:
         """End it."""
@@ -97,12 +96,12 @@ class ResidentCompiler:
 
     @property
     def runs(self) -> bool:
-        """Whether it is there."""
+        """Whether its process runs."""
         return self._life is not None and not self._life.done()
 
     @property
     def ready(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it is warm and can compile."""
         return self.runs and self._ready
 
     # ── compiling ───────────────────────────────────────────────────────────────────────────────────────────
@@ -110,10 +109,10 @@ class ResidentCompiler:
     async def compile(
         self, options: Sequence[str], files: Mapping[str, bytes], limits: Limits
     ) -> Program | Verdict | None:
-        """The program of the first of `files`, or the verdict of a compile that failed.
+        """Compile `files`, the program's own first. Returns the program, or the verdict of a failed compile.
 
-        None where it cannot be had from here: the compiler is busy, does not run, failed or gave up, or does not take
-        such files.
+        Returns None if this compiler cannot do it: it is busy, does not run, failed or gave up, or does not take such
+        files.
         """
         if not self.ready:
             return None
@@ -126,11 +125,11 @@ class ResidentCompiler:
             try:
                 return await self._asked(asked, limits)
             except (EOFError, TimeoutError, SandboxError):
-                _log.warning("the compiler that stays for %s did not answer and is started again", self._name)
+                _log.warning("the resident compiler of %s did not answer and is started again", self._name)
                 await self.stop()
                 return None
             except asyncio.CancelledError:
-                await self.stop()  # its answer would be taken for the next one's
+                await self.stop()  # else its answer would be taken for the next compile's
                 raise
             finally:
                 self._compiles += 1
@@ -140,7 +139,7 @@ class ResidentCompiler:
             self._lock.release()
 
     async def _turn(self) -> bool:
-        """Have the lock, unless those before take their time."""
+        """Acquire the lock; False if that takes longer than _PATIENCE."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self._lock.acquire()

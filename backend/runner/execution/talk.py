@@ -1,4 +1,4 @@
-"""Between a slot's keeper and a listener: tells the listener what comes, and does what it asks."""
+"""Connects a slot's keeper and a listener: passes events to the listener, and its commands to the keeper."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCONT")
 
 
 class Talk:
-    """One run's conversation; ignores what is asked before the program runs and after it has ended."""
+    """The conversation of one run. Commands before the program runs and after it has ended are ignored."""
 
     def __init__(self, keeper: Keeper, listener: Listener, heard: bytearray | None) -> None:
         self._keeper, self._listener, self._running = keeper, listener, False
         self._heard = heard
-        """Takes a copy of what is written to stdout."""
+        """Gets a copy of stdout, if the caller needs one."""
 
     # ── what the keeper tells ───────────────────────────────────────────────────────────────────────────────
 
@@ -32,7 +32,7 @@ class Talk:
         self._listener.output(stream, data)
 
     def over(self) -> None:
-        """The program has ended: what is asked from now on would reach the slot's next one."""
+        """The program has ended. Later commands would reach the slot's next program, so they are dropped."""
         self._running = False
 
     # ── what the listener asks ──────────────────────────────────────────────────────────────────────────────
@@ -48,7 +48,7 @@ class Talk:
             self._keeper.end_stdin()
 
     def signal(self, name: str) -> None:
-        """Send the signal of that name; one that programs here are not sent is ignored."""
+        """Send the signal of that name; signals other than those of `Controls` are ignored."""
         if self._running and name in _SIGNALS:
             self._keeper.signal(signal.Signals[name])
 

@@ -1,4 +1,4 @@
-"""Which toolchains this host has, which versions they are, and how their compile caches are filled."""
+"""Finds the toolchains of this host, asks for their versions, and fills their compile caches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PACKAGES = Path("/var/lib/dpkg/info")
 
 
 def offered(host: Host, *, whole: bool) -> dict[str, Language]:
-    """The declared languages whose toolchains seem to be on `host`, by name, without the tools that are not there.
+    """The declared languages whose toolchains are on `host`, by name, each without tools that are missing.
 
     `whole`: as in an image, where every package of a language is installed or the language is not offered.
     """
@@ -35,7 +35,7 @@ def offered(host: Host, *, whole: bool) -> dict[str, Language]:
 
 
 def _as_here(host: Host, language: Language) -> Language:
-    """`language` without a formatter, tests or libraries that are not on this host."""
+    """`language` without the formatter, tests and libraries that are missing on this host."""
     formatter = language.formatter
     if formatter is not None and not (_finds(host, formatter[0]) and _has_file(language.formatter_needs)):
         language = dataclasses.replace(language, formatter=None)
@@ -45,9 +45,9 @@ def _as_here(host: Host, language: Language) -> Language:
 
 
 def has(host: Host, language: Language, *, whole: bool = False) -> bool:
-    """Whether the toolchain seems to be there: its packages, or else the program that tells its version.
+    """Whether the toolchain is on `host`: its Debian packages, or else the program that prints its version.
 
-    `whole`: its packages and nothing else, as in an image: what another package brings of it is not all of it.
+    `whole`: only its packages count, as in an image. Another package may bring a part of a toolchain.
     """
     installed = bool(language.packages) and all(map(_installed, language.packages))
     if installed or (whole and language.packages):
@@ -56,29 +56,29 @@ def has(host: Host, language: Language, *, whole: bool = False) -> bool:
 
 
 def with_libraries(language: Language) -> Language:
-    """`language` with those of its libraries that are there, and with their variables."""
+    """`language` with its installed libraries and their variables."""
     there = tuple(one for one in language.libraries if _installed(one.package))
     more = (pair for one in there if _has_file(one.needs) for pair in one.variables)
     return dataclasses.replace(language, libraries=there, variables=(*language.variables, *more))
 
 
 def _finds(host: Host, command: str) -> bool:
-    """Whether a program of that name is there for runs."""
+    """Whether programs can start a program of that name."""
     return any((Path(place) / command).exists() for place in host.outer_search_path)
 
 
 def _has_file(path: str) -> bool:
-    """Whether there is a file or directory of that absolute path; an empty one is always there."""
+    """Whether the absolute path exists; True for an empty path."""
     return not path or Path(path).exists()
 
 
 def _installed(package: str) -> bool:
-    """Whether Debian's package manager has it."""
+    """Whether the Debian package is installed."""
     return any((_PACKAGES / f"{package}{architecture}.list").exists() for architecture in ("", ":amd64", ":arm64"))
 
 
 async def ask_version(slot: Slot, language: Language, variables: Variables) -> str | None:
-    """First line of what the toolchain says of itself; None where it does not work on this host.
+    """First line of the toolchain's own version output; None if it does not work on this host.
 
     Raises SandboxError where the slot is lost.
     """
@@ -92,7 +92,7 @@ async def ask_version(slot: Slot, language: Language, variables: Variables) -> s
 
 
 async def fill_cache(slot: Slot, language: Language, variables: Variables) -> bool:
-    """Fill the language's compile cache from `slot`, which can write it; False where that failed.
+    """Fill the language's compile cache from `slot`, which can write it. Returns whether it succeeded.
 
     Raises SandboxError where the slot is lost.
     """
