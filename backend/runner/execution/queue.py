@@ -154,7 +154,7 @@ class SlotQueue:
             self._forget(client, future)
 
     def _make_place(self, client: str) -> None:
-        """Raise QueueFull unless `client` may have one more place. It may take one from a client that fills the queue."""
+        """Raise QueueFull unless `client` may have one more place, if need be one of a client that fills the queue."""
         room = self.room
         own = len(self._waiting.get(client, ()))
         if own and own >= max(1, int(room * self._share)):
@@ -214,7 +214,7 @@ class SlotQueue:
         self._closed = True
 
     async def drain(self, seconds: float) -> bool:
-        """Wait until all requests are finished. After `seconds`, refuse those that wait. Returns whether all finished."""
+        """Wait for all requests to finish; after `seconds`, refuse those that wait. Returns whether all finished."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), seconds)
         for futures in self._waiting.values():

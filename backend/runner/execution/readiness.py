@@ -49,7 +49,7 @@ class Tender:
 
     @contextlib.contextmanager
     def in_use(self, language: str) -> Iterator[Callable[[], None]]:
-        """Enter around everything that runs programs of `language`: marks it as in demand; at the end replaces what it used.
+        """Enter around all that runs programs of `language`: it is in demand, and what it used is replaced at the end.
 
         Yields a function to call when a further program begins, so that a long batch stays in demand.
         """

@@ -1,4 +1,4 @@
-"""The javac that stays: how the service starts it and speaks to it. warm/java/codecanvas/Javac.java is the process."""
+"""The resident javac: how the service starts it and speaks to it. warm/java/codecanvas/Javac.java is the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.runner.sandbox.limits import Limits
 PLACE = "/opt/warm/java"
 """Where a sandbox sees the compiled classes."""
 PACKAGE = "canvas-own"
-"""Their package, by a name that no Java source can have; warm/java/build.sh gives it."""
+"""Their package. warm/java/build.sh gives it this name, which no Java source can have."""
 
 COMMAND = (
     *("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:CICompilerCount=2"),
@@ -24,16 +24,16 @@ LONGEST_ANSWER = 64 * 1024 * 1024
 
 
 def request(most: int, options: Sequence[str], sources: Mapping[str, str]) -> bytes:
-    """A compile of `sources`, framed, that may print `most` bytes; the first of them is the program's own file."""
+    """Frame a compile of `sources`, the program's own file first, that may print `most` bytes."""
     texts = [*map(_text, options)], [_text(part) for source in sources.items() for part in source]
     body = b"".join((_LENGTH.pack(most), _LENGTH.pack(len(options)), *texts[0], _LENGTH.pack(len(sources)), *texts[1]))
     return _LENGTH.pack(len(body)) + body
 
 
 def ask(most: int, options: Sequence[str], files: Mapping[str, bytes]) -> bytes | None:
-    """A compile of the .java files among `files`, framed.
+    """Frame a compile of the .java files among `files`.
 
-    None where one of them is not UTF-8, or a file is a class: a javac of its own reads those as they lie on disk.
+    Returns None if one of them is not UTF-8, or if a file is a class: a new javac reads those from its disk.
     """
     if any(name.endswith(".class") for name in files):
         return None
@@ -46,12 +46,12 @@ def ask(most: int, options: Sequence[str], files: Mapping[str, bytes]) -> bytes 
 
 
 def read_answer(stream: BinaryIO) -> Compiled:
-    """Read one answer from the daemon's standard output. Raises EOFError where it ended or does not speak so."""
+    """Read one answer from the process's standard output. Raises EOFError if it ended or the answer is malformed."""
     return parse_answer(_exactly(stream, _LENGTH.unpack(_exactly(stream, 4))[0]))
 
 
 def take_answer(said: bytearray) -> Compiled | None:
-    """Take the answer at the start of `said`; None where it is not there yet. Raises EOFError for a malformed one."""
+    """Take the answer at the start of `said`; None while it is incomplete. Raises EOFError if it is malformed."""
     if len(said) < _LENGTH.size:
         return None
     length: int = _LENGTH.unpack_from(said)[0]
@@ -65,7 +65,7 @@ def take_answer(said: bytearray) -> Compiled | None:
 
 
 def parse_answer(body: bytes) -> Compiled:
-    """An answer, without its length. Raises EOFError where it is malformed."""
+    """Parse an answer without its length. Raises EOFError if it is malformed."""
     try:
         messages, at = _block(body, 1)
         count, at = _LENGTH.unpack_from(body, at)[0], at + 4

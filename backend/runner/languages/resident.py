@@ -1,4 +1,4 @@
-"""A compiler that stays: one process that compiles one request after the other, over its stdin and stdout."""
+"""Resident compilers: one process that compiles one request after the other, over its stdin and stdout."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class End(enum.Enum):
     CUT = 2
     """The compiler printed more than it may; `messages` are what it may print."""
     GAVE_UP = 3
-    """The compiler that stays cannot decide. One that is started for this program alone may have more to say."""
+    """The resident compiler cannot decide. A compiler that is started for this program alone can."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-    """What came of a compile; `files` belong in /program, by relative name."""
+    """The result of a compile; `files` belong in /program, by relative name."""
 
     end: End
     messages: bytes
@@ -34,18 +34,18 @@ class Compiled:
 Ask = Callable[[int, Sequence[str], Mapping[str, bytes]], bytes | None]
 """Frames a compile: the most bytes of messages, the options, and the files with the program's own first.
 
-None for files that the compiler that stays cannot take; they are compiled by a process of their own.
+Returns None for files that the resident compiler cannot take; a new compiler compiles them.
 """
 
 Take = Callable[[bytearray], Compiled | None]
-"""Takes the answer at the start of what was said so far; None where it is incomplete. Raises EOFError if malformed."""
+"""Takes an answer from the start of the buffer; None while it is incomplete. Raises EOFError if it is malformed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resident:
-    """How a language's compiler stays. It runs in a slot of its own, while programs of the language are run.
+    """A language's resident compiler. It runs in a slot of its own while the language is in demand.
 
-    It gives one answer unasked, once it is warm.
+    It sends one answer unasked, once it is warm.
     """
 
     command: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The isolation layers: which of them hold here, as seen from inside a sandbox."""
+"""Checks which isolation layers hold on this host, from inside a sandbox."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ echo "links $(grep -c : /proc/net/dev)"
 
 
 class State(enum.StrEnum):
-    """Whether a layer does its work."""
+    """Whether a layer holds."""
 
     HELD = "held"
     DEGRADED = "degraded"
-    """Something weaker does the work; the detail says what."""
+    """A weaker mechanism replaces it; the detail says which."""
     MISSING = "missing"
 
 
@@ -115,7 +115,7 @@ def _memory(cgroups: Cgroups | None) -> Layer:
 
 
 def _own(facts: Mapping[str, str], link: str, *, has_proc: bool) -> bool:
-    """Whether the namespace is another than the service's; without a /proc the launcher's word is taken."""
+    """Whether the namespace differs from the service's. Without a /proc it cannot tell, and trusts the launcher."""
     if not has_proc:
         return True
     inside = facts.get(f"ns-{link}", "")

@@ -86,7 +86,7 @@ def _socket() -> bytes:
 
 
 def _unless_standard(otherwise: bytes) -> bytes:
-    """Say that it is done, and do nothing, where the descriptor is stdout's or stderr's; else `otherwise`."""
+    """Pretend success for the descriptors of stdout and stderr; else `otherwise`."""
     left = b"".join(_answer(descriptor, _ERRNO | 0) for descriptor in (1, 2))
     return _statement(_LOAD, _FIRST_ARGUMENT) + left + otherwise
 
