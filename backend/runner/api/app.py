@@ -92,7 +92,9 @@ class App:
             return _options(allowed)
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            raise WrongMethod(f"{_place(request)}: this method is not for here", allowed)
+            raise WrongMethod(
+                f"{_place(request)}: this method is not supported here; Allow lists those that are", allowed
+            )
         return handler
 
 

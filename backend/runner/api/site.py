@@ -65,7 +65,10 @@ class Site:
         """The file at the path; if there is none, 404.html for clients that accept HTML. Raises NotFound for others."""
         if request.method not in {"GET", "HEAD"}:
             if request.path in self._files:
-                raise WrongMethod(f"{request.method} {request.path[:200]}: this method is not for here", "GET, HEAD")
+                place = f"{request.method} {request.path[:200]}"
+                raise WrongMethod(
+                    f"{place}: this method is not supported here; Allow lists those that are", "GET, HEAD"
+                )
             raise NotFound(f"{request.method} {request.path[:200]}: there is nothing here")
         file = self._files.get(request.path)
         if file is not None:

@@ -149,4 +149,7 @@ def require(layers: Sequence[Layer], environment: str, role: str) -> None:
     missing = [layer for layer in layers if layer.state is State.MISSING]
     if role != "local" and missing:
         named = "; ".join(f"{layer.name} ({layer.detail})" for layer in missing)
-        raise LayersMissing(f"{environment} requires every isolation layer, and these are missing: {named}")
+        raise LayersMissing(
+            f"{environment} requires every isolation layer, and these are missing: {named}. "
+            "docs/security.md (The layers) says what each one needs"
+        )
