@@ -1,8 +1,8 @@
 /**
- * Which environment this page belongs to, as `config.js` says.
+ * Reads `config.js`: which environment this page belongs to.
  *
- * The bundle is one and the same everywhere; only that file differs. It is checked here, once,
- * so that nothing else meets an environment that is unknown or a service that has no address.
+ * The bundle is the same in every environment; only that file differs. It is checked here, once, so that no other code
+ * has to handle an unknown environment or a missing address.
  */
 import { ConfigError } from "./errors";
 

@@ -1,4 +1,4 @@
-/** The whole page: what is there at once, and what loads when a person does something. */
+/** The whole page: shows the editor at once, and loads the tools when a person does something. */
 
 import type { Page } from "../dom/page";
 import { Editor } from "../editor/editor";
@@ -36,7 +36,7 @@ export class Canvas {
     if (location.hash.length > 1) void this.openLink();
   }
 
-  /** Asks the service what it runs, and whether it is the one that this page of `environment` was made for. */
+  /** Asks the service for its languages, and checks that it belongs to this page's `environment`. */
   async meet(environment: string): Promise<void> {
     const { page } = this.parts;
     const met = await fillMenu(page, this.api, this.parts.memory.language ?? FIRST);

@@ -4,7 +4,7 @@ import type { Memory } from "../program/memory";
 const [LEAST, USUAL, MOST] = [20, 60, 80];
 const STEP = 2;
 
-/** Adds it to the page; `memory` keeps where it stands. */
+/** Adds it to the page; `memory` stores its position. */
 export function addDivider(memory: Memory): void {
   const [write, read] = document.querySelectorAll<HTMLElement>("main > section");
   const whole = write?.parentElement;

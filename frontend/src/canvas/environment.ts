@@ -1,8 +1,8 @@
-/** Where the page stands: a banner wherever users are not meant to be, and the footer. */
+/** Which environment and release this page belongs to: a banner in all but protected environments, and the footer. */
 import { type Configuration, ownEnvironment } from "../config-utils";
 import type { Page } from "../dom/page";
 
-/** Shows the environment, except in a protected one, which users are on: there is nothing to tell. */
+/** Shows the environment's banner, except in a protected environment: users are on those. */
 export function showEnvironment(page: Page, config: Configuration): void {
   const { environment } = config;
   const { role, url } = ownEnvironment(config);

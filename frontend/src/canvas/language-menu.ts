@@ -1,4 +1,4 @@
-/** The choice of languages: what this page knows at once, what the service runs as soon as it has said so. */
+/** The menu of languages: first those that the page knows, then those that the service offers. */
 
 import type { Page } from "../dom/page";
 import { CanvasError } from "../errors";

@@ -1,4 +1,4 @@
-/** What the page consists of, for those who act on it. */
+/** The parts of the page, which the canvas makes and the tools use. */
 import type { Page } from "../dom/page";
 import type { Editor } from "../editor/editor";
 import type { Workspace } from "../files/workspace";

@@ -128,7 +128,7 @@ export class Tools {
     }
   }
 
-  /** Whether the service formats the open file: a program, not what lies beside it, and nothing on a wrong service. */
+  /** Whether the service can format the open file: only the main file, and only if this page may run programs. */
   private get formats(): boolean {
     const { language, program } = this.parts.workspace;
     return language.formats && program.active === 0 && !this.parts.page.run.disabled;

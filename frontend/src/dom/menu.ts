@@ -1,7 +1,7 @@
 /** The menu behind More: opens and closes, by pointer and by keys. */
 import type { Page } from "./page";
 
-/** Returns what opens or closes it. `opening` is called before it is shown. */
+/** Returns a function that opens or closes it. `opening` is called before it opens. */
 export function setUpMenu({ more, menu }: Page, opening: () => void): () => void {
   const items = (): HTMLButtonElement[] => [...menu.querySelectorAll("button")].filter((item) => !item.hidden);
   const show = (open: boolean): void => {

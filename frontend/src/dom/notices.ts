@@ -1,4 +1,4 @@
-/** The line beneath the header that tells what was done, with at most one thing to do about it. */
+/** The line beneath the header that reports what was done, with at most one button. */
 import type { Page } from "./page";
 
 export interface Offer {

@@ -74,8 +74,8 @@ export class Editor {
 
   /**
    * @param host the element that becomes the editor
-   * @param changed told that the text is another
-   * @param failed told that a part of the editor did not load
+   * @param changed called after each change of the text
+   * @param failed called if a part of the editor does not load
    */
   constructor(
     host: HTMLElement,
@@ -105,7 +105,7 @@ export class Editor {
     else void this.loadMode(language.id, file, name);
   }
 
-  /** Replaces the text; undo brings the old one back. What is alike at both ends stays, and the cursor with it. */
+  /** Replaces the text; undo restores the old one. Equal parts at both ends are kept, and so is the cursor in them. */
   replace(source: string): void {
     const old = this.source;
     const least = Math.min(old.length, source.length);
@@ -117,7 +117,7 @@ export class Editor {
     this.view.dispatch({ changes, scrollIntoView: true });
   }
 
-  /** Goes to a place; both numbers count from 1, and what lies beyond the text is brought within it. */
+  /** Goes to a position; both numbers count from 1 and are clamped to the text. */
   jump(line: number, column: number | null): void {
     const { doc } = this.view.state;
     const found = doc.line(Math.min(Math.max(line, 1), doc.lines));
@@ -126,7 +126,7 @@ export class Editor {
     this.focus();
   }
 
-  /** Sets the indentation of every line anew, as the mode has it. */
+  /** Re-indents every line by the mode's rules. */
   indent(): void {
     const { state } = this.view;
     this.view.dispatch({ changes: indentRange(state, 0, state.doc.length) });

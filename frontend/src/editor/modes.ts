@@ -1,6 +1,6 @@
 /**
- * How programs are coloured, by the language's id. A mode is loaded when it is first needed; small ones come by
- * families, because every chunk's name and hash stand in what everybody loads first.
+ * Syntax colours by language id. A mode is loaded when it is first needed. Small modes share a chunk with their family,
+ * because every chunk adds its name and hash to the first load.
  */
 import type { StreamParser } from "@codemirror/language";
 
@@ -62,5 +62,5 @@ export function modeOf(language: string, file: string): (() => Promise<Mode>) | 
   return MODES[language] ?? null;
 }
 
-/** Languages whose blocks stand in brackets, so that indentation can be set anew without changing what they mean. */
+/** Languages with blocks in brackets: their indentation can be changed without changing the program's meaning. */
 export const BRACKETED: readonly string[] = ["c", "c++", "c#", "d", "go", "java", "nodejs", "rust", "typescript"];

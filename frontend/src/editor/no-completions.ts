@@ -1,4 +1,4 @@
-/** Stands for `@codemirror/autocomplete` where Emacs keys ask for it: there are no completions. */
+/** Replaces `@codemirror/autocomplete`, which Emacs keys import: this editor has no completions. */
 export const completionStatus = (): null => null;
 
 export const startCompletion = (): false => false;

@@ -2,7 +2,7 @@
 import { Unusable } from "../errors";
 import type { Program, SourceFile } from "../program/program";
 
-/** How many closed files are kept. */
+/** Most closed files that can be reopened. */
 const MOST_CLOSED = 20;
 /** The service takes 64 files beside the main one. */
 const MOST_FILES = 65;
@@ -27,7 +27,7 @@ export function addFile(program: Program, file: SourceFile): void {
   program.active = program.files.length - 1;
 }
 
-/** Closes file `index`, which is kept where it holds anything. */
+/** Closes file `index`. It can be reopened unless it is empty. */
 export function closeFile(program: Program, index: number): void {
   const [file] = program.files.splice(index, 1);
   if (file && file.text !== "") program.closed = [...program.closed, file].slice(-MOST_CLOSED);

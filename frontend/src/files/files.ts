@@ -74,7 +74,7 @@ export class Files {
     this.notices.tell(`${whence} is open.`, { label: "Back to mine", act: () => this.back() });
   }
 
-  /** Another window kept its program of this language, and this window's took its place. */
+  /** This window's program replaced one that another window had stored. */
   offerOther(): void {
     this.notices.tell("Another window had changed this program too.", {
       label: "Show the other",

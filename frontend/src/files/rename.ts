@@ -1,6 +1,6 @@
 /** Lets a person change a file's name in its place in the row of files. */
 
-/** @param rename returns what is wrong with a name, or null when it was taken */
+/** @param rename returns what is wrong with a name, or null if the file now has it */
 export function editName(tab: Element, name: string, rename: (name: string) => string | null): void {
   const field = document.createElement("input");
   field.value = name;
@@ -11,7 +11,7 @@ export function editName(tab: Element, name: string, rename: (name: string) => s
   let over = false;
   const leave = (wanted: string): void => {
     if (over) return;
-    over = true; // taking the name removes the field, which then loses its focus
+    over = true; // accepting the name removes the field, which then loses its focus
     const wrong = rename(wanted);
     over = wrong === null;
     field.setCustomValidity(wrong ?? "");
@@ -25,7 +25,7 @@ export function editName(tab: Element, name: string, rename: (name: string) => s
   field.addEventListener("input", () => field.setCustomValidity(""));
   field.addEventListener("blur", () => {
     leave(field.value.trim());
-    if (!over) leave(name); // a name that cannot be used is no reason to keep a person here
+    if (!over) leave(name); // on blur, a bad name is dropped instead of trapping the person here
   });
   field.focus();
   const dot = name.lastIndexOf(".");

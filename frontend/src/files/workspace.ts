@@ -7,7 +7,7 @@ import type { Memory } from "../program/memory";
 import { type Program, program } from "../program/program";
 import { Tabs } from "./tabs";
 
-/** How long after a change it is kept, in milliseconds: typing must not wait for storage. */
+/** Milliseconds after a change before it is stored: typing must not wait for storage. */
 const KEEP_AFTER_MS = 400;
 
 export class Workspace {
@@ -103,13 +103,13 @@ export class Workspace {
     this.editor.focus();
   }
 
-  /** Something was changed: it is kept soon. */
+  /** Something was changed: store it soon. */
   touched(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.keep(), KEEP_AFTER_MS);
   }
 
-  /** Keeps the program now, where it was changed. */
+  /** Stores the program now, if it was changed. */
   private keep(): void {
     if (this.timer === undefined) return;
     clearTimeout(this.timer);
@@ -145,7 +145,7 @@ export class Workspace {
     this.tabs.show(this.names, this.current.active);
   }
 
-  /** Takes what stands in the editor and the fields into the program. */
+  /** Copies the content of the editor and the fields into the program. */
   private gather(): void {
     const { page } = this;
     const file = this.current.files[this.current.active];

@@ -1,8 +1,8 @@
 /**
  * What the page knows of languages: a name for people, a first program, how it is indented.
  *
- * Which of them can run is the service's word, not this list's; it also tells names, examples and options.
- * What stands here serves until it has answered, and where its answer has no details.
+ * The service decides which of them can run; it also sends names, examples and options. This list is used until the
+ * service has answered, and for languages without details in its answer.
  */
 import type { LanguageDetails } from "../service/catalogue";
 import python3 from "./samples/python3.py?raw";
@@ -17,7 +17,7 @@ export interface Language {
   readonly name: string;
   /** Name of the file that holds the program. */
   readonly source: string;
-  /** The first is shown to who has written no program yet. */
+  /** The first is shown to people who have not written a program yet. */
   readonly examples: readonly Example[];
   /** Spaces of one indent, or a tab. */
   readonly indent: string;
@@ -25,7 +25,7 @@ export interface Language {
   readonly options: Readonly<Record<string, string>>;
   /** Whether the service formats its programs. */
   readonly formats: boolean;
-  /** All that the service says of it, as it says it. */
+  /** The service's whole entry, unchanged. */
   readonly entry: Readonly<Record<string, unknown>>;
 }
 
@@ -55,7 +55,7 @@ export const FIRST = "python3";
 /** The page's own programs, as far as they are loaded. */
 let greetings: Readonly<Record<string, string>> = { [FIRST]: python3 };
 
-/** Loads the page's own programs, where that of `id` is among them and is not there yet; does without where it cannot. */
+/** Loads the page's own programs if `id` has one that is not loaded yet. If that fails, the page does without. */
 export async function loadGreetings(id: string): Promise<void> {
   if (!KNOWN_IDS.includes(id) || id in greetings) return;
   try {

@@ -1,4 +1,4 @@
-/** Compiler options: the service says by regular expression which it takes; people choose from words. */
+/** Compiler options: the service declares them by regular expressions; people choose from words. */
 import { Unusable } from "../errors";
 
 /** Above so many words a pattern is described, not listed. */
@@ -18,7 +18,7 @@ export function choices(options: Readonly<Record<string, string>>): Choice[] {
 /** Throws Unusable for the first word that the service would refuse. */
 export function checkOptions(words: readonly string[], options: Readonly<Record<string, string>>): void {
   const patterns = Object.keys(options).flatMap(compiled);
-  if (patterns.length < Object.keys(options).length) return; // one that only the service can read: let it judge
+  if (patterns.length < Object.keys(options).length) return; // a pattern that only the service understands: let it decide
   for (const word of words) {
     if (!patterns.some((pattern) => pattern.test(word))) {
       throw new Unusable(

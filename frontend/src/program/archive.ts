@@ -1,4 +1,4 @@
-/** Files to take away: one as it is, several in a ZIP archive without compression. */
+/** Downloads: one file as it is, several in a ZIP archive without compression. */
 export interface Entry {
   readonly name: string;
   readonly text: string;
@@ -19,7 +19,7 @@ function offer(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** A ZIP archive of `entries`, stored. Its times are those of no clock, so that the same files make the same archive. */
+/** A ZIP archive of `entries`, stored. All times in it are constant, so the same files make the same archive. */
 export function zip(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder();
   const local: Uint8Array[] = [];

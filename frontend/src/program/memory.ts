@@ -13,8 +13,8 @@ export class Memory {
   private readonly known = new Map<string, string>();
 
   /**
-   * @param refused told once, when the browser keeps nothing more
-   * @param displaced told when another window's program made place for this one's, and became the earlier one
+   * @param refused called once, when the browser refuses storage
+   * @param displaced called when this window's program replaces one that another window stored meanwhile
    * @param keeps false in a page that must leave no traces, such as one inside another page
    */
   constructor(
@@ -44,7 +44,7 @@ export class Memory {
     if (this.write(`program:${language}`, text)) this.known.set(language, text);
   }
 
-  /** What a link's program, or that of another window, took the place of. */
+  /** The program that a link's program, or another window's, replaced. */
   earlier(language: string): Program | null {
     return asProgram(parse(this.read(`earlier:${language}`) ?? ""));
   }
@@ -84,7 +84,7 @@ export class Memory {
       this.told = false;
       return true;
     } catch {
-      // Nothing is lost that is on the screen; the person can still copy it.
+      // The text on the screen is not lost; the person can still copy it.
       if (!this.told) this.refused();
       this.told = true;
       return false;

@@ -9,7 +9,7 @@ import { parse, textOf } from "../service/json";
 import { asProgram, type Program } from "./program";
 
 const MARK = "#1=";
-/** Longest program that a link may unfold to, in bytes: a link comes from anybody. */
+/** Most bytes of an unpacked program: links are untrusted. */
 const MOST_BYTES = 2 * 1024 * 1024;
 
 export interface Shared {
@@ -17,7 +17,7 @@ export interface Shared {
   readonly program: Program;
 }
 
-/** The fragment that stands for `program`, with its "#". */
+/** The fragment that encodes `program`, with its "#". */
 export async function fragmentOf(language: string, { files, stdin, args, options }: Program): Promise<string> {
   const text = JSON.stringify({ language, files, stdin, args, options });
   const packed = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
@@ -26,7 +26,7 @@ export async function fragmentOf(language: string, { files, stdin, args, options
 
 export const isShared = (fragment: string): boolean => fragment.startsWith(MARK);
 
-/** The program that `fragment` stands for. Throws Unusable when it is damaged. */
+/** The program that `fragment` encodes. Throws Unusable when it is damaged. */
 export async function readFragment(fragment: string): Promise<Shared> {
   const content = parse(await unpack(fragment.slice(MARK.length)));
   const program = asProgram(content);

@@ -27,7 +27,7 @@ const CONTROL =
   /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-OQ-WYZ`-~\\]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const UNFINISHED = /\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?$|\r$/;
-/** A sequence that has not ended after so many characters is no sequence. */
+/** A longer sequence is not taken for one. */
 const LONGEST = 4096;
 
 export class AnsiReader {

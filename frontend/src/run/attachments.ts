@@ -1,4 +1,4 @@
-/** What came of a run beside its output: files that the program wrote, and how its tests ended. */
+/** The results of a run beside its output: files that the program wrote, and tests. */
 
 import type { EndedTest, RunResult, WrittenFile } from "../service/result";
 import { duration, memory } from "./summary";

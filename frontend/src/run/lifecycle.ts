@@ -15,7 +15,7 @@ import type { RunListener, RunRequest } from "../service/stream";
 import { duration, summary } from "./summary";
 
 const SECOND_MS = 1000;
-/** How often a busy service is asked again before the person is asked instead. */
+/** Most retries at a busy service before the person has to press Run again. */
 const MOST_RETRIES = 6;
 /** How much of the output is read aloud when a run ends, in characters. */
 const SPOKEN = 300;
@@ -38,7 +38,7 @@ export interface RunView extends RunListener {
   readonly text: string;
 }
 
-/** One way of running: who executes, and where it is seen. */
+/** One way of running: what executes the program, and the view that shows it. */
 export interface Way {
   readonly view: RunView;
   execute(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<RunResult>;
@@ -87,7 +87,7 @@ export class Lifecycle {
     }
   }
 
-  /** Runs, and comes back to a busy service when it asks for that. */
+  /** Runs the program; tries again when a busy service asks for that. */
   private async attempts(way: Way, request: RunRequest, signal: AbortSignal): Promise<RunResult> {
     for (let attempt = 1; ; attempt++) {
       this.showRunning();

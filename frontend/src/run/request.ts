@@ -1,4 +1,4 @@
-/** From the program as people write it to what the service is asked. */
+/** Makes the service's request of a program. */
 
 import type { Language } from "../languages/languages";
 import { checkOptions } from "../languages/options";

@@ -1,4 +1,4 @@
-/** What the service says of its languages. */
+/** The service's list of languages. */
 import { Failed } from "../errors";
 import { isObject, textOf } from "./json";
 
@@ -13,7 +13,7 @@ export interface LanguageDetails {
   readonly options: Readonly<Record<string, string>>;
   /** Whether the service formats its programs. */
   readonly formats: boolean;
-  /** All that the service says of it, as it says it. */
+  /** The service's whole entry, unchanged. */
   readonly entry: Readonly<Record<string, unknown>>;
 }
 

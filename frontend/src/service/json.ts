@@ -1,4 +1,4 @@
-/** Reads JSON with care: an answer may come from anything that stands between the page and the service. */
+/** Reads JSON without trusting it: a proxy between the page and the service may have answered. */
 
 /** The JSON object that `text` is; null when it is none. */
 export function parse(text: string): Record<string, unknown> | null {

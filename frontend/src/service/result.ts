@@ -1,4 +1,4 @@
-/** How a run ended, as the service says it. */
+/** The result of a run, as the service sends it. */
 
 import { Failed } from "../errors";
 import { isObject, textOf } from "./json";
@@ -51,7 +51,7 @@ export interface EndedTest {
   readonly message: string;
 }
 
-/** How a run ended. Throws Failed when the answer does not say. */
+/** The result in `answer`. Throws Failed when its status is missing or unknown. */
 export function runResult(answer: Record<string, unknown>): RunResult {
   const status = STATUSES.find((known) => known === answer.status);
   if (status === undefined) throw new Failed("its answer has no status that this page knows");

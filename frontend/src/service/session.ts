@@ -1,4 +1,4 @@
-/** A run that is spoken to while it goes on, over a WebSocket. */
+/** An interactive run, over a WebSocket. */
 
 import { Broken, Stopped, Unreachable } from "../errors";
 import { failureOf } from "./http";
@@ -17,7 +17,7 @@ const PARTING_MS = 500;
 export class Session {
   private readonly socket: WebSocket;
   private opened = false;
-  /** What was typed before the connection stood. */
+  /** Input that was typed before the connection was open. */
   private early: object[] = [];
 
   /** @param root the API's address, ending with "/" */
