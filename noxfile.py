@@ -52,9 +52,10 @@ _link_pythons()
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Ruff on the Python, the page's own linter on the TypeScript."""
+    """Ruff and import-linter on the Python, the page's own linters on the TypeScript."""
     session.run("ruff", "check", *(session.posargs or ["."]))
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-logo", "--no-cache")
     _npm(session, "run", "lint")
 
 

@@ -1,4 +1,4 @@
-"""The runner: takes source code over HTTP, runs it in a sandbox, and tells what came of it.
+"""The runner: takes source code over HTTP, runs it in a sandbox, and returns the result.
 
     api → execution → sandbox
              ↓

@@ -1,4 +1,4 @@
-"""`python -m backend.runner`: read the settings, serve, exit 0; 2 for a bad setting, 1 where it cannot isolate."""
+"""`python -m backend.runner`: reads the settings and serves. Exits with 2 for a bad setting, 1 if it cannot isolate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.runner.settings import Settings
 
 
 def main() -> int:
-    """Run the service; the exit status."""
+    """Run the service. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     try:
         uvloop.run(serve(Settings.read(os.environ)))
@@ -26,7 +26,7 @@ def main() -> int:
 
 
 def _refuse(error: RunnerError, status: int) -> int:
-    """Say why the service does not run; a person reads this, so there is no traceback."""
+    """Print why the service does not start, for people, without a traceback. Returns `status`."""
     print(f"codecanvas runner: {error}", file=sys.stderr)  # noqa: T201
     return status
 

@@ -3,7 +3,7 @@
 RunnerError
 ├── SettingsError        a setting is missing or malformed: the service does not start
 ├── LayersMissing        an isolation layer that the environment requires does not hold
-├── ClientGone           who asked has left: nobody is there to be answered
+├── ClientGone           the client disconnected: nobody is there to answer
 ├── RequestError         a request cannot be served as it stands; carries the HTTP status
 │   ├── InvalidRequest       400
 │   ├── Unauthorized         401
@@ -17,7 +17,7 @@ RunnerError
 │   ├── RateLimited          429
 │   ├── QueueTimeout         503
 │   └── ShuttingDown         503
-└── SandboxError         the sandbox itself failed: our fault, never the program's
+└── SandboxError         the sandbox itself failed: the service's fault, never the program's
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class RequestError(RunnerError):
 
     status = 400
     retry_after: int | None = None
-    """Seconds after which the client may try again, where trying again can help."""
+    """Seconds after which the client may try again; None if trying again cannot help."""
 
     def __init__(self, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -66,18 +66,18 @@ class InvalidRequest(RequestError):
 
 
 class Unauthorized(RequestError):
-    """The request carries no token, or none that is known."""
+    """The request carries no token, or an unknown one."""
 
     status = 401
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """What kind of token is wanted."""
+        """WWW-Authenticate: the kind of token that is required."""
         return [("www-authenticate", 'Bearer realm="runner"')]
 
 
 class Forbidden(RequestError):
-    """A page of this origin may not ask."""
+    """Pages of this origin may not call the service."""
 
     status = 403
 
@@ -89,7 +89,7 @@ class NotFound(RequestError):
 
 
 class WrongMethod(RequestError):
-    """The path is known, and has no such method."""
+    """The path exists, but does not support this method."""
 
     status = 405
 
@@ -99,7 +99,7 @@ class WrongMethod(RequestError):
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """The methods that it has."""
+        """Allow: the methods that the path supports."""
         return [("allow", self._allowed)]
 
 
@@ -110,7 +110,7 @@ class BodyTimeout(RequestError):
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """What is left of the body is not read."""
+        """Connection: close, since the rest of the body is not read."""
         return [("connection", "close")]
 
 
@@ -121,25 +121,25 @@ class BodyTooLarge(RequestError):
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """What is left of the body is not read."""
+        """Connection: close, since the rest of the body is not read."""
         return [("connection", "close")]
 
 
 class KeyReused(RequestError):
-    """The idempotency key came before, with another request."""
+    """The idempotency key was used before, for another request."""
 
     status = 422
 
 
 class QueueFull(RequestError):
-    """As many runs wait as may, or the wait would be too long."""
+    """The queue is full, or the expected wait is too long."""
 
     status = 429
     retry_after = 1
 
 
 class RateLimited(RequestError):
-    """The token has been used more often than it may."""
+    """The token has used up its rate."""
 
     status = 429
     retry_after = 1

@@ -1,4 +1,4 @@
-"""The listening process: sockets, signals, and an orderly end."""
+"""The server process: opens sockets, handles signals, and shuts down in order."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from backend.runner.api.app import App, create_app
 from backend.runner.api.body import MOST_BYTES
 from backend.runner.api.metrics import Metrics
 from backend.runner.errors import SettingsError
-from backend.runner.service import Service, make_service
+from backend.runner.service import Service
 from backend.runner.settings import Settings
+from backend.runner.startup import make_service
 
 _log = logging.getLogger("codecanvas.runner")
 
 
 class _Server(uvicorn.Server):
-    """Goes on answering while runs are finished: new runs are told to come back, health can still be asked."""
+    """Keeps answering during shutdown: new runs get 503 with Retry-After, and health checks still work."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        yield  # `_signalled` has them, from before the first socket was opened
+        yield  # `_signalled` handles them, from before the first socket was opened
 
     async def end_when(self, asked: asyncio.Event, service: Service) -> None:
-        """Wait until the end is asked for, finish the runs in hand, then close."""
+        """Wait for the signal to end, let current runs finish, then close."""
         await asked.wait()
         _log.info("finishing the runs in hand")
         await service.stop()
@@ -39,7 +40,7 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def _signalled() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set; neither ends the process by itself meanwhile."""
+    """An event that SIGTERM and SIGINT set instead of ending the process."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
@@ -51,7 +52,7 @@ def _signalled() -> Iterator[asyncio.Event]:
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
-    """A socket for each address. Raises SettingsError where none can be had."""
+    """Open a socket for each address. Raises SettingsError if none can be opened."""
     sockets: list[socket.socket] = []
     failures: list[str] = []
     port = settings.port
@@ -62,7 +63,7 @@ def _listen(settings: Settings) -> list[socket.socket]:
         except OSError as error:
             failures.append(f"{host}: {error.strerror or error}")
             continue
-        port = port or listener.getsockname()[1]  # one port for all, also where any will do
+        port = port or listener.getsockname()[1]  # the same port for all, also if the setting is 0
         sockets.append(listener)
     if not sockets:
         raise SettingsError(f"RUNNER_HOST, RUNNER_PORT={settings.port}: cannot listen ({'; '.join(failures)})")
@@ -72,7 +73,7 @@ def _listen(settings: Settings) -> list[socket.socket]:
 
 
 def configuration(app: App) -> uvicorn.Config:
-    """How the application is served."""
+    """The server's configuration."""
     return uvicorn.Config(
         cast("Any", app),  # its own types say the same as the server's, in other words
         http="httptools",
@@ -91,7 +92,7 @@ def configuration(app: App) -> uvicorn.Config:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError, SandboxError or LayersMissing where it cannot start."""
+    """Serve until SIGTERM or SIGINT. Raises SettingsError, SandboxError or LayersMissing if it cannot start."""
     with _signalled() as asked:
         await _serve(settings, asked)
 

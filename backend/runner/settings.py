@@ -1,4 +1,7 @@
-"""The service's settings: each declared once, with its variable, type, default and help."""
+"""The service's settings: each declared once, with its variable, type, default and help.
+
+`python -m backend.runner.settings` prints the table of docs/configuration.md.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from typing import Any
 
 from backend.runner.errors import SettingsError
 
-ENVIRONMENTS = ("local", "staging", "production")
-
+ROLES = ("local", "proving", "protected", "preview")
+"""What an environment may be for. In a local one the service also starts where an isolation layer is missing."""
 
 ACCELERATIONS = ("fork_server", "warm", "compile_cache")
 
@@ -23,6 +26,16 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", text):
+        raise ValueError("must be a name of 2 to 63 lower-case letters, digits and hyphens")
+    return text
+
+
+def _role(text: str) -> str:
+    return _one_of(*ROLES)(text) if text else ""
 
 
 def _accelerations(text: str) -> frozenset[str]:
@@ -85,7 +98,7 @@ def _share(text: str) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class ApiToken:
-    """A token that lets its bearer run programs; known by its hash alone."""
+    """An API token, of which the service knows only the hash."""
 
     name: str
     digest: bytes = dataclasses.field(repr=False)
@@ -93,14 +106,14 @@ class ApiToken:
     rate: int
     """Runs a minute."""
     burst: int
-    """Runs at once, after a pause."""
+    """Most runs in a burst, after a pause."""
 
 
 _TOKEN = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-fA-F]{64}):([1-9][0-9]{0,6})(?::([1-9][0-9]{0,6}))?")
 
 
 def _token(text: str) -> ApiToken:
-    """Raises ValueError, which does not repeat what may be a secret in the wrong place."""
+    """Parse one entry. The ValueError does not repeat the text: it may be a secret in the wrong place."""
     found = _TOKEN.fullmatch(text)
     if found is None:
         raise ValueError("must hold entries name:SHA-256 in hexadecimal:runs a minute[:runs at once]")
@@ -116,7 +129,7 @@ def _tokens(text: str) -> tuple[ApiToken, ...]:
 
 
 def _token_file(text: str) -> tuple[ApiToken, ...]:
-    """Entries as in the variable, one a line; lines that start with # are left out."""
+    """Read entries, one a line; lines that start with # are comments."""
     if not text:
         return ()
     try:
@@ -126,84 +139,63 @@ def _token_file(text: str) -> tuple[ApiToken, ...]:
     return _tokens(",".join(line for line in lines if not line.lstrip().startswith("#")))
 
 
-def _setting(env: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
-    """A field with all that is known of its setting; the default is spelled as it would be in the environment."""
+def _env(env: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
+    """Declare a setting. The default is written as in the environment."""
     return dataclasses.field(
         metadata={"env": env, "default": default, "parse": parse, "help": help_text, "secret": secret}
     )
 
 
+# Help that is too long for its setting's line.
+_ROLE_HELP = f"what the environment is for: {', '.join(ROLES)}; empty: local if it is named local, else protected"
+_TOOLCHAINS_HELP = "directories whose bin/ programs may use, colon-separated, read-only"
+_ACCELERATIONS_HELP = f"all, off, or some of {', '.join(ACCELERATIONS)}"
+_CLIENT_HELP = "header in which a trusted proxy names the client; empty for none"
+_TOKENS_HELP = (
+    "API tokens, comma-separated: name:SHA-256:runs a minute[:runs at once]; empty: everybody may run programs"
+)
+_TOKEN_FILE_HELP = "file with such tokens, one a line; empty for none"  # noqa: S105 - it says what the file is for
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What may differ from one running service to another. Made by `Settings.read`, once."""
+    """The settings of one running service, a line each: variable, default, parser, help.
 
-    environment: str = _setting("RUNNER_ENVIRONMENT", "local", _one_of(*ENVIRONMENTS), "local, staging or production")
-    num_runners: int = _setting("NUM_RUNNERS", "2", _whole(1, 256), "programs that run at the same time")
-    run_timeout: float = _setting("RUN_TIMEOUT", "10", _seconds(600), "seconds a program may run, and the ceiling")
-    queue_limit: int = _setting("RUNNER_QUEUE_LIMIT", "64", _whole(1, 100_000), "runs that may wait for a runner")
-    queue_seconds: float = _setting(
-        "RUNNER_QUEUE_SECONDS", "10", _seconds(600), "seconds that a run may wait for a runner; then it is refused"
-    )
-    queue_wait: float = _setting(
-        "RUNNER_QUEUE_WAIT", "5", _seconds(600), "seconds of expected wait above which a run is refused at once"
-    )
-    batch_seconds: float = _setting(
-        "RUNNER_BATCH_SECONDS", "120", _seconds(3600), "seconds that a batch may take, its waits among them"
-    )
-    queue_share: float = _setting(
-        "RUNNER_QUEUE_SHARE", "0.5", _share, "share of the queue that one client may fill, above 0 and up to 1"
-    )
-    version: str = _setting("RUNNER_VERSION", "dev", str, "version of the service, baked into the image")
-    sha: str = _setting("RUNNER_SHA", "", str, "commit of the service, baked into the image")
-    image: str = _setting("RUNNER_IMAGE_DIGEST", "", str, "digest of the image that runs, set by the deployer")
-    site: Path | None = _setting("RUNNER_SITE", "", _directory, "directory of the page to serve at /; empty for none")  # noqa: RUF009
-    hosts: tuple[str, ...] = _setting("RUNNER_HOST", "127.0.0.1", _words, "addresses to listen on, comma-separated")
-    port: int = _setting("RUNNER_PORT", "10100", _whole(0, 65535), "port to listen on; 0 for any free one")
-    cors_origins: tuple[str, ...] = _setting(
-        "RUNNER_CORS_ORIGINS", "*", _words, "origins that may call, comma-separated"
-    )
-    toolchains: tuple[Path, ...] = _setting(
-        "RUNNER_TOOLCHAINS", "", _directories, "colon-separated directories whose bin/ programs may use, read-only"
-    )
-    cache: Path | None = _setting(  # noqa: RUF009
-        "RUNNER_CACHE", "", _directory, "directory of warmed compile caches; empty to warm them at start"
-    )
-    launcher: Path | None = _setting(  # noqa: RUF009
-        "RUNNER_LAUNCHER", "", _directory, "directory of the launcher; empty for the installed one, or to build it"
-    )
-    warm: Path | None = _setting(  # noqa: RUF009
-        "RUNNER_WARM", "", _directory, "directory of what warm processes read; empty for none"
-    )
-    cgroups: str = _setting("RUNNER_CGROUPS", "auto", _one_of("auto", "off"), "auto, or off to do without them")
-    accelerations: frozenset[str] = _setting(
-        "RUNNER_ACCELERATIONS", "all", _accelerations, f"all, off, or some of {', '.join(ACCELERATIONS)}"
-    )
-    templates: int = _setting(
-        "RUNNER_TEMPLATES", "8", _whole(1, 32), "interpreters that each runner keeps ready to be forked"
-    )
-    warm_mb: int = _setting(
-        "RUNNER_WARM_MB", "384", _whole(0, 65536), "MiB that processes which wait to be used may take together"
-    )
-    compile_cache_mb: int = _setting(
-        "RUNNER_COMPILE_CACHE_MB", "64", _whole(1, 65536), "MiB of compiled programs that are kept"
-    )
-    client_header: str = _setting(
-        "RUNNER_CLIENT_HEADER", "", str.lower, "header in which a trusted proxy names the client; empty for none"
-    )
-    api_tokens: tuple[ApiToken, ...] = _setting(
-        "RUNNER_API_TOKENS",
-        "",
-        _tokens,
-        "API tokens, comma-separated, each as name:SHA-256:runs a minute[:runs at once]; empty: everybody may run",
-        secret=True,
-    )
-    api_token_file: tuple[ApiToken, ...] = _setting(
-        "RUNNER_API_TOKENS_FILE", "", _token_file, "file with such entries, one a line; empty for none"
-    )
+    `Settings.read` makes them once, at start.
+    """
+
+    environment: str = _env("RUNNER_ENVIRONMENT", "local", _name, "name of the environment, which /version reports")
+    role: str = _env("RUNNER_ROLE", "", _role, _ROLE_HELP)
+    num_runners: int = _env("NUM_RUNNERS", "2", _whole(1, 256), "programs that run at the same time")
+    run_timeout: float = _env("RUN_TIMEOUT", "10", _seconds(600), "seconds a program may run: default and ceiling")
+    queue_limit: int = _env("RUNNER_QUEUE_LIMIT", "64", _whole(1, 100_000), "most runs that wait for a runner")
+    queue_seconds: float = _env("RUNNER_QUEUE_SECONDS", "10", _seconds(600), "seconds a run waits until it is refused")
+    queue_wait: float = _env("RUNNER_QUEUE_WAIT", "5", _seconds(600), "seconds of expected wait that refuse a run")
+    batch_seconds: float = _env("RUNNER_BATCH_SECONDS", "120", _seconds(3600), "seconds of a batch, waits included")
+    queue_share: float = _env("RUNNER_QUEUE_SHARE", "0.5", _share, "share of the queue that one client may fill")
+    version: str = _env("RUNNER_VERSION", "dev", str, "version of the service; the image sets it")
+    sha: str = _env("RUNNER_SHA", "", str, "commit of the service; the image sets it")
+    image: str = _env("RUNNER_IMAGE_DIGEST", "", str, "digest of the running image; the deployer sets it")
+    site: Path | None = _env("RUNNER_SITE", "", _directory, "directory of the page to serve at /; empty for none")
+    hosts: tuple[str, ...] = _env("RUNNER_HOST", "127.0.0.1", _words, "addresses to listen on, comma-separated")
+    port: int = _env("RUNNER_PORT", "10100", _whole(0, 65535), "port to listen on; 0 for any free one")
+    cors_origins: tuple[str, ...] = _env("RUNNER_CORS_ORIGINS", "*", _words, "origins that may call, comma-separated")
+    toolchains: tuple[Path, ...] = _env("RUNNER_TOOLCHAINS", "", _directories, _TOOLCHAINS_HELP)
+    cache: Path | None = _env("RUNNER_CACHE", "", _directory, "directory of compile caches; empty: filled at start")
+    launcher: Path | None = _env("RUNNER_LAUNCHER", "", _directory, "directory of the launcher; empty: found or built")
+    warm: Path | None = _env("RUNNER_WARM", "", _directory, "directory of files for warm processes; empty: make it")
+    cgroups: str = _env("RUNNER_CGROUPS", "auto", _one_of("auto", "off"), "auto, or off to use no control groups")
+    accelerations: frozenset[str] = _env("RUNNER_ACCELERATIONS", "all", _accelerations, _ACCELERATIONS_HELP)
+    templates: int = _env("RUNNER_TEMPLATES", "8", _whole(1, 32), "forkable interpreters that each runner keeps ready")
+    warm_mb: int = _env("RUNNER_WARM_MB", "384", _whole(0, 65536), "MiB that all waiting processes may take together")
+    compile_cache_mb: int = _env("RUNNER_COMPILE_CACHE_MB", "64", _whole(1, 65536), "MiB of the compile cache")
+    client_header: str = _env("RUNNER_CLIENT_HEADER", "", str.lower, _CLIENT_HELP)
+    api_tokens: tuple[ApiToken, ...] = _env("RUNNER_API_TOKENS", "", _tokens, _TOKENS_HELP, secret=True)
+    api_token_file: tuple[ApiToken, ...] = _env("RUNNER_API_TOKENS_FILE", "", _token_file, _TOKEN_FILE_HELP)
 
     @property
     def tokens(self) -> tuple[ApiToken, ...]:
-        """Every token, from both places."""
+        """All tokens, from the variable and the file."""
         return self.api_tokens + self.api_token_file
 
     @classmethod
@@ -219,9 +211,23 @@ class Settings:
             except ValueError as error:
                 said = "…" if field.metadata["secret"] else repr(text)
                 raise SettingsError(f"{env}={said} {error}. It is: {field.metadata['help']}.") from error
+        values["role"] = values["role"] or ("local" if values["environment"] == "local" else "protected")
         if not values["hosts"]:
             raise SettingsError("RUNNER_HOST is empty. Set it to an address, for example 127.0.0.1.")
         settings = cls(**values)
         if len({token.name for token in settings.tokens}) < len(settings.tokens):
             raise SettingsError("RUNNER_API_TOKENS and RUNNER_API_TOKENS_FILE name a token the same. Rename one.")
         return settings
+
+
+def table() -> str:
+    """Every setting as a row of a Markdown table: variable, default, help. What docs/configuration.md shows."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        default = f" `{field.metadata['default']}`" if field.metadata["default"] else ""
+        rows.append(f"| `{field.metadata['env']}` |{default} | {field.metadata['help']} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")  # noqa: T201

@@ -155,7 +155,7 @@ def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs:
     Raises SuiteFailed when it is not proven; SuiteNotRun, and records nothing, when the suites were not run to their
     end or the release changed meanwhile.
     """
-    from deploy.verification.steady import require_steady, require_unchanged  # slow to import
+    from deploy.release.steady import require_steady, require_unchanged  # slow to import
     from deploy.verification.suites import prove
 
     before = require_steady(target)

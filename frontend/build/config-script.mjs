@@ -6,7 +6,7 @@ export const CONFIG_PREFIX = "globalThis.CODECANVAS_CONFIG = ";
 
 /**
  * @param {{environment: string, version: string, sha: string}} settings
- * @param {Record<string, {url: string}>} environments
+ * @param {Record<string, {url: string, role: string}>} environments
  */
 export function configScript({ environment, version, sha }, environments) {
   return `${CONFIG_PREFIX}${JSON.stringify({ environment, version, sha, environments })};\n`;

@@ -2,14 +2,15 @@
  * The build's configuration, for Rspack and webpack alike: `tools` are the parts of which each has its own. Settings
  * come from the process environment:
  *
- *   CANVAS_ENVIRONMENT  local (default), staging or production
+ *   CANVAS_ENVIRONMENT  the <name> of an .env.<name>; "local" when unset
+ *   CANVAS_ROOT         directory that holds these files; the repository's root when unset
  *   CANVAS_VERSION      what the footer shows; "dev" when unset
  *   CANVAS_SHA          the commit; "dev" when unset
  *   CANVAS_OUT          where to write; frontend/dist/<environment> when unset
  *   CANVAS_MAPS         where source maps are kept, which are not published; `<CANVAS_OUT>.maps` when unset
  *
  * Environment, version and sha reach config.js and nothing else: every other file is the same, byte for byte,
- * whatever they are, so the files that staging proved are the files that production serves.
+ * whatever they are, so the files that one environment proved are the files that the next one serves.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -29,8 +30,8 @@ const source = (name) => join(frontend, "src", name);
  *   loader of TypeScript, and makers of the plugins that write index.html and its integrity attributes
  */
 export function configuration(tools) {
-  const settings = readSettings(process.env);
-  const environments = readEnvironments(join(frontend, ".."));
+  const environments = readEnvironments(resolve(process.env.CANVAS_ROOT || join(frontend, "..")));
+  const settings = readSettings(process.env, Object.keys(environments));
   const output = safeOutput(resolve(process.env.CANVAS_OUT || join(frontend, "dist", settings.environment)));
   const maps = resolve(process.env.CANVAS_MAPS || `${output}.maps`);
   return {
@@ -53,7 +54,7 @@ export function configuration(tools) {
     resolve: {
       extensions: [".ts", ".js"],
       // Emacs keys offer completions, which this editor has none of; what they need would be loaded by everybody.
-      alias: { "@codemirror/autocomplete": source("no-completions.ts") },
+      alias: { "@codemirror/autocomplete": source("editor/no-completions.ts") },
     },
     module: { rules: rules(tools.typescript) },
     optimization: {
@@ -93,7 +94,7 @@ function rules(typescript) {
     },
     {
       test: /codemirror-vim[\\/]dist[\\/]index\.js$/,
-      resolve: { alias: { "@codemirror/language$": source("vim-language.ts") } },
+      resolve: { alias: { "@codemirror/language$": source("editor/vim-language.ts") } },
     },
   ];
 }

@@ -1,69 +1,68 @@
 /**
- * Which environment this page belongs to, as `config.js` says.
+ * Reads `config.js`: which environment this page belongs to.
  *
- * The bundle is one and the same everywhere; only that file differs. It is checked here, once,
- * so that nothing else meets an environment that is unknown or a service that has no address.
+ * The bundle is the same in every environment; only that file differs. It is checked here, once, so that no other code
+ * has to handle an unknown environment or a missing address.
  */
 import { ConfigError } from "./errors";
-
-export const ENVIRONMENT_NAMES = ["local", "staging", "production"] as const;
-
-export type EnvironmentName = (typeof ENVIRONMENT_NAMES)[number];
 
 export interface Environment {
   /** Root of the service's API, ending with "/". */
   readonly url: string;
+  /** What it is for: "local", "proving", "preview", or "protected", which users are on. The build knows no other. */
+  readonly role: string;
 }
 
 export interface Configuration {
-  readonly environment: EnvironmentName;
+  /** Name of the environment: one of `environments`. */
+  readonly environment: string;
   readonly version: string;
   /** The whole commit id, or "dev". */
   readonly sha: string;
-  readonly environments: Readonly<Record<EnvironmentName, Environment>>;
+  readonly environments: Readonly<Record<string, Environment>>;
 }
 
 /** Reads the configuration that `config.js` left in `scope`; throws ConfigError when it cannot be used. */
 export function readConfig(scope: object = globalThis): Configuration {
   const value: unknown = Reflect.get(scope, "CODECANVAS_CONFIG");
   if (!isObject(value)) throw new ConfigError("config.js did not load");
+  const environments = environmentsMap(value.environments);
   return {
-    environment: environmentName(value.environment),
+    environment: environmentName(value.environment, environments),
     version: text(value, "version"),
     sha: text(value, "sha"),
-    environments: environmentsMap(value.environments),
+    environments,
   };
+}
+
+/** What is known of the environment that this page belongs to. */
+export function ownEnvironment({ environment, environments }: Configuration): Environment {
+  return environments[environment] as Environment; // readConfig made sure of it
 }
 
 /** The address of the API that this environment's programs are sent to, ending with "/". */
 export function apiUrl(config: Configuration = readConfig()): string {
-  return config.environments[config.environment].url;
+  return ownEnvironment(config).url;
 }
 
-function environmentName(value: unknown): EnvironmentName {
-  const known = ENVIRONMENT_NAMES.find((name) => name === value);
-  if (known === undefined) {
+function environmentName(value: unknown, environments: Readonly<Record<string, Environment>>): string {
+  if (typeof value !== "string" || !Object.hasOwn(environments, value)) {
     throw new ConfigError(`config.js names an unknown environment, ${JSON.stringify(value)}`);
   }
-  return known;
+  return value;
 }
 
-function environmentsMap(value: unknown): Record<EnvironmentName, Environment> {
+function environmentsMap(value: unknown): Record<string, Environment> {
   if (!isObject(value)) throw new ConfigError("config.js has no environments");
-  return {
-    local: environment(value, "local"),
-    staging: environment(value, "staging"),
-    production: environment(value, "production"),
-  };
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, environment(name, entry)]));
 }
 
-function environment(map: Record<string, unknown>, name: EnvironmentName): Environment {
-  const entry = map[name];
-  const url = isObject(entry) ? entry.url : undefined;
-  if (typeof url !== "string" || !/^https?:\/\/[^/]+\/(.*\/)?$/.test(url)) {
-    throw new ConfigError(`config.js gives no usable address for ${name}`);
+function environment(name: string, entry: unknown): Environment {
+  const { url, role } = isObject(entry) ? entry : {};
+  if (typeof role !== "string" || typeof url !== "string" || !/^https?:\/\/[^/]+\/(.*\/)?$/.test(url)) {
+    throw new ConfigError(`config.js gives no usable address or role for ${name}`);
   }
-  return { url };
+  return { url, role };
 }
 
 function text(map: Record<string, unknown>, key: string): string {

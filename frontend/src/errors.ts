@@ -1,5 +1,5 @@
 /**
- * What can go wrong, as the page tells it. Every message ends with what to do next.
+ * The page's errors. Every message ends with what to do next.
  *
  *     CanvasError
  *     ├── ConfigError        config.js is missing or cannot be used

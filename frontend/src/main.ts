@@ -1,11 +1,11 @@
 /** Puts the page together. */
 import "./style.css";
-import { Api } from "./api";
-import { Canvas } from "./canvas";
+import { Canvas } from "./canvas/canvas";
+import { showEnvironment, showVersion } from "./canvas/environment";
 import { apiUrl, readConfig } from "./config-utils";
-import { showEnvironment, showVersion } from "./environment";
+import { findPage, type Page } from "./dom/page";
 import { CanvasError } from "./errors";
-import { findPage, type Page } from "./page";
+import { Api } from "./service/http";
 
 function start(page: Page): void {
   const config = readConfig();

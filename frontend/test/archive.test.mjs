@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { zip } from "../src/archive";
+import { zip } from "../src/program/archive";
 
 describe("zip", () => {
   it("makes archives that others can read", () => {

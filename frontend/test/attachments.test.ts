@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { attachments } from "../src/attachments";
-import { requestOf } from "../src/request";
-import { summary } from "../src/result";
-import { runResult } from "../src/run-result";
+import { attachments } from "../src/run/attachments";
+import { requestOf } from "../src/run/request";
+import { summary } from "../src/run/summary";
+import { runResult } from "../src/service/result";
 
 const ended = { status: "ok", error: "", exit_code: 0, signal: null, time_ms: 1, cpu_ms: 1, memory_kb: 1 };
 

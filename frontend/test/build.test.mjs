@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ENVIRONMENTS, readEnvironments, readSettings } from "../build/environments.mjs";
+import { environmentNames, readEnvironments, readSettings } from "../build/environments.mjs";
 import { contentSecurityPolicy, headersFile } from "../build/headers.mjs";
 
 const frontend = resolve(import.meta.dirname, "..");
 const rspack = join(frontend, "node_modules/.bin/rspack");
+const root = join(frontend, "..");
 const SHA = "0123456789abcdef0123456789abcdef01234567";
 const FIRST_LOAD_LIMIT = 100_000;
 
@@ -45,11 +46,11 @@ const release = (environment, version = "9.8.7") => ({
 describe("a build", () => {
   let bundles;
   beforeAll(() => {
-    bundles = ENVIRONMENTS.map((name) => files(build(name, release(name)).out));
+    bundles = Object.fromEntries(environmentNames(root).map((name) => [name, files(build(name, release(name)).out)]));
   });
 
   it("differs between environments in config.js only", () => {
-    const [first, ...others] = bundles;
+    const [first, ...others] = Object.values(bundles);
     for (const other of others) {
       expect(Object.keys(other)).toEqual(Object.keys(first));
       expect(Object.keys(first).filter((name) => !first[name].equals(other[name]))).toEqual(["config.js"]);
@@ -57,45 +58,45 @@ describe("a build", () => {
   });
 
   it("is the same when made again, and but for config.js with another version", () => {
-    expect(files(build("again", release("staging")).out)).toEqual(bundles[1]);
+    expect(files(build("again", release("staging")).out)).toEqual(bundles.staging);
     const other = files(build("other", release("staging", "1.0.0")).out);
-    expect(Object.keys(other).filter((name) => !other[name].equals(bundles[1][name]))).toEqual(["config.js"]);
+    expect(Object.keys(other).filter((name) => !other[name].equals(bundles.staging[name]))).toEqual(["config.js"]);
   });
 
   it("writes config.js as one statement that carries JSON", () => {
-    const text = bundles[1]["config.js"].toString();
+    const text = bundles.staging["config.js"].toString();
     const [, json] = /^globalThis\.CODECANVAS_CONFIG = (\{.*\});\n$/.exec(text);
     expect(JSON.parse(json)).toEqual({
       environment: "staging",
       version: "9.8.7",
       sha: SHA,
-      environments: readEnvironments(join(frontend, "..")),
+      environments: readEnvironments(root),
     });
   });
 
   it("names version and commit nowhere but in config.js", () => {
-    const naming = Object.entries(bundles[1]).filter(
+    const naming = Object.entries(bundles.staging).filter(
       ([, data]) => data.includes("9.8.7") || data.includes(SHA.slice(0, 7)),
     );
     expect(naming.map(([name]) => name)).toEqual(["config.js"]);
   });
 
   it("loads config.js before scripts whose integrity the page states", () => {
-    const html = bundles[2]["index.html"].toString();
+    const html = bundles.production["index.html"].toString();
     const sources = [...html.matchAll(/<script[^>]* src="([^"]+)"/g)].map(([, source]) => source);
     expect(sources[0]).toBe("/config.js");
     const tags = [...html.matchAll(/<(?:script|link)[^>]*\/assets\/[^>]*>/g)].map(([tag]) => tag);
     expect(tags.length).toBe(3);
     for (const tag of tags) {
       const [, path] = /"\/(assets\/[^"]+)"/.exec(tag);
-      const digest = createHash("sha256").update(bundles[2][path]).digest("base64");
+      const digest = createHash("sha256").update(bundles.production[path]).digest("base64");
       expect(tag).toContain(`integrity="sha256-${digest}"`);
     }
   });
 
   it("stays small at first load", () => {
     // What index.html names, and the mode of the language that the page opens with.
-    const first = Object.entries(bundles[2]).filter(([name]) =>
+    const first = Object.entries(bundles.production).filter(([name]) =>
       /^assets\/(main|runtime|mode-python)\.[0-9a-f]+\.(js|css)$/.test(name),
     );
     expect(first.length).toBe(4);
@@ -114,15 +115,43 @@ describe("a build", () => {
   });
 
   it("carries the policy in the page, for hosts that read no _headers", () => {
-    const policy = contentSecurityPolicy(readEnvironments(join(frontend, ".."))).replaceAll("; ", ";");
-    const html = bundles[2]["index.html"].toString();
+    const policy = contentSecurityPolicy(readEnvironments(root)).replaceAll("; ", ";");
+    const html = bundles.production["index.html"].toString();
     expect(html).toContain(`<meta http-equiv="Content-Security-Policy" content="${policy}">`);
     expect(html.indexOf("Content-Security-Policy")).toBeLessThan(html.indexOf("<script"));
   });
 
   it("keeps no markup that a strict policy refuses", () => {
-    const html = bundles[2]["index.html"].toString();
+    const html = bundles.production["index.html"].toString();
     expect(html).not.toMatch(/<style| style=| on[a-z]+=|<script(?![^>]* src=)/);
+  });
+});
+
+describe("a further environment", () => {
+  let place;
+  beforeAll(() => {
+    place = mkdtempSync(join(directory, "root-"));
+    writeFileSync(join(place, ".env.local"), "API_URL=http://localhost:10100/api/v1/\nROLE=local\n");
+    writeFileSync(join(place, ".env.qa"), "API_URL=https://runner-qa.fly.dev/api/v1/\nROLE=proving\n");
+    writeFileSync(join(place, ".env.live"), "API_URL=https://runner.fly.dev/api/v1/\n");
+    writeFileSync(join(place, ".env.qa.secrets"), "FLY_API_TOKEN=secret\n");
+  });
+
+  it("is added by its .env.<name> alone, and users are on what does not say what it is for", () => {
+    expect(readEnvironments(place)).toEqual({
+      live: { url: "https://runner.fly.dev/api/v1/", role: "protected" },
+      local: { url: "http://localhost:10100/api/v1/", role: "local" },
+      qa: { url: "https://runner-qa.fly.dev/api/v1/", role: "proving" },
+    });
+  });
+
+  it("has a page of its own, which is allowed to reach its service", () => {
+    const { out, stderr } = build("qa", { CANVAS_ENVIRONMENT: "qa", CANVAS_ROOT: place });
+    expect(stderr).toBe("");
+    const made = files(out);
+    expect(made["config.js"].toString()).toContain('"environment":"qa"');
+    expect(made._headers.toString()).toContain("https://runner-qa.fly.dev");
+    expect(Object.values(made).filter((data) => data.includes("FLY_API_TOKEN"))).toEqual([]);
   });
 });
 
@@ -131,7 +160,7 @@ describe("a build is refused", () => {
     const { status, stdout, stderr } = build("unknown", { CANVAS_ENVIRONMENT: "qa" });
     expect(status).not.toBe(0);
     expect(stdout + stderr).toMatch(
-      /CANVAS_ENVIRONMENT is "qa", which is unknown\. Set it to local, staging, production/,
+      /CANVAS_ENVIRONMENT is "qa", which is unknown\. Set it to local, production, staging, or write \.env\.qa/,
     );
   });
 
@@ -146,26 +175,27 @@ describe("a build is refused", () => {
   });
 
   it.each([
-    ["no file", undefined, /\.env\.local cannot be read \(ENOENT\)/],
+    ["no file", undefined, /has no \.env\.<name>\. Restore/],
     ["no address", "FRONTEND_URL=http://localhost/\n", /\.env\.local has no API_URL\. Add/],
     ["an address without its last slash", "API_URL=http://localhost/api\n", /ends with "\/"/],
+    ["a role that is none", "API_URL=http://localhost/\nROLE=production\n", /\.env\.local: ROLE is "production"\. Set/],
     ["an address that is none", "API_URL=localhost:10100/\n", /not an http/],
   ])("with %s", (name, text, message) => {
-    const root = join(directory, name);
-    mkdirSync(root);
-    if (text !== undefined) writeFileSync(join(root, ".env.local"), text);
-    expect(() => readEnvironments(root)).toThrow(message);
+    const place = join(directory, name);
+    mkdirSync(place);
+    if (text !== undefined) writeFileSync(join(place, ".env.local"), text);
+    expect(() => readEnvironments(place)).toThrow(message);
   });
 });
 
 describe("settings", () => {
   it("default to a local build of no release", () => {
-    expect(readSettings({})).toEqual({ environment: "local", version: "dev", sha: "dev" });
+    expect(readSettings({}, ["local"])).toEqual({ environment: "local", version: "dev", sha: "dev" });
   });
 });
 
 describe("_headers", () => {
-  const text = headersFile(readEnvironments(join(frontend, "..")));
+  const text = headersFile(readEnvironments(root));
   const [, policy] = /Content-Security-Policy: (.*)/.exec(text);
 
   it("lets the page reach the services and loopback, and run only its own scripts", () => {

@@ -1,8 +1,8 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { Place } from "../src/diagnostics";
-import { Output } from "../src/output";
-import type { RunResult } from "../src/run-result";
+import type { Place } from "../src/run/diagnostics";
+import { Output } from "../src/run/output";
+import type { RunResult } from "../src/service/result";
 
 const result: RunResult = {
   error: "",

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Unusable } from "../src/errors";
-import { addFile, checkName, closeFile, reopenFile } from "../src/file-list";
-import { Memory } from "../src/memory";
-import { asProgram, type Program, program } from "../src/program";
-import { requestOf } from "../src/request";
-import { fragmentOf, isShared, readFragment } from "../src/share";
+import { addFile, checkName, closeFile, reopenFile } from "../src/files/file-list";
+import { Memory } from "../src/program/memory";
+import { asProgram, type Program, program } from "../src/program/program";
+import { fragmentOf, isShared, readFragment } from "../src/program/share";
+import { requestOf } from "../src/run/request";
 
 const full: Program = {
   files: [

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Broken, Busy, Stopped, Unreachable } from "../src/errors";
-import { Session } from "../src/session";
+import { Session } from "../src/service/session";
 
 /** A socket whose other end is the test. */
 class Socket {

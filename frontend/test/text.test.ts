@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { AnsiReader } from "../src/ansi";
-import { findMentions } from "../src/diagnostics";
 import { Unusable } from "../src/errors";
-import { checkOptions, expand } from "../src/options";
-import { EventParser } from "../src/sse";
-import { words } from "../src/words";
+import { checkOptions, expand } from "../src/languages/options";
+import { words } from "../src/languages/words";
+import { AnsiReader } from "../src/run/ansi";
+import { findMentions } from "../src/run/diagnostics";
+import { EventParser } from "../src/service/events";
 
 describe("AnsiReader", () => {
   const read = (...parts: string[]) => {

@@ -1,12 +1,12 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { Editor } from "../src/editor";
+import { findPage, type Page } from "../src/dom/page";
+import type { Editor } from "../src/editor/editor";
+import { Workspace } from "../src/files/workspace";
 import html from "../src/index.html?raw";
-import type { Language } from "../src/languages";
-import { Memory } from "../src/memory";
-import { findPage, type Page } from "../src/page";
-import type { SourceFile } from "../src/program";
-import { Workspace } from "../src/workspace";
+import type { Language } from "../src/languages/languages";
+import { Memory } from "../src/program/memory";
+import type { SourceFile } from "../src/program/program";
 
 const c: Language = {
   id: "c",

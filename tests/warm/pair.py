@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from backend.runner.execution.compiled import CompileCache
 from backend.runner.execution.executor import Executor
+from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import Outcome
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages import __file__ as languages_file
@@ -67,8 +68,8 @@ class Pair:
         self._slot = Slot(0, Plan(host=host, cgroups=None, caches=None))
         cache = CompileCache(256 << 20)
         quick = frozenset({"fork_server", "warm"})
-        self._warm = Executor(host, {}, cache=cache, accelerations=quick)
-        self._cold = Executor(host, {}, cache=cache, accelerations=frozenset())
+        self._warm = Executor(host, Offer(), cache=cache, accelerations=quick)
+        self._cold = Executor(host, Offer(), cache=cache, accelerations=frozenset())
         self._do(self._slot.open())
 
     def close(self) -> None:
@@ -97,7 +98,7 @@ class Pair:
     async def _wait(self) -> None:
         """Have a process wait; it is used by the next run."""
         language, spares = self.language, self._slot.spares
-        variables = self._warm.variables(language)
+        variables = self._warm.variables.of_waiting_run(language)
         if language.fork_server:
             template = (*variables, ("PYTHONPATH", TEMPLATE_PLACE))
             await self._wait_for_template(Recipe(command=arguments(language.run), variables=template, limits=Limits()))

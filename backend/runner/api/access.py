@@ -15,7 +15,7 @@ from backend.runner.settings import ApiToken
 
 
 class _Bucket:
-    """Runs that a token may still ask for now; it fills up steadily."""
+    """The runs that a token may still start now; it refills at a constant rate."""
 
     def __init__(self, token: ApiToken, now: float) -> None:
         self.name = token.name
@@ -26,7 +26,9 @@ class _Bucket:
         self._seen = now
 
     def take(self, count: int, now: float) -> float:
-        """Take `count`, or all where the bucket never holds as many: 0.0, or the seconds until they are there."""
+        """Take `count` runs, or all that the bucket can hold if that is fewer.
+
+        Returns 0.0, or, if too few are left, the seconds until there are enough."""
         self._left = min(self._burst, self._left + (now - self._seen) * self._rate)
         self._seen = now
         count = min(count, int(self._burst))
@@ -37,7 +39,7 @@ class _Bucket:
 
 
 class Access:
-    """Lets requests through: all where there are no tokens, else those that carry one, at its rate."""
+    """Admits requests: every request if no tokens are configured, else those with a valid token, at its rate."""
 
     def __init__(
         self, tokens: Sequence[ApiToken], client_header: str = "", clock: Callable[[], float] = time.monotonic
@@ -63,7 +65,7 @@ class Access:
             self.admit(request, runs)
 
     def _bucket(self, request: Request) -> _Bucket:
-        """The bucket of the request's token; every one is compared, each in constant time."""
+        """The bucket of the request's token. Every token is compared, each in constant time, so timing reveals none."""
         scheme, _, token = request.header(b"authorization").partition(" ")
         digest = hashlib.sha256(token.strip().encode("latin-1")).digest()
         found = None
@@ -75,14 +77,14 @@ class Access:
         return found
 
     def _address(self, request: Request) -> str:
-        """As a trusted proxy names the client, else its address."""
+        """The client's name: what a trusted proxy says, else its address."""
         named = request.header(self._client_header) if self._client_header else ""
         client = request.scope.get("client")
         return _network(named or (client[0] if client else ""))
 
 
 def _network(address: str) -> str:
-    """An IPv6 client's network, within which it may choose addresses at will; any other as it is."""
+    """The /64 network of an IPv6 client, which can choose any address within it; other addresses unchanged."""
     if ":" not in address:
         return address
     try:

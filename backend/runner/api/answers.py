@@ -26,7 +26,7 @@ from backend.runner.sandbox.frames import Collected
 
 
 def in_encoding(data: bytes, encoding: Encoding) -> str:
-    """`data` as the client wants it; what is no UTF-8 becomes U+FFFD where it wants text."""
+    """`data` in the encoding that the client asked for. As text, invalid UTF-8 becomes U+FFFD."""
     if encoding == "base64":
         return binascii.b2a_base64(data, newline=False).decode("ascii")
     return data.decode("utf-8", "replace")
@@ -48,7 +48,7 @@ def run_answer(outcome: Outcome, language: str, encoding: Encoding) -> RunAnswer
 
 
 def result_answer(outcome: Outcome, language: str, encoding: Encoding) -> ResultAnswer:
-    """The same without the output, which was sent as it came."""
+    """The answer to a run without its output, which was streamed before."""
     return ResultAnswer(
         language=language,
         encoding=encoding,
@@ -60,12 +60,12 @@ def result_answer(outcome: Outcome, language: str, encoding: Encoding) -> Result
 
 
 def files_answer(files: Sequence[Collected] | None) -> dict[str, FileAnswer] | UnsetType:
-    """The files of an answer; UNSET where none were asked for."""
+    """The collected files; UNSET if the request collects none."""
     return UNSET if files is None else {one.name: _file(one) for one in files}
 
 
 def tests_answer(tests: Sequence[EndedTest] | None) -> TestsAnswer | UnsetType:
-    """How tests ended; UNSET where none were to be run."""
+    """The results of tests; UNSET if the request runs none."""
     if tests is None:
         return UNSET
     count = Counter(one.status for one in tests)

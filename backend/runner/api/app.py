@@ -11,8 +11,8 @@ from backend.runner.api.asgi import JSON, Handler, Message, Receive, Request, Re
 from backend.runner.api.backend import Backend
 from backend.runner.api.batch import batch_routes
 from backend.runner.api.checks import Catalogue
+from backend.runner.api.context import Context
 from backend.runner.api.cors import Cors
-from backend.runner.api.desk import Desk
 from backend.runner.api.format import format_routes
 from backend.runner.api.health import health_routes
 from backend.runner.api.languages import language_routes
@@ -40,17 +40,17 @@ class App:
         settings = service.settings
         self._cors = Cors(settings.cors_origins)
         access = Access(settings.tokens, settings.client_header)
-        desk = Desk(service, metrics, access, Catalogue(service.languages, settings.run_timeout))
+        context = Context(service, metrics, access, Catalogue(service.languages, settings.run_timeout))
         self._routes: Routes = {
             **health_routes(service, metrics),
             **language_routes(service),
-            **run_routes(desk),
-            **batch_routes(desk),
-            **format_routes(desk),
+            **run_routes(context),
+            **batch_routes(context),
+            **format_routes(context),
             "/openapi.json": {"GET": _description(service)},
             SESSION: {"GET": _only_websockets},
         }
-        self._sessions = Sessions(desk, self._cors)
+        self._sessions = Sessions(context, self._cors)
         self._site = None if settings.site is None else Site(settings.site)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class App:
         request = Request(scope, receive, send, "")
         request.id = _request_id(request)
         if request.path[-1:] == "/" and request.path[:-1] in self._routes:
-            request.scope = {**scope, "path": request.path[:-1]}  # people and proxies add one
+            request.scope = {**scope, "path": request.path[:-1]}  # people and proxies add a slash
         if scope["type"] == "websocket":
             await self._sessions.serve(request, known=request.path == SESSION)
         elif scope["type"] == "http":
@@ -92,12 +92,14 @@ class App:
             return _options(allowed)
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            raise WrongMethod(f"{_place(request)}: this method is not for here", allowed)
+            raise WrongMethod(
+                f"{_place(request)}: this method is not supported here; Allow lists those that are", allowed
+            )
         return handler
 
 
 class _Sending:
-    """Adds headers to whatever answer is sent, and knows whether one was begun."""
+    """Adds headers to every answer, and records whether an answer was begun."""
 
     def __init__(self, send: Send, headers: list[tuple[str, str]]) -> None:
         self._send = send
@@ -143,7 +145,7 @@ def _description(service: Backend) -> Handler:
     made: list[bytes] = []
 
     async def openapi(request: Request) -> Response:
-        """What all of this looks like, for machines."""
+        """The OpenAPI description of the service."""
         if not made:
             from backend.runner.api.openapi.document import describe  # read when it is first asked for, not at start
 

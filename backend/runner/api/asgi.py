@@ -1,4 +1,4 @@
-"""HTTP as the service speaks it: what a server hands over (ASGI), read and answered without a framework.
+"""HTTP without a framework: reads what an ASGI server passes on, and answers.
 
 A request here is one of a dozen exact paths with a JSON body: no path parameter, no cookie, no form. What a framework
 would add to each is measured in ARCHITECTURE.md.
@@ -36,7 +36,7 @@ class Request:
         self.send = send
         self.id = request_id
         self.client = ""
-        """Who asks, for taking turns; set once that is known."""
+        """Name of the client, by which the queue takes turns; set by `Access.admit`."""
         self._gone = False
 
     @property
@@ -57,7 +57,7 @@ class Request:
         return ""
 
     def has(self, name: bytes) -> bool:
-        """Whether there is such a header, be it empty."""
+        """Whether the header is present, even if it is empty."""
         return any(key == name for key, _ in self.scope["headers"])
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -99,7 +99,7 @@ class Request:
 
 
 class Response:
-    """An answer that is known whole."""
+    """An answer whose whole body is known before it is sent."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -110,7 +110,7 @@ class Response:
         self.add(headers)
 
     def add(self, headers: Iterable[tuple[str, str]]) -> None:
-        """Say `headers` too."""
+        """Add `headers`."""
         self.headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
     async def send(self, request: Request) -> None:

@@ -33,9 +33,11 @@ class Backend(Protocol):
         """Whether a program can be run here now."""
 
     async def run(self, request: RunRequest, slot: Slot, listener: Listener | None = None) -> Outcome:
-        """Run `request` in `slot`; `listener` is told as it goes on."""
+        """Run `request` in `slot`; `listener` gets its phases and output while it runs."""
 
     async def run_batch(
         self, request: RunRequest, cases: Sequence[Case], turns: Turns
     ) -> tuple[Outcome | None, list[Outcome]]:
-        """Compile once and run each case, others between: the failed compile, or None and an outcome for each case."""
+        """Compile once, then run each case; other clients get the slot between cases.
+
+        Returns the outcome of a failed compile and no outcomes, or None and an outcome for each case."""

@@ -16,7 +16,7 @@ DISCARDING_SECONDS = 5.0
 
 
 async def read_body(request: Request, most: int = MOST_BYTES) -> bytes:
-    """The whole body. Raises BodyTooLarge, also where no length was announced, BodyTimeout and ClientGone."""
+    """The whole body. Raises BodyTooLarge (even without a Content-Length), BodyTimeout and ClientGone."""
     announced = request.header(b"content-length")
     if announced.isdecimal() and int(announced) > most:
         await _discard(request)

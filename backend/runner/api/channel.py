@@ -1,7 +1,7 @@
-"""What a run says while it goes on, on its way to a client that may read more slowly.
+"""Buffers the events of a run for a client that may read more slowly than the program writes.
 
-A listener must not block, and a client must not make the service's memory grow: output that waits is joined, so that
-what is kept is never more than the run's own output limit and a handful of other events.
+A listener must not block, and a slow client must not make the service's memory grow. So output that waits is joined
+into one event: the buffer holds at most the run's output limit and a few other events.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from backend.runner.execution.listener import Controls
 from backend.runner.execution.outcome import CompileReport
 
 Event = tuple[str, dict[str, Any]]
-"""Its type, and what belongs to it."""
+"""Type and content of an event."""
 
 
 class Channel:
-    """A listener whose events are taken in order. Belongs to one event loop."""
+    """A listener from which a client takes events in order. Belongs to one event loop."""
 
     def __init__(self, encoding: Encoding) -> None:
         self._events: list[tuple[str, Any]] = []
@@ -34,10 +34,10 @@ class Channel:
         """What may be done to the program, once it runs."""
 
     def phase(self, name: str, compiled: CompileReport | None = None) -> None:
-        """A step begins; what a compiler said is told before the program says anything."""
+        """A step begins; the compiler's report comes with the phase "run", before any output of the program."""
         answer = compile_answer(compiled, self._encoding)
-        told = {} if answer is None else {"compile": msgspec.to_builtins(answer)}
-        self._put("phase", {"phase": name, **told})
+        report = {} if answer is None else {"compile": msgspec.to_builtins(answer)}
+        self._put("phase", {"phase": name, **report})
 
     def output(self, stream: str, data: bytes) -> None:
         """The program wrote `data`; joined to what waits already, where that is of the same stream."""
@@ -52,7 +52,7 @@ class Channel:
         self._put("started", None)
 
     def finish(self) -> None:
-        """No more will come: let whoever waits look."""
+        """The run is over: wake whoever waits for events."""
         self._ready.set()
 
     def _put(self, kind: str, content: Any) -> None:
@@ -60,11 +60,11 @@ class Channel:
         self._ready.set()
 
     async def wait(self) -> None:
-        """Until something can be taken, or all is finished."""
+        """Return once there are events to take, or the run is over."""
         await self._ready.wait()
 
     def take(self) -> list[Event]:
-        """All that waits."""
+        """Take all events that wait."""
         events, self._events = self._events, []
         self._ready.clear()
         taken: list[Event] = []
@@ -76,21 +76,21 @@ class Channel:
         return taken
 
     def rest(self) -> list[Event]:
-        """The bytes that began a character which never ended."""
+        """The events for bytes of characters that the program never completed."""
         return [
             ("output", {"stream": name, **part}) for name, joiner in self._joiners.items() for part in joiner.flush()
         ]
 
 
 class Joiner:
-    """Cuts bytes into parts that are text, and parts that are not; a character that comes in two pieces is joined."""
+    """Splits bytes into valid and invalid UTF-8. A character that arrives in two pieces is joined."""
 
     def __init__(self, encoding: Encoding) -> None:
         self._text = encoding == "utf-8"
         self._pending = b""
 
     def feed(self, data: bytes | bytearray) -> list[dict[str, str]]:
-        """What can be sent now: nothing, or one part with `data`, and `encoding` where that is "base64"."""
+        """What can be sent now: nothing, or one part with `data`, and with `encoding` if `data` is Base64."""
         whole, self._pending = self._pending + data, b""
         if not self._text:
             return [_base64(whole)]
@@ -102,7 +102,7 @@ class Joiner:
         return [{"data": text}] if text else []
 
     def flush(self) -> list[dict[str, str]]:
-        """What is left at the end."""
+        """The part that is left at the end of the output."""
         rest, self._pending = self._pending, b""
         return [_base64(rest)] if rest else []
 

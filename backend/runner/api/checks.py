@@ -1,4 +1,4 @@
-"""From a body to the request that it asks for: language, options, bytes and limits, checked against the service."""
+"""Makes a RunRequest of a body: checks its language, options, files and limits against what the service offers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from backend.runner.languages.text import plain, plain_files
 
 
 class Catalogue:
-    """The languages of the service by every name that a request may give them."""
+    """Finds languages by name or alias, and makes requests of bodies."""
 
     def __init__(self, languages: Mapping[str, Language], timeout: float) -> None:
         self.languages = languages
@@ -70,7 +70,7 @@ class Catalogue:
         )
 
     def cases(self, bodies: list[CaseBody], request: RunRequest) -> Iterator[Case]:
-        """The runs that a batch asks for; what a case leaves out is the request's."""
+        """The cases of a batch. What a case leaves out is taken from the request."""
         for number, one in enumerate(bodies):
             place = f"cases[{number}]"
             stdin = _either(one.stdin, one.stdin_base64, f"{place}.stdin")
@@ -79,7 +79,7 @@ class Catalogue:
 
     @staticmethod
     def expected(body: CaseBody, number: int) -> bytes | None:
-        """What a case should print; None where it does not say."""
+        """The output that a case expects; None if it expects none."""
         return _either(body.expected, body.expected_base64, f"cases[{number}].expected")
 
 
@@ -98,7 +98,7 @@ def _source(body: RunBody) -> bytes:
 
 
 def _either(text: str | UnsetType, encoded: str | UnsetType, field: str) -> bytes | None:
-    """What one of the two fields holds; None where neither is given."""
+    """The content of the text field or of the Base64 field; None if neither is given."""
     if isinstance(encoded, UnsetType):
         return None if isinstance(text, UnsetType) else text_bytes(text, field)
     if not isinstance(text, UnsetType):

@@ -1,4 +1,4 @@
-"""Which pages of other origins may call, and what they may say and see."""
+"""Cross-origin access: which pages may call the service, with which headers, and what they may read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Cors:
         self._origins = frozenset(origins)
 
     def allows(self, origin: str) -> bool:
-        """Whether pages of `origin` may call. A request without an origin comes from no page."""
+        """Whether pages of `origin` may call. A request without an origin does not come from a page, and may."""
         return self._all or not origin or origin in self._origins
 
     def headers(self, request: Request) -> list[tuple[str, str]]:
@@ -37,7 +37,7 @@ class Cors:
         ]
 
     def preflight(self, request: Request) -> Response | None:
-        """The answer to a browser that asks before it calls; None where `request` is no such question."""
+        """The answer to a preflight request; None for any other request."""
         if request.method != "OPTIONS" or not request.header(b"access-control-request-method"):
             return None
         if not self.allows(request.header(b"origin")):

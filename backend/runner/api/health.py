@@ -27,13 +27,13 @@ def health_routes(service: Backend, metrics: Metrics) -> Routes:
         return answer(HealthAnswer("ok"))
 
     async def readyz(request: Request) -> Response:
-        """A program was run within the last seconds, and did what it should."""
+        """A trial program ran within the last seconds and printed what it should."""
         if not await service.ready():
             raise ShuttingDown("not ready: no program can be run here now; try again in a moment")
         return answer(HealthAnswer("ready"))
 
     async def version(request: Request) -> Response:
-        """What runs here; the image is null where it is not known."""
+        """Version, commit, environment and image digest of this service; the image is null if it is not known."""
         settings = service.settings
         return answer(VersionAnswer(settings.version, settings.sha, settings.environment, settings.image or None))
 

@@ -1,4 +1,4 @@
-"""Requests sent twice and carried out once: answers kept by the client's own key."""
+"""Idempotency: a request sent twice with the same key is carried out once; its answer is stored and repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_BYTES = 32 * 1024 * 1024
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 Produced = tuple[bytes, bool]
-"""An answer's body, and whether it may be given again."""
+"""An answer's body, and whether it may be stored and repeated."""
 
 
 @dataclasses.dataclass
@@ -31,13 +31,13 @@ class _Entry:
 
 
 def check_key(key: str) -> None:
-    """Raise InvalidRequest for a key that is none."""
+    """Raise InvalidRequest for a malformed key."""
     if not _KEY.fullmatch(key):
         raise InvalidRequest("Idempotency-Key must be 1 to 128 visible ASCII characters")
 
 
 class Replays:
-    """Answers by client and key, bounded in count, bytes and time."""
+    """Stored answers by client and key, bounded in number, bytes and age."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Replays:
         self._most_bytes = most_bytes
         self._clock = clock
         self.bytes = 0
-        """Size of all answers kept."""
+        """Bytes of all stored answers."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -58,10 +58,10 @@ class Replays:
     async def once(
         self, client: str, key: str, request: bytes, produce: Callable[[], Awaitable[Produced]]
     ) -> tuple[bytes, bool]:
-        """The answer to `request`, from `produce` or kept; and whether it was kept.
+        """The answer to `request`, and whether it is a stored one; `produce` makes it otherwise.
 
-        While the first request is carried out, others with the same key wait for it; where it fails, or may not be
-        answered the same again, the next one is carried out itself. Raises KeyReused for another request with the key.
+        While the first request is carried out, others with the same key wait for it; if it fails, or its
+        answer may not be repeated, the next of them is carried out. Raises KeyReused for another request with the key.
         """
         name, fingerprint = (client, key), hashlib.sha256(request).digest()
         while (entry := self._find(name)) is not None:

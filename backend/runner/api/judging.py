@@ -1,4 +1,4 @@
-"""Whether what a case printed is what was expected: by bytes, lines, tokens, numbers, or by a client's program."""
+"""Judges a case's output against what was expected: by bytes, lines, tokens or numbers, or with a client's program."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CHECKER_ARGUMENTS = ("input", "output", "expected")
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """Whether a case passed; None where nothing was expected, or a checker could not say."""
+    """Whether a case passed; None if nothing was expected, or if the checker failed."""
 
     passed: bool | None
     message: str = ""
 
 
 def compared(outcome: Outcome, expected: bytes | None, asked: BatchBody) -> bool | None:
-    """Whether a case ended well and printed what was expected; None where nothing was."""
+    """Whether a case ended with status ok and printed what was expected; None if nothing was expected."""
     if expected is None:
         return None
     if outcome.status is not Status.OK:
@@ -68,7 +68,7 @@ def trimmed(output: bytes) -> list[bytes]:
 
 
 def checker(check: CheckBody | None, catalogue: Catalogue) -> RunRequest | None:
-    """The program that judges; None where there is none. Raises InvalidRequest naming the field at fault."""
+    """The request that runs the checker; None if there is none. Raises InvalidRequest naming the field at fault."""
     if check is None:
         return None
     given = not isinstance(check.language, UnsetType) or not isinstance(check.source, UnsetType)
@@ -87,13 +87,13 @@ def checker(check: CheckBody | None, catalogue: Catalogue) -> RunRequest | None:
 
 
 def checked_case(case: Case, outcome: Outcome, expected: bytes | None) -> Case:
-    """What a checker is given of a case."""
+    """The case in which a checker judges `case`: input, output and expected output as files."""
     contents = (case.stdin, outcome.stdout, expected or b"")
     return Case(args=CHECKER_ARGUMENTS, files=dict(zip(CHECKER_ARGUMENTS, contents, strict=True)))
 
 
 def judgements(outcomes: Sequence[Outcome], judged: Sequence[Outcome]) -> list[Judgement]:
-    """What a checker said: `judged` has its outcomes for those of `outcomes` that ended well, in their order."""
+    """The judgement of each of `outcomes`. `judged` are the checker's outcomes for those with status ok, in order."""
     said = iter(judged)
     return [_judgement(next(said)) if one.status is Status.OK else Judgement(False) for one in outcomes]
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/languages: what programs may be written in, and an example of each."""
+"""GET /api/v1/languages: the languages that the service offers, with an example of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.runner.api.models import LanguageAnswer, LanguagesAnswer
 from backend.runner.languages import Language, in_order
 
 CACHING = "public, max-age=60"
-"""A release may bring a language; a minute later everybody may know."""
+"""Clients may keep the list for a minute: a release may add a language."""
 
 
 def language_routes(service: Backend) -> Routes:

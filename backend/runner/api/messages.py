@@ -1,4 +1,4 @@
-"""What a client may say in a session, after its first message."""
+"""The messages that a client may send in a session after the first one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SignalName = Literal["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGCO
 
 
 class Command(Struct, forbid_unknown_fields=True, tag_field="type"):
-    """Something asked of a program that runs."""
+    """A command to a running program."""
 
     @property
     def size(self) -> int:
@@ -39,7 +39,7 @@ class Stdin(Command, tag="stdin"):
         return len(self.bytes())
 
     def bytes(self) -> bytes:
-        """What is typed. Raises InvalidRequest naming the field at fault."""
+        """The bytes to type. Raises InvalidRequest naming the field at fault."""
         if isinstance(self.data, UnsetType) == isinstance(self.base64, UnsetType):
             raise InvalidRequest("data or base64 must be given, and not both")
         if isinstance(self.base64, str):
@@ -100,7 +100,7 @@ def read_command(text: bytes) -> Command:
     content = {name: value for name, value in document.items() if name != "type"}
     check_fields(content, COMMANDS[kind])
     command = convert(document, COMMANDS[kind])
-    _ = command.size  # what it holds is looked at now, not when it is carried out
+    _ = command.size  # check its content now: it may be carried out much later
     return command
 
 

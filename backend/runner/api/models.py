@@ -1,4 +1,4 @@
-"""What requests and answers look like; both ends and the OpenAPI document are made from these."""
+"""The models of requests and answers. The service, its client and the OpenAPI document share them."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class FormatAnswer(Struct, kw_only=True):
 
 
 class CompileAnswer(Struct, kw_only=True):
-    """What came of the compile."""
+    """The report of the compile."""
 
     status: Status
     stdout: str
@@ -188,7 +188,7 @@ class TestsAnswer(Struct, kw_only=True):
 
 
 class ResultAnswer(Ending, kw_only=True):
-    """What came of a run whose output was sent before."""
+    """The result of a run whose output was streamed before."""
 
     language: Annotated[str, Meta(description="the language's own name, also where an alias was asked for")]
     encoding: Encoding
@@ -200,7 +200,7 @@ class ResultAnswer(Ending, kw_only=True):
 
 
 class RunAnswer(ResultAnswer, kw_only=True):
-    """What came of a run."""
+    """The result of a run."""
 
     stdout: str
     stderr: str
@@ -208,7 +208,7 @@ class RunAnswer(ResultAnswer, kw_only=True):
 
 
 class CaseAnswer(Ending, kw_only=True):
-    """What came of one case of a batch."""
+    """The result of one case of a batch."""
 
     stdout: str
     stderr: str
@@ -218,7 +218,7 @@ class CaseAnswer(Ending, kw_only=True):
 
 
 class BatchAnswer(Struct, kw_only=True):
-    """What came of a batch."""
+    """The result of a batch."""
 
     status: Annotated[Status, Meta(description="of the compile where it failed, else of the first case not ok")]
     error: str

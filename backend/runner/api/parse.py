@@ -1,4 +1,4 @@
-"""From a body's bytes to one of the models: strict, and every refusal names its field."""
+"""Decodes a body into one of the models. It is strict, and every refusal names the field at fault."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def convert(document: object, kind: type[Kind]) -> Kind:
 
 
 def check_fields(document: object, kind: type[msgspec.Struct], place: str = "") -> None:
-    """Raise InvalidRequest for the first field that `kind` does not know or requires in vain."""
+    """Raise InvalidRequest for the first field that is unknown to `kind`, or required and missing."""
     if not isinstance(document, dict):
         return  # `convert` says what it should be
     known, required = _fields(kind)
@@ -64,13 +64,13 @@ def check_fields(document: object, kind: type[msgspec.Struct], place: str = "") 
 
 @functools.cache
 def _fields(kind: type[msgspec.Struct]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The fields of `kind`, and those that it cannot do without."""
+    """The fields of `kind`, and which of them are required."""
     fields = msgspec.structs.fields(kind)
     return frozenset(one.name for one in fields), tuple(one.name for one in fields if one.required)
 
 
 def _number(text: str) -> float | int:
-    """In JSON 5.0 is a whole number like 5."""
+    """A float without a fraction as an int: JSON does not distinguish 5.0 from 5."""
     number = float(text)
     return int(number) if number.is_integer() else number
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/run: a program and what came of it, at the end or as it goes."""
+"""POST /api/v1/run: runs a program and answers at its end, or streams events while it runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 from backend.runner.api.answers import run_answer
 from backend.runner.api.asgi import Request, Response, Routes
 from backend.runner.api.body import read_body
-from backend.runner.api.desk import KEY, Desk
+from backend.runner.api.context import KEY, Context
 from backend.runner.api.idempotency import Produced
 from backend.runner.api.models import RunBody
 from backend.runner.api.parse import parse
@@ -18,7 +18,7 @@ from backend.runner.execution.outcome import Status
 _encode = msgspec.json.Encoder().encode
 
 
-def run_routes(desk: Desk) -> Routes:
+def run_routes(context: Context) -> Routes:
     """The routes."""
 
     async def run(request: Request) -> Response | None:
@@ -26,28 +26,28 @@ def run_routes(desk: Desk) -> Routes:
         if EVENTS in request.header(b"accept"):
             await stream(request)
             return None
-        desk.access.admit(request)
+        context.access.admit(request)
         body = await read_body(request)
-        return await desk.once(request, body, lambda: _run(desk, request, body))
+        return await context.once(request, body, lambda: _run(context, request, body))
 
     async def stream(request: Request) -> None:
         """Run a program and hear of it as it goes."""
-        desk.access.admit(request)
+        context.access.admit(request)
         if request.has(KEY):
             raise InvalidRequest("Idempotency-Key is for answers that come whole; leave it out of a stream")
         asked = parse(await read_body(request), RunBody)
-        wanted = desk.catalogue.request(asked)
+        wanted = context.catalogue.request(asked)
         async with request.while_connected():
-            await stream_run(desk, request, wanted, asked.encoding)
+            await stream_run(context, request, wanted, asked.encoding)
 
     return {"/api/v1/run": {"POST": run}, "/api/v1/run/stream": {"POST": stream}}
 
 
-async def _run(desk: Desk, request: Request, body: bytes) -> Produced:
+async def _run(context: Context, request: Request, body: bytes) -> Produced:
     asked = parse(body, RunBody)
-    wanted = desk.catalogue.request(asked)
-    async with desk.service.queue.slot(request.client) as slot:
-        outcome = await desk.service.run(wanted, slot)
-    desk.metrics.count(wanted.language.name, outcome.status)
+    wanted = context.catalogue.request(asked)
+    async with context.service.queue.slot(request.client) as slot:
+        outcome = await context.service.run(wanted, slot)
+    context.metrics.count(wanted.language.name, outcome.status)
     answer = run_answer(outcome, wanted.language.name, asked.encoding)
     return _encode(answer), outcome.status is not Status.INTERNAL_ERROR

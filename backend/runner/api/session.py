@@ -1,4 +1,4 @@
-"""The WebSocket /api/v1/session: a program that is spoken to while it runs."""
+"""The WebSocket /api/v1/session: an interactive run, with input while the program runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 from backend.runner.api.asgi import Request, answer
 from backend.runner.api.body import MOST_BYTES, MOST_SECONDS
 from backend.runner.api.channel import Channel, Event
+from backend.runner.api.context import Context
 from backend.runner.api.cors import Cors
-from backend.runner.api.desk import Desk
 from backend.runner.api.messages import Command, Stop, read_command
 from backend.runner.api.models import ErrorAnswer, SessionBody
 from backend.runner.api.parse import parse
@@ -22,9 +22,9 @@ from backend.runner.errors import BodyTimeout, ClientGone, Forbidden, InvalidReq
 from backend.runner.execution.request import RunRequest
 
 MOST_STDIN_BYTES = 4 * MOST_BYTES
-"""Typed in one session, all together."""
+"""Most bytes that may be typed in one session."""
 MOST_EARLY = 256
-"""Messages that may come before the program runs."""
+"""Most messages that may arrive before the program runs."""
 
 NORMAL, NOT_TEXT, REFUSED, FAILED, LATER = 1000, 1003, 1008, 1011, 1013
 
@@ -33,29 +33,29 @@ _encode = msgspec.json.Encoder().encode
 
 
 class NotText(InvalidRequest):
-    """A message in bytes, where all are JSON."""
+    """A binary message: all messages are JSON in text frames."""
 
 
 class Stopped(Exception):
-    """The client stopped a program that had not come to run."""
+    """The client sent `stop` before the program ran."""
 
 
 class Sessions:
     """Serves every WebSocket of the service."""
 
-    def __init__(self, desk: Desk, cors: Cors) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, cors: Cors) -> None:
+        self._context = context
         self._cors = cors
 
     async def serve(self, request: Request, known: bool) -> None:
-        """Serve one; `known` is whether there is anything at its path."""
+        """Serve one connection; `known` says whether its path exists."""
         await request.receive()  # websocket.connect
         try:
             if not known:
                 raise NotFound(f"{request.path[:200]}: there is nothing here")
             if not self._cors.allows(request.header(b"origin")):
                 raise Forbidden("pages of this origin may not call; the service's RUNNER_CORS_ORIGINS says which may")
-            self._desk.access.admit(request)
+            self._context.access.admit(request)
         except RequestError as error:
             await _deny(request, error)
             return
@@ -77,8 +77,8 @@ class Sessions:
         try:
             body = parse(text, SessionBody)
             size = None if body.terminal is None else (body.terminal.rows, body.terminal.columns)
-            wanted = self._desk.catalogue.request(body, terminal=size, interactive=True)
-            await _Session(self._desk, request, wanted, Channel(body.encoding), body).run()
+            wanted = self._context.catalogue.request(body, terminal=size, interactive=True)
+            await _Session(self._context, request, wanted, Channel(body.encoding), body).run()
         except RequestError as error:
             await _refuse(request, error)
         except Stopped:
@@ -93,10 +93,12 @@ class Sessions:
 
 
 class _Session:
-    """One program and the two directions of its conversation."""
+    """One session: sends a program's events to the client, and the client's commands to the program."""
 
-    def __init__(self, desk: Desk, request: Request, wanted: RunRequest, channel: Channel, body: SessionBody) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: Context, request: Request, wanted: RunRequest, channel: Channel, body: SessionBody
+    ) -> None:
+        self._context = context
         self._request = request
         self._wanted = wanted
         self._channel = channel
@@ -105,7 +107,7 @@ class _Session:
         self._typed = 0
 
     async def run(self) -> None:
-        """Until the program has ended and all was said. Raises what the client's messages are at fault for."""
+        """Run until the program has ended and all events are sent. Raises RequestError for a bad message."""
         listening = asyncio.create_task(self._listen())
         telling = asyncio.create_task(self._tell())
         try:
@@ -124,7 +126,7 @@ class _Session:
 
     async def _tell(self) -> None:
         channel, request = self._channel, self._request
-        async with self._desk.running(request, self._wanted, channel) as task:
+        async with self._context.running(request, self._wanted, channel) as task:
             while not task.done():
                 await channel.wait()
                 self._catch_up()
@@ -134,7 +136,7 @@ class _Session:
         await _close(request, NORMAL if last[0] == "result" else FAILED)
 
     async def _listen(self) -> None:
-        """Read on, so that a departure is noticed. Raises ClientGone, Stopped, or InvalidRequest for a bad message."""
+        """Read messages until the client leaves. Raises ClientGone, Stopped, or InvalidRequest for a bad message."""
         while True:
             command = read_command(await _receive(self._request))
             self._typed += command.size
@@ -148,7 +150,7 @@ class _Session:
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Carry out what was asked for, once the program runs."""
+        """Carry out the commands that wait, if the program runs."""
         if (controls := self._channel.controls) is None:
             return
         commands, self._early = self._early, []
@@ -191,7 +193,7 @@ def _error(message: str, request: Request) -> dict[str, object]:
 
 
 async def _refuse(request: Request, error: RequestError) -> None:
-    """Say what is wrong, and close."""
+    """Send the error, and close the connection."""
     content = {**_error(str(error), request), "status": error.status}
     if error.retry_after is not None:
         content["retry_after"] = error.retry_after

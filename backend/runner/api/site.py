@@ -1,6 +1,6 @@
-"""The page, where the service is asked to serve it.
+"""Serves the page's files, if RUNNER_SITE names their directory.
 
-Its files are listed once, at start: a path that is none of them leads nowhere, whatever it is spelled like.
+The files are listed once, at start. Only these paths are served, so no spelling of a path can leave the directory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backend.runner.errors import NotFound, WrongMethod
 
 _HASHED = re.compile(r"[.-][0-9a-f]{8,}\.[a-z0-9.]+$")
 
-# What the page consists of; the host's own table may lack these or say otherwise.
+# The host's own table of media types may lack these or differ.
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -50,7 +50,7 @@ def _read(path: Path) -> _File:
 
 
 class Site:
-    """Files of one directory: hashed ones may be kept for ever, the others are asked for anew each time."""
+    """Files of one directory. Clients cache files with a hash in their name for ever, and revalidate all others."""
 
     def __init__(self, directory: Path) -> None:
         self._files: dict[str, _File] = {}
@@ -62,10 +62,13 @@ class Site:
                     self._files[name.removesuffix("index.html")] = self._files[name]
 
     async def serve(self, request: Request) -> Response:
-        """A file; where there is none, the page that says so only to those who look at pages."""
+        """The file at the path; if there is none, 404.html for clients that accept HTML. Raises NotFound for others."""
         if request.method not in {"GET", "HEAD"}:
             if request.path in self._files:
-                raise WrongMethod(f"{request.method} {request.path[:200]}: this method is not for here", "GET, HEAD")
+                place = f"{request.method} {request.path[:200]}"
+                raise WrongMethod(
+                    f"{place}: this method is not supported here; Allow lists those that are", "GET, HEAD"
+                )
             raise NotFound(f"{request.method} {request.path[:200]}: there is nothing here")
         file = self._files.get(request.path)
         if file is not None:

@@ -11,7 +11,7 @@ import msgspec
 from backend.runner.api.answers import result_answer
 from backend.runner.api.asgi import Request
 from backend.runner.api.channel import Channel, Event
-from backend.runner.api.desk import Desk
+from backend.runner.api.context import Context
 from backend.runner.api.models import Encoding
 from backend.runner.errors import ClientGone
 from backend.runner.execution.outcome import Outcome
@@ -20,7 +20,7 @@ from backend.runner.execution.request import RunRequest
 EVENTS = "text/event-stream"
 HEARTBEAT_SECONDS = 10.0
 SEND_SECONDS = 30.0
-"""How long a client may let what is sent to it lie."""
+"""How long the service waits for a client to read what is sent."""
 
 _log = logging.getLogger("codecanvas.runner")
 _encode = msgspec.json.Encoder().encode
@@ -28,10 +28,13 @@ _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-con
             (b"x-accel-buffering", b"no")]  # fmt: skip
 
 
-async def stream_run(desk: Desk, request: Request, wanted: RunRequest, encoding: Encoding) -> None:
-    """Run `wanted` and send its events. Raises ClientGone where the client lets them lie, else as a queue does."""
+async def stream_run(context: Context, request: Request, wanted: RunRequest, encoding: Encoding) -> None:
+    """Run `wanted` and send its events.
+
+    Raises ClientGone if the client stops reading, and what `SlotQueue.slot` raises.
+    """
     channel = Channel(encoding)
-    async with desk.running(request, wanted, channel) as task:
+    async with context.running(request, wanted, channel) as task:
         await request.send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         while not task.done():
             await _wait(request, channel)
@@ -42,7 +45,7 @@ async def stream_run(desk: Desk, request: Request, wanted: RunRequest, encoding:
 
 
 def last_event(task: asyncio.Task[Outcome], request: Request, language: str, encoding: Encoding) -> Event:
-    """The result of a run that is over; an error where the service failed."""
+    """The last event: the run's result, or an error if the service failed."""
     if task.cancelled() or task.exception() is not None:
         cause = None if task.cancelled() else task.exception()
         _log.error("a run failed while its client listened; request %s", request.id, exc_info=cause)
@@ -51,7 +54,7 @@ def last_event(task: asyncio.Task[Outcome], request: Request, language: str, enc
 
 
 async def _wait(request: Request, channel: Channel) -> None:
-    """Until there is something to send; a comment tells the client, and what stands between, that we are here."""
+    """Wait until there is something to send. Meanwhile, comments keep the connection open through proxies."""
     while True:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):

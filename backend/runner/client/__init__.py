@@ -1,4 +1,4 @@
-"""A typed client of the service, for programs that wait and for those that do not.
+"""A typed client of the service, blocking and asynchronous.
 
     with Client("http://localhost:10100") as runner:
         print(runner.run("python3", "print(6 * 7)").stdout)

@@ -1,4 +1,4 @@
-"""The client for programs that do not wait."""
+"""The asynchronous client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Done = TypeVar("_Done")
 
 
 class AsyncClient:
-    """Speaks to one service. Every call raises as `errors` says; 429 and 503 are waited for as they ask."""
+    """Speaks to one service. Every call raises as `errors` says; after 429 and 503 it waits and tries again."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class AsyncClient:
         return await self.run_program(Program(language=language, source=source, **more), key=key)
 
     async def run_program(self, program: Program, *, key: str | None = None) -> RunAnswer:
-        """The same for a Program."""
+        """Run a Program and wait for its end. The same `key` runs it once."""
         sent = posted(program.body(), key)
 
         async def ask() -> RunAnswer:
@@ -78,7 +78,7 @@ class AsyncClient:
         return await self._again(ask)
 
     async def stream(self, program: Program) -> AsyncIterator[Event]:
-        """Run a program and hear of it as it goes; closing the iterator ends the program."""
+        """Run a program and get its events while it runs; closing the iterator ends the program."""
         sent = posted(program.body(), accept="text/event-stream")
         request = self._http.build_request("POST", "/api/v1/run/stream", **sent)
         response = await self._again(lambda: self._begin(request))
@@ -92,11 +92,11 @@ class AsyncClient:
                 await response.aclose()
 
     def session(self, program: Program, terminal: tuple[int, int] | None = None) -> AsyncSession:
-        """Speak to a program while it runs; `terminal` is the rows and columns of the terminal that it gets."""
+        """Open a session, to send input while the program runs; `terminal` is its rows and columns."""
         return AsyncSession(self._root, program.session(terminal), authorization(self._token))
 
     async def format(self, language: str, source: str) -> FormatAnswer:
-        """A program as the language's own formatter writes it."""
+        """Format a program with the language's formatter."""
         sent = posted(FormatBody(language=language, source=source))
 
         async def ask() -> FormatAnswer:
@@ -105,7 +105,7 @@ class AsyncClient:
         return await self._again(ask)
 
     async def languages(self) -> LanguagesAnswer:
-        """What programs may be written in."""
+        """The languages that the service offers."""
 
         async def ask() -> LanguagesAnswer:
             return read(await self._ask("GET", "/api/v1/languages"), LanguagesAnswer)
@@ -113,7 +113,7 @@ class AsyncClient:
         return await self._again(ask)
 
     async def status(self) -> StatusAnswer:
-        """What the service is doing."""
+        """The service's status."""
 
         async def ask() -> StatusAnswer:
             return read(await self._ask("GET", "/api/v1/status"), StatusAnswer)

@@ -1,4 +1,4 @@
-"""The client for programs that wait."""
+"""The blocking client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Done = TypeVar("_Done")
 
 
 class Client:
-    """Speaks to one service. Every call raises as `errors` says; 429 and 503 are waited for as they ask."""
+    """Speaks to one service. Every call raises as `errors` says; after 429 and 503 it waits and tries again."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Client:
         return self.run_program(Program(language=language, source=source, **more), key=key)
 
     def run_program(self, program: Program, *, key: str | None = None) -> RunAnswer:
-        """The same for a Program."""
+        """Run a Program and wait for its end. The same `key` runs it once."""
         sent = posted(program.body(), key)
         return self._again(lambda: read(self._ask("POST", "/api/v1/run", **sent), RunAnswer))
 
@@ -70,7 +70,7 @@ class Client:
         return self._again(lambda: read(self._ask("POST", "/api/v1/batch", **sent), BatchAnswer))
 
     def stream(self, program: Program) -> Iterator[Event]:
-        """Run a program and hear of it as it goes; leaving the loop ends the program."""
+        """Run a program and get its events while it runs; leaving the loop ends the program."""
         sent = posted(program.body(), accept="text/event-stream")
         request = self._http.build_request("POST", "/api/v1/run/stream", **sent)
         response = self._again(lambda: self._begin(request))
@@ -83,20 +83,20 @@ class Client:
                 response.close()
 
     def session(self, program: Program, terminal: tuple[int, int] | None = None) -> Session:
-        """Speak to a program while it runs; `terminal` is the rows and columns of the terminal that it gets."""
+        """Open a session, to send input while the program runs; `terminal` is its rows and columns."""
         return Session(self._root, program.session(terminal), authorization(self._token))
 
     def format(self, language: str, source: str) -> FormatAnswer:
-        """A program as the language's own formatter writes it."""
+        """Format a program with the language's formatter."""
         sent = posted(FormatBody(language=language, source=source))
         return self._again(lambda: read(self._ask("POST", "/api/v1/format", **sent), FormatAnswer))
 
     def languages(self) -> LanguagesAnswer:
-        """What programs may be written in."""
+        """The languages that the service offers."""
         return self._again(lambda: read(self._ask("GET", "/api/v1/languages"), LanguagesAnswer))
 
     def status(self) -> StatusAnswer:
-        """What the service is doing."""
+        """The service's status."""
         return self._again(lambda: read(self._ask("GET", "/api/v1/status"), StatusAnswer))
 
     def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:

@@ -1,12 +1,12 @@
 """Everything that the client raises on purpose.
 
 ClientError
-├── Unreachable          the service could not be asked, or its answer did not come
-├── NotUnderstood        what came is no answer of this service
+├── Unreachable          no connection, or the answer did not arrive
+├── NotUnderstood        the answer is not one of this service
 └── RunnerApiError       the service refused: carries status, request_id and retry_after
     ├── Refused              400, 404, 405, 408, 413, 422: the request is at fault; sending it again does not help
-    ├── Denied               401, 403: a token is missing, or this origin may not
-    ├── Busy                 429, 503: come back after retry_after seconds
+    ├── Denied               401, 403: the token is missing or unknown, or the origin is not allowed
+    ├── Busy                 429, 503: try again after retry_after seconds
     └── Failed               500 and above: the service is at fault
 """
 
@@ -18,24 +18,24 @@ class ClientError(Exception):
 
 
 class Unreachable(ClientError):
-    """The service could not be asked, or its answer did not come."""
+    """The service could not be reached, or its answer did not arrive."""
 
 
 class NotUnderstood(ClientError):
-    """What came is no answer of this service."""
+    """The answer is not one of this service."""
 
 
 class RunnerApiError(ClientError):
-    """The service said no."""
+    """The service refused the request."""
 
     def __init__(self, message: str, status: int, request_id: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
-        """HTTP status; in a session, the one that the same refusal would have."""
+        """HTTP status; in a session, the status that the same refusal has over HTTP."""
         self.request_id = request_id
-        """What the service's log calls the request."""
+        """Id of the request in the service's log."""
         self.retry_after = retry_after
-        """Seconds after which to come back; None where that does not help."""
+        """Seconds after which to try again; None if that does not help."""
 
     def __str__(self) -> str:
         named = f", request {self.request_id}" if self.request_id else ""
@@ -47,11 +47,11 @@ class Refused(RunnerApiError):
 
 
 class Denied(RunnerApiError):
-    """Who asks may not."""
+    """The client is not allowed to do this."""
 
 
 class Busy(RunnerApiError):
-    """The service asks to come back."""
+    """The service is busy; try again later."""
 
 
 class Failed(RunnerApiError):
@@ -59,7 +59,7 @@ class Failed(RunnerApiError):
 
 
 def refusal(message: str, status: int, request_id: str = "", retry_after: float | None = None) -> RunnerApiError:
-    """The error of that status."""
+    """The error for an HTTP status."""
     kinds = {401: Denied, 403: Denied, 429: Busy, 503: Busy}
     kind = kinds.get(status, Failed if status >= 500 else Refused)
     return kind(message, status, request_id, retry_after)

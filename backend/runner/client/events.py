@@ -1,4 +1,4 @@
-"""What is heard of a run while it goes on, and how it is read from server-sent events or a session's messages."""
+"""The events of a run, and how they are read from server-sent events or a session's messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.runner.client.errors import NotUnderstood, refusal
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """A step begins: "compile", or "run" with what came of compiling before it."""
+    """A step begins: "compile", or "run" with the report of the compile before it."""
 
     name: str
     compile: CompileAnswer | None = None
@@ -30,13 +30,13 @@ class Output:
 
     @property
     def text(self) -> str:
-        """The same as text; what is none becomes U+FFFD."""
+        """The output as text; invalid UTF-8 becomes U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """How it ended; the last event."""
+    """The result; the last event."""
 
     answer: ResultAnswer
 
@@ -45,7 +45,7 @@ Event = Phase | Output | Result
 
 
 def read_event(kind: str, content: Mapping[str, Any]) -> Event:
-    """An event from its type and content. Raises the refusal that an error event tells of, and NotUnderstood."""
+    """An event from its type and content. Raises RunnerApiError for an error event, and NotUnderstood."""
     try:
         match kind:
             case "phase":
@@ -69,14 +69,14 @@ def read_event(kind: str, content: Mapping[str, Any]) -> Event:
 
 
 class EventReader:
-    """Cuts lines of server-sent events into events."""
+    """Reads events from the lines of server-sent events."""
 
     def __init__(self) -> None:
         self._kind = ""
         self._data: list[str] = []
 
     def feed(self, line: str) -> Iterator[Event]:
-        """The event that `line`, without its end, completes; comments complete none."""
+        """The events that `line`, without its end, completes: one or none."""
         if not line:
             if self._data:
                 yield read_event(self._kind, _object("\n".join(self._data)))

@@ -1,4 +1,4 @@
-"""What to run, as the service reads it. Text and bytes go side by side; bytes travel as Base64."""
+"""Programs and cases as the service reads them. Content may be text or bytes, which are sent as Base64."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ Body = TypeVar("Body", bound=RunBody)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
-    """A program and all that it is given."""
+    """A program with its input, files, options and limits."""
 
     language: str
     source: Content
     stdin: Content = ""
     args: Sequence[str] = ()
     options: Sequence[str] = ()
-    """Of the compiler or the interpreter; /api/v1/languages says which there are."""
+    """Options of the compiler or the interpreter; /api/v1/languages lists them."""
     files: Mapping[str, Content | FileBody] = dataclasses.field(default_factory=dict)
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     collect: Sequence[str] = ()
-    """Patterns of files that come back."""
+    """Patterns of files to collect."""
     order: bool = False
-    mode: Literal["run", "test"] = "run"
     """Whether the order of stdout and stderr is kept exactly."""
+    mode: Literal["run", "test"] = "run"
+    """Whether the program is run, or its tests."""
     limits: LimitsBody | None = None
     encoding: Literal["utf-8", "base64"] = "utf-8"
-    """Of the output that the answer carries."""
+    """Encoding of the output in the answer."""
 
     def body(self) -> RunBody:
         """The body of a run."""
@@ -53,7 +54,7 @@ class Program:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
-    """One run of a batch; what is left out is the program's own."""
+    """One run of a batch. What it leaves out is taken from the program."""
 
     stdin: Content | None = None
     args: Sequence[str] | None = None
@@ -81,7 +82,7 @@ def _fill(body: Body, program: Program) -> Body:
 
 
 def _content(content: Content | None) -> tuple[str | UnsetType, str | UnsetType]:
-    """The field as text and as Base64; one of the two at most."""
+    """The content as text and as Base64; at least one of them is UNSET."""
     if content is None:
         return UNSET, UNSET
     if isinstance(content, bytes):

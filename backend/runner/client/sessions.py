@@ -1,4 +1,4 @@
-"""A program that is spoken to while it runs, over a WebSocket. Needs the websockets package."""
+"""Sessions: interactive runs over a WebSocket. Needs the websockets package."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _typed(data: Content) -> Stdin:
 
 
 def _denied(response: Response) -> ClientError:
-    """What the service said where it did not let the session begin."""
+    """The error of a session that the service refused."""
     try:
         content = msgspec.json.decode(bytes(response.body or b""), type=dict[str, str])
     except msgspec.DecodeError:
@@ -45,7 +45,7 @@ def _denied(response: Response) -> ClientError:
 
 
 class Session:
-    """One session. Iterate for its events; the last is a Result. Leaving it ends the program."""
+    """One session. Iterate over its events; the last is a Result. Leaving the `with` block ends the program."""
 
     def __init__(self, root: str, body: SessionBody, headers: Mapping[str, str]) -> None:
         self._address, self._body, self._headers = _address(root), body, headers
@@ -107,7 +107,7 @@ class Session:
         try:
             self._open().send(text)
         except ConnectionClosed:
-            return  # it has ended; what is left to hear says how
+            return  # it has ended; the remaining events say how
 
     def _open(self) -> ClientConnection:
         if self._connection is None:
@@ -116,7 +116,7 @@ class Session:
 
 
 class AsyncSession:
-    """The same, for programs that do not wait."""
+    """An asynchronous session. Iterate over its events; the last is a Result."""
 
     def __init__(self, root: str, body: SessionBody, headers: Mapping[str, str]) -> None:
         self._address, self._body, self._headers = _address(root), body, headers
@@ -178,7 +178,7 @@ class AsyncSession:
         try:
             await self._open().send(text)
         except ConnectionClosed:
-            return  # it has ended; what is left to hear says how
+            return  # it has ended; the remaining events say how
 
     def _open(self) -> AsyncConnection:
         if self._connection is None:

@@ -1,4 +1,4 @@
-"""What both clients share: how a request is made and how an answer is read."""
+"""What both clients share: making requests and reading answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT = httpx.Timeout(90.0, connect=10.0)
 
 
 def root(url: str) -> str:
-    """The address beneath which the service's routes lie, from its own or from that of its API."""
+    """The root of the service, from its own address or that of its API."""
     return url.rstrip("/").removesuffix("/api/v1")
 
 
@@ -35,7 +35,7 @@ def posted(body: msgspec.Struct, key: str | None = None, accept: str = "applicat
 
 
 def read(response: httpx.Response, kind: type[Answer]) -> Answer:
-    """The answer as `kind`. Raises RunnerApiError for a refusal, and NotUnderstood."""
+    """Decode the answer as `kind`. Raises RunnerApiError for a refusal, and NotUnderstood."""
     if response.status_code != 200:
         raise read_refusal(response)
     try:
@@ -45,7 +45,7 @@ def read(response: httpx.Response, kind: type[Answer]) -> Answer:
 
 
 def read_refusal(response: httpx.Response) -> RunnerApiError:
-    """The error that a response, read to its end, tells of; also where a proxy answered in the service's place."""
+    """The error of a response that was read to its end; works for answers of proxies too."""
     try:
         content = response.json()
         message = content["error"]

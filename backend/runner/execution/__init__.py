@@ -1,1 +1,1 @@
-"""From a request to its result: checked, queued, compiled, run."""
+"""Takes a request to its result: checks, queues, compiles and runs it."""

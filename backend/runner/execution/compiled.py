@@ -1,4 +1,4 @@
-"""What compiles made, kept by what they were made from: a bounded cache that only the service writes."""
+"""The compile cache: compiled programs by a hash of all their inputs. Only the service writes it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from backend.runner.sandbox.verdict import Verdict
 
 MOST_PROGRAMS = 256
-"""In the cache: each holds a descriptor, of which a process has some 1,024."""
+"""Most programs in the cache: each holds a file descriptor, and a process may have some 1,024."""
 _PAGE = 4096
 _RECORD = 4096
-"""What is kept beside a program: the file in the kernel, key and verdict."""
+"""Bytes counted for an entry beside its program and messages: the kernel's inode, the key and the verdict."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Program:
     """Whether it came from the cache."""
 
     def close(self) -> None:
-        """Give the descriptor back; the cache has its own."""
+        """Close the descriptor. The cache has a descriptor of its own."""
         os.close(self.descriptor)
 
 
@@ -40,9 +40,9 @@ def key_of(parts: Iterable[bytes]) -> bytes:
 
 
 class CompileCache:
-    """Compiled programs by key, the least recently used dropped first. Belongs to one event loop.
+    """Compiled programs by key; drops the least recently used first. Belongs to one event loop.
 
-    Bounded in bytes, as what is kept takes of memory, and in programs.
+    It is bounded in bytes of memory (programs and messages, in whole pages) and in number of programs.
     """
 
     def __init__(self, most_bytes: int, most_programs: int = MOST_PROGRAMS) -> None:
@@ -55,7 +55,7 @@ class CompileCache:
         return self._size
 
     def take(self, key: bytes) -> Program | None:
-        """The program of `key`, with a descriptor that is the caller's to close; None where it is not kept."""
+        """The program of `key`, or None. The caller must close it."""
         if key not in self._kept:
             return None
         self._kept.move_to_end(key)
@@ -63,7 +63,7 @@ class CompileCache:
         return Program(os.dup(program.descriptor), program.verdict, cached=True)
 
     def keep(self, key: bytes, program: Program) -> None:
-        """Keep `program`, where it fits; its descriptor stays the caller's."""
+        """Keep a copy of `program` if it fits. The caller still has to close its own."""
         size = _size(program)
         if size > self._most // 4 or key in self._kept:
             return

@@ -1,6 +1,7 @@
-"""What compilers say when they met a limit or crashed, put into words that help: a bug report would not.
+"""Recognises compilers that met a limit or crashed, from their messages.
 
-Their drivers tell of the signal that ended a child, which the sandbox's own verdict knows nothing of.
+A compiler's driver (gcc, rustc) reports the signal that ended its child; the sandbox sees only the driver's exit
+status. Advice to file a bug report does not help the author of the program, so it is replaced.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import re
 from backend.runner.sandbox.verdict import Ending, Verdict
 
 SMALLER = "make the program smaller, for example by filling large tables while it runs"
-"""What to do about a compile that met a limit of memory or files; no request can raise those."""
+"""Advice for a compile that met its limit of memory or file size, which no request can raise."""
 
 _FAULTS = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL"}
-"""Signals of a compiler at fault."""
+"""Signals that end a compiler that crashes."""
 
 CRASHED = "the compiler ran out of its stack or crashed: the program nests too deeply, or is too large for it"
 
@@ -57,10 +58,10 @@ _DROPPED = re.compile(
 )
 
 
-def told(verdict: Verdict) -> Verdict | None:
-    """What a compiler's own words tell of a limit that it met or of its crash; None where they tell of the program.
+def explain(verdict: Verdict) -> Verdict | None:
+    """`verdict` with the limit that the compiler met, or its crash, as the cause; None if it rejected the program.
 
-    Its words that ask for a bug report, and backtraces, are left out.
+    Requests for bug reports and backtraces are removed from its messages.
     """
     if verdict.ending is not Ending.EXITED or verdict.status == 0:
         return None
@@ -76,5 +77,5 @@ def told(verdict: Verdict) -> Verdict | None:
 
 
 def overflowed(signal_name: str | None, said: bytes) -> bool:
-    """Whether a tool that ended so, and said that, ran out of its stack or crashed otherwise."""
+    """Whether a tool with this signal and these messages crashed, for example because it ran out of stack."""
     return signal_name in _FAULTS or _CRASH.search(said) is not None

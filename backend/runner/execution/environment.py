@@ -30,11 +30,11 @@ _DECLARED = {
 }
 
 REFUSED = "|".join([*_OBEYED.split(), *sorted(map(re.escape, _DECLARED))])
-"""What loaders and interpreters obey: with it a program would not be run as its language declares."""
+"""Variables that loaders and interpreters obey: with them a program would not run as its language declares."""
 
 
 def check_environment(env: Mapping[str, str]) -> Mapping[str, str]:
-    """`env` of a run. Raises InvalidRequest naming the variable that may not be set so."""
+    """Return `env`. Raises InvalidRequest naming a variable that a request may not set."""
     if len(env) > MOST_VARIABLES:
         raise InvalidRequest(f"env: at most {MOST_VARIABLES} variables, not {len(env)}")
     for name, value in env.items():

@@ -1,4 +1,4 @@
-"""What a client hears of a run while it goes on, and what it may do to it."""
+"""The two interfaces between a run and its client: the events it gets, and what it may do to the program."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from backend.runner.execution.outcome import CompileReport
 
 
 class Listener(Protocol):
-    """Told of a run as it goes on. Called on the event loop, so it must not block."""
+    """Gets the events of a run. Called on the event loop, so it must not block."""
 
     def phase(self, name: str, compiled: CompileReport | None = None) -> None:
-        """A step begins: "compile", or "run" with what came of compiling before it."""
+        """A step begins: "compile", or "run" with the report of the compile before it."""
 
     def output(self, stream: str, data: bytes) -> None:
-        """The program wrote `data` to "stdout" or "stderr"; on a terminal all is "stdout". Caps are already applied."""
+        """The program wrote `data` to "stdout" or "stderr" (a terminal: all "stdout"). Output limits are applied."""
 
     def started(self, controls: Controls) -> None:
-        """The program runs, and may be spoken to until the run is over."""
+        """The program runs. `controls` works until the run is over."""
 
 
 class Controls(Protocol):
-    """What may be done to a program that runs. All are ignored once it has ended; none blocks."""
+    """Commands to a running program. They are ignored once it has ended; none blocks."""
 
     def stdin(self, data: bytes) -> None:
         """Type `data`."""

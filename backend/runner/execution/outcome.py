@@ -1,4 +1,4 @@
-"""What came of a run, as clients see it."""
+"""The result of a run, as clients see it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.runner.sandbox.verdict import Ending, Verdict
 
 
 class Status(enum.StrEnum):
-    """One word for how a run ended."""
+    """How a run ended."""
 
     OK = "ok"
     COMPILE_ERROR = "compile_error"
@@ -25,7 +25,7 @@ class Status(enum.StrEnum):
     PROCESS_LIMIT = "process_limit"
     DISK_LIMIT = "disk_limit"
     INTERNAL_ERROR = "internal_error"
-    """The service is at fault; never the program."""
+    """The service is at fault, never the program."""
 
 
 _LIMITED = {
@@ -41,7 +41,7 @@ INTERNAL_ERROR = "the service failed to run the program; try again"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CompileReport:
-    """What came of a compile."""
+    """The report of a compile."""
 
     status: Status
     """OK, COMPILE_ERROR, or the limit that it met."""
@@ -55,7 +55,7 @@ class CompileReport:
     """Milliseconds of processor time."""
     memory_kb: int = 0
     cached: bool = False
-    """Whether an earlier compile of the same program served; the figures are then those of that compile."""
+    """Whether the program came from the compile cache; the figures are then those of the original compile."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,13 +65,13 @@ class Outcome:
     status: Status
     stdout: bytes = b""
     stderr: bytes = b""
-    """What the program wrote there, after what a successful compile said."""
+    """What the program wrote there, after the messages of a successful compile."""
     output: bytes = b""
-    """Both, as they came."""
+    """Both streams, in the order in which they were read."""
     files: tuple[Collected, ...] | None = None
-    """What was to come back and is not as it was sent; None where nothing was asked for."""
+    """Collected files that the program wrote or changed; None if the request collects none."""
     tests: tuple[EndedTest, ...] | None = None
-    """How each test ended; None where no tests were to be run."""
+    """The results of tests; None if the request runs none."""
     error: str = ""
     """A short sentence for people; empty when all went well."""
     exit_code: int | None = None
@@ -79,14 +79,14 @@ class Outcome:
     signal: str | None = None
     """Name of the signal that ended the program."""
     time_ms: float = 0.0
-    """Wall-clock milliseconds of the run, or of the compile where it went no further."""
+    """Wall-clock milliseconds of the run, or of a failed compile."""
     cpu_ms: float = 0.0
     """Milliseconds of processor time of the same step."""
     memory_kb: int = 0
     truncated: bool = False
     """Whether output was cut at its limit."""
     compile: CompileReport | None = None
-    """The compile before the run; None where nothing is compiled, or it did not come to it."""
+    """The compile before the run; None if nothing is compiled."""
 
 
 def _status(verdict: Verdict, *, compiling: bool) -> Status:
@@ -133,13 +133,13 @@ def _sentence(status: Status, verdict: Verdict, limits: Limits) -> str:
 def describe(
     verdict: Verdict, limits: Limits, *, compiled: Verdict | None = None, compiling: bool = False, cached: bool = False
 ) -> Outcome:
-    """Put a verdict into words. `compiled` is the successful compile before it, whose messages go to stderr."""
-    told = compilers.told(verdict) if compiling else None
-    if told is not None:
-        verdict = told
+    """The outcome of a verdict. `compiled` is the successful compile before it, whose messages go to stderr."""
+    explained = compilers.explain(verdict) if compiling else None
+    if explained is not None:
+        verdict = explained
     status = _status(verdict, compiling=compiling)
     error = _sentence(status, verdict, limits)
-    if told is not None and status is Status.COMPILE_ERROR:
+    if explained is not None and status is Status.COMPILE_ERROR:
         error = f"compilation failed: {compilers.CRASHED}"
     elif compiling and status is Status.COMPILE_ERROR:
         error = f"compilation failed: {error}"
@@ -166,7 +166,7 @@ def describe(
 
 
 def no_program(compiled: Verdict, *, cached: bool) -> Outcome:
-    """For a compile that went well and left nothing that can be executed, such as that of a library."""
+    """The outcome of a compile that succeeded but left nothing to execute, such as that of a library."""
     outcome = describe(compiled, Limits(), compiling=True, cached=cached)
     return dataclasses.replace(
         outcome, status=Status.COMPILE_ERROR, error="compilation made no program that can be run", exit_code=None
@@ -174,7 +174,7 @@ def no_program(compiled: Verdict, *, cached: bool) -> Outcome:
 
 
 def not_kept(verdict: Verdict, limits: Limits) -> Outcome | None:
-    """For a compile that ended well, and left in /program what is not kept; None for any other."""
+    """The outcome of a compile that succeeded but whose files in /program cannot be kept; None for any other."""
     if verdict.ending is not Ending.OUTPUT or verdict.truncated or not verdict.disk_full:
         return None
     ended = dataclasses.replace(verdict, ending=Ending.EXITED, disk_full=False)
@@ -185,7 +185,7 @@ def not_kept(verdict: Verdict, limits: Limits) -> Outcome | None:
 
 
 def compile_report(compiled: Verdict, *, cached: bool) -> CompileReport:
-    """What came of a compile that ended so."""
+    """The report of a compile with this verdict."""
     return CompileReport(
         status=_status(compiled, compiling=True),
         stdout=compiled.stdout,

@@ -1,13 +1,14 @@
-"""A queue in front of the slots: short in time, fair between clients, left at once by those who go away.
+"""The queue in front of the slots: bounded in waiting time, fair between clients.
 
-A queue bounded by its count alone fills up under overload, and then everyone who is served has waited for all of it.
-So a run is let in only where its wait, by what runs took of late, is expected to be short:
+A queue that is bounded only in length fills up under overload, and then every served request has waited for all of it.
+So a request is admitted only if its expected wait, estimated from recent runs, is short:
 
 - never above `most_wait` seconds;
-- and once the queue has not been empty for STANDING_SECONDS, so that it is no burst that will pass, only up to
-  STANDING_PLACES waiting runs for each slot: enough to keep every slot busy, and a wait of a few runs' time.
+- and once the queue has not been empty for STANDING_SECONDS, which is no burst any more, only up to STANDING_PLACES
+  waiting requests for each slot: enough to keep every slot busy, at a wait of a few runs.
 
-Others are told at once to come back, and when. Whoever waits longer than `patience` all the same is told so then.
+Other requests are refused at once, with the time after which to try again. A request that still waits longer than
+`patience` is refused then. A client that disconnects leaves the queue at once.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ STANDING_SECONDS = 0.1
 STANDING_PLACES = 6
 LONGEST_RETRY = 60
 _WEIGHT = 0.1
-"""Of the latest run in the mean of the seconds that runs take."""
+"""Weight of the latest run in the moving average of run times."""
 
 
 class SlotQueue:
     """Hands out slots. Belongs to one event loop, whose clock it goes by.
 
-    Clients take turns: a slot that comes free goes to the client that has waited longest since its last turn, and
-    there to its oldest request. One client with many requests delays another by one run at most, and where it has
-    filled the queue, its newest request makes place for the first one of another.
+    Clients take turns: a free slot goes to the client that has waited longest since its last turn, and there to its
+    oldest request. So a client with many requests delays another by one run at most. If it has filled the queue, its
+    newest request is refused to make room for another client's first.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class SlotQueue:
     ) -> None:
         self._free = deque(slots)
         self._waiting: OrderedDict[str, deque[asyncio.Future[Slot]]] = OrderedDict()
-        self._resuming: set[asyncio.Future[Slot]] = set()  # of those that wait: who had a slot, and made place
+        self._resuming: set[asyncio.Future[Slot]] = set()  # waiting requests that had a slot and gave it up for others
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
@@ -58,7 +59,7 @@ class SlotQueue:
         self.depth = 0
         """Requests that wait now."""
         self.seconds = 0.0
-        """Seconds that a run keeps its slot: a mean in which the latest ones weigh most."""
+        """Seconds that a run keeps its slot: an exponential moving average."""
         self.total = len(slots)
         self.limit = limit
         """Most requests that may wait."""
@@ -80,7 +81,7 @@ class SlotQueue:
 
     @property
     def room(self) -> int:
-        """Requests that may wait, as things are."""
+        """Requests that may wait at the moment."""
         places = self.limit
         if self.seconds > 0:
             places = min(places, max(1, int(self._most_wait * self.total / self.seconds)))
@@ -89,17 +90,17 @@ class SlotQueue:
 
     @contextlib.asynccontextmanager
     async def slot(self, client: str) -> AsyncIterator[Slot]:
-        """A slot, after a wait where all are busy.
+        """Get a slot, after a wait if all are busy.
 
-        Raises QueueFull or ShuttingDown at once, QueueTimeout after the longest wait, and QueueFull where the place
-        was given to a client that had none.
+        Raises QueueFull or ShuttingDown at once, QueueTimeout after `patience`, and QueueFull if the place was given to
+        a client that had none.
         """
         async with self.turns(client) as turns:
             yield turns.slot
 
     @contextlib.asynccontextmanager
     async def turns(self, client: str) -> AsyncIterator[Turns]:
-        """The same for whoever needs a slot several times, and lets others have it between. Raises as `slot` does."""
+        """Get slots for several runs, with a pause between them for others. Raises what `slot` raises."""
         if self._closed:
             raise _shutting_down()
         slot = self._free.popleft() if self._free else await self._wait(client)
@@ -111,11 +112,11 @@ class SlotQueue:
             turns.end()
 
     def _note(self, seconds: float) -> None:
-        """A slot was kept for so long."""
+        """Record how long a slot was kept."""
         self.seconds += (seconds - self.seconds) * (_WEIGHT if self.seconds else 1.0)
 
     async def _exchange(self, client: str, slot: Slot) -> Slot:
-        """Give `slot` to who waits longest, and wait behind all who do: as long as it takes, and with a sure place."""
+        """Give `slot` to the next waiting request, and wait behind all of them, without a time limit."""
         future: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(future)
         self._resuming.add(future)
@@ -146,14 +147,14 @@ class SlotQueue:
             raise
 
     def _leave(self, client: str, future: asyncio.Future[Slot]) -> None:
-        """Wait no longer."""
+        """Leave the queue; pass on a slot that was assigned meanwhile."""
         if future.done() and not future.cancelled() and future.exception() is None:
             self._give_back(future.result())
         else:
             self._forget(client, future)
 
     def _make_place(self, client: str) -> None:
-        """Raise QueueFull unless `client` may have one more place; where others fill the queue it may take one."""
+        """Raise QueueFull unless `client` may have one more place, if need be one of a client that fills the queue."""
         room = self.room
         own = len(self._waiting.get(client, ()))
         if own and own >= max(1, int(room * self._share)):
@@ -177,7 +178,7 @@ class SlotQueue:
         return QueueFull(f"enough runs {whose}are waiting already; try again in {seconds} s", seconds)
 
     def _retry_after(self) -> int:
-        """Whole seconds after which the queue, if nobody came, would be empty."""
+        """Whole seconds after which the queue would be empty if nobody else came."""
         return max(1, min(LONGEST_RETRY, math.ceil(self.seconds * (self.depth + 1) / self.total)))
 
     def _forget(self, client: str, future: asyncio.Future[Slot]) -> None:
@@ -200,7 +201,7 @@ class SlotQueue:
             future = futures.popleft()
             self._count(-1)
             if futures:
-                self._waiting[client] = futures  # to the end of the row
+                self._waiting[client] = futures  # behind the other clients
             if not future.done():
                 future.set_result(slot)
                 return
@@ -209,11 +210,11 @@ class SlotQueue:
             self._idle.set()
 
     def close(self) -> None:
-        """Refuse new requests from now on; those that run or wait go on."""
+        """Refuse new requests from now on; running and waiting ones continue."""
         self._closed = True
 
     async def drain(self, seconds: float) -> bool:
-        """Wait for all requests to be finished. True when they were within `seconds`; else refuse those that wait."""
+        """Wait for all requests to finish; after `seconds`, refuse those that wait. Returns whether all finished."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), seconds)
         for futures in self._waiting.values():
@@ -226,7 +227,7 @@ class SlotQueue:
 
 
 class Turns:
-    """A slot, and others after it, for one who lets those that wait go first now and then."""
+    """The slots of a request with several runs, which lets waiting requests go first between them."""
 
     def __init__(self, queue: SlotQueue, client: str, slot: Slot) -> None:
         self._queue, self._client = queue, client
@@ -241,7 +242,7 @@ class Turns:
         return self._held
 
     async def pause(self) -> None:
-        """Where others wait, give the slot to the first and wait behind all of them for one. Raises ShuttingDown."""
+        """If others wait, give them the slot and wait behind them for another. Raises ShuttingDown."""
         if self._queue.depth == 0:
             return
         slot = self.slot

@@ -1,75 +1,89 @@
-"""Keeps what runs start from at hand: templates that are fresh, and processes that wait, as demand asks for them."""
+"""Keeps templates and waiting processes ready in every slot, for the languages in demand."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from backend.runner.execution.executor import Executor
+from backend.runner.execution.offer import Offer
+from backend.runner.execution.residents import ResidentCompiler
+from backend.runner.execution.variables import Variables
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
-from backend.runner.sandbox.host import TEMPLATE_PLACE
 from backend.runner.sandbox.slots import Slot
 from backend.runner.sandbox.spares import COMPILE, MOST_USES, Recipe
 from backend.runner.settings import Settings
 
 _EVERY = 0.1
 _EVERY_BEHIND = 0.02
-"""The same while templates that were used wait to be replaced."""
+"""Seconds between two looks while used templates wait to be replaced."""
 _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _ANSWER_SECONDS = 0.001
-"""After a run, until what it used is replaced: what is started takes a processor from its answer."""
+"""Seconds after a run before what it used is replaced: starting a process would delay the run's answer."""
 _SMALL_MB = 8
-"""What takes no more is kept waiting twice in each slot."""
+"""Processes up to this size wait twice in each slot."""
 _PAUSE_SECONDS = 1.0
-"""How long nothing is run, or for a held language nothing of it, before a template that was used is replaced."""
+"""Seconds without a run (for a held language: without one of its runs) before a used template is replaced."""
 
 
 @dataclasses.dataclass
 class Tender:
-    """Tends the spares of all slots. What it starts takes time from runs: little at a time, and most when idle."""
+    """Tends the spares of all slots. Starting processes slows runs, so it starts few at a time, and most when idle."""
 
-    executor: Executor
+    offer: Offer
+    variables: Variables
     slots: Sequence[Slot]
     settings: Settings
-    languages: Mapping[str, Language] = dataclasses.field(default_factory=dict)
-    warm_java: bool = False
-    """Whether what waiting Java processes need is there."""
+    residents: Mapping[str, ResidentCompiler] = dataclasses.field(default_factory=dict)
+    """Resident compilers by language; they run while their languages are in demand."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
     _last: float = float("-inf")
     _due: set[str] = dataclasses.field(default_factory=set)
-    """Languages of which a process that waited was used."""
+    """Languages whose waiting processes may have been used."""
     _woken: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     _recipes: dict[str, Recipe] = dataclasses.field(default_factory=dict)
 
-    def note(self, language: str) -> None:
-        """A program of `language` is run: the next may come soon."""
-        self._used[language] = self._last = time.monotonic()
+    @contextlib.contextmanager
+    def in_use(self, language: str) -> Iterator[Callable[[], None]]:
+        """Enter around all that runs programs of `language`: it is in demand, and what it used is replaced at the end.
 
-    def replace(self, language: str) -> None:
-        """A run of `language` is over: replace what waited and was used, once its answer is on its way."""
+        Yields a function to call when a further program begins, so that a long batch stays in demand.
+        """
+
+        def again() -> None:
+            self._used[language] = self._last = time.monotonic()
+
+        again()
+        try:
+            yield again
+        finally:
+            self._replace_soon(language)
+
+    def _replace_soon(self, language: str) -> None:
+        """Replace the used processes of `language` once the answer is on its way."""
         if language in self._recipes or f"{language}{COMPILE}" in self._recipes:
             self._due.add(language)
             asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self._woken.set)
 
     async def tend(self) -> None:
-        """Go on until cancelled."""
+        """Tend the spares until cancelled."""
         begun = 0.0
         while True:
             behind = self._tend_templates()
             if time.monotonic() - begun >= _EVERY:
                 begun = time.monotonic()
                 self._tend_warm()
-                await self._tend_javac()
+                await self._tend_residents()
             due = await self._pause(_EVERY_BEHIND if behind else _EVERY)
             for name in due:
                 self._replace_warm(name)
 
     async def _pause(self, seconds: float) -> set[str]:
-        """Wait so long, or until something is to be replaced: the languages of that."""
+        """Wait so long, or until something must be replaced. Returns the languages to replace."""
         try:
             async with asyncio.timeout(seconds):  # wait_for may miss that it is cancelled
                 await self._woken.wait()
@@ -80,13 +94,17 @@ class Tender:
         return due
 
     def _tend_templates(self) -> bool:
-        """Have as many as there should be; replace what is worn and, one after the other, what was used while slots
-        are idle: each start takes a processor for as long as several runs do. True where more is left to replace."""
-        language = next((one for one in self.languages.values() if one.fork_server), None)
+        """Start missing templates, replace worn ones, and replace used ones one at a time while all slots are idle.
+
+        Starting a template takes as much processor time as several runs. Returns whether more must be replaced.
+        """
+        language = next((one for one in self.offer.languages.values() if one.fork_server), None)
         if language is None or "fork_server" not in self.settings.accelerations:
             return False
-        variables = (*self.executor.variables(language), ("PYTHONPATH", TEMPLATE_PLACE))
-        recipe = Recipe(command=arguments(language.run), variables=variables, limits=language.limits)
+        variables = (*self.variables.of_waiting_run(language), *language.template_variables)
+        recipe = Recipe(
+            language=language.name, command=arguments(language.run), variables=variables, limits=language.limits
+        )  # fmt: skip
         for slot in self.slots:
             slot.spares.add_templates(recipe, self.settings.templates)
             slot.spares.renew_template(recipe)
@@ -100,18 +118,17 @@ class Tender:
                 return slot.spares.renew_template(recipe, worn=1)
         return bool(used)
 
-    async def _tend_javac(self) -> None:
-        javac = self.executor.javac
-        if javac is None:
-            return
-        wanted = time.monotonic() - self._used.get("java", float("-inf")) < _WANTED_SECONDS
-        if wanted and not javac.runs:
-            javac.start()
-        elif not wanted and javac.runs:
-            await javac.stop()
+    async def _tend_residents(self) -> None:
+        for name, resident in self.residents.items():
+            language = self.offer.languages.get(name)
+            wanted = time.monotonic() - self._used.get(name, float("-inf")) < _WANTED_SECONDS
+            if wanted and not resident.runs and language is not None and self.offer.can_wait(language):
+                resident.start()
+            elif not wanted and resident.runs:
+                await resident.stop()
 
     def _tend_warm(self) -> None:
-        """Have a process of each language that was used last wait in each slot, as far as memory is set aside."""
+        """Have processes of the most recently used languages wait in each slot, within RUNNER_WARM_MB."""
         if "warm" not in self.settings.accelerations:
             return
         self._recipes = self._make_recipes()
@@ -133,20 +150,20 @@ class Tender:
                     slot.spares.add_warm(name, recipe)
 
     def _make_recipes(self) -> dict[str, Recipe]:
-        """Of all that may wait, by its language, or that with COMPILE."""
+        """Recipes of all processes that may wait, by language, or language and COMPILE."""
         recipes = {}
-        for name, language in self.languages.items():
+        for name, language in self.offer.languages.items():
             hold, compiles = language.hold, language.compile_hold
-            if (command := _waiting(language)) and (name != "java" or self.warm_java):
+            if (command := _waiting(language)) and self.offer.can_wait(language):
                 recipes[name] = Recipe(
-                    language=name, command=command, variables=self.executor.variables(language), limits=language.limits,
-                    calls=language.calls, megabytes=language.waiting_mb,
+                    language=name, command=command, variables=self.variables.of_waiting_run(language),
+                    limits=language.limits, calls=language.calls, megabytes=language.waiting_mb,
                     forks=hold is not None and hold.forks,
                 )  # fmt: skip
             if compiles is not None:
                 recipes[f"{name}{COMPILE}"] = Recipe(
                     language=f"{name}{COMPILE}", command=(*language.through, *arguments(language.compile or ())),
-                    variables=self.executor.compile_variables(language), limits=language.compile_limits,
+                    variables=self.variables.of_waiting_compile(language), limits=language.compile_limits,
                     calls=language.calls, megabytes=language.compile_waiting_mb,
                 )  # fmt: skip
         return recipes
@@ -156,24 +173,24 @@ class Tender:
             recipe = self._recipes.get(name)
             if recipe is None or recipe.forks:
                 continue
-            for slot in self.slots:  # where there never was one, memory may be short
+            for slot in self.slots:  # a slot that never had one may lack memory
                 if not slot.busy and slot.spares.had_warm(name) and slot.spares.warm(name) < _count(recipe):
                     slot.spares.add_warm(name, recipe)
 
     def _tend_held(self, slot: Slot, recipe: Recipe, unused: float | None) -> None:
-        """Have a template of a language that was used `unused` seconds ago; None where it is not wanted."""
+        """Keep a template of a language that was last used `unused` seconds ago; end it if that is None."""
         if unused is None:
             slot.spares.drop_templates(recipe.language)
-        else:  # a slot that is never idle needs one most
+        else:  # else only worn ones: a busy slot needs its template
             rests = unused >= _PAUSE_SECONDS and not slot.busy
             slot.spares.tend_template(recipe, worn=1 if rests else MOST_USES)
 
 
 def _count(recipe: Recipe) -> int:
-    """How many wait in a slot: of what is started and used quickly, and takes little, one more."""
+    """How many wait in a slot: two small processes, which are used up quickly; else one."""
     return 2 if recipe.megabytes <= _SMALL_MB and not recipe.forks else 1
 
 
 def _waiting(language: Language) -> tuple[str, ...]:
-    """Command of what waits for a run of `language`; empty where nothing does."""
+    """Command of the process that waits for a run of `language`; empty if none does."""
     return language.warm or (arguments(language.run) if language.hold is not None else ())

@@ -1,6 +1,6 @@
-"""What tests' reports tell: JUnit's XML, and what `go test -v` and Rust's libtest print.
+"""Reads the reports of tests: JUnit's XML, and what `go test -v` and Rust's libtest print.
 
-A report is a stranger's: whatever it holds, it is text to show, and what cannot be read is left out.
+A report is untrusted: its content is only shown as text, and unreadable parts are left out.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 from backend.runner.languages.testing import Report
 
 MOST_TESTS = 1000
-"""That are told of one by one; all are counted."""
+"""Most tests that are listed one by one; all are counted."""
 MOST_BYTES = 1024 * 1024
-"""Of one report that is read."""
+"""Most bytes of a report that are read."""
 LONGEST_MESSAGE = 4096
 LONGEST_NAME = 300
 
@@ -37,7 +37,7 @@ class EndedTest:
 
 
 def read_tests(report: Report, stdout: bytes, files: Sequence[bytes]) -> tuple[EndedTest, ...]:
-    """The tests that a report tells of, in its order: in `files` or, where they are printed, in `stdout`."""
+    """The tests of a report, in its order. The report is in `files`, or in `stdout` for tools that print it."""
     if report is Report.JUNIT:
         return tuple(test for file in files for test in _junit(file))
     text = stdout[:MOST_BYTES].decode("utf-8", "replace")
@@ -109,7 +109,7 @@ def _go(text: str) -> Iterator[EndedTest]:
         elif line not in {"PASS", "FAIL"}:
             said.setdefault(current, []).append(line)
     for name, lines in said.items():
-        if name:  # one that began and did not end took the others down with it
+        if name:  # a test that began and did not end crashed the whole run
             status, seconds = found.get(name, _LOST)
             yield _test(name, "", status, seconds, "" if status == "passed" else "\n".join(lines))
 

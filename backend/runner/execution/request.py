@@ -1,4 +1,4 @@
-"""A run as asked for, checked against what the service offers."""
+"""A run request, and the checks of its parts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MOST_ARGUMENTS = 256
 MOST_OPTIONS = 32
 MOST_PATTERNS = 16
 COLLECT_BYTES = 4 * 1024 * 1024
-"""Of all files that come back from one run, together."""
+"""Bytes of all collected files of one run together."""
 LONGEST_OPTION = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What to run, complete: nothing in it needs a further look."""
+    """A complete, checked request: using it needs no further checks."""
 
     language: Language
     source: bytes
@@ -36,27 +36,27 @@ class RunRequest:
     files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     """Further files of the work directory, by relative name."""
     options: tuple[str, ...] = ()
-    """Of the compiler, or of the interpreter where nothing is compiled; each allowed by `language.options`."""
+    """Options of the compiler, or of the interpreter if nothing is compiled; `language.options` allows each."""
     executables: frozenset[str] = frozenset()
     """Those of `files` that may be executed."""
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Environment variables of the run, beside the language's own."""
     collect: tuple[str, ...] = ()
-    """Patterns of files that come back."""
+    """Patterns of files to collect after the run."""
     ordered: bool = False
     """Whether the order of stdout and stderr is kept exactly."""
     report: Report | None = None
-    """What tells how tests ended, where these are what is run."""
+    """The kind of test report, if the request runs tests."""
     limits: Limits
     interactive: bool = False
-    """Whether more of stdin may come while the program runs."""
+    """Whether more input may arrive while the program runs."""
     terminal: tuple[int, int] | None = None
     """Rows and columns of the terminal that the program gets; None for pipes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
-    """One run of a batch: what differs from the request."""
+    """One run of a batch: its differences from the request."""
 
     stdin: bytes = b""
     args: tuple[str, ...] | None = None
@@ -64,7 +64,7 @@ class Case:
 
 
 def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
-    """The run of `language`'s formatter, which reads `source` and prints it formatted.
+    """The request that runs `language`'s formatter, which reads `source` and prints it formatted.
 
     Raises InvalidRequest for a language that has none.
     """
@@ -83,7 +83,7 @@ def formatting(language: Language, source: bytes, timeout: float) -> RunRequest:
 
 
 def for_tests(language: Language, files: Collection[str], args: Collection[str]) -> tuple[Language, Report]:
-    """`language` with what runs the tests of a program and `files` instead of the program; and what tells of them.
+    """`language` changed so that it runs the tests among a program and `files`; and the kind of their report.
 
     Raises InvalidRequest for a language that has no tests, and for arguments: tests take none.
     """
@@ -95,13 +95,14 @@ def for_tests(language: Language, files: Collection[str], args: Collection[str])
     named = bool(testing.marks) and any(name.endswith(testing.marks) for name in files)
     tool = dataclasses.replace(
         language, compile=testing.compile, run=testing.run, fork_server=False, warm=None, hold=None,
+        compile_hold=None, resident=None,  # what waits would compile the program and not its tests
         source=language.source if named or not testing.source else testing.source,
     )  # fmt: skip
     return tool, testing.report
 
 
 def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout: float) -> Limits:
-    """`default` with what was asked for. Raises InvalidRequest for a limit that is not above 0 or above its ceiling.
+    """`default` with the requested changes. Raises InvalidRequest for a limit of 0, below 0 or above its ceiling.
 
     `timeout` is the service's own, in seconds: both default and ceiling.
     """
@@ -118,7 +119,7 @@ def run_limits(asked: Mapping[str, float | int | None], default: Limits, timeout
 
 @functools.lru_cache
 def _bounds(default: Limits, timeout: float) -> tuple[Limits, Limits]:
-    """The most that may be asked for, and what is given where nothing is."""
+    """The ceiling of limits, and their defaults."""
     ceiling = dataclasses.replace(CEILING, timeout=min(timeout, CEILING.timeout))
     return ceiling, dataclasses.replace(default, timeout=ceiling.timeout)
 
@@ -169,7 +170,7 @@ def check_arguments(args: tuple[str, ...], field: str = "args") -> None:
 
 
 def check_collect(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """`patterns` of files to come back. Raises InvalidRequest naming one that none could match."""
+    """Return `patterns`. Raises InvalidRequest naming one that no file could match."""
     if len(patterns) > MOST_PATTERNS:
         raise InvalidRequest(f"collect: at most {MOST_PATTERNS} patterns, not {len(patterns)}")
     for pattern in patterns:
@@ -178,12 +179,12 @@ def check_collect(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def collected(request: RunRequest) -> tuple[str, ...]:
-    """Patterns of all files that a run leaves for the service: what was asked for, and the tests' reports."""
+    """Patterns of all files to collect: those of the request, and test reports."""
     return (*request.collect, f"{REPORT}/*.xml") if request.report is Report.JUNIT else request.collect
 
 
 def check_options(options: tuple[str, ...], language: Language) -> tuple[str, ...]:
-    """`options`, each of which `language` allows. Raises InvalidRequest naming the first that it does not."""
+    """Return `options`. Raises InvalidRequest naming the first that `language` does not allow."""
     if len(options) > MOST_OPTIONS:
         raise InvalidRequest(f"options: at most {MOST_OPTIONS}, not {len(options)}")
     for option in options:

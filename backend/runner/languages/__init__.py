@@ -12,11 +12,11 @@ from backend.runner.languages.language import Cache, Language
 __all__ = ["Cache", "Language", "all_languages", "in_order"]
 
 _FIRST = ("python3", "nodejs", "c++", "go", "bash", "rust")
-"""Names that lists begin with: clients of the service before this one start with the first that it names."""
+"""Names at the start of every list: older clients select the first one."""
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """`names` as every list for clients has them: those that people expect first, then the others by name."""
+    """`names` in the order of all lists for clients: first those of _FIRST, then the others by name."""
     places = {name: place for place, name in enumerate(_FIRST)}
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 

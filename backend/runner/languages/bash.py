@@ -9,6 +9,7 @@ LANGUAGE = Language(
     packages=("bash",),
     core=True,
     version=("bash", "--version"),
+    proves_readiness=True,
     source="main.sh",
     unix_lines=True,
     run=("bash", "main.sh"),

@@ -16,6 +16,9 @@ GCC_OPTIONS = {
     "-m(avx|avx2|fma|bmi|bmi2|popcnt|sse4\\.2)": "instructions that the processor must have",
 }
 
+TO_PROGRAM = ("-O2", "-pipe", "-B/usr/libexec/mold", "-fno-use-linker-plugin", OPTIONS, "-o", PROGRAM)
+"""What gcc and g++ are given besides the language's standard and files: mold links in half of the time of ld."""
+
 SANITIZERS = (("ASAN_OPTIONS", "detect_leaks=0"),)
 """Leaks are found by tracing the program, which a sandbox forbids: the check would fail every correct program."""
 
@@ -36,20 +39,7 @@ LANGUAGE = Language(
     core=True,
     version=("gcc", "--version"),
     source="main.c",
-    compile=(
-        "gcc",
-        "-std=gnu17",
-        "-O2",
-        "-pipe",
-        "-B/usr/libexec/mold",
-        "-fno-use-linker-plugin",
-        OPTIONS,
-        "-o",
-        PROGRAM,
-        "main.c",
-        LINES,
-        "-lm",
-    ),
+    compile=("gcc", "-std=gnu17", *TO_PROGRAM, "main.c", LINES, "-lm"),
     through=("sh", "-c", _DIRECTLY, "sh"),
     compile_hold=Hold("t"),
     compile_waiting_mb=12,

@@ -11,6 +11,7 @@ LANGUAGE = Language(
     aliases=("clj",),
     packages=("clojure", "openjdk-21-jdk-headless"),
     version=("java", "-XX:TieredStopAtLevel=1", "-cp", _JARS, "clojure.main", "-e", "(println (clojure-version))"),
+    shared_version=True,
     source="main.clj",
     run=(
         "java",

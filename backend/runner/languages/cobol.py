@@ -8,6 +8,7 @@ LANGUAGE = Language(
     aliases=("gnucobol", "cob"),
     packages=("gnucobol4", "gcc", "libc6-dev"),
     version=("sh", "-c", 'test -e "$COB_CONFIG_DIR/default.conf" && cobc --version'),
+    shared_version=True,
     source="main.cob",
     compile=("cobc", "-x", "-free", OPTIONS, "-o", PROGRAM, "main.cob"),
     sources=(".cob", ".cbl"),

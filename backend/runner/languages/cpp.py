@@ -6,8 +6,8 @@ the header itself, as if there were no cache.
 
 from pathlib import Path
 
-from backend.runner.languages.c import GCC_OPTIONS, INCLUSION, SANITIZERS
-from backend.runner.languages.language import LINES, OPTIONS, PROGRAM, Cache, Language, Library
+from backend.runner.languages.c import GCC_OPTIONS, INCLUSION, SANITIZERS, TO_PROGRAM
+from backend.runner.languages.language import LINES, PROGRAM, Cache, Language, Library
 
 # Precompiles what programs include first, with the options of `compile`.
 _FILL = Path(__file__).with_name("warm") / "cpp.sh"
@@ -23,19 +23,7 @@ LANGUAGE = Language(
     core=True,
     version=("g++", "--version"),
     source="main.cpp",
-    compile=(
-        "g++",
-        "-std=gnu++20",
-        "-O2",
-        "-pipe",
-        "-B/usr/libexec/mold",
-        "-fno-use-linker-plugin",
-        OPTIONS,
-        "-o",
-        PROGRAM,
-        "main.cpp",
-        LINES,
-    ),
+    compile=("g++", "-std=gnu++20", *TO_PROGRAM, "main.cpp", LINES),
     sources=(".cpp", ".cc", ".cxx", ".c++", ".C", ".c", ".s", ".S"),
     inclusion=INCLUSION,
     run=(PROGRAM,),

@@ -11,6 +11,7 @@ LANGUAGE = Language(
     aliases=("csharp", "cs", "mono"),
     packages=("mono-mcs", "libmono-system-core4.0-cil", "libmono-system-numerics4.0-cil"),
     version=("sh", "-c", 'test -e "$MONO_CFG_DIR/mono/config" && mono --version'),
+    shared_version=True,
     source="main.cs",
     compile=("mcs", "-nologo", "-r:System.Numerics", OPTIONS, f"-out:{_PROGRAM}", "main.cs"),
     sources=(".cs",),

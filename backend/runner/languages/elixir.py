@@ -9,6 +9,7 @@ LANGUAGE = Language(
     aliases=("ex", "exs"),
     packages=("elixir",),
     version=("sh", "-c", "elixir --short-version"),
+    shared_version=True,
     source="main.exs",
     run=("elixir", "main.exs"),
     variables=(*VARIABLES, ("ELIXIR_ERL_OPTIONS", f"+fnu {QUIET}")),

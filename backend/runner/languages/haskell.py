@@ -8,6 +8,7 @@ LANGUAGE = Language(
     aliases=("hs", "ghc"),
     packages=("ghc",),
     version=("sh", "-c", 'test -e "$(ghc --print-libdir)/package.conf.d" && ghc --version'),
+    shared_version=True,
     source="main.hs",
     # Packages are the compiler's own, whatever a file of an environment beside the program says.
     compile=(

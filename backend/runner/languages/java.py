@@ -1,12 +1,12 @@
-"""Java. A public class of any name is taken: the source is renamed after it, and /program/.launch says what to start:
-a name that neither a package nor a class can have.
+"""Java. The public class may have any name: the source file is renamed after it. The compile writes the class to start
+to /program/.launch, a name that neither a package nor a class can have.
 
-Every .java file of the request is compiled. What is started is the class with a `main`: of the program's own file
-first, there the public one, else Main, else the first; then likewise of the other files.
+Every .java file of the request is compiled. The class to start is the first with a `main`: in the program's own file
+the public class, else Main, else the first one; then in the same order those of the other files.
 """
 
 from backend.runner.languages import jvm
-from backend.runner.languages.javac import PACKAGE, PLACE
+from backend.runner.languages.javac import PACKAGE, PLACE, RESIDENT
 from backend.runner.languages.language import OPTIONS, Language
 from backend.runner.languages.testing import REPORT, Report, Testing
 
@@ -90,6 +90,8 @@ LANGUAGE = Language(
     compile=("sh", "-c", _COMPILE, "sh", OPTIONS),
     run=("java", *jvm.FLAGS, jvm.HEAP, "@/program/.launch"),
     warm=("java", *jvm.FLAGS, jvm.HEAP, "-cp", f"/program:/work:{PLACE}", f"{PACKAGE}.Bootstrap"),
+    resident=RESIDENT,
+    warm_build="java",
     options={
         "-Xlint(:[a-z,-]+)?": "warnings",
         "-(g|parameters|nowarn|Werror)": "debugging information, parameter names, warnings",

@@ -1,17 +1,18 @@
-"""The javac that stays: how it is started and spoken to. What it does is told in warm/java/codecanvas/Javac.java."""
+"""The resident javac: how the service starts it and speaks to it. warm/java/codecanvas/Javac.java is the process."""
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import struct
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
+from backend.runner.languages.resident import Compiled, End, Resident
+from backend.runner.sandbox.limits import Limits
+
 PLACE = "/opt/warm/java"
 """Where a sandbox sees the compiled classes."""
 PACKAGE = "canvas-own"
-"""Their package, by a name that no Java source can have; warm/java/build.sh gives it."""
+"""Their package. warm/java/build.sh gives it this name, which no Java source can have."""
 
 COMMAND = (
     *("java", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:CICompilerCount=2"),
@@ -22,42 +23,35 @@ _LENGTH = struct.Struct(">I")
 LONGEST_ANSWER = 64 * 1024 * 1024
 
 
-class End(enum.Enum):
-    """How a compile ended; the values are the daemon's."""
-
-    FAILED = 0
-    """The program does not compile."""
-    MADE = 1
-    CUT = 2
-    """More was printed than may be; `messages` are what may be."""
-    GAVE_UP = 3
-    """It cannot be told here. A javac that is started for it alone may have more to say."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Compiled:
-    """What came of a compile; `files` belong in /program, by relative name."""
-
-    end: End
-    messages: bytes
-    """What javac prints, in UTF-8; never more than was asked for."""
-    files: Mapping[str, bytes]
-
-
 def request(most: int, options: Sequence[str], sources: Mapping[str, str]) -> bytes:
-    """A compile of `sources`, framed, that may print `most` bytes; the first of them is the program's own file."""
+    """Frame a compile of `sources`, the program's own file first, that may print `most` bytes."""
     texts = [*map(_text, options)], [_text(part) for source in sources.items() for part in source]
     body = b"".join((_LENGTH.pack(most), _LENGTH.pack(len(options)), *texts[0], _LENGTH.pack(len(sources)), *texts[1]))
     return _LENGTH.pack(len(body)) + body
 
 
+def ask(most: int, options: Sequence[str], files: Mapping[str, bytes]) -> bytes | None:
+    """Frame a compile of the .java files among `files`.
+
+    Returns None if one of them is not UTF-8, or if a file is a class: a new javac reads those from its disk.
+    """
+    if any(name.endswith(".class") for name in files):
+        return None
+    try:
+        return request(
+            most, options, {name: data.decode() for name, data in files.items() if name.endswith(".java")}
+        )  # fmt: skip
+    except UnicodeDecodeError:
+        return None
+
+
 def read_answer(stream: BinaryIO) -> Compiled:
-    """Read one answer from the daemon's standard output. Raises EOFError where it ended or does not speak so."""
+    """Read one answer from the process's standard output. Raises EOFError if it ended or the answer is malformed."""
     return parse_answer(_exactly(stream, _LENGTH.unpack(_exactly(stream, 4))[0]))
 
 
 def take_answer(said: bytearray) -> Compiled | None:
-    """Take the answer at the start of `said`; None where it is not there yet. Raises EOFError for a malformed one."""
+    """Take the answer at the start of `said`; None while it is incomplete. Raises EOFError if it is malformed."""
     if len(said) < _LENGTH.size:
         return None
     length: int = _LENGTH.unpack_from(said)[0]
@@ -71,7 +65,7 @@ def take_answer(said: bytearray) -> Compiled | None:
 
 
 def parse_answer(body: bytes) -> Compiled:
-    """An answer, without its length. Raises EOFError where it is malformed."""
+    """Parse an answer without its length. Raises EOFError if it is malformed."""
     try:
         messages, at = _block(body, 1)
         count, at = _LENGTH.unpack_from(body, at)[0], at + 4
@@ -99,3 +93,15 @@ def _exactly(stream: BinaryIO, length: int) -> bytes:
     if len(data) != length:
         raise EOFError("the compiler ended within an answer")
     return data
+
+
+RESIDENT = Resident(
+    command=COMMAND,
+    ask=ask,
+    take=take_answer,
+    longest_answer=LONGEST_ANSWER,
+    limits=Limits(
+        timeout=10**7, cpu_seconds=10**7, memory_kb=640 * 1024, output_bytes=1 << 40, processes=64, disk_kb=1024,
+        inodes=64,
+    ),
+)  # fmt: skip

@@ -1,37 +1,38 @@
-"""What a language is: how its programs are written to disk, compiled and run."""
+"""What a declaration of a language consists of: how its programs are written to disk, compiled and run."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 
+from backend.runner.languages.resident import Resident
 from backend.runner.languages.testing import Testing
 from backend.runner.sandbox.limits import Limits
 
 PROGRAM = "/program/main"
-"""Where a compile step leaves its program, as the sandbox sees it. Other files beneath /program are kept as well."""
+"""The path in the sandbox where a compile step leaves its program. Other files beneath /program are kept as well."""
 
 OPTIONS = "{options}"
-"""In `compile` or `run`: where the options that a request asked for go."""
+"""Placeholder in `compile` or `run` for the options of a request."""
 
 LINES = "/opt/output/lines.o"
-"""What is linked into programs that print by C's stdio, so that their lines are written as they end."""
+"""Object linked into programs that print with C's stdio, so that each line is written when it ends."""
 
 PRELOADED_LINES = (("LD_PRELOAD", "/opt/output/lines.so"),)
-"""`run_variables` of interpreters that print by C's stdio, to the same end; they take it out of their environment."""
+"""`run_variables` with the same effect for interpreters. The library removes the variable from their environment."""
 
 HELD = "/opt/output/hold.so"
-"""What is preloaded into interpreters that are held at their program."""
+"""Library preloaded into interpreters that are held at their program."""
 
 PRELOADED_WRITES = (("LD_PRELOAD", "/opt/output/writes.so"),)
-"""The same of interpreters that write each print at once: what keeps a flood of them quick."""
+"""`run_variables` of interpreters that write each print at once: the library collects a flood of small writes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cache:
-    """What compiles are quicker with: a directory that is filled once, and then seen read-only as /cache.
+    """A directory that speeds up compiles: filled once, then mounted read-only as /cache.
 
-    An image is built with it; elsewhere the service fills it when it starts.
+    An image contains it filled; elsewhere the service fills it when it starts.
     """
 
     variable: str
@@ -43,9 +44,9 @@ class Cache:
 
 
 def arguments(command: tuple[str, ...], options: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """`command` with `options` where it says OPTIONS.
+    """`command` with `options` in place of OPTIONS.
 
-    An option with a value ("-std=c++17") takes the place of what the command itself gives that name.
+    An option with a value ("-std=c++17") replaces the command's own option of that name.
     """
     names = tuple(option.partition("=")[0] + "=" for option in options if "=" in option)
     expanded: list[str] = []
@@ -62,33 +63,33 @@ class Library:
     """A library that programs of a language may use without installing it."""
 
     name: str
-    """As people call it."""
+    """Name for people."""
     package: str
     """Debian package that brings it."""
     core: bool = False
-    """Whether the small image has it; the others come with an image that has more than the core languages."""
+    """Whether the image of core languages contains it; the image of all languages contains every library."""
     variables: tuple[tuple[str, str], ...] = ()
-    """Environment variables of the language's programs where it is there."""
+    """Environment variables of the language's programs if the library is installed."""
     needs: str = ""
-    """A file, by absolute path, without which these variables are not set; the image brings it."""
+    """Absolute path of a file without which these variables are not set; the image contains it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Hold:
-    """That an interpreter is started before there is a program, and held where it asks for its file; launcher/hold.c.
+    """Start an interpreter ahead of its program, and hold it when it opens its file. launcher/hold.c does that.
 
-    What it does then is what it always does. Its arguments are those of `run`, so runs with others are started anew.
+    From there it continues as always. Its arguments are those of `run`, so runs with other arguments start a new one.
     """
 
     at: str
-    """Where: "t" at its first touch of the file, "r" where it reads it first, "o" as Ruby needs it."""
+    """When: "t" at its first system call on the file, "r" at its first read of it, "o" in Ruby's own way."""
     forks: bool = False
-    """Whether runs are forked from it there: it has one thread, or is Ruby. Else it is used once."""
+    """Whether it is a template that runs are forked from; that needs a single thread, or Ruby. Else it is used once."""
     anew: tuple[bytes, ...] = ()
-    """A program with one of these bytes in it starts anew: it tells of all that its process ever did."""
+    """Words that make a program start anew: with them it could observe what its process did before."""
 
     def variables(self, source: str, run_variables: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        """Environment variables that hold an interpreter at the file `source`, and what it preloads otherwise."""
+        """Environment variables that hold an interpreter at the file `source`, together with its `run_variables`."""
         preloaded = [value for name, value in run_variables if name == "LD_PRELOAD"]
         others = [(name, value) for name, value in run_variables if name != "LD_PRELOAD"]
         return (*others, ("LD_PRELOAD", ":".join([*preloaded, HELD])), ("CODECANVAS_HELD", self.at + source))
@@ -100,39 +101,44 @@ class Language:
 
     name: str
     title: str = ""
-    """What people call it: "C++", "JavaScript"."""
+    """Name for people: "C++", "JavaScript"."""
     aliases: tuple[str, ...] = ()
-    """Other names that a request may give it, in lower case."""
+    """Other names that requests may use, in lower case."""
     packages: tuple[str, ...] = ()
     """Debian packages that bring its toolchain; they make one layer of the image."""
     libraries: tuple[Library, ...] = ()
-    """What its programs may use beside the standard library; each is offered where its package is there."""
+    """Libraries beside the standard one; each is offered if its package is installed."""
     core: bool = False
-    """Whether it is in the small image that a rehearsal builds."""
+    """Whether the small image that a rehearsal builds contains it."""
     version: tuple[str, ...]
-    """Command whose first output line names the toolchain's version; it fails where there is none."""
+    """Command whose first output line names the toolchain's version; it fails if there is none."""
+    shared_version: bool = False
+    """Whether the program of `version` belongs to another language or to the system, so that its presence does not mean
+    that this language is installed."""
+    proves_readiness: bool = False
+    """Whether the readiness check runs its `hello`. One language does; every image has it, and it starts quickly."""
     source: str
     """Name of the file that the source is written to, in the work directory."""
     compile: tuple[str, ...] | None = None
-    """Command that makes PROGRAM out of the source; None where there is nothing to compile."""
+    """Command that makes PROGRAM from the source; None for interpreted languages."""
     through: tuple[str, ...] = ()
-    """Words before `compile` in the service, where a request has neither options nor further sources: a shell that
-    comes to the same in less time where it can, and otherwise executes the command."""
+    """Words before `compile` for requests without options or further sources: a shell script that does the same in less
+    time if it can, and otherwise executes the command."""
     sources: tuple[str, ...] = ()
-    """How the names of further source files end: those of a request are compiled with its program, and stand beside it
-    where `compile` says `source`. Empty where the compiler finds by itself what a program imports."""
+    """Suffixes of further source files. Such files of a request are compiled with its program: they follow `source` in
+    `compile`. Empty if the compiler finds imported files by itself."""
     inclusion: str = ""
     """Regular expression (any case, line by line) whose group is the name of a file that a source includes as text;
     such a file is not compiled by itself."""
     unix_lines: bool = False
-    """Whether its lines must end as Unix has it: a carriage return would be part of the last word."""
+    """Whether carriage returns at line ends must be removed: they would be part of the last word."""
     modules: tuple[str, str] | None = None
-    """Two of these, where sources must be compiled in their order: the name of a module that a file defines, and of one
-    that it needs."""
+    """Two regular expressions, for languages whose sources must be compiled in order: the module that a file defines,
+    and a module that it needs."""
     run: tuple[str, ...]
     """Command that runs the program; the request's arguments are appended."""
     hello: str
-    """A program that prints `hello_output`: what readiness, smoke tests and baselines run."""
+    """A program that prints `hello_output`. Readiness checks, smoke tests and baselines run it."""
     hello_output: str = "Hello, world!\n"
     sample: str = ""
     """An idiomatic program of some ten to thirty lines that shows the language, reads no input and prints
@@ -142,34 +148,41 @@ class Language:
     """Compiler or interpreter options that a request may ask for, by regular expression that the whole option must
     match, with what it does; they are inserted at OPTIONS in `compile`, or in `run` where nothing is compiled."""
     formatter: tuple[str, ...] | None = None
-    """Command that reads a program from stdin and prints it formatted; None where there is none."""
+    """Command that reads a program from stdin and prints it formatted; None if there is none."""
     formatter_needs: str = ""
-    """A file, by absolute path, without which the formatter does not work."""
+    """Absolute path of a file that the formatter needs."""
     testing: Testing | None = None
-    """How its tests are run; None where the language has no way of its own."""
+    """How its tests are run; None if the language has no tests of its own."""
     calls: tuple[str, ...] = ()
     """System calls that this language needs beyond the sandbox's allow-list."""
     fork_server: bool = False
-    """Whether runs are forked from a template interpreter where the settings allow it."""
+    """Whether runs are forked from a template interpreter, if RUNNER_ACCELERATIONS allows it."""
+    template_variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables of that template interpreter, beside those of a run."""
     warm: tuple[str, ...] | None = None
     """Command of a process that is started before it is needed, does its start-up work, reads a line of JSON
-    `{"argv": [...], "env": {...}}` from descriptor 3, then runs the program; used once. None where there is none."""
+    `{"argv": [...], "env": {...}}` from descriptor 3, then runs the program; used once. None if nothing waits."""
     warm_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Files of the service that the warm process reads, by absolute path in the sandbox beneath /opt/warm."""
+    warm_build: str = ""
+    """Directory of languages/warm whose build.sh compiles what `warm` and `resident` read; a sandbox sees the result
+    beneath /opt/warm by the same name. An image brings it; elsewhere the service builds it when it starts."""
+    resident: Resident | None = None
+    """Its resident compiler; None if each compile starts one."""
     hold: Hold | None = None
-    """How its interpreter is started ahead of a program; None where it is not."""
+    """How its interpreter is started ahead of a program; None if it is not."""
     waiting_mb: int = 64
-    """MiB that a process of its which waits is counted as: not less than what the benchmark's table says."""
+    """MiB of RUNNER_WARM_MB that a waiting process counts as: at least what docs/benchmarks.md reports."""
     compile_hold: Hold | None = None
-    """How its compiler is started ahead of a program; None where it is not."""
+    """How its compiler is started ahead of a program; None if it is not."""
     compile_waiting_mb: int = 64
-    """The same of a compiler."""
+    """MiB that a waiting compiler counts as."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables of both steps, beside those that every run has."""
     run_variables: tuple[tuple[str, str], ...] = ()
-    """Environment variables of runs that are started anew; what they name takes them away before the program begins."""
+    """Environment variables of runs that start a new process; the libraries that they name remove them again."""
     limits: Limits = dataclasses.field(default_factory=Limits)
-    """Limits of a run where the request does not say otherwise; its timeout is the service's."""
+    """Default limits of a run. The timeout is the service's."""
     compile_limits: Limits = dataclasses.field(
         default_factory=lambda: Limits(
             timeout=30,

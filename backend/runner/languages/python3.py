@@ -4,6 +4,7 @@ from pathlib import Path
 
 from backend.runner.languages.language import OPTIONS, Language, Library
 from backend.runner.languages.testing import REPORT, Report, Testing
+from backend.runner.sandbox.host import TEMPLATE_PLACE
 
 _BLACK = Path(__file__).with_name("warm") / "black.py"
 
@@ -68,6 +69,7 @@ LANGUAGE = Language(
         report=Report.JUNIT,
     ),
     fork_server=True,
+    template_variables=(("PYTHONPATH", TEMPLATE_PLACE),),
     variables=(("PYTHONNOUSERSITE", "1"), ("PYTHONUTF8", "1")),
     run_variables=(("PYTHONPATH", "/opt/template/lines"),),
     hello='print("Hello, world!")\n',

@@ -1,4 +1,4 @@
-"""Which files of a request are compiled, and in which order, where a compiler does not find them by itself."""
+"""Chooses and orders the files that are compiled, for compilers that do not find imported files by themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.runner.languages.language import Language, arguments
 
 
 def compile_command(language: Language, options: tuple[str, ...], files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The command that compiles `files` of a request, with `options`. Raises ValueError where nothing is compiled."""
+    """The command that compiles `files` of a request with `options`. Raises ValueError for interpreted languages."""
     if language.compile is None:
         raise ValueError(f"{language.name} is not compiled")
     names = sources(language, files)
@@ -21,10 +21,10 @@ def compile_command(language: Language, options: tuple[str, ...], files: Mapping
 
 
 def sources(language: Language, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What `language.compile` is given for `language.source`: the program's own file, and the others that are sources.
+    """The words that replace `language.source` in `language.compile`: the program's own file and further sources.
 
-    `files` are all of a request, by relative name. Files that another one includes are left out: they are compiled
-    there. Names are such that no compiler takes one for an option.
+    `files` are all files of a request, by relative name. Included files are left out: they are compiled where they are
+    included. Names are written so that no compiler takes one for an option.
     """
     further = sorted(name for name in files if name.endswith(language.sources) and name != language.source)
     if not further:  # nearly always
@@ -46,7 +46,7 @@ def _included(language: Language, files: Mapping[str, bytes]) -> set[str]:
 
 
 def _by_need(names: Sequence[str], files: Mapping[str, bytes], defines: str, needs: str) -> list[str]:
-    """`names`, each after those that define a module which it needs; a circle stays for the compiler to find."""
+    """`names` ordered so that each follows the modules it needs. The compiler reports circles."""
 
     def found(pattern: str, name: str) -> set[bytes]:
         return {one.lower() for one in re.findall(pattern.encode(), files.get(name, b""), _FLAGS)}

@@ -8,6 +8,7 @@ LANGUAGE = Language(
     aliases=("tclsh",),
     packages=("tcl",),
     version=("sh", "-c", "tclsh <<'END'\nputs \"Tcl [info patchlevel]\"\nEND"),
+    shared_version=True,
     source="main.tcl",
     run=("tclsh", "main.tcl"),
     hold=Hold("t"),

@@ -1,4 +1,4 @@
-"""How the tests of a program are run, by what its language itself calls tests, and where their report is."""
+"""How the tests of a program are run with the language's own test tool, and where their report is."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import dataclasses
 import enum
 
 REPORT = ".tests"
-"""Directory of the work directory where reports are written, and not told of as the program's own files."""
+"""Directory in the work directory for reports; its files are not collected as the program's own."""
 
 
 class Report(enum.Enum):
-    """What tells how the tests ended."""
+    """The kind of report."""
 
     JUNIT = "junit"
     """Files beneath REPORT, as JUnit's own XML has it."""
@@ -25,15 +25,15 @@ class Testing:
     """How a language's own tool tests a program."""
 
     packages: tuple[str, ...] = ()
-    """Debian packages that it needs beside the language's; in the image they are part of the language's layer."""
+    """Debian packages of the test tool; in the image they are part of the language's layer."""
     needs: str = ""
-    """A file that is there where these packages are; empty where the language alone is enough."""
+    """Absolute path of a file of these packages; empty if there are none."""
     marks: str = ""
-    """How the names of files of tests end; where none of a request's does, the source itself is one of them."""
+    """Suffixes of test files. If no file of a request has one, its source is the test file."""
     source: str = ""
-    """The file that the source is then written to; empty for the language's own."""
+    """The file name that the source gets in that case; empty for the language's own."""
     compile: tuple[str, ...] | None = None
-    """Command that makes the tests out of the sources; None where nothing is compiled."""
+    """Command that compiles the tests; None for interpreted languages."""
     run: tuple[str, ...]
     """Command that runs all tests and writes `report`."""
     report: Report

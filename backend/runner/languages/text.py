@@ -1,4 +1,4 @@
-"""What editors of other systems leave in a source, which no compiler or interpreter is to stumble over."""
+"""Removes what editors of other systems leave in a source and compilers or interpreters do not accept."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MARK = b"\xef\xbb\xbf"
 
 
 def plain(language: Language, source: bytes) -> bytes:
-    """`source` without a byte order mark, and without carriage returns where they would do harm.
+    """`source` without a byte order mark, and without harmful carriage returns.
 
-    That is at the end of a `#!` line, and of every line of a language with `unix_lines`. Lines keep their numbers.
+    Those are at the end of a `#!` line, and of every line of a language with `unix_lines`. Line numbers do not change.
     """
     source = source.removeprefix(_MARK)
     if b"\r\n" not in source:
@@ -28,6 +28,6 @@ def plain(language: Language, source: bytes) -> bytes:
 
 
 def plain_files(language: Language, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """`files` of a request, those plain that are named like sources of `language`; the others are data, and stay."""
+    """`files` with sources of `language` (by their names) made plain. Other files are data and do not change."""
     endings = (PurePosixPath(language.source).suffix, *language.sources)
     return {name: plain(language, content) if name.endswith(endings) else content for name, content in files.items()}

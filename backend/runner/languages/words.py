@@ -1,16 +1,16 @@
-"""Options as people write them, out of the regular expressions that check them."""
+"""Lists options as people write them, from the regular expressions that check them."""
 
 from __future__ import annotations
 
 MOST = 24
-"""Above so many words the beginning of an option stands for all."""
+"""Above this number of words, only the beginning of an option is listed."""
 _WIDEST = 8
-"""Above so many characters a class is not spelled out."""
+"""A class of more characters is not expanded."""
 _MORE = "…"
 
 
 def words(pattern: str) -> tuple[str, ...]:
-    """Every option that `pattern` matches; "…" stands for what is too much to list.
+    """Every option that `pattern` matches; "…" stands for parts that are too long to list.
 
     `pattern` is one of `Language.options`: literals, classes, groups, alternatives, and repetitions.
     """
@@ -38,7 +38,7 @@ def _alternatives(pattern: str, at: int) -> tuple[list[str], int]:
 
 
 def _sequence(pattern: str, at: int) -> tuple[list[str], int]:
-    """What a run of parts stands for; nothing follows a part that is not spelled out."""
+    """Expand a sequence of parts. Nothing follows a part that is not expanded."""
     found = [""]
     while at < len(pattern) and pattern[at] not in "|)":
         part, at = _part(pattern, at)

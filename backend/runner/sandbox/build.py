@@ -1,4 +1,4 @@
-"""Where the launcher is: installed with the image, or built here from its sources, once for each state of them."""
+"""Finds the launcher: the image's, or one that is built here from its sources, once for each version of them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ INSTALLED = Path("/usr/local/lib/codecanvas")
 
 
 def find_launcher(chosen: Path | None = None) -> Path:
-    """Directory of the launcher: the chosen one, the installed one, or one built now.
+    """Directory of the launcher: the configured one, the installed one, or one that is built now.
 
-    Raises SandboxError where it cannot be built; the message says what to install.
+    Raises SandboxError if it cannot be built; the message says what to install.
     """
     if chosen is not None:
         return chosen
@@ -28,7 +28,7 @@ def find_launcher(chosen: Path | None = None) -> Path:
 
 
 def build_launcher(*options: str) -> Path:
-    """Build the launcher, with make's `options`, unless these sources were built so before."""
+    """Build the launcher with make's `options`, unless the same build exists already."""
     digest = hashlib.sha256(" ".join(options).encode())
     for source in sorted(
         path
@@ -36,7 +36,7 @@ def build_launcher(*options: str) -> Path:
         if path.suffix in {".c", ".h", ".py", ".pm", ".rb", ".scm", ""} and path.is_file()
     ):
         digest.update(source.name.encode() + source.read_bytes())
-    # Slots have uids of their own, which must reach it: not beneath somebody's home.
+    # Not in a home directory: slots have uids of their own, which must be able to read it.
     place = Path(tempfile.gettempdir()) / f"codecanvas-launcher-{os.getuid()}-{digest.hexdigest()[:16]}"
     if (place / "done").exists() and place.stat().st_uid == os.getuid():
         return place
@@ -54,6 +54,6 @@ def build_launcher(*options: str) -> Path:
         try:
             out.rename(place)
         except OSError as error:
-            if not (place / "done").exists():  # else somebody built the same meanwhile
+            if not (place / "done").exists():  # else another process built the same meanwhile
                 raise SandboxError(f"the launcher could not be put at {place}: {error}") from error
     return place

@@ -1,8 +1,8 @@
-"""Control groups of slots, of version 2 or 1, where the service may make them; elsewhere the launcher's watcher serves.
+"""Control groups of slots (version 2 or 1), if the service may make them. Else the launcher's watcher limits memory.
 
-A slot's launcher lives in the slot's group; the forkers that it starts, and so all programs, in one beneath that alone
-has a memory limit: when a program has no more memory, no launcher is what the kernel ends. Nothing is moved for a run,
-which is slow with version 1. The launcher sets the limit anew for each run, beyond what its forkers use.
+A slot's launcher is in the slot's group. Its forkers, and so all programs, are in a group beneath it, and only that one
+has a memory limit: so the kernel never kills a launcher when a program runs out of memory. No process is moved for a
+run, which is slow with version 1. The launcher sets the limit for each run, on top of what its forkers use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import time
 from pathlib import Path
 
-_PROCESSES = "2048"  # a backstop; the limit of a run is exact, and counted by its user namespace
+_PROCESSES = "2048"  # a second line of defence; the exact limit of a run is that of its user namespace
 _FILES = {
     2: ("memory.max", "memory.current", "memory.events", "memory.stat"),
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control", "memory.stat"),
@@ -23,7 +23,7 @@ _PROGRAMS, _KEEPER = "programs", "keeper"
 _PROCESS_LIMIT = "pids.max"
 _NO_SWAP = {2: ("memory.swap.max",), 1: ("memory.swappiness",)}
 _OURS = re.compile(r"codecanvas-(\d+)(-service)?")
-_PATIENCE = 100  # the last processes of a launcher that was killed may take a moment
+_PATIENCE = 100  # the processes of a killed launcher take a moment to end
 
 
 class SlotGroup:
@@ -35,13 +35,13 @@ class SlotGroup:
     def enter(self, pid: int) -> None:
         """Move a process that has no children yet into the group."""
         for directory in set(self._directories.values()):
-            # With version 2 a group that passes controllers on has no processes itself.
+            # With version 2, a group that delegates controllers cannot have processes itself.
             place = directory / _KEEPER if self._version == 2 else directory
             (place / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
     def open_files(self) -> list[int]:
-        """Descriptors of the programs' memory limit, usage, events and statistics, and of the file by which a process
-        enters their group; the caller's to close."""
+        """Descriptors of the programs' memory limit, usage, events and statistics, and of the file that moves a
+        process into their group. The caller must close them."""
         programs = self._directories["memory"] / _PROGRAMS
         limit, *read = (programs / name for name in _FILES[self._version])
         return [
@@ -62,7 +62,7 @@ class Cgroups:
         """With version 2: the group that this service itself moved into."""
 
     def slot(self, index: int) -> SlotGroup:
-        """The group of a slot, made where it is not there."""
+        """The group of a slot; makes it if needed."""
         directories = {controller: parent / f"slot-{index}" for controller, parent in self._parents.items()}
         for directory in directories.values():
             directory.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class Cgroups:
             (directories["memory"] / _KEEPER).mkdir(exist_ok=True)
             (directories["memory"] / "cgroup.subtree_control").write_text("+memory", encoding="ascii")
         programs.mkdir(exist_ok=True)
-        for name in _NO_SWAP[self.version]:  # else what passes the limit goes there
+        for name in _NO_SWAP[self.version]:  # else memory beyond the limit is swapped
             _write(programs / name, "0")
         return SlotGroup(directories, self.version)
 
@@ -85,7 +85,7 @@ class Cgroups:
 
 
 def find_cgroups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Cgroups | None:
-    """Groups for this service beneath its own; None where neither version lets it have memory and pids."""
+    """Groups for this service beneath its own; None if it may not have the memory and pids controllers."""
     places = dict(_memberships(own))
     found = _version_2(root, places.get("", "/")) or _version_2(root / "unified", places.get("", "/"))
     return found or _version_1(root, places)
@@ -107,7 +107,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _remove(group: Path, patience: int = 0) -> None:
-    """Remove a group and all beneath it; what has processes is tried again, for `patience` hundredths of a second."""
+    """Remove a group and all beneath it. Retries while processes are left, for `patience` hundredths of a second."""
     for directory in [*sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True), group]:
         for left in range(patience, -1, -1):
             try:
@@ -120,7 +120,7 @@ def _remove(group: Path, patience: int = 0) -> None:
 
 
 def _leave(service: Path) -> None:
-    """Move this process back to the group above `service`, and remove that."""
+    """Move this process back to the parent of `service`, and remove `service`."""
     if service.is_dir():
         _write(service.parent / "cgroup.subtree_control", "-memory -pids")
         _write(service.parent / "cgroup.procs", str(os.getpid()))
@@ -128,7 +128,7 @@ def _leave(service: Path) -> None:
 
 
 def _remove_stale(place: Path) -> None:
-    """Remove what services that did not end well have left, this one's own number among them: it just began."""
+    """Remove groups of services that were killed. A group with this process's number is an old one too."""
     for group in place.glob("codecanvas-*"):
         found = _OURS.fullmatch(group.name)
         if found and (int(found[1]) == os.getpid() or not Path(f"/proc/{found[1]}").exists()):
@@ -143,7 +143,7 @@ def _version_2(root: Path, path: str) -> Cgroups | None:
         if not {"memory", "pids"} <= set((place / "cgroup.controllers").read_text(encoding="ascii").split()):
             return None
         _remove_stale(place)
-        # Controllers pass on only from a group without processes: this service moves into one beneath.
+        # Only a group without processes can delegate controllers: move this service into a child group.
         service.mkdir()
         (service / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
         (place / "cgroup.subtree_control").write_text("+memory +pids", encoding="ascii")
@@ -161,7 +161,7 @@ def _version_1(root: Path, places: dict[str, str]) -> Cgroups | None:
     for controller in ("memory", "pids"):
         if controller not in places:
             return None
-        # In a container the group that is named lies outside; what is mounted is its own.
+        # In a container, /proc names a path outside of it; the container's own group is mounted at the root.
         named = root / controller / places[controller].lstrip("/")
         place = named if named.is_dir() else root / controller
         parents[controller] = place / f"codecanvas-{os.getpid()}"

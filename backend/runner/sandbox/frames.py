@@ -1,4 +1,4 @@
-"""The frames that service and launcher exchange; `launcher/wire.c` and `launcher/pack.c` are the other side.
+"""Encodes and decodes the frames between service and launcher; the launcher's side is wire.c and pack.c.
 
 A frame is `u32 length, u8 kind, fields`, little-endian; a block of bytes is `u32 length, bytes`, a list `u32 count` and
 its strings. A pack of files is a sequence of `u32 mode, name, content`.
@@ -74,7 +74,7 @@ class Collected:
     size: int
     """Bytes."""
     content: bytes | None
-    """None where it did not fit."""
+    """None if the content did not fit."""
 
 
 _OMITTED = 1 << 31
@@ -111,7 +111,7 @@ def split(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
 
 
 class Fields:
-    """Reads the fields of a frame in their order. Raises struct.error past the end."""
+    """Reads the fields of a frame in order. Raises struct.error past the end."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -157,7 +157,7 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 
 
 def sealed(content: bytes) -> int:
-    """A descriptor of a memory file with `content`, which nobody can change any more; the caller's to close."""
+    """A sealed memory file with `content`, which nobody can change. The caller must close the descriptor."""
     descriptor = os.memfd_create("program", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     left = memoryview(content)
     while left:

@@ -1,4 +1,4 @@
-"""What this host offers the sandbox: which launcher, which root, which identity."""
+"""What this host offers the sandbox: its launcher, the content of the root, and uids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.runner.sandbox.step import USER
 
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-# Configuration that programs and toolchains read; nothing that tells of this host or its people.
+# Configuration that programs and toolchains read; nothing that identifies this host or its users.
 _CONFIGURATION = (
     "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "java-*-openjdk", "mono", "php", "R", "erlang",
     "fpc*.cfg", "python3*", "perl", "ghc", "scala", "swi-prolog", "sbcl.rc", "ldc2.conf", "dmd.conf", "ssl/openssl.cnf",
@@ -28,12 +28,12 @@ _FILES = {
 HOSTNAME = "codecanvas"
 TEMPLATE_PLACE = "/opt/template"
 OUTPUT_PLACE = "/opt/output"
-"""What has programs write their lines as they end; `launcher/lines.c` says how."""
+"""Libraries that write a program's lines as they end; see `launcher/lines.c`."""
 WARM_PLACE = "/opt/warm"
 CACHE_PLACE = "/cache"
 
 Entry = tuple[str, str, str]
-"""Kind, source and place of one thing in the root; `launcher/slot.c` says which kinds there are."""
+"""Kind, source and place of one entry of the root; `launcher/slot.c` defines the kinds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Host:
 
     @classmethod
     def find(cls, launcher: Path, toolchains: Sequence[Path] = (), warm: Path | None = None) -> Host:
-        """Look at this host. Raises SandboxError where the launcher is missing or a toolchain cannot be reached."""
+        """Inspect this host. Raises SandboxError if the launcher is missing or a toolchain cannot be reached."""
         if not os.access(launcher / "launcher", os.X_OK):
             raise SandboxError(f"{launcher}/launcher is missing. Build it: make -C {Path(__file__).parent}/launcher")
         for path in toolchains:
@@ -67,7 +67,7 @@ class Host:
 
     @property
     def outer_search_path(self) -> list[str]:
-        """The same directories as seen from outside."""
+        """The directories of `search_path` as the service sees them."""
         return ["/usr/local/bin", "/usr/bin", "/bin", *(str(path / "bin") for path in self.toolchains)]
 
     def setup(self, cache: Path | None, writable_cache: bool) -> bytes:
@@ -113,7 +113,7 @@ class Host:
 
 
 def _check_reachable(path: Path, variable: str) -> None:
-    """A slot has a uid of its own: it must be able to reach what is bound into its root."""
+    """Raise SandboxError unless every uid can enter `path`: slots have uids of their own, and it is mounted there."""
     for part in (path, *path.parents):
         if not part.stat().st_mode & stat.S_IXOTH:
             raise SandboxError(f"{variable}: {part} cannot be entered by other users. Allow it: chmod o+x {part}")

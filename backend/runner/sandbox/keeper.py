@@ -1,4 +1,4 @@
-"""The service's side of a slot's launcher: starts it, asks it to run steps, hears what comes of them."""
+"""The service's side of a slot's launcher: starts it, has it run steps, and receives their results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Environment = Sequence[tuple[str, str]]
 
 
 class Hearer(Protocol):
-    """Told of a step as it goes on, on the event loop."""
+    """Gets the events of a step, on the event loop."""
 
     def begun(self) -> None:
         """The program runs."""
@@ -50,26 +50,28 @@ class Keeper:
         self._process, self._socket = process, connection
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
-        self._outgoing: deque[tuple[memoryview, Sequence[int]]] = deque()  # frames, or what is left of the first
+        self._outgoing: deque[tuple[memoryview, Sequence[int]]] = (
+            deque()
+        )  # frames to send, the first one perhaps partly sent
         self._descriptors: list[int] = []
         self._waiting: asyncio.Future[Verdict] | None = None
-        self._verdict: Verdict | None = None  # whose program, or files, are still to come
+        self._verdict: Verdict | None = None  # complete but for its program or files, which come in the next frame
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._fingerprints: dict[int, asyncio.Future[int]] = {}
         self._hearer: Hearer | None = None
         self.failure = ""
-        """Why this keeper is of no more use; empty while it is."""
+        """Why this keeper is lost; empty while it works."""
         self.has_proc = self.has_terminals = False
         self.on_template: Callable[[int, bool], None] = lambda _number, _ready: None
-        """Told when a template is ready, or is gone."""
+        """Called when a template is ready (True) or gone (False)."""
         self.on_warm: Callable[[str, bool], None] = lambda _key, _ready: None
-        """Told when a warm process was started, or is gone."""
+        """Called when a warm process was started (True) or is gone (False)."""
         self._socket.setblocking(False)
         self._loop.add_reader(self._socket, self._readable)
 
     @classmethod
     async def start(cls, launcher: str, setup: bytes, uid: int | None, cgroup: Cgroup | None) -> Keeper:
-        """Start a launcher and have it make its slot. Raises SandboxError where it cannot."""
+        """Start a launcher and have it make its slot. Raises SandboxError if it cannot."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = _spawn(launcher, theirs, uid)
@@ -100,7 +102,7 @@ class Keeper:
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self, step: Step, hearer: Hearer | None = None) -> Verdict:
-        """Run `step` to its end. Cancelled, it ends the program first. Raises SandboxError when the keeper is lost."""
+        """Run `step` to its end. If cancelled, ends the program first. Raises SandboxError if the keeper is lost."""
         if self._waiting is not None:
             raise SandboxError("a slot was asked to run two programs at once")
         self._waiting, self._hearer = self._loop.create_future(), hearer
@@ -114,43 +116,58 @@ class Keeper:
             self._waiting = self._hearer = self._verdict = None
 
     async def _give_up(self) -> None:
-        """End the program of a run that nobody waits for any more."""
+        """End the program of a cancelled run."""
         if self._waiting is None:
             return
         with contextlib.suppress(SandboxError):
-            self.send_soon(b"X")
+            self.stop()
             verdict = await self._waiting
             if verdict.program is not None:
                 os.close(verdict.program)
 
-    def send_soon(self, kind: bytes, *fields: bytes) -> None:
-        """Tell something without waiting: what is typed, signals, templates to make."""
-        if not self.failure:
-            self._post(frames.frame(kind, *fields), ())
+    def stdin(self, data: bytes) -> None:
+        """Type `data` into the program that runs, after what was typed before."""
+        self._send_soon(b"I", frames.block(data))
+
+    def end_stdin(self) -> None:
+        """Say that no more will be typed."""
+        self._send_soon(b"E")
+
+    def signal(self, number: int) -> None:
+        """Send signal `number` to the foreground group of the program that runs."""
+        self._send_soon(b"G", frames.whole(number))
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell the program's terminal its size; nothing happens where it has none."""
+        self._send_soon(b"Z", frames.whole(rows), frames.whole(columns))
+
+    def stop(self) -> None:
+        """End the program that runs; its verdict says that it was stopped."""
+        self._send_soon(b"X")
 
     def template(self, number: int, command: Sequence[str], variables: Environment) -> None:
-        """Start a template; `on_template` hears when it is ready."""
+        """Start a template; `on_template` is called when it is ready."""
         argv = frames.strings(word.encode() for word in command)
-        self.send_soon(b"T", frames.whole(number), argv, _environment(variables))
+        self._send_soon(b"T", frames.whole(number), argv, _environment(variables))
 
     def prefer(self, number: int, instead: int) -> None:
-        """The next run of a language is forked from template `number`, not from `instead`: a child waits there."""
-        self.send_soon(b"N", frames.whole(instead), frames.whole(number))
+        """Fork the language's next run from template `number` instead of `instead`, so that a child waits there."""
+        self._send_soon(b"N", frames.whole(instead), frames.whole(number))
 
     def retire(self, number: int) -> None:
         """End a template."""
-        self.send_soon(b"U", frames.whole(number))
+        self._send_soon(b"U", frames.whole(number))
 
     async def fingerprint(self, number: int) -> int:
-        """A hash of what every fork of the template starts with; 0 where it does not answer."""
+        """A hash of the memory that every fork of the template starts with; 0 if it does not answer."""
         future = self._fingerprints.setdefault(number, self._loop.create_future())
-        self.send_soon(b"P", frames.whole(number))
+        self._send_soon(b"P", frames.whole(number))
         return await future
 
     def warm(
         self, key: str, command: Sequence[str], variables: Environment, limits: Limits, calls: tuple[str, ...]
     ) -> None:
-        """Start a process that waits to be used by a step with this key; `on_warm` hears of it."""
+        """Start a process that waits for a step with this key; `on_warm` is called for it."""
         argv = frames.strings(word.encode() for word in command)
         fields = (
             frames.block(key.encode()),
@@ -159,11 +176,16 @@ class Keeper:
             _environment(variables),
             _filter(calls),
         )
-        self.send_soon(b"W", *fields)
+        self._send_soon(b"W", *fields)
 
     def cool(self, key: str) -> None:
         """End a process that waits."""
-        self.send_soon(b"V", frames.block(key.encode()))
+        self._send_soon(b"V", frames.block(key.encode()))
+
+    def _send_soon(self, kind: bytes, *fields: bytes) -> None:
+        """Send a frame without waiting for an answer; nothing is sent once the keeper has failed."""
+        if not self.failure:
+            self._post(frames.frame(kind, *fields), ())
 
     def _send(self, data: bytes, descriptors: Sequence[int]) -> None:
         if not self.failure:
@@ -172,7 +194,7 @@ class Keeper:
             raise SandboxError(self.failure)
 
     def _post(self, data: bytes, descriptors: Sequence[int]) -> None:
-        """Send a frame after those before it. Descriptors must stay open until it is answered."""
+        """Queue a frame. Descriptors must stay open until it is answered."""
         self._outgoing.append((memoryview(data), descriptors))
         if len(self._outgoing) == 1 and not self._flush():
             self._loop.add_writer(self._socket, self._writable)
@@ -182,7 +204,7 @@ class Keeper:
             self._loop.remove_writer(self._socket)
 
     def _flush(self) -> bool:
-        """Send what the socket takes; whether nothing is left."""
+        """Send what the socket takes. Returns whether nothing is left."""
         while self._outgoing:
             data, descriptors = self._outgoing[0]
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
@@ -194,7 +216,7 @@ class Keeper:
                 self._fail(f"the launcher is gone: {error}")
                 return True
             if sent < len(data):
-                self._outgoing[0] = (data[sent:], ())  # the descriptors went with the first byte
+                self._outgoing[0] = (data[sent:], ())  # the descriptors were sent with the first byte
             else:
                 self._outgoing.popleft()
         return True
@@ -255,7 +277,7 @@ class Keeper:
             detail=fields.block().decode("utf-8", "replace"),
         )  # fmt: skip
         if flags & 8:
-            self._verdict = verdict  # what was kept of it comes next
+            self._verdict = verdict  # its program or files come in the next frame
         else:
             self._tell(verdict)
 
@@ -271,7 +293,7 @@ class Keeper:
         return True
 
     def _fail(self, reason: str) -> None:
-        """This keeper is of no more use: everybody who waits hears so."""
+        """Mark this keeper as lost, and raise SandboxError in everything that waits for it."""
         if self.failure:
             return
         self.failure = reason
@@ -281,10 +303,10 @@ class Keeper:
         for future in (self._waiting, self._started, *self._fingerprints.values()):
             if future is not None and not future.done():
                 future.set_exception(SandboxError(reason))
-                future.exception()  # heard, should nobody wait for it any more
+                future.exception()  # else asyncio logs it if nobody waits
 
     async def close(self) -> None:
-        """End the launcher, and with it everything that it made."""
+        """Kill the launcher, and with it everything that it made."""
         self._fail("the slot was closed")
         self._socket.close()
         self._process.kill()
@@ -301,11 +323,11 @@ class Cgroup(Protocol):
         """Move a process that has no children yet into it."""
 
     def open_files(self) -> list[int]:
-        """Descriptors of its files, as `cgroup.SlotGroup` has them; the caller's to close."""
+        """Descriptors of its files, as in `cgroup.SlotGroup`. The caller must close them."""
 
 
 def _filter(calls: tuple[str, ...], ordered: bool = False) -> bytes:
-    """The field of a filter: empty for the slot's own."""
+    """The field of a filter; empty for the slot's own filter."""
     return frames.block((seccomp.program(granted=calls, ordered=ordered) or b"") if calls or ordered else b"")
 
 
@@ -329,7 +351,8 @@ def _spawn(launcher: str, theirs: socket.socket, uid: int | None) -> subprocess.
             [launcher, str(theirs.fileno())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),), cwd="/", env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
             user=uid, group=uid, extra_groups=None if uid is None else (),
-            start_new_session=True,  # of which the kernel shares processors out: who watches is not behind the service
+            # The kernel divides processor time among sessions, so a busy service cannot starve the watcher.
+            start_new_session=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         raise SandboxError(f"the launcher {launcher} could not be started: {error}") from error

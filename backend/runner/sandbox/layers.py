@@ -1,4 +1,4 @@
-"""The isolation layers: which of them hold here, as seen from inside a sandbox."""
+"""Checks which isolation layers hold on this host, from inside a sandbox."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ echo "links $(grep -c : /proc/net/dev)"
 
 
 class State(enum.StrEnum):
-    """Whether a layer does its work."""
+    """Whether a layer holds."""
 
     HELD = "held"
     DEGRADED = "degraded"
-    """Something weaker does the work; the detail says what."""
+    """A weaker mechanism replaces it; the detail says which."""
     MISSING = "missing"
 
 
@@ -115,7 +115,7 @@ def _memory(cgroups: Cgroups | None) -> Layer:
 
 
 def _own(facts: Mapping[str, str], link: str, *, has_proc: bool) -> bool:
-    """Whether the namespace is another than the service's; without a /proc the launcher's word is taken."""
+    """Whether the namespace differs from the service's. Without a /proc it cannot tell, and trusts the launcher."""
     if not has_proc:
         return True
     inside = facts.get(f"ns-{link}", "")
@@ -144,9 +144,12 @@ def _uid(slot: Slot) -> Layer:
     return Layer("own uid", State.DEGRADED, "one uid for all slots; their user namespaces set them apart")
 
 
-def require(layers: Sequence[Layer], environment: str) -> None:
-    """Raise LayersMissing where `environment` is not local and a layer is missing."""
+def require(layers: Sequence[Layer], environment: str, role: str) -> None:
+    """Raise LayersMissing where a layer is missing, unless the environment of that name is a local one."""
     missing = [layer for layer in layers if layer.state is State.MISSING]
-    if environment != "local" and missing:
+    if role != "local" and missing:
         named = "; ".join(f"{layer.name} ({layer.detail})" for layer in missing)
-        raise LayersMissing(f"{environment} requires every isolation layer, and these are missing: {named}")
+        raise LayersMissing(
+            f"{environment} requires every isolation layer, and these are missing: {named}. "
+            "docs/security.md (The layers) says what each one needs"
+        )

@@ -1,4 +1,4 @@
-"""What a step may use."""
+"""Limits of a step."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ CEILING = Limits(
     timeout=600, cpu_seconds=600, memory_kb=1024 * 1024, output_bytes=4 * 1024 * 1024, processes=256, open_files=1024,
     file_kb=256 * 1024, disk_kb=256 * 1024, inodes=65536,
 )  # fmt: skip
-"""The most that a request may ask for; its timeout is further bounded by the service's own."""
+"""The ceiling of a request's limits; the service's own timeout bounds the timeout further."""

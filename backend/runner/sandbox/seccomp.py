@@ -76,8 +76,8 @@ def _answer(number: int, action: int) -> bytes:
 
 def _clone() -> bytes:
     refused = _statement(_ANY_BIT, _CLONE_FLAGS, 0, 1) + _end(_ERRNO | errno.EPERM)
-    told = _statement(_ANY_BIT, _CLONE_VM, 0, 1) + _end(_TELL)
-    return _statement(_LOAD, _FIRST_ARGUMENT) + refused + told + _end(_ALLOW)
+    notified = _statement(_ANY_BIT, _CLONE_VM, 0, 1) + _end(_TELL)
+    return _statement(_LOAD, _FIRST_ARGUMENT) + refused + notified + _end(_ALLOW)
 
 
 def _socket() -> bytes:
@@ -86,7 +86,7 @@ def _socket() -> bytes:
 
 
 def _unless_standard(otherwise: bytes) -> bytes:
-    """Say that it is done, and do nothing, where the descriptor is stdout's or stderr's; else `otherwise`."""
+    """Pretend success for the descriptors of stdout and stderr; else `otherwise`."""
     left = b"".join(_answer(descriptor, _ERRNO | 0) for descriptor in (1, 2))
     return _statement(_LOAD, _FIRST_ARGUMENT) + left + otherwise
 

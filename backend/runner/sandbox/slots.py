@@ -73,7 +73,7 @@ class Slot:
     def stop(self) -> None:
         """End the program that runs here, if one does; its run says so."""
         if self._keeper is not None and self.busy:
-            self._keeper.send_soon(b"X")
+            self._keeper.stop()
 
     async def close(self) -> None:
         """End the launcher and everything that it made."""

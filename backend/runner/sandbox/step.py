@@ -1,4 +1,4 @@
-"""A step of a run, as it is asked of a slot."""
+"""A step that a slot is asked to run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from backend.runner.sandbox.limits import Limits
 
 USER = 1000
-"""uid and gid that every program sees itself as."""
+"""uid and gid of every program, as it sees them."""
 
 SPAWNER = 0
 """The forker that executes a command; the others are templates."""
@@ -31,21 +31,21 @@ class Step:
     interactive: bool = False
     """Whether stdin stays open for more."""
     streams: bool = False
-    """Whether output is told as it comes, and not with the verdict."""
+    """Whether output is streamed, instead of returned with the verdict."""
     terminal: tuple[int, int] | None = None
     """Rows and columns of the terminal that the program gets."""
     forker: int = SPAWNER
     warm: str = ""
-    """Key of the warm process to use where there is one."""
+    """Key of the warm process to use; empty for none."""
     go: bytes = b""
-    """What the warm process is told."""
+    """What is written to the warm process to start the program."""
     executables: frozenset[str] = frozenset()
     """Those of `files` that may be executed."""
     ordered: bool = False
-    """Whether the order of what both streams say is kept exactly; each write to them then waits for the launcher."""
+    """Whether the order of both streams is kept exactly. Each write to them then waits for the launcher."""
     collect: tuple[str, ...] = ()
-    """Patterns of files of the work directory that come back: `*` and `?` within a part of a name, `**` across."""
+    """Patterns of files to collect: `*` and `?` match within a part of a path, `**` across parts."""
     collect_bytes: int = 0
-    """How many bytes those may have together."""
+    """Most bytes of collected files together."""
     calls: tuple[str, ...] = ()
     """System calls granted beyond the allow-list."""

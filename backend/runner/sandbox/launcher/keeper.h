@@ -88,11 +88,22 @@ struct keeper {
 /* keeper.c */
 const char *start_keeper(struct keeper *keeper, struct reader *setup, const int *fds, size_t count);
 _Noreturn void keep(struct keeper *keeper);
+
+/* post.c: what the service is told. `flush_outgoing` sends what the socket takes, or all; false when the service is gone. */
+void tell_text(struct keeper *keeper, uint8_t kind, const char *text);
 void tell_failure(struct keeper *keeper, const char *message);
 bool flush_outgoing(struct keeper *keeper, bool wait);
-struct forker *find_forker(struct keeper *keeper, uint32_t id);
-bool take_spare(struct keeper *keeper, struct cell *cell);
+
+/* waiting.c: forkers and warm processes. Each start reads the frame that asks for it; the service is told what came of it. */
+pid_t fork_forker(const struct keeper *keeper, int *socket, char **argv, char **environment); /* -1 where that failed */
+struct forker *find_forker(struct keeper *keeper, uint32_t id);                               /* NULL where none has it */
+void start_template(struct keeper *keeper, struct reader *in);
+void hear_template(struct keeper *keeper, struct forker *forker);
+void tell_fingerprint(struct keeper *keeper, struct forker *forker);
 void retire(struct keeper *keeper, struct forker *forker);
+void start_warm(struct keeper *keeper, struct reader *in);
+struct warm *find_warm(struct keeper *keeper, const char *key); /* NULL where none has it */
+void hear_warm(struct program *program, short events);
 void end_warm(struct keeper *keeper, struct warm *warm);
 
 /* start.c: from a frame to a running program, on a terminal of that size or, for NULL, on pipes. NULL, or what failed. */
@@ -119,7 +130,10 @@ bool hear_call(struct program *program, struct call *call);
 /* Let it go on. */
 void pass_call(struct program *program, const struct call *call);
 
-/* parked.c: programs that were forked before they are known */
+/* parked.c: programs that were forked before they are known, in cells that were made before they are needed */
+
+/* The cell that was made ahead, or a new one. False where none can be made. */
+bool take_spare(struct keeper *keeper, struct cell *cell);
 
 /* Fork one, in the cell that was made ahead or a new one. False where that failed. */
 bool park(struct keeper *keeper, struct forker *forker);
@@ -156,13 +170,13 @@ struct verdict {
     uint64_t wall_ns, cpu_ns;
     char detail[256];
 };
+void notice(struct run *run, const struct usage *usage);       /* keep of a look what the verdict tells */
+void notice_rough(struct run *run, const struct usage *usage); /* the same of one without a limit, which counts roughly */
+bool has_all_processes(const struct run *run);
 void finish(struct keeper *keeper, struct run *run, struct verdict *verdict);
 void tell_verdict(struct keeper *keeper, struct run *run, const struct verdict *verdict, int program);
 
 /* run.c */
-void notice(struct run *run, const struct usage *usage);       /* keep of a look what the verdict tells */
-void notice_rough(struct run *run, const struct usage *usage); /* the same of one without a limit, which counts roughly */
-bool has_all_processes(const struct run *run);
 bool do_run(struct keeper *keeper, struct reader *fields, const int *fds, size_t count);
 
 /* memory.c: the programs' cgroup */

@@ -235,25 +235,7 @@ int collect_files(struct cell *cell, char *const *patterns, uint64_t most);
 /* Kill the init and forget the cell; its process is reaped later. */
 void end_cell(struct cell *cell);
 
-/* ── watch.c: what a cell uses ────────────────────────────────────────────────────────────────────────────── */
-
-struct usage {
-    uint64_t memory;     /* bytes: the measure of memory, see watch.c */
-    uint64_t files;      /* bytes of it in files */
-    uint64_t held;       /* bytes of it that the kernel holds for programs, see held.c */
-    uint64_t on_disk;    /* bytes that are not counted: resident pages of files of the host */
-    uint64_t processes;  /* threads of all processes, without the init */
-    uint64_t groups;     /* processes, however many threads they have */
-    uint64_t cpu_ns;     /* of those that run, and of those that were waited for, by the init too */
-    uint64_t faults;     /* minor page faults of the same */
-    uint64_t reaped_faults; /* of them, of those that were waited for */
-    uint64_t descriptors; /* as many as the tables of its processes have room for */
-    bool deaf;           /* one of them ignores SIGCHLD: nobody waits for its children, whose times are lost */
-    bool disk_full;      /* no room, or no more files, in the work directory */
-};
-
-/* Look once. What processes share is counted once only where counting it twice would pass `limit`. */
-struct usage look(const struct cell *cell, uint64_t limit);
+/* ── processes.c: single processes, and which of them belong to a cell ────────────────────────────────────────── */
 
 /* Nanoseconds of processor time. */
 struct rusage;
@@ -284,6 +266,39 @@ bool read_process(int proc, const char *pid, struct process *process);
 
 /* Tell `of` of each program of the cell, by its number in `outer_proc`, until it returns false. */
 void for_each_outer_program(const struct cell *cell, bool (*of)(const char *pid, void *context), void *context);
+
+/* What a process has used of processor time and faults. */
+struct times {
+    char state;
+    uint64_t threads, own_ns, reaped_ns; /* of itself, and of children that it waited for */
+    uint64_t faults, reaped_faults;      /* minor faults of both, and of those children */
+};
+
+/* Read that of the process `pid` of the directory `proc`. False where it is gone. */
+bool read_times(int proc, const char *pid, struct times *times);
+
+/* Whether the process of that number in `outer_proc` is a program of the cell, and not its init. */
+bool is_outer_program(const struct cell *cell, const char *pid);
+
+/* ── watch.c: what a cell uses ────────────────────────────────────────────────────────────────────────────── */
+
+struct usage {
+    uint64_t memory;     /* bytes: the measure of memory, see watch.c */
+    uint64_t files;      /* bytes of it in files */
+    uint64_t held;       /* bytes of it that the kernel holds for programs, see held.c */
+    uint64_t on_disk;    /* bytes that are not counted: resident pages of files of the host */
+    uint64_t processes;  /* threads of all processes, without the init */
+    uint64_t groups;     /* processes, however many threads they have */
+    uint64_t cpu_ns;     /* of those that run, and of those that were waited for, by the init too */
+    uint64_t faults;     /* minor page faults of the same */
+    uint64_t reaped_faults; /* of them, of those that were waited for */
+    uint64_t descriptors; /* as many as the tables of its processes have room for */
+    bool deaf;           /* one of them ignores SIGCHLD: nobody waits for its children, whose times are lost */
+    bool disk_full;      /* no room, or no more files, in the work directory */
+};
+
+/* Look once. What processes share is counted once only where counting it twice would pass `limit`. */
+struct usage look(const struct cell *cell, uint64_t limit);
 
 /* ── exact.c: the same, each page counted once ────────────────────────────────────────────────────────────── */
 

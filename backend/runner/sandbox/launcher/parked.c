@@ -15,6 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+bool take_spare(struct keeper *keeper, struct cell *cell)
+{
+    *cell = keeper->spare;
+    keeper->spare = NO_CELL;
+    return cell->init > 0 || make_cell(cell);
+}
+
 bool park(struct keeper *keeper, struct forker *forker)
 {
     char *nothing[] = {NULL};

@@ -21,29 +21,6 @@ enum { FIRST_LOOK = 2000000, LOOK_EVERY = 15000000, LOOK_SOON = 1000000, FORK = 
 
 /* ── supervision ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-bool has_all_processes(const struct run *run) { return run->processes >= run->limits.processes; }
-
-void notice(struct run *run, const struct usage *usage)
-{
-    if (usage->memory > run->peak)
-        run->peak = usage->memory;
-    run->grows = usage->memory > run->memory && usage->memory + 2 * (usage->memory - run->memory) > run->limits.memory;
-    run->memory = usage->memory;
-    if (usage->on_disk > run->on_disk)
-        run->on_disk = usage->on_disk;
-    run->processes = usage->processes;
-    run->processes_met = run->processes_met || has_all_processes(run);
-    run->disk_full = run->disk_full || usage->disk_full;
-}
-
-void notice_rough(struct run *run, const struct usage *usage)
-{
-    struct usage held = *usage;
-    if (held.memory > run->limits.memory)
-        held.memory = run->limits.memory; /* shared pages were counted for each process: that it kept its limit is known */
-    notice(run, &held);
-}
-
 /* Nanoseconds until a cell is looked at again: soon where it may then have more memory than its limit. Forks are not told:
  * one that may soon have all its processes, and be refused another, is watched closely. FORK is what a fork and its program take at least, mostly. */
 static uint64_t next_interval(const struct run *run)
@@ -146,14 +123,6 @@ static enum ending supervise(struct keeper *keeper, struct run *run)
 }
 
 /* ── starting ─────────────────────────────────────────────────────────────────────────────────────────────── */
-
-static struct warm *find_warm(struct keeper *keeper, const char *key)
-{
-    for (int i = 0; *key && i < MOST_WARM; i++)
-        if (keeper->warm[i].key && strcmp(keeper->warm[i].key, key) == 0)
-            return &keeper->warm[i];
-    return NULL;
-}
 
 /* Write the request's files into the cell and start the clock. NULL, or what failed. */
 static const char *lay_out(struct keeper *keeper, const struct request *request, int program, struct run *run)

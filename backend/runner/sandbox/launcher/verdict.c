@@ -1,4 +1,5 @@
-/* The end of a run: its processes are taken down, what ended it is found, and the service is told. */
+/* What is known of a run from looks at it, and its end: its processes are taken down, what ended it is found, and the
+ * service is told. */
 
 #define _GNU_SOURCE
 #include "keeper.h"
@@ -11,6 +12,29 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+bool has_all_processes(const struct run *run) { return run->processes >= run->limits.processes; }
+
+void notice(struct run *run, const struct usage *usage)
+{
+    if (usage->memory > run->peak)
+        run->peak = usage->memory;
+    run->grows = usage->memory > run->memory && usage->memory + 2 * (usage->memory - run->memory) > run->limits.memory;
+    run->memory = usage->memory;
+    if (usage->on_disk > run->on_disk)
+        run->on_disk = usage->on_disk;
+    run->processes = usage->processes;
+    run->processes_met = run->processes_met || has_all_processes(run);
+    run->disk_full = run->disk_full || usage->disk_full;
+}
+
+void notice_rough(struct run *run, const struct usage *usage)
+{
+    struct usage held = *usage;
+    if (held.memory > run->limits.memory)
+        held.memory = run->limits.memory; /* shared pages were counted for each process: that it kept its limit is known */
+    notice(run, &held);
+}
 
 static void reap(pid_t pid, int *status, struct rusage *usage)
 {

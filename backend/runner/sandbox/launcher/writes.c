@@ -38,7 +38,8 @@ static void write_held(void)
     size = 0;
 }
 
-/* A signal's handler may have interrupted who holds the lock: then it is written later. */
+/* Called in signal handlers too: if the interrupted thread holds the lock, waiting for it would never end. Then the output
+ * stays here, and the next write or the thread that writes later takes it. */
 static void flush_held(void)
 {
     if (size == 0 || pthread_mutex_trylock(&lock))

@@ -16,6 +16,7 @@ import pytest
 from backend.runner.api.app import create_app
 from backend.runner.api.metrics import Metrics
 from backend.runner.execution.executor import Executor
+from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import Outcome
 from backend.runner.execution.request import RunRequest, for_tests
 from backend.runner.languages import all_languages
@@ -25,8 +26,9 @@ from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.slots import Plan, Slot
 from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Verdict
-from backend.runner.service import Service, make_service
+from backend.runner.service import Service
 from backend.runner.settings import Settings
+from backend.runner.startup import make_service
 
 Result = TypeVar("Result")
 NOWHERE = Plan(host=Host(Path("/nowhere"), (), False), cgroups=None, caches=None)
@@ -133,7 +135,7 @@ RunTests = Callable[..., Outcome]
 @pytest.fixture
 def run_program(host: Host, place: Place) -> RunProgram:
     """Run a program of a language as the service does, without its cache and what waits to be used."""
-    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    executor = Executor(host, Offer(), cache=None, accelerations=frozenset())
 
     def run(name: str, source: str | bytes, files: dict[str, str] | None = None, **more: Any) -> Outcome:
         language = all_languages()[name]
@@ -152,7 +154,7 @@ def run_program(host: Host, place: Place) -> RunProgram:
 @pytest.fixture
 def run_tests(host: Host, place: Place) -> RunTests:
     """Run the tests of a program."""
-    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    executor = Executor(host, Offer(), cache=None, accelerations=frozenset())
 
     def run(name: str, source: str, files: dict[str, str] | None = None) -> Outcome:
         language = all_languages()[name]

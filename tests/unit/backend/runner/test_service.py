@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from backend.runner.execution import readiness
 from backend.runner.execution.listener import Controls
 from backend.runner.execution.outcome import CompileReport, Outcome, Status
 from backend.runner.execution.request import Case, RunRequest
-from backend.runner.service import Service, make_service
+from backend.runner.service import Service
 from backend.runner.settings import Settings
+from backend.runner.startup import make_service
 
 ECHO = b"#include <stdio.h>\nint main(int n, char **v) { int c; while ((c = getchar()) > 0) putchar(c); return n - 1; }"
 
@@ -217,3 +219,50 @@ def test_a_template_is_kept_of_a_language_that_is_forked_from_one_and_replaced_o
         ]  # fmt: skip
 
     _with(work, RUNNER_WARM_MB="64", NUM_RUNNERS="1", RUNNER_ENVIRONMENT="local")
+
+
+async def _waiting(service: Service, name: str, counts: list[int]) -> None:
+    async with asyncio.timeout(20):  # processes tell nobody that they wait
+        while [slot.spares.warm(name) for slot in service.slots] != counts:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def test_what_a_batch_used_is_replaced_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(service: Service) -> None:
+        await _run(service, "nodejs", b"1")
+        await _waiting(service, "nodejs", [1])
+        monkeypatch.setattr(readiness, "_EVERY", 1000.0)  # from here on only who is told replaces anything
+        await asyncio.sleep(0.2)
+        async with service.queue.turns("client") as turns:
+            _, outcomes = await service.run_batch(_request(service, "nodejs", b"console.log(1)"), [Case()] * 2, turns)
+        assert [one.stdout for one in outcomes] == [b"1\n"] * 2
+        await _waiting(service, "nodejs", [1])
+
+    _with(work, NUM_RUNNERS="1", RUNNER_ACCELERATIONS="warm")
+
+
+def test_a_language_is_in_demand_for_as_long_as_its_batch_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "_WANTED_SECONDS", 1.5)
+
+    async def work(service: Service) -> None:
+        await _run(service, "bash", b"true")
+        await _waiting(service, "bash", [2, 2])
+        async with service.queue.turns("client") as turns:
+            cases = [Case()] * 8
+            batch = service.run_batch(_request(service, "bash", b"sleep 0.5; echo"), cases, turns)
+            _, outcomes = await batch
+            other = next(slot for slot in service.slots if slot is not turns.slot)
+            assert other.spares.warm("bash") == 2
+        assert len(outcomes) == 8
+
+    _with(work, NUM_RUNNERS="2", RUNNER_ACCELERATIONS="warm")
+
+
+def test_only_what_runs_is_in_demand_and_each_use_ends_with_a_replacement() -> None:
+    async def work(service: Service) -> None:
+        with pytest.raises(ZeroDivisionError), service.tender.in_use("bash"):
+            raise ZeroDivisionError
+        await _waiting(service, "bash", [2])  # a use that failed was one all the same
+        assert service.slots[0].spares.warm("nodejs") == 0
+
+    _with(work, NUM_RUNNERS="1", RUNNER_ACCELERATIONS="warm")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend.runner.errors import SettingsError
-from backend.runner.settings import Settings
+from backend.runner.settings import Settings, table
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -21,14 +21,34 @@ def test_every_setting_is_declared_with_variable_and_help() -> None:
     assert len({one["env"] for one in declared}) == len(declared)
 
 
-def test_the_page_has_every_setting_as_it_is_declared() -> None:
+def test_the_page_has_the_table_of_settings_as_it_is_declared() -> None:
     page = (Path(__file__).parents[4] / "docs/configuration.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(?:RUNNER_|NUM_|RUN_)[A-Z_]*` \|.*$", page.partition("## The service")[2], re.MULTILINE)
-    for field in dataclasses.fields(Settings):
-        said = field.metadata
-        default = f"`{said['default']}`" if said["default"] else ""
-        assert f"| `{said['env']}` | {default} | {said['help']} |".replace("|  |", "| |") in rows
-    assert len(rows) == len(dataclasses.fields(Settings))
+    shown = re.search(r"^\| variable .*?\n(?=\n)", page.partition("## The service")[2], re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    assert shown[0] == table(), "write what `./dev python -m backend.runner.settings` prints into the page"
+
+
+@pytest.mark.parametrize(
+    ("environment", "role", "used"),
+    [
+        ("local", "", "local"),
+        ("staging", "", "protected"),
+        ("qa", "", "protected"),
+        ("locale", "", "protected"),
+        ("qa", "proving", "proving"),
+        ("my-laptop", "local", "local"),
+        ("local", "protected", "protected"),
+        ("pull-42", "preview", "preview"),
+    ],
+)
+def test_an_environment_of_any_name_is_what_its_role_says_and_protected_where_none_does(
+    environment: str, role: str, used: str
+) -> None:
+    settings = Settings.read({"RUNNER_ENVIRONMENT": environment, "RUNNER_ROLE": role})
+    assert (settings.environment, settings.role) == (environment, used)
+    assert Settings.read({"RUNNER_ENVIRONMENT": environment}).role == (
+        "local" if environment == "local" else "protected"
+    )
 
 
 def test_values_are_read_and_frozen(tmp_path: Path) -> None:
@@ -43,7 +63,11 @@ def test_values_are_read_and_frozen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("RUNNER_ENVIRONMENT", "prod"),
+        ("RUNNER_ENVIRONMENT", ""),
+        ("RUNNER_ENVIRONMENT", "Production"),
+        ("RUNNER_ENVIRONMENT", "qa/../local"),
+        ("RUNNER_ROLE", "production"),
+        ("RUNNER_ROLE", "Local"),
         ("NUM_RUNNERS", "0"),
         ("NUM_RUNNERS", "two"),
         ("NUM_RUNNERS", "1_0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.runner.execution.executor import Executor
+from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import Outcome, Status, describe
 from backend.runner.execution.request import formatting
 from backend.runner.languages import all_languages
@@ -100,7 +101,7 @@ def test_what_is_said_of_a_program_stays_as_it_is() -> None:
 @pytest.mark.parametrize("brackets", ["()", "[]", "{}"])
 def test_python_that_nests_too_deeply_is_told_so_before_black_begins(place: Place, host: Host, brackets: str) -> None:
     source = f"x = {brackets[0] * 5000}{brackets[1] * 5000}\n"
-    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    executor = Executor(host, Offer(), cache=None, accelerations=frozenset())
     outcome = place.do(executor.execute(place.slot, formatting(all_languages()["python3"], source.encode(), 10)))
     assert (outcome.status, outcome.exit_code) == (Status.RUNTIME_ERROR, 1)
     assert outcome.stderr.startswith(b"error: main.py nests too deeply")

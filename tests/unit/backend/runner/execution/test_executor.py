@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from backend.runner.execution.executor import Executor
+from backend.runner.execution.offer import Offer
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages import all_languages
 from backend.runner.sandbox.host import Host
@@ -116,7 +117,7 @@ def test_settings_among_the_files_do_nothing(run_program: RunProgram, name: str)
 def test_a_compile_that_leaves_what_is_not_kept_is_the_programs_fault(place: Place, host: Host, depth: int) -> None:
     compiler = ("sh", "-c", f"cd /program; for n in $(seq {depth}); do mkdir ddd; cd ddd; done")
     language = dataclasses.replace(all_languages()["bash"], compile=compiler)
-    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    executor = Executor(host, Offer(), cache=None, accelerations=frozenset())
     request = RunRequest(language=language, source=b"echo", limits=Limits())
     outcome = place.do(executor.execute(place.slot, request))
     assert outcome.compile is not None

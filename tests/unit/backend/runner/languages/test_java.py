@@ -8,9 +8,10 @@ from typing import BinaryIO, cast
 import pytest
 
 from backend.runner.languages import javac
+from backend.runner.languages.resident import Compiled, End
 from tests.unit.backend.runner.conftest import RunProgram
 
-Compile = Callable[[Mapping[str, str]], javac.Compiled]
+Compile = Callable[[Mapping[str, str]], Compiled]
 WARM = Path(javac.__file__).with_name("warm") / "java/codecanvas"
 
 
@@ -76,12 +77,12 @@ def stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compile]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as daemon:
         asked, answers = cast("BinaryIO", daemon.stdin), cast("BinaryIO", daemon.stdout)
 
-        def ask(sources: Mapping[str, str]) -> javac.Compiled:
+        def ask(sources: Mapping[str, str]) -> Compiled:
             asked.write(javac.request(100_000, (), sources))
             asked.flush()
             return javac.read_answer(answers)
 
-        assert javac.read_answer(answers).end is javac.End.GAVE_UP  # unasked, once it is warm
+        assert javac.read_answer(answers).end is End.GAVE_UP  # unasked, once it is warm
         yield ask
         asked.close()
 
@@ -89,7 +90,7 @@ def stays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compile]:
 @pytest.mark.parametrize(("files", "name"), CASES.values(), ids=CASES.keys())
 def test_the_class_to_start_is_found(run_program: RunProgram, stays: Compile, files: dict[str, str], name: str) -> None:
     made = stays(files)
-    assert made.end is javac.End.MADE, made.messages
+    assert made.end is End.MADE, made.messages
     launched = made.files[".launch"].decode().split()[-1]
     assert launched.rpartition(".")[2] == name
     assert f"{launched.replace('.', '/')}.class" in made.files
@@ -106,7 +107,7 @@ def test_an_inherited_main_is_a_main(stays: Compile) -> None:
 @pytest.mark.parametrize("other", ["class {", "public class Named {}"])
 def test_a_file_that_does_not_compile_is_an_error_in_both(run_program: RunProgram, stays: Compile, other: str) -> None:
     made = stays({"Main.java": _type("Main"), "lib/Other.java": other})
-    assert made.end is javac.End.FAILED
+    assert made.end is End.FAILED
     outcome = run_program("java", _type("Main"), {"lib/Other.java": other})
     assert outcome.status == "compile_error"
     assert outcome.stderr == made.messages

@@ -62,8 +62,7 @@ async def _warm(client: httpx.AsyncClient, service: Service) -> None:
     for number in range(600):
         begun = time.monotonic()
         await client.post("/api/v1/run", json={"language": "java", "source": _main("Main", after=f"// {number}")})
-        javac = service.executor.javac
-        if javac is not None and javac.ready:
+        if service.tender.residents["java"].ready:
             return
         assert begun < until, "javac did not come to stay"
         await asyncio.sleep(0.1)

@@ -3,7 +3,8 @@ import struct
 
 import pytest
 
-from backend.runner.languages.javac import Compiled, End, read_answer, request
+from backend.runner.languages.javac import RESIDENT, read_answer, request
+from backend.runner.languages.resident import Compiled, End
 
 
 def _text(data: bytes) -> bytes:
@@ -43,3 +44,14 @@ def test_answers_are_read_one_after_the_other() -> None:
 def test_what_is_no_whole_answer_is_the_end_of_the_daemon(stream: bytes) -> None:
     with pytest.raises(EOFError):
         read_answer(io.BytesIO(stream))
+
+
+def test_only_sources_are_asked_for_the_programs_own_first() -> None:
+    files = {"Main.java": b"class Main {}", "data.txt": b"\xff", "A.java": b"class A {}"}
+    sources = {"Main.java": "class Main {}", "A.java": "class A {}"}
+    assert RESIDENT.ask(10, ("-g",), files) == request(10, ("-g",), sources)
+
+
+def test_what_a_javac_of_its_own_reads_otherwise_is_not_asked() -> None:
+    assert RESIDENT.ask(10, (), {"Main.java": b"// \xff"}) is None
+    assert RESIDENT.ask(10, (), {"Main.java": b"", "A.class": b""}) is None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from backend.runner.execution import executor
-from backend.runner.execution.executor import Executor
+from backend.runner.execution import toolchains
 from backend.runner.languages import all_languages
 from backend.runner.languages.language import Language
 from backend.runner.sandbox.host import Host
@@ -18,7 +18,7 @@ EVERY = pytest.mark.parametrize("language", all_languages().values(), ids=lambda
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package manager's directory that has every package of every language."""
-    monkeypatch.setattr(executor, "_PACKAGES", tmp_path)
+    monkeypatch.setattr(toolchains, "_PACKAGES", tmp_path)
     for language in all_languages().values():
         for package in language.packages:
             (tmp_path / f"{package}.list").touch()
@@ -26,7 +26,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _offered(host: Host, language: Language) -> bool:
-    return Executor(host, {}, cache=None, accelerations=frozenset()).has(language, whole=True)
+    return toolchains.has(host, language, whole=True)
 
 
 @EVERY
@@ -47,9 +47,29 @@ def test_without_any_one_of_them_it_is_not(host: Host, installed: Path, language
 
 
 @EVERY
-def test_libraries_are_offered_each_by_its_own_package(host: Host, installed: Path, language: Language) -> None:
-    here = Executor(host, {}, cache=None, accelerations=frozenset())
-    assert here.with_libraries(language).libraries == ()
+def test_libraries_are_offered_each_by_its_own_package(installed: Path, language: Language) -> None:
+    assert toolchains.with_libraries(language).libraries == ()
     for library in language.libraries:
         (installed / f"{library.package}.list").touch()
-        assert library in here.with_libraries(language).libraries
+        assert library in toolchains.with_libraries(language).libraries
+
+
+def test_each_program_that_tells_a_version_belongs_to_one_language_at_most() -> None:
+    owners: dict[str, list[str]] = {}
+    for language in all_languages().values():
+        if not language.shared_version:
+            owners.setdefault(language.version[0], []).append(language.name)
+    assert {command: names for command, names in owners.items() if len(names) > 1} == {}
+    assert "sh" not in owners  # the system's: that it is there tells of no language
+
+
+def test_a_language_whose_version_another_program_tells_is_there_by_its_packages_alone(
+    host: Host, installed: Path
+) -> None:
+    alone = dataclasses.replace(all_languages()["bash"], packages=("nowhere",))
+    assert toolchains.has(host, alone)
+    assert not toolchains.has(host, dataclasses.replace(alone, shared_version=True))
+
+
+def test_readiness_is_proved_by_one_language_that_every_image_has() -> None:
+    assert [one.core for one in all_languages().values() if one.proves_readiness] == [True]

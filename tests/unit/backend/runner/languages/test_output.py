@@ -8,6 +8,7 @@ import pytest
 
 from backend.runner.execution.executor import Executor
 from backend.runner.execution.listener import Controls, Listener
+from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import CompileReport, Outcome, Status
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages import all_languages
@@ -130,9 +131,9 @@ def test_a_program_may_have_functions_of_those_names(run_program: RunProgram) ->
 
 
 def _forked(place: Place, host: Host, source: str) -> Outcome:
-    executor = Executor(host, {}, cache=None, accelerations=frozenset({"fork_server"}))
+    executor = Executor(host, Offer(), cache=None, accelerations=frozenset({"fork_server"}))
     language = all_languages()["python3"]
-    variables = (*executor.variables(language), ("PYTHONPATH", TEMPLATE_PLACE))
+    variables = (*executor.variables.of_waiting_run(language), ("PYTHONPATH", TEMPLATE_PLACE))
     recipe = Recipe(command=("/usr/bin/python3", "-B", "main.py"), variables=variables, limits=Limits())
 
     async def run() -> Outcome:
@@ -201,7 +202,7 @@ def test_a_session_hears_each_line_as_it_ends(place: Place, host: Host, language
         language=declared, source=TALKS[language].encode(), limits=Limits(timeout=10, memory_kb=1 << 20),
         interactive=True,
     )  # fmt: skip
-    executor = Executor(host, {}, cache=None, accelerations=frozenset())
+    executor = Executor(host, Offer(), cache=None, accelerations=frozenset())
     outcome = place.do(executor.execute(place.slot, request, listener))
     assert outcome.status is Status.OK
     assert listener.heard == [b"name? ", b"hi bob\n", b"end\n"]

@@ -15,8 +15,9 @@ from backend.runner.languages import __file__ as languages_file
 from backend.runner.languages import all_languages
 from backend.runner.languages.language import arguments
 from backend.runner.languages.sources import compile_command
-from backend.runner.service import Service, make_service
+from backend.runner.service import Service
 from backend.runner.settings import Settings
+from backend.runner.startup import make_service
 
 PUTS = "#include <stdio.h>\nint main(void) { puts(TEXT); return 0; }\n"
 C = {
@@ -92,7 +93,7 @@ async def _waits(service: Service, name: str) -> None:
 
 async def _all_waited_for(service: Service) -> dict[tuple[str, str], Outcome]:
     async with asyncio.timeout(60):
-        while "c" not in service.executor.warmed:  # noqa: ASYNC110
+        while not service.offer.has_cache("c"):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     told = {}
     for name, programs in (("c", C), ("rust", RUST)):

@@ -10,6 +10,7 @@ import pytest
 
 from backend.runner.execution.compiled import CompileCache
 from backend.runner.execution.executor import Executor
+from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import Status
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages import all_languages
@@ -39,12 +40,12 @@ def place(host: Host) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def executor(host: Host) -> Executor:
-    return Executor(host, {}, cache=CompileCache(1 << 20), accelerations=frozenset({"warm"}))
+    return Executor(host, Offer(), cache=CompileCache(1 << 20), accelerations=frozenset({"warm"}))
 
 
 def recipe(executor: Executor, language: Language) -> Recipe:
     return Recipe(
-        language=language.name, command=arguments(language.run), variables=executor.variables(language),
+        language=language.name, command=arguments(language.run), variables=executor.variables.of_waiting_run(language),
         limits=language.limits,
     )  # fmt: skip
 
@@ -204,7 +205,12 @@ def test_one_that_cannot_be_held_ends_and_is_not_tried_again_at_once(place: Plac
 
 
 def test_one_that_is_used_once_goes_on_with_the_program(place: Place, executor: Executor) -> None:
-    asked = Recipe(language="bash", command=("bash", "main.sh"), variables=executor.variables(BASH), limits=BASH.limits)
+    asked = Recipe(
+        language="bash",
+        command=("bash", "main.sh"),
+        variables=executor.variables.of_waiting_run(BASH),
+        limits=BASH.limits,
+    )
     place.do(place.slot.open())
     place.slot.spares.add_warm("bash", asked)
     source = b"echo $0 $# ${LD_PRELOAD-none} ${CODECANVAS_HELD-none}; ls /proc/self/fd | tr '\\n' ' '; cat\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.runner.sandbox.keeper import Keeper
 from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Ending, Verdict
@@ -159,9 +160,10 @@ class _Typist:
         self.heard += data
         self.answer(self, self.heard.decode())
 
-    def send(self, kind: bytes, *fields: bytes) -> None:
+    @property
+    def keeper(self) -> Keeper:
         assert self.place.slot._keeper is not None
-        self.place.slot._keeper.send_soon(kind, *fields)
+        return self.place.slot._keeper
 
 
 def _interactive(
@@ -178,8 +180,8 @@ def _interactive(
 def test_what_is_typed_meanwhile_is_read(place: Place) -> None:
     def answer(typist: _Typist, heard: str) -> None:
         if heard == "name? ":
-            typist.send(b"I", (3).to_bytes(4, "little") + b"Jo\n")
-            typist.send(b"E")
+            typist.keeper.stdin(b"Jo\n")
+            typist.keeper.end_stdin()
 
     verdict, heard = _interactive(place, "printf 'name? '; read name; echo hello $name; cat; echo end", answer)
     assert (verdict.status, heard, verdict.stdout) == (0, b"name? hello Jo\nend\n", b"")
@@ -188,8 +190,8 @@ def test_what_is_typed_meanwhile_is_read(place: Place) -> None:
 def test_a_terminal_has_its_size_its_signals_and_its_end(place: Place) -> None:
     def answer(typist: _Typist, heard: str) -> None:
         if heard.endswith("ready\r\n"):
-            typist.send(b"Z", (33).to_bytes(4, "little"), (101).to_bytes(4, "little"))
-            typist.send(b"I", (1).to_bytes(4, "little") + b"\x03")
+            typist.keeper.resize(33, 101)
+            typist.keeper.stdin(b"\x03")
 
     line = "tty -s && stty size; trap 'stty size; exit 7' INT; stty -echo; echo ready; while :; do sleep 0.05; done"
     verdict, heard = _interactive(place, line, answer, terminal=(25, 80))
@@ -200,7 +202,7 @@ def test_a_terminal_has_its_size_its_signals_and_its_end(place: Place) -> None:
 def test_a_signal_reaches_the_programs_group(place: Place) -> None:
     def answer(typist: _Typist, heard: str) -> None:
         if heard == "go\n":
-            typist.send(b"G", (15).to_bytes(4, "little"))
+            typist.keeper.signal(15)
 
     verdict, heard = _interactive(
         place, "trap 'echo caught; exit 3' TERM; echo go; while :; do sleep 0.05; done", answer

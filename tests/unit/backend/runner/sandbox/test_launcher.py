@@ -91,8 +91,8 @@ def test_frames_reach_a_launcher_that_is_slow_whole_and_in_their_order(place: Pl
         await asyncio.sleep(0.1)
         with _stopped(keeper.pid):
             for _ in range(20):
-                keeper.send_soon(b"I", frames.block(b"x" * 100_000))
-            keeper.send_soon(b"E")
+                keeper.stdin(b"x" * 100_000)
+            keeper.end_stdin()
             await asyncio.sleep(0.1)
         return await running
 

@@ -3,6 +3,7 @@ import pytest
 from backend.runner.errors import LayersMissing
 from backend.runner.sandbox.cgroup import Cgroups
 from backend.runner.sandbox.layers import Layer, State, probe, require
+from backend.runner.settings import ROLES
 from tests.unit.backend.runner.conftest import VARIABLES, Place
 
 
@@ -18,10 +19,12 @@ def test_a_host_where_no_program_runs_is_said_so(place: Place) -> None:
     assert (layer.state, "bash" in layer.detail) == (State.MISSING, True)
 
 
-def test_staging_and_production_require_what_local_does_without() -> None:
+def test_every_environment_but_a_local_one_requires_all_layers() -> None:
     layers = [Layer("a", State.HELD), Layer("b", State.DEGRADED), Layer("seccomp filter", State.MISSING, "why")]
-    require(layers, "local")
-    require(layers[:2], "production")
-    for environment in ("staging", "production"):
-        with pytest.raises(LayersMissing, match=r"seccomp filter \(why\)"):
-            require(layers, environment)
+    require(layers, "local", "local")
+    require(layers, "production", "local")  # a name means nothing
+    require(layers[:2], "production", "protected")
+    for role in ROLES[1:]:
+        for environment in ("staging", "production", "qa", "local"):
+            with pytest.raises(LayersMissing, match=rf"{environment}.*seccomp filter \(why\)"):
+                require(layers, environment, role)

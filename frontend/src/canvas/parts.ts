@@ -1,0 +1,16 @@
+/** The parts of the page, which the canvas makes and the tools use. */
+import type { Page } from "../dom/page";
+import type { Editor } from "../editor/editor";
+import type { Workspace } from "../files/workspace";
+import type { Memory } from "../program/memory";
+import type { Settings } from "./settings";
+
+export interface Parts {
+  readonly page: Page;
+  /** The API's address, ending with "/". */
+  readonly root: string;
+  readonly editor: Editor;
+  readonly workspace: Workspace;
+  readonly memory: Memory;
+  readonly settings: Settings;
+}
