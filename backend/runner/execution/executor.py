@@ -13,6 +13,7 @@ from pathlib import Path
 from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache, Program, key_of
 from backend.runner.execution.daemon import JavacDaemon
+from backend.runner.execution.libraries import Libraries
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.outcome import (
     INTERNAL_ERROR,
@@ -105,6 +106,8 @@ class Executor:
     ) -> None:  # fmt: skip
         self._host, self._versions, self._cache, self._observe = host, versions, cache, observe
         self._accelerations = accelerations
+        self.libraries = Libraries()
+        """Templates that hold libraries."""
         self.warmed: set[str] = set()
         """Languages whose compile cache is filled."""
         self.javac: JavacDaemon | None = None
@@ -279,7 +282,7 @@ class Executor:
         forker, warm = SPAWNER, ""
         plain = request.terminal is None and not options and not request.env and not request.executables
         if plain and language.fork_server and "fork_server" in self._accelerations and _is_text(request.source):
-            forker = slot.spares.take_template()
+            forker = self.libraries.take(slot.spares, request)
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
         elif plain and language.hold is not None and "warm" in self._accelerations and _may_be_held(request):

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from backend.runner.execution.executor import Executor
+from backend.runner.execution.libraries import recipe as library_recipe
 from backend.runner.languages import Language
 from backend.runner.languages.language import arguments
-from backend.runner.sandbox.host import TEMPLATE_PLACE
 from backend.runner.sandbox.slots import Slot
 from backend.runner.sandbox.spares import COMPILE, MOST_USES, Recipe
 from backend.runner.settings import Settings
@@ -85,8 +85,7 @@ class Tender:
         language = next((one for one in self.languages.values() if one.fork_server), None)
         if language is None or "fork_server" not in self.settings.accelerations:
             return False
-        variables = (*self.executor.variables(language), ("PYTHONPATH", TEMPLATE_PLACE))
-        recipe = Recipe(command=arguments(language.run), variables=variables, limits=language.limits)
+        recipe = library_recipe(language, self.executor.variables(language))
         for slot in self.slots:
             slot.spares.add_templates(recipe, self.settings.templates)
             slot.spares.renew_template(recipe)
@@ -117,7 +116,8 @@ class Tender:
         self._recipes = self._make_recipes()
         now, left = time.monotonic(), self.settings.warm_mb / max(1, len(self.slots))
         wanted: dict[str, float] = {}
-        for used, name in sorted(((used, name) for name, used in self._used.items()), reverse=True):
+        last = self._used | self.executor.libraries.asked
+        for used, name in sorted(((used, name) for name, used in last.items()), reverse=True):
             each = [one for one in (name, f"{name}{COMPILE}") if one in self._recipes]
             takes = sum(self._recipes[one].megabytes * _count(self._recipes[one]) for one in each)
             if now - used < _WANTED_SECONDS and takes <= left:
@@ -149,6 +149,8 @@ class Tender:
                     variables=self.executor.compile_variables(language), limits=language.compile_limits,
                     calls=language.calls, megabytes=language.compile_waiting_mb,
                 )  # fmt: skip
+            if language.fork_server:
+                recipes |= self.executor.libraries.recipes(language, self.executor.variables(language))
         return recipes
 
     def _replace_warm(self, language: str) -> None:
@@ -166,7 +168,7 @@ class Tender:
             slot.spares.drop_templates(recipe.language)
         else:  # a slot that is never idle needs one most
             rests = unused >= _PAUSE_SECONDS and not slot.busy
-            slot.spares.tend_template(recipe, worn=1 if rests else MOST_USES)
+            slot.spares.tend_template(recipe, worn=recipe.uses_at_rest if rests else MOST_USES)
 
 
 def _count(recipe: Recipe) -> int:

@@ -60,7 +60,8 @@ extern void PyOS_BeforeFork(void), PyOS_AfterFork_Parent(void), PyOS_AfterFork_C
 extern PyObject *PyErr_GetRaisedException(void) __attribute__((weak)); /* from Python 3.12 on */
 extern void PyErr_FormatUnraisable(const char *, ...) __attribute__((weak)); /* from Python 3.13 on */
 extern const void *_Py_GetConfig(void) __attribute__((weak));
-extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, _Py_NoneStruct;
+extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, *PyExc_OSError, _Py_NoneStruct;
+extern PyObject *PyErr_SetFromErrno(PyObject *);
 extern int PyException_SetTraceback(PyObject *, PyObject *), PySys_SetObject(const char *, PyObject *);
 extern void PyErr_Display(PyObject *, PyObject *, PyObject *), PySys_WriteStderr(const char *, ...);
 extern int PySys_Audit(const char *, const char *, ...), PyObject_Print(PyObject *, FILE *, int);
