@@ -24,7 +24,6 @@ from backend.runner.languages.imports import held_modules
 from backend.runner.languages.language import Language, arguments
 from backend.runner.sandbox.build import find_launcher
 from backend.runner.sandbox.host import Host
-from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.slots import Plan, Slot
 from backend.runner.sandbox.spares import Recipe
 

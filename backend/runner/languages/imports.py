@@ -43,10 +43,14 @@ _PLAIN = frozenset(sys.stdlib_module_names) - {
 }  # fmt: skip
 """Modules whose import does nothing that another import finds."""
 
+_READ = frozenset({"main", "matplotlibrc", "sitecustomize", "usercustomize"})
+"""Other files that an interpreter or a library looks for."""
+
 _TELLING = re.compile(
-    rb"\b(?:gc|tracemalloc|__subclasses__|getallocatedblocks|getunicodeinternedsize|_debugmallocstats|_clear_type_cache)\b"
+    rb"\b(?:gc|tracemalloc|getallocatedblocks|getunicodeinternedsize|_debugmallocstats|modules|path_importer_cache"
+    rb"|__subclasses__)\b"
 )
-"""What tells of objects that nothing refers to any more: those of an import are gone where it was done before."""
+"""What tells in which order all was imported, or of objects that nothing refers to any more: an import's are gone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,19 +76,19 @@ def first_imports(source: bytes) -> Iterator[str]:
         if nothing := _NOTHING.match(text, at):
             at = nothing.end()
             continue
-        if found := _IMPORT.match(text, at):
-            yield from (part.split()[0].decode() for part in found["modules"].split(b","))
-        elif found := _FROM.match(text, at):
-            yield from _from_names(found)
-        elif first:
-            found = _TEXT.match(text, at)
+        found = _IMPORT.match(text, at) or _FROM.match(text, at) or (_TEXT.match(text, at) if first else None)
         end = found and _END.match(text, found.end())
-        if not end:
+        if not found or not end:
             return
+        yield from _names(found)
         at, first = end.end(), False
 
 
-def _from_names(found: re.Match[bytes]) -> Iterator[str]:
+def _names(found: re.Match[bytes]) -> Iterator[str]:
+    if found.re is _IMPORT:
+        yield from (part.split()[0].decode() for part in found["modules"].split(b","))
+    if found.re is not _FROM:
+        return
     module = found["module"].decode()
     yield module
     listed = re.sub(rb"#[^\r\n]*", b"", found["names"] or found["listed"])
@@ -112,17 +116,11 @@ def held_modules(held: Sequence[Held], source: bytes, files: Mapping[str, bytes]
 def _may_hide(file: str, foreign: frozenset[str]) -> bool:
     """Whether a file of that name may be found in the place of a module, or of its configuration."""
     first = file.partition("/")[0].partition(".")[0]
-    return (
-        not first
-        or first[0] == "_"
-        or first in sys.stdlib_module_names
-        or first in foreign
-        or first in {"main", "matplotlibrc"}
-    )
+    return not first or first[0] == "_" or first in sys.stdlib_module_names or first in foreign or first in _READ
 
 
 def _followed(source: bytes, files: Mapping[str, bytes], foreign: frozenset[str]) -> Iterator[str]:
-    """What is imported first, as long as it is the standard library's or in `foreign`, and by one file after the other."""
+    """What is imported first, by one file after the other, as long as it is the standard library's or in `foreign`."""
     followed = set[str]()
     while True:
         for name in first_imports(source):

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from types import ModuleType
 
 
-def hold(names: list[str], template: ModuleType) -> Callable[[bool], None]:
+def hold(names: list[str], template: ModuleType, objects: Callable[[], list[object]]) -> Callable[[bool], None]:
     """Import `names` as from /work. Returns what each child does before its program, which does or does not use /work.
 
-    Leaves with status 1 where a child could not be as an interpreter that imports them itself.
+    `objects` are gc's. Leaves with status 1 where a child could not be as an interpreter that imports them itself.
     """
     import os
     import sys
@@ -39,11 +39,11 @@ def hold(names: list[str], template: ModuleType) -> Callable[[bool], None]:
     if told or made is None or len(os.listdir("/proc/self/task")) > 1 or _opened() or "multiprocessing" in sys.modules:  # noqa: PTH208
         os._exit(1)
     sys.path_importer_cache["/work"].invalidate_caches()
-    return _renewing(made)
+    return _renewing(made, objects())
 
 
-def _made(place: str) -> "list[tuple[str, int]] | None":
-    """Directories beneath `place` and their modes, those that hold others first; None where there is a file."""
+def _made(place: str) -> "list[tuple[int, str, int]] | None":
+    """Inodes, directories beneath `place` and their modes, as they were made; None where there is a file."""
     import os
 
     found = []
@@ -52,8 +52,8 @@ def _made(place: str) -> "list[tuple[str, int]] | None":
             inner = _made(entry.path) if entry.is_dir(follow_symlinks=False) else None
             if inner is None:
                 return None
-            found += [(entry.path, entry.stat().st_mode & 0o7777), *inner]
-    return found
+            found += [(entry.inode(), entry.path, entry.stat().st_mode & 0o7777), *inner]
+    return sorted(found)
 
 
 def _opened() -> bool:
@@ -61,11 +61,10 @@ def _opened() -> bool:
     import os
 
     with os.scandir("/proc/self/fd") as listed:
-        return any(int(entry.name) > 3 and not os.readlink(entry).startswith("/proc/") for entry in listed)
+        return any(int(entry.name) > 3 and not os.readlink(entry).startswith("/proc/") for entry in listed)  # noqa: PTH115
 
 
-def _renewing(made: list[tuple[str, int]]) -> Callable[[bool], None]:
-    import gc
+def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> Callable[[bool], None]:
     import os
     import sys
 
@@ -74,11 +73,11 @@ def _renewing(made: list[tuple[str, int]]) -> Callable[[bool], None]:
     clock = None
     if logging is not None:  # in nanoseconds from Python 3.13 on
         clock = logging.time.time_ns if isinstance(logging._startTime, int) else logging.time.time
-    drawn = [] if chance is None else [one for one in gc.get_objects() if isinstance(one, chance.Random)]
+    drawn = [] if chance is None else [one for one in objects if isinstance(one, chance.Random)]
 
     def renew(uses_work: bool) -> None:
         if uses_work:
-            for place, mode in made:
+            for _, place, mode in made:
                 os.mkdir(place, mode)  # noqa: PTH102
         if clock is not None:
             logging._startTime = clock()

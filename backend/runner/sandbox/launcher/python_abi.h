@@ -73,7 +73,8 @@ extern PyObject *PyDict_Copy(PyObject *), *PyDict_GetItem(PyObject *, PyObject *
 extern int PyDict_SetItem(PyObject *, PyObject *, PyObject *), PyDict_DelItem(PyObject *, PyObject *);
 extern int PyDict_SetItemString(PyObject *, const char *, PyObject *), PyDict_DelItemString(PyObject *, const char *);
 extern int PyDict_Next(PyObject *, ssize_t *, PyObject **, PyObject **);
-extern ssize_t PyList_Size(PyObject *), PyGC_Collect(void);
+extern ssize_t PyList_Size(PyObject *), PyDict_Size(PyObject *), PyGC_Collect(void);
+extern PyObject *PyLong_FromSsize_t(ssize_t);
 extern PyObject *PyList_GetItem(PyObject *, ssize_t);
 extern int PyList_Append(PyObject *, PyObject *), PyList_SetSlice(PyObject *, ssize_t, ssize_t, PyObject *);
 extern PyObject *PyWeakref_NewRef(PyObject *, PyObject *), *PyWeakref_GetObject(PyObject *);

@@ -1,7 +1,7 @@
 """Turns an interpreter that starts into a template, whose forked children run /work/main.py as `python3 main.py` does.
 
-`template.c` is the other half, and says how the two share the work. `libraries.py` has it import libraries first, whose names
-come behind a "+" in PYTHONPATH.
+`template.c` is the other half, and says how the two share the work. `libraries.py` has it import libraries first, whose
+names come behind a "+" in PYTHONPATH.
 """
 
 
@@ -34,7 +34,6 @@ def _serve() -> None:
         main.__file__ = "/work/main.py"
         main.__cached__ = None
         main.__loader__ = SourceFileLoader("__main__", "/work/main.py")
-        sys.path_importer_cache["/work/main.py"] = None
         with open(file, "rb", buffering=0) as source:  # noqa: PTH123
             text = source.read()
         if libraries:
@@ -50,8 +49,11 @@ def _serve() -> None:
     for place in [here, *(each for each in path if "/+" in each)]:
         path.remove(place)
         sys.path_importer_cache.pop(place, None)
+    for name in ("sitecustomize", "site"):  # a module takes its place once it is whole
+        modules[name] = modules.pop(name)
+    sys.path_importer_cache["/work/main.py"] = None
     if libraries:
-        renew = _libraries.hold([name[1:] for name in libraries], _template)
+        renew = _libraries.hold([name[1:] for name in libraries], _template, gc.get_objects)
     PathFinder.find_spec("_nowhere")  # an interpreter that starts looks for something in vain, through the whole path
     gc.collect()
     gc.freeze()
