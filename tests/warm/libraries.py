@@ -11,11 +11,13 @@ _IMPORTS = {
     "sympy": "import sympy",
 }
 
+_OURS = "OURS = {'__main__', 'site', 'sitecustomize'}  # these are told apart with or without libraries"
+
 _SEEN = {
     # The word for it has the text's reader take a usual template: these are to be forked from one that holds libraries.
     "modules": "print(sorted(vars(sys)['mod' 'ules']))",
-    "whole modules": "m = vars(sys)['mod' 'ules']\nfor n in sorted(m): print(n, type(m[n]).__name__, getattr(m[n], '__spec__', None) is not None, getattr(m[n], '__file__', None), len(vars(m[n])))",
-    "names of modules": "m = vars(sys)['mod' 'ules']\nfor n in sorted(m): print(n, sorted(map(str, vars(m[n])))) if n != '__main__' else None",
+    "whole modules": "m = vars(sys)['mod' 'ules']\nfor n in sorted(m): print(n, type(m[n]).__name__, getattr(m[n], '__spec__', None) is not None, getattr(m[n], '__file__', None), len(vars(m[n]))) if n not in OURS else None",
+    "names of modules": "m = vars(sys)['mod' 'ules']\nfor n in sorted(m): print(n, sorted(map(str, vars(m[n])))) if n not in OURS else None",
     "warnings": "import warnings\nfor f in warnings.filters: print(f)\nprint(warnings.defaultaction, warnings.onceregistry)",
     "environment": "print(sorted(os.environ.items()))\nsys.stdout.flush()\nos.system('env | sort | grep -v ^_=')",
     "environment of the process": "print(open('/proc/self/environ').read().split(chr(0))[:3])\nprint(open('/proc/self/cmdline').read().split(chr(0))[0])",
@@ -34,7 +36,7 @@ _SEEN = {
     "atexit fails": "import atexit\natexit.register(lambda: 1 // 0)\natexit.register(print, 'ran')",
     "logging": "import logging\nr = logging.makeLogRecord({})\nl = logging.getLogger()\nprint(l.handlers, l.level, sorted(l.manager.loggerDict)[:50], logging._handlerList)\nr = logging.LogRecord('n', 30, 'p', 1, 'm', (), None)\nprint(0 <= r.relativeCreated < 60000, r.threadName, r.processName)\nlogging.warning('w')",
     "stack": "import traceback\ntraceback.print_stack()\nprint(sys._getframe().f_back, len(__import__('inspect').stack()))",
-    "trace": "def t(f, e, a):\n    print(e, f.f_code.co_filename, f.f_code.co_name) if e == 'call' else None\nsys.settrace(t)\ndef f(): pass\nf()\nimport colorsys",
+    "trace": "def t(f, e, a):\n    print(e, f.f_code.co_filename, f.f_code.co_name) if e == 'call' else None\nsys.settrace(t)\ndef f(): pass\nf()\nimport colorsys\nsys.settrace(None)",
     "audited": "sys.addaudithook(lambda e, a: print(e, a[:1]) if e in ('import', 'exec') else None)\nimport colorsys, os.path",
     "identity": "import os.path, re, json, collections.abc\nprint(os.path is sys.__dict__['mod' 'ules']['posixpath'], isinstance([], collections.abc.Sequence), re.compile('a') is re.compile('a'))",
     "limits": "import resource\nprint([resource.getrlimit(getattr(resource, n)) for n in sorted(dir(resource)) if n.startswith('RLIMIT_')])",
@@ -177,7 +179,7 @@ def _programs() -> dict[str, Program]:
     made: dict[str, Program] = {}
     for library, imports in _IMPORTS.items():
         for name, seen in (_SEEN | _OWN[library]).items():
-            made[f"{library}: {name}"] = Program(f"import os, sys\n{imports}\n{seen}")
+            made[f"{library}: {name}"] = Program(f"import os, sys\n{imports}\n{_OURS}\n{seen}")
     for name, odd in _ODD.items():
         made[f"libraries: {name}"] = odd if isinstance(odd, Program) else Program(odd)
     return made

@@ -38,7 +38,6 @@ def hold(names: list[str], template: ModuleType, objects: Callable[[], list[obje
     os.chdir("/work")
     if told or made is None or len(os.listdir("/proc/self/task")) > 1 or _opened() or "multiprocessing" in sys.modules:  # noqa: PTH208
         os._exit(1)
-    sys.path_importer_cache["/work"].invalidate_caches()
     return _renewing(made, objects())
 
 
@@ -68,7 +67,8 @@ def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> Callab
     import os
     import sys
 
-    modules = sys.modules
+    modules, finder = sys.modules, sys.path_importer_cache["/work"]
+    finder.invalidate_caches()
     logging, chance, numpy = modules.get("logging"), modules.get("random"), modules.get("numpy.random")
     clock = None
     if logging is not None:  # in nanoseconds from Python 3.13 on
@@ -79,6 +79,7 @@ def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> Callab
         if uses_work:
             for _, place, mode in made:
                 os.mkdir(place, mode)  # noqa: PTH102
+            finder.find_spec("_nowhere")  # it knows what is there now
         if clock is not None:
             logging._startTime = clock()
         for one in drawn:
