@@ -106,9 +106,9 @@ class Spares:
         if self._keeper is not None:
             self._keeper.retire(number)
 
-    def has_template(self, language: str = PYTHON) -> bool:
-        """Whether a template of `language` is ready."""
-        return bool(self._ready(language))
+    def templates_of(self, language: str) -> dict[int, bool]:
+        """Numbers of the templates of `language`, and whether each is ready."""
+        return {number: template.ready for number, template in self._of(language).items()}
 
     def take_template(self, language: str = PYTHON) -> int:
         """The ready template with the fewest uses, counted as used once more; SPAWNER where there is none."""

@@ -70,6 +70,7 @@ def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> Callab
     modules, finder = sys.modules, sys.path_importer_cache["/work"]
     finder.invalidate_caches()
     logging, chance, numpy = modules.get("logging"), modules.get("random"), modules.get("numpy.random")
+    threading = modules.get("threading")
     clock = None
     if logging is not None:  # in nanoseconds from Python 3.13 on
         clock = logging.time.time_ns if isinstance(logging._startTime, int) else logging.time.time
@@ -80,6 +81,8 @@ def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> Callab
             for _, place, mode in made:
                 os.mkdir(place, mode)  # noqa: PTH102
             finder.find_spec("_nowhere")  # it knows what is there now
+        if threading is not None:  # before Python 3.12 a forked thread has its parent's number
+            threading.main_thread()._set_native_id()
         if clock is not None:
             logging._startTime = clock()
         for one in drawn:

@@ -103,9 +103,11 @@ def test_libraries_are_held_for_what_begins_with_them(source: str, modules: tupl
 
 @pytest.mark.parametrize(
     "file",
-    ["numpy.py", "numpy/x.txt", "numpy.so", "random.py", "logging/__init__.py", "matplotlibrc", "dateutil.py", "pyarrow.py",
-     ".config/matplotlib/matplotlibrc", "gmpy2.py", "_opcode.py", "main.pyc", "sitecustomize.py"],
-)  # fmt: skip
+    [
+        *("numpy.py", "numpy/x.txt", "numpy.so", "random.py", "logging/__init__.py", "matplotlibrc", "dateutil.py"),
+        *(".config/matplotlib/matplotlibrc", "pyarrow.py", "gmpy2.py", "_opcode.py", "main.pyc", "sitecustomize.py"),
+    ],
+)
 def test_nothing_is_held_beside_a_file_that_may_take_its_place(file: str) -> None:
     assert held("import numpy", {file: ""}) == ()
     assert held("import numpy", {"data.csv": "1,2", "helper.py": ""}) == ("numpy",)
