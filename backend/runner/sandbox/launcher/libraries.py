@@ -5,11 +5,13 @@ What an import leaves behind that is of its moment is made anew in each child: w
 which logging began, directories in /work. A template is none that has threads, open files or output after it.
 """
 
-from collections.abc import Callable
-from types import ModuleType
+TYPE_CHECKING = False  # what is imported here would leave traces in a template
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
 
 
-def hold(names: list[str], template: ModuleType, objects: Callable[[], list[object]]) -> Callable[[bool], None]:
+def hold(names: list[str], template: "ModuleType", objects: "Callable[[], list[object]]") -> "Callable[[bool], None]":
     """Import `names` as from /work. Returns what each child does before its program, which does or does not use /work.
 
     `objects` are gc's. Leaves with status 1 where a child could not be as an interpreter that imports them itself.
@@ -63,7 +65,7 @@ def _opened() -> bool:
         return any(int(entry.name) > 3 and not os.readlink(entry).startswith("/proc/") for entry in listed)  # noqa: PTH115
 
 
-def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> Callable[[bool], None]:
+def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> "Callable[[bool], None]":
     import os
     import sys
 

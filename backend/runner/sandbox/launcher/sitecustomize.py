@@ -15,13 +15,14 @@ def _serve() -> None:
     from _frozen_importlib_external import PathFinder, SourceFileLoader
     from atexit import _run_exitfuncs
 
-    import _libraries
     import _lines
     import _template
 
     here = __file__.rpartition("/")[0]
     path, module_type = sys.path, type(sys)
     libraries = [place for place in os.environ["PYTHONPATH"].split(":") if place[:1] == "+"]
+    if libraries:
+        import _libraries
 
     def begin(arguments: list[str], file: str) -> bytes:
         """In the child: what an interpreter does before its program's first line. Returns its source, from `file`."""
