@@ -128,6 +128,9 @@ def _libraries(
         importing = dataclasses.replace(language, hello=f"import {module}\n{language.hello}")
         try:
             with toolchain(importing) as tools:
+                if tools is None:
+                    tell(f"{name} is left out: not installed ({library.package})")
+                    continue
                 megabytes = _held_mb(importing, connection)
                 result = _language(rounds, importing, tools, connection)
                 found[name] = dataclasses.replace(result, waiting_mb=megabytes)

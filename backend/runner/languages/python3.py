@@ -39,10 +39,10 @@ LANGUAGE = Language(
             needs="/usr/lib/python3/dist-packages/codecanvas_figures.py",
             held=(
                 Held("matplotlib", 28, implies=("numpy",), names=_PLOTS),
-                Held("matplotlib.pyplot", 40, implies=("numpy", "matplotlib"), names=_PLOTS),
+                Held("matplotlib.pyplot", 46, implies=("numpy", "matplotlib"), names=_PLOTS),
             ),
         ),
-        Library("pandas", "python3-pandas", held=(Held("pandas", 44, implies=("numpy",), names=_FRAMES),)),
+        Library("pandas", "python3-pandas", held=(Held("pandas", 48, implies=("numpy",), names=_FRAMES),)),
         Library("sympy", "python3-sympy", held=(Held("sympy", 40, names=_SYMBOLS),)),
     ),
     core=True,
