@@ -14,7 +14,7 @@ from deploy.local import URL_VARIABLE
 from deploy.settings.environments import ROOT
 from tests.hostile.service import run_in_container, serving
 
-HELD = ("ruby", "r", "php", "prolog", "elixir", "clojure")
+HELD = ("ruby", "r", "php", "prolog", "elixir", "clojure", "libraries")
 
 SUITES = ("tests/integration/api/test_languages.py", "tests/languages")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from deploy.bench.runner.client import Connection, connected, unique
 from deploy.bench.runner.estimate import milliseconds, ratio
 from deploy.bench.runner.peers import HELLO, Absent, Peer, bare, peers
 from deploy.bench.runner.report import LanguageResult, PeerResult, Report
-from deploy.bench.runner.service import measured_service, waiting_mb
+from deploy.bench.runner.service import measured_service, waiting, waiting_mb
 from deploy.bench.runner.throughput import Load, bare_throughput, cores, generator, put_under_load
 from deploy.bench.runner.toolchains import COMMENTS, Toolchain, program, toolchain
 from deploy.errors import DeployError
@@ -24,6 +26,9 @@ from deploy.events.bus import Bus
 
 CLIENTS = (1, 2, 4, 8, 16)
 SERVICE = "service"
+
+_HELD_SECONDS, _HELD_MB = 20.0, 5.0
+"""Until a template that holds a library waits in each slot; a usual one takes less."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,47 @@ def _languages(plan: Plan, port: int, connection: Connection, tell: Callable[[st
             tell(name)
         except DeployError as failed:
             tell(f"{name} is left out: {failed}")
+        found |= _libraries(plan.language_rounds, language, connection, tell)
     return found
+
+
+def _libraries(
+    rounds: int, language: Language, connection: Connection, tell: Callable[[str], None]
+) -> dict[str, LanguageResult]:
+    """The same program behind an import, for each library that is held ready and is there."""
+    found = {}
+    for library in language.libraries:
+        if not library.held:
+            continue
+        module = library.held[-1].module
+        name = f"{language.name}, import {module}"
+        importing = dataclasses.replace(language, hello=f"import {module}\n{language.hello}")
+        try:
+            with toolchain(importing) as tools:
+                if tools is None:
+                    tell(f"{name} is left out: not installed ({library.package})")
+                    continue
+                megabytes = _held_mb(importing, connection)
+                result = _language(rounds, importing, tools, connection)
+                found[name] = dataclasses.replace(result, waiting_mb=megabytes)
+            tell(name)
+        except DeployError as failed:
+            tell(f"{name} is left out: {failed}")
+    return found
+
+
+def _held_mb(language: Language, connection: Connection) -> float | None:
+    """Have templates made that hold what `language.hello` imports: MiB in each slot. None where none came."""
+    before = set(waiting(language.source))
+    connection.run({"language": language.name, "source": program(language, unique())})
+    found: list[float] = []
+    for _ in range(int(_HELD_SECONDS / 0.5)):
+        time.sleep(0.5)
+        news = [size for pid, size in waiting(language.source, _HELD_MB).items() if pid not in before]
+        if len(found) == len(news) >= cores():
+            break
+        found = news
+    return sum(found) / cores() if found else None
 
 
 def _language(rounds: int, language: Language, tools: Toolchain | None, connection: Connection) -> LanguageResult:
@@ -129,7 +174,7 @@ def _language(rounds: int, language: Language, tools: Toolchain | None, connecti
         ratio=ratio(direct, alone) if alone else None,
         unique=language.name in COMMENTS,
         waiting_mb=waiting_mb(_waiting_word(language))
-        if language.fork_server or language.warm or language.hold
+        if language.fork_server or language.warm or language.hold or language.compile_hold
         else None,
     )
 

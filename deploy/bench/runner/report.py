@@ -90,7 +90,7 @@ class Report:
                     _ms(each.first_byte_ms),
                     _ms(each.result_ms),
                     str(each.ratio or "–"),
-                    "–" if each.waiting_mb is None else f"{each.waiting_mb:.0f} MiB",
+                    _mib(each.waiting_mb),
                 ]
                 for name, each in self.languages.items()
             ],
@@ -116,6 +116,10 @@ class Report:
             f"{name}: no comment makes its programs differ." for name, e in self.languages.items() if not e.unique
         ]
         return "\n\n".join([*blocks, *notes])
+
+
+def _mib(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} MiB" if value < 10 else f"{value:.0f} MiB"
 
 
 def _ms(value: float | None) -> str:

@@ -79,10 +79,16 @@ def waiting_mb(word: str, patience: float = 3.0) -> float | None:
     """
     deadline = time.monotonic() + patience
     while True:
-        found = [size for pid in _descendants(os.getpid()) if _names(pid, word) and (size := _proportional(pid)) > 1]
+        found = list(waiting(word).values())
         if found or time.monotonic() > deadline:
             return sum(found) / len(found) if found else None
         time.sleep(0.1)
+
+
+def waiting(word: str, least: float = 0.25) -> dict[int, float]:
+    """MiB of each process that names `word` in its command, by pid; those with less have just begun, or end."""
+    named = (pid for pid in _descendants(os.getpid()) if _names(pid, word))
+    return {pid: size for pid in named if (size := _proportional(pid)) > least}
 
 
 def _names(pid: int, word: str) -> bool:

@@ -20,6 +20,7 @@ def report() -> Report:
     }
     languages = {
         "c": LanguageResult(20.0, 22.0, 21.0, 30.0, Ratio(0.7, 0.6, 0.8), unique=True, waiting_mb=12.4),
+        "bash": LanguageResult(2.0, 2.0, 2.0, 2.0, Ratio(1.0, 0.9, 1.1), unique=True, waiting_mb=0.62),
         "cobol": LanguageResult(90.0, 95.0, 92.0, None, None, unique=False),
     }
     loads = [Load(1, 400.0, 2.0, 3.0, 4.0, 0, 0, 0.01), Load(2, 700.0, 2.5, 3.5, 9.0, 5, 0, 0.02)]
@@ -41,6 +42,7 @@ def test_the_documentation_says_what_is_missing_and_what_is_not_unique(report: R
     text = report.markdown()
     assert "| service | 1.90 ms | 0.25 (0.24–0.27) |" in text
     assert "0.70 (0.60–0.80) | 12 MiB |" in text
+    assert "1.00 (0.90–1.10) | 0.6 MiB |" in text
     assert "isolate is missing: not <installed>." in text
     assert "cobol" in text.rpartition("a compile cache may know them")[2]
 
