@@ -4,7 +4,8 @@
  * another program) are one; the kernel is asked which do (kcmp). Of different address spaces, pages that they share are
  * divided among them (smaps_rollup). That takes the longer the more is mapped, and may wait for the program itself. So it
  * is done by a process that is not waited for longer than BOUND, nor while the cell grows: late, what is found without it
- * decides. A program cannot gain memory by being slow to look at. */
+ * decides. A program cannot gain memory by being slow to look at. On a busy machine that process waits for a processor: this
+ * time does not count, or a correct program would be ended for what others do. */
 
 #define _GNU_SOURCE
 #include "launcher.h"
@@ -21,8 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 400000000 /* ns */, AGAIN = 2 /* ms */ };
-enum { PART = 4 }; /* of a limit, by which a cell may grow while it is measured */
+enum { MOST_SPACES = 512, SMALL = 256 << 10, GROWTH = 16 << 20 /* bytes */, BOUND = 400000000 /* ns */, MOST_DELAY = 1000000000 /* ns */, AGAIN = 2 /* ms */ };
+enum { PART = 4, MOST_DELAYS = 4 }; /* of a limit, by which a cell may grow while it is measured */
 
 /* The address spaces that were found, in the kernel's order, and the sum of what was too small to be compared. */
 struct spaces {
@@ -156,12 +157,25 @@ static uint64_t most(const struct cell *cell, const struct spaces *now)
     return last.init == cell->init ? last.found + growth(&last.spaces, now) : UINT64_MAX;
 }
 
-/* Wait for what a process tells; false where that takes too long, or the cell grows by a part of `limit` meanwhile. */
-static bool hear_exact(const struct cell *cell, int from, const struct spaces *before, uint64_t limit, struct exact *found)
+/* Nanoseconds for which a process was ready to run and had no processor, MOST_DELAYS of MOST_DELAY at most; 0 where the
+ * kernel does not tell. */
+static uint64_t delay(pid_t pid)
+{
+    char path[32], text[128];
+    unsigned long long ran, waited = 0;
+    snprintf(path, sizeof path, "%d/schedstat", pid);
+    if (read_file(outer_proc, path, text, sizeof text) == 0 || sscanf(text, "%llu %llu", &ran, &waited) != 2)
+        return 0;
+    return waited < (uint64_t)MOST_DELAYS * MOST_DELAY ? waited : (uint64_t)MOST_DELAYS * MOST_DELAY;
+}
+
+/* Wait for what the process `pid` tells; false where that takes too long, or the cell grows by a part of `limit` meanwhile. */
+static bool hear_exact(const struct cell *cell, pid_t pid, int from, const struct spaces *before, uint64_t limit,
+                       struct exact *found)
 {
     static struct spaces spaces;
     struct pollfd told = {from, POLLIN, 0};
-    for (uint64_t until = now_ns() + BOUND; now_ns() < until;) {
+    for (uint64_t begun = now_ns(); now_ns() - begun < BOUND + delay(pid);) {
         if (poll(&told, 1, AGAIN) > 0)
             return read(from, found, sizeof *found) == sizeof *found;
         find_spaces(cell, &spaces);
@@ -207,7 +221,7 @@ static struct exact ask(const struct cell *cell, const struct spaces *spaces, ui
     close(ends[1]);
     asked = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (pid > 0) {
-        if (hear_exact(cell, ends[0], spaces, limit, &found)) {
+        if (hear_exact(cell, pid, ends[0], spaces, limit, &found)) {
             last.init = cell->init;
             last.found = total(&found);
             last.spaces = *spaces;
