@@ -89,6 +89,8 @@ def _reading(path: str) -> Iterator[None]:
         yield
     except msgspec.ValidationError as wrong:
         raise damaged(path, *_located(str(wrong))) from None
+    except UnicodeError:  # a lone surrogate, where no text belongs
+        raise damaged(path, "", "it holds text that is not Unicode") from None
     except _Wrong as wrong:
         raise damaged(path, *wrong.args) from None
 
@@ -121,6 +123,8 @@ def _completed(record: R, body: Mapping[str, Any], at: str) -> R:
         if each.encode_name not in body:
             if each.name not in kind.LATER:
                 raise _Wrong(here, "it is missing")
+        elif isinstance(value, datetime):
+            _in_range(value, here)
         elif isinstance(value, Record):
             changes[each.name] = _completed(value, body[each.encode_name], here)
         elif isinstance(value, tuple) and value and isinstance(value[0], Record):
@@ -132,6 +136,13 @@ def _completed(record: R, body: Mapping[str, Any], at: str) -> R:
     left_out = names | kind.DERIVED | known.keys()
     changes["unknown"] = {key: value for key, value in body.items() if key not in left_out}
     return replace(record, **changes).settled()
+
+
+def _in_range(moment: datetime, at: str) -> None:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:  # the first or the last day that a calendar has, in a far time zone
+        raise _Wrong(at, f"it is out of range in UTC: {moment.isoformat()}") from None
 
 
 def _all_completed(records: tuple[R, ...], bodies: list[Mapping[str, Any]], at: str) -> tuple[R, ...]:

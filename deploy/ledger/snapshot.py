@@ -101,18 +101,18 @@ class Snapshot:
 
 
 class Launches(Set[str]):
-    """The launches that a ledger knows: those of its events, of what is half-way, and `more`.
+    """The launches that a ledger knows: those of its events, and of what is half-way.
 
     Asking for one reads the release that serves, then events from the newest on, and only as many as it takes to find
     it. Counting or listing them, and asking for one that is not there, reads all. May raise LedgerError, as every
     reading of a snapshot.
     """
 
-    def __init__(self, snapshot: Snapshot, more: Iterable[str] = ()) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         half_way = snapshot.intent()
         releases = (snapshot.current(), *((half_way.wanted, half_way.previous) if half_way else ()))
-        self._known = {*more, *(release.launch for release in releases if release)}
+        self._known = {release.launch for release in releases if release}
         self._unread = snapshot.paths(EVENTS)
         self._batch = 8
 
@@ -130,13 +130,9 @@ class Launches(Set[str]):
         """How many."""
         return len(self._all())
 
-    def __or__(self, more: Iterable[Any]) -> Launches:
-        """These and more."""
-        return Launches(self._snapshot, {*self._known, *more})
-
     @classmethod
     def _from_iterable(cls, launches: Iterable[Any]) -> frozenset[Any]:
-        """What differences and intersections are: plain sets."""
+        """What differences, unions and intersections are: plain sets."""
         return frozenset(launches)
 
     def _all(self) -> set[str]:

@@ -162,7 +162,7 @@ class Desk:
             bus=self.bus,
             pace=Pace(drain=policy.drain.total_seconds()),
             configs=snapshot.config,
-            launches=launches_of(snapshot),
+            launches=frozenset(launches_of(snapshot)),  # all read now: nothing may fail half-way for an old event
             flag=self.target.flag,
             escalates=self.target.config.role is Role.PROTECTED,
         )

@@ -217,7 +217,7 @@ class Deployer:
             bus=Bus(),
             pace=PACE,
             configs=lambda _: {},
-            launches=launches_of(book.snapshot()),
+            launches=frozenset(launches_of(book.snapshot())),
         )
 
     def _leave(self) -> None:

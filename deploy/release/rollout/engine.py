@@ -33,7 +33,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -132,7 +132,7 @@ class Engine:
         bus: Bus,
         configs: Callable[[str], dict[str, Any] | None],
         pace: Pace = Pace(),
-        launches: Set[str] = frozenset(),
+        launches: frozenset[str] = frozenset(),
         flag: str = "",
         escalates: bool = False,
     ) -> None:

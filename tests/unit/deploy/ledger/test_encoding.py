@@ -135,6 +135,27 @@ def test_what_is_wrong_is_named_with_its_field(path: str, where: tuple[Any, ...]
         again(path, body)
 
 
+ODD: list[Any] = [
+    None, True, -1, 2**70, 2**2000, 1.5, float("nan"), "", "x", "\ud800", "closed", "pending",
+    "2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-02-30T00:00:00Z",
+    [], [1], [[]], [{}], [None], {}, {"a": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_whatever_is_in_a_field_is_read_and_written_or_named(path: str) -> None:
+    for number, each in enumerate(list(objects(golden(path)))):
+        for field in each:
+            for value in ODD:
+                body = golden(path)
+                list(objects(body))[number][field] = value
+                try:
+                    told = "" if again(path, body) else "nothing was read"
+                except LedgerError as failed:
+                    told = str(failed)
+                assert not told or told.startswith(f"{path} in the ledger is damaged (")
+
+
 @pytest.mark.parametrize("body", [None, 3, "x", [], [1], {"id": "1"}])
 @pytest.mark.parametrize("kind", [DeploymentInfo, Evidence, Intent, Lock, Breaker, Freeze, Approval, Rejection])
 def test_what_is_no_record_at_all_is_named(kind: type[Record], body: Any) -> None:

@@ -128,6 +128,16 @@ def test_a_half_that_cannot_be_read_does_not_hide_the_other(target: Target, plat
     assert state["problems"][0].startswith("ledger cannot be read: ")
 
 
+def test_an_old_event_that_is_damaged_hides_nothing_else(target: Target, platforms: Platforms) -> None:
+    target.ledger.write("damaged by hand", lambda _: {"events/000000-x-failed.json": b"no JSON"})
+    assert problems(target) == []  # nobody needs it
+    platforms.machines = [machine(), machine("m2", labels={LAUNCH: "of another ledger"})]
+    state = environment_status(target)
+    assert (state["version"], state["page"], state["agree"]) == ("0.1.0", PAGE, None)
+    assert state["errors"].keys() == {"ledger"}
+    assert "events/000000-x-failed.json in the ledger is not JSON" in state["problems"][0]
+
+
 def test_what_is_read_of_the_ledgers_does_not_grow_with_them(
     tmp_path: Path, target: Target, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
