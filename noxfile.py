@@ -14,6 +14,10 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+
+from deploy.verification.catalogue import BROWSER, EVIDENCE, SuiteSpec  # noqa: E402
+
 PYTHONS = ("3.11", "3.12", "3.13")
 
 nox.needs_version = ">=2025.2.9"
@@ -107,12 +111,8 @@ def kill(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def integration(session: nox.Session) -> None:
     """Suites against an environment: the local one, started here, or `-- --env staging --rehearsal`."""
-    tests = "tests/integration"
-    side_by_side = [f"{tests}/api", f"{tests}/security", f"{tests}/frontend"]
-    side_by_side += ["-n", "2", "-m", "not browser", "--attacks", "brief"]
-    alone = [f"{tests}/rest", f"{tests}/load", f"{tests}/baseline"]
-    for paths in (side_by_side, alone):
-        _against(session, *paths)
+    for suite in EVIDENCE:
+        _against(session, suite)
 
 
 @nox.session(venv_backend="none")
@@ -152,12 +152,12 @@ def fuzz(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The page in Chromium, Firefox and WebKit, against an environment as in `integration`."""
     session.run("python", "-m", "deploy.workstation", "browser", "other-browsers", silent=True)
-    _against(session, "tests/integration/frontend", "-n", "2", "--dist", "worksteal", "-m", "browser")
+    _against(session, BROWSER)
 
 
-def _against(session: nox.Session, *arguments: str) -> None:
+def _against(session: nox.Session, suite: SuiteSpec) -> None:
     """pytest against the environment that `-- --env` names, else against a local service made for it."""
-    command = ["python", "-m", "pytest", "-q", *arguments, *session.posargs]
+    command = ["python", "-m", "pytest", "-q", *suite.paths, *suite.always, *suite.by_hand, *session.posargs]
     named = any(argument.startswith("--env") for argument in session.posargs)
     session.run(*([] if named else ["python", "-m", "deploy.local", "--"]), *command)
 

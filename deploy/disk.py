@@ -17,10 +17,10 @@ from deploy import emulator
 from deploy.artifacts.outputs import removable as outputs
 from deploy.artifacts.outputs import size
 from deploy.artifacts.source import read_source
-from deploy.environments import ROOT
 from deploy.errors import DeployError
-from deploy.rehearsal import STATE
-from deploy.workstation.engine import SOCKET, running_host
+from deploy.rehearsals import STATE
+from deploy.settings.environments import ROOT
+from deploy.workstation.docker_engine import SOCKET, running_host
 from deploy.workstation.waste import Waste
 
 KEEP = 5

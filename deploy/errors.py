@@ -16,6 +16,7 @@ DeployError                     exit 1: the work failed
 ├── GitTimeout                  git gave no answer in time and was ended
 └── LedgerError                 the ledger could not be read or written
     ├── LedgerUnreachable       its remote does not answer: tried again for a while, and it blames no release
+    ├── LedgerBusy              git's lock file is on its branch: tried again for a moment
     ├── LedgerMoved             somebody else wrote first: read again
     ├── LockHeld                another deployer works on this environment: who, since when, doing what
     └── LockLost                the lock was taken away: this run must not act any more
@@ -119,6 +120,10 @@ class LedgerError(DeployError):
 
 class LedgerUnreachable(LedgerError):
     """The ledger's remote does not answer: a network, a server or a helper that hangs. It may answer soon."""
+
+
+class LedgerBusy(LedgerError):
+    """Git's lock file is on the ledger's branch: another process of git works there, or died and left it."""
 
 
 class LedgerMoved(LedgerError):

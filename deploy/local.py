@@ -24,9 +24,10 @@ import httpx
 from deploy import interrupts
 from deploy.artifacts.frontend import CONFIG, build_page, install_packages, site_files
 from deploy.artifacts.source import read_source
-from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import DeployError, UsageError
 from deploy.processes import GRACE, start, stop
+from deploy.settings.chain import read_chain
+from deploy.settings.environments import ROOT, EnvironmentConfig, Role
 from deploy.workstation import need
 
 URL_VARIABLE = "CODECANVAS_LOCAL_URL"
@@ -36,7 +37,7 @@ STOP_SECONDS = 15  # it finishes the programs that run
 
 def local_config(port: int | None = None) -> EnvironmentConfig:
     """The local environment; on another port, when given or when CODECANVAS_LOCAL_URL says where it is served."""
-    config = load_environment("local")
+    config = next(config for config in read_chain().configs.values() if config.role is Role.LOCAL)
     given = f"http://localhost:{port}/" if port else os.environ.get(URL_VARIABLE)
     return replace(config, api_url=f"{given}api/v1/", frontend_url=given) if given else config
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from deploy.errors import UsageError
-from deploy.ledger.store import who
+from deploy.ledger.identity import who
 
 GATE, WORKERS = "at-work.lock", "at-work"
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.environments import ROOT, EnvironmentConfig, load_environment
 from deploy.errors import UsageError
 from deploy.ledger import Ledger
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
-from deploy.remotes import choose_remote, parse_remote
-from deploy.secrets import Tokens, read_tokens, refuse_shared
-
-DEPLOYED = ("staging", "production")
+from deploy.settings.chain import default_target, read_chain, require_deployed
+from deploy.settings.environments import ROOT, EnvironmentConfig
+from deploy.settings.remotes import choose_remote, parse_remote
+from deploy.settings.secrets import Tokens, read_tokens, refuse_shared
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,17 @@ class Target:
         """What a command that a message names must have at its end to act on this target."""
         return " --rehearsal" if self.rehearsal else ""
 
+    @property
+    def to(self) -> str:
+        """What commands about promotions need beside `flag` to mean this target, where it is not the one by default."""
+        chain = read_chain()
+        return "" if self.name == default_target(chain) else f" --env {self.name}"
+
+    @property
+    def promoted(self) -> bool:
+        """Whether releases reach it by promotion, and not by `deploy`."""
+        return read_chain().sources.get(self.name) is not None
+
     @contextmanager
     def fly(self) -> Iterator[FlyClient]:
         """A client of the environment's Fly app."""
@@ -97,18 +108,13 @@ class Target:
             self.tokens.get(name)
 
 
-def deployable(name: str) -> str:
-    """`name`, when it is an environment that can be deployed to; else UsageError."""
-    if name not in DEPLOYED:
-        raise UsageError(f"{name!r} is no environment that can be deployed to; use --env {' or --env '.join(DEPLOYED)}")
-    return name
-
-
 def cloud_target(name: str, root: Path = ROOT) -> Target:
     """The environment in the cloud. Tokens are looked for now, and asked for when they are used."""
-    config = load_environment(deployable(name), root)
-    tokens = {each: read_tokens(each, root) for each in DEPLOYED}
-    refuse_shared(tokens["staging"], tokens["production"])
+    chain = read_chain(root)
+    config = chain.configs[require_deployed(name, chain)]
+    tokens = {each: read_tokens(each, root) for each in chain.deployed}
+    for one, other in itertools.combinations(tokens.values(), 2):
+        refuse_shared(one, other)
     return Target(config, cloud_addresses(), tokens[name], Ledger(root, name, _remote(root, config)), rehearsal=False)
 
 

@@ -100,7 +100,7 @@ def _assemble(
         executor=executor,
         slots=slots,
         probe_slot=probe_slot,
-        tender=Tender(offer, executor.variables, slots, settings, residents),
+        tender=Tender(offer, executor.variables, slots, settings, executor.libraries, residents),
     )  # fmt: skip
 
 

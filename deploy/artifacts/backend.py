@@ -15,13 +15,14 @@ import docker
 import docker.errors
 from docker.models.images import Image
 
-from deploy.artifacts.engine_image import export
+from deploy.artifacts.docker_image import export
 from deploy.artifacts.oci import Blob, BlobStore
 from deploy.artifacts.selection import with_languages
 from deploy.artifacts.source import Source
 from deploy.errors import BuildFailed
 from deploy.processes import run
 from deploy.workstation.base_image import ensure_base
+from deploy.workstation.docker_engine import running_host
 
 REPOSITORY = "codecanvas/runner"
 PYTHON = "3.13"  # of the base image
@@ -41,7 +42,7 @@ def build_backend(
 
     Raises BuildFailed with the log's path.
     """
-    tags = [f"{REPOSITORY}:{source.label}", f"{REPOSITORY}:{environment}-{source.label}"]
+    tags = _tags(source, environment)
     with _engine(host, log) as client:
         base = ensure_base(client, tell)
         image = _make(client, root, source, tags, languages, store.place.parent, log, tell)
@@ -52,6 +53,22 @@ def build_backend(
             "requirements": _file_digest(root / "requirements/runner.txt"),
         }
         return blob, inputs, int(image.attrs["Size"])
+
+
+def tag_backend(source: Source, environment: str) -> None:
+    """Tag an image that was built before for an environment too, where an engine that runs has it."""
+    host = running_host()
+    if host is None:
+        return
+    client = docker.DockerClient(base_url=host, timeout=30)
+    with contextlib.closing(client), contextlib.suppress(docker.errors.DockerException):
+        for tag in _tags(source, environment)[1:]:
+            client.images.get(f"{REPOSITORY}:{source.label}").tag(*tag.split(":"))
+
+
+def _tags(source: Source, environment: str) -> list[str]:
+    names = [source.label, *([f"{environment}-{source.label}"] if environment else [])]
+    return [f"{REPOSITORY}:{name}" for name in names]
 
 
 def make_backend(

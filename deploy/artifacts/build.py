@@ -10,12 +10,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from deploy.artifacts.frontend import build_frontend
+from deploy.artifacts.frontend import build_frontend, site_files
 from deploy.artifacts.manifest import Manifest, read_manifest
 from deploy.artifacts.oci import BlobStore, Layout, write_layout
 from deploy.artifacts.selection import ALL, select_languages
 from deploy.artifacts.source import Source
 from deploy.errors import UsageError
+from deploy.settings.environments import environment_names
 
 
 def artifact_directory(root: Path, label: str) -> Path:
@@ -42,7 +43,7 @@ def layouts(root: Path, label: str) -> tuple[Layout, Layout]:
 def build(
     root: Path,
     source: Source,
-    environment: str,
+    environment: str = "",
     languages: str = ALL,
     *,
     host: Callable[[], str],
@@ -50,17 +51,22 @@ def build(
 ) -> tuple[Manifest, bool]:
     """Build both images of `source` and write `dist/<sha>/manifest.json`; returns it, and whether it was there already.
 
+    The artifact is the same for every environment. `environment` chooses whose page is laid out in `dist/<sha>/site/`
+    ("": of all), and names a tag of the backend's image in the engine, if one runs: `codecanvas/runner:<env>-<sha>`.
     `languages` is "all", "core" or names; an artifact of the commit with others is replaced. `host` yields the Docker
     engine's address when one is needed. A dirty tree is always built anew. Raises UsageError for a language that there
     is not, BuildFailed with the log's path; nothing half-built is left under the artifact's name.
     """
-    from deploy.artifacts.backend import build_backend  # the Docker SDK is slow to import, and only this needs it
+    from deploy.artifacts.backend import build_backend, tag_backend  # the Docker SDK is slow to import
 
     selected = select_languages(languages)
     place = artifact_directory(root, source.label)
     place.parent.mkdir(exist_ok=True)
     with FileLock(place.parent / ".lock"):
         if kept := _kept(place, source, selected):
+            lay_out(root, place, environment)
+            if environment:
+                tag_backend(source, environment)
             return kept, True
         engine = host()  # first: without one, a page would be built in vain
         logs = place.parent / "logs"
@@ -68,11 +74,11 @@ def build(
         store = BlobStore(place.parent / "blobs")
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as scratch:
             work = Path(scratch) / "artifact"
-            (work / "site").mkdir(parents=True)
+            work.mkdir()
             page_log, image_log = (logs / f"{source.label}-{name}.log" for name in ("frontend", "backend"))
             for log in (page_log, image_log):
                 log.write_text("")
-            frontend = build_frontend(root, source, work / "site", store, page_log, tell)
+            frontend = build_frontend(root, source, Path(scratch) / "sites", store, page_log, tell)
             backend, inputs, size = build_backend(root, source, environment, selected, store, engine, image_log, tell)
             write_layout(store, backend, work / "backend")
             write_layout(store, frontend, work / "frontend")
@@ -87,11 +93,39 @@ def build(
                 inputs=inputs,
                 sizes={"image": size, "compressed": sum(blob.size for blob in Layout(work / "backend").blobs())},
             )
+            lay_out(root, work, environment)
             manifest.write(work / "manifest.json")
             if place.exists():
                 shutil.rmtree(place)
             work.rename(place)
     return manifest, False
+
+
+def lay_out(root: Path, place: Path, environment: str = "") -> None:
+    """Write the page of an environment, or ("") of each, into `site/<name>` of an artifact, where it is not yet.
+
+    These are for people to look at and to serve: what is published is read from the image.
+    """
+    names = [name for name in ([environment] if environment else environment_names(root)) if not _laid(place, name)]
+    if not names:
+        return
+    image = Layout(place / "frontend").files()
+    for name in names:
+        with tempfile.TemporaryDirectory(dir=place) as scratch:
+            for file, content in site_files(image, name).items():
+                path = Path(scratch) / "site" / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            (place / "site").mkdir(exist_ok=True)
+            (Path(scratch) / "site").rename(_site(place, name))
+
+
+def _site(place: Path, name: str) -> Path:
+    return place / "site" / name
+
+
+def _laid(place: Path, name: str) -> bool:
+    return _site(place, name).is_dir()
 
 
 def _kept(place: Path, source: Source, languages: tuple[str, ...]) -> Manifest | None:

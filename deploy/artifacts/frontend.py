@@ -13,14 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.artifacts.oci import Blob, BlobStore, directory_image
 from deploy.artifacts.source import Source
-from deploy.environments import NAMES
 from deploy.errors import BuildFailed
 from deploy.processes import run
+from deploy.settings.environments import environment_names
 
 CONFIG = "config.js"
 PREFIX, SUFFIX = "globalThis.CODECANVAS_CONFIG = ", ";\n"
@@ -54,17 +54,17 @@ def build_frontend(
     root: Path, source: Source, sites: Path, store: BlobStore, log: Path, tell: Callable[[str], None]
 ) -> Blob:
     """Build each environment's page into `sites/<name>`, check their parity, and store them as one image."""
-    frontend = root / "frontend"
+    frontend, names = root / "frontend", environment_names(root)
     install_packages(frontend, log, tell)
-    for name in NAMES:
+    for name in names:
         tell(f"building the page for {name}")
         build_page(frontend, name, source, sites / name, log)
-    check_parity(sites)
+    check_parity(sites, names)
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch)
-        shutil.copytree(sites / NAMES[0], whole / "site")
+        shutil.copytree(sites / names[0], whole / "site")
         (whole / "site" / CONFIG).unlink()
-        for name in NAMES:
+        for name in names:
             (whole / "config" / name).mkdir(parents=True)
             shutil.copyfile(sites / name / CONFIG, whole / "config" / name / CONFIG)
         labels = {
@@ -75,13 +75,13 @@ def build_frontend(
         return directory_image(store, whole, labels)
 
 
-def check_parity(sites: Path) -> None:
+def check_parity(sites: Path, names: Sequence[str]) -> None:
     """Raise BuildFailed unless all environments' pages have the same files but for `config.js`."""
-    first, *others = [sites / name for name in NAMES]
-    names = _files(first)
+    first, *others = [sites / name for name in names]
+    shared = _files(first)
     for other in others:
-        differing = names ^ _files(other)
-        differing |= set(filecmp.cmpfiles(first, other, sorted(names & _files(other)), shallow=False)[1])
+        differing = shared ^ _files(other)
+        differing |= set(filecmp.cmpfiles(first, other, sorted(shared & _files(other)), shallow=False)[1])
         if differing != {CONFIG}:
             listed = ", ".join(sorted(differing - {CONFIG})) or f"{CONFIG} is the same in both"
             raise BuildFailed(f"the pages of {first.name} and {other.name} must differ in {CONFIG} alone: {listed}")
@@ -91,11 +91,14 @@ def _files(place: Path) -> set[str]:
     return {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
 
 
-def site_files(image: Mapping[str, bytes], environment: str, api_url: str) -> dict[str, bytes]:
-    """The files to publish for one environment: the shared ones and its `config.js`, with `api_url` as its API."""
+def site_files(image: Mapping[str, bytes], environment: str, api_url: str = "") -> dict[str, bytes]:
+    """The files to publish for one environment: the shared ones and its `config.js`, with `api_url` as its API.
+
+    Without `api_url` the API is the one that the build wrote.
+    """
     files = {name.removeprefix("site/"): content for name, content in image.items() if name.startswith("site/")}
     config = json.loads(image[f"config/{environment}/{CONFIG}"].decode().removeprefix(PREFIX).removesuffix(SUFFIX))
-    if config["environments"][environment]["url"] != api_url:
+    if api_url and config["environments"][environment]["url"] != api_url:
         config["environments"][environment]["url"] = api_url
     files[CONFIG] = (PREFIX + json.dumps(config, separators=(",", ":"), sort_keys=True) + SUFFIX).encode()
     return files

@@ -186,3 +186,8 @@ class Layout:
         with self.blob_path(digest).open("rb") as file:
             while chunk := file.read(CHUNK):
                 yield chunk
+
+    def files(self) -> dict[str, bytes]:
+        """Files of an image made by `directory_image`: path → contents."""
+        manifest = json.loads(self.manifest)
+        return files_of_layers([b"".join(self.read(layer["digest"])) for layer in manifest["layers"]])

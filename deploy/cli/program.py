@@ -13,8 +13,9 @@ import invoke
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
+from invoke.util import helpline
 
-from deploy.console import PROGRESS_VARIABLE, Progress
+from deploy.events.console import PROGRESS_VARIABLE, Progress
 
 NO_SHELL = "has no effect: verbs run no shell commands through Invoke. Run the same command without it"
 REFUSED = {
@@ -31,6 +32,18 @@ REFUSED = {
     "warn-only": NO_SHELL,
 }
 """Invoke's options that verbs do not honour, and why they are refused. A verb may have one of the same name."""
+
+GROUPS = {
+    "deploy.cli.build": "Build",
+    "deploy.cli.rehearse": "Try the whole path on this machine",
+    "deploy.cli.release": "Release",
+    "deploy.cli.recovery": "Go back and repair",
+    "deploy.cli.show": "Look",
+    "deploy.cli.controls": "Hold promotions back, or let them pass",
+    "deploy.cli.workstation": "This machine and this clone",
+    "deploy.cli.bench": "Measure",
+}
+"""How `invoke --list` groups the verbs: by the file they are in, in this order."""
 
 # How Invoke takes the same settings from the process environment.
 SETTINGS = ("INVOKE_RUN_", "INVOKE_SUDO_", "INVOKE_TASKS_", "INVOKE_TIMEOUTS_", "INVOKE_RUNTIME_CONFIG")
@@ -66,6 +79,22 @@ class Program(InvokeProgram):
             self.list_tasks()
             raise Exit
         self._wrong_use(super().parse_cleanup)
+
+    def list_flat(self) -> None:
+        """The verbs by what people do with them; of one group, its own."""
+        if self.list_root:
+            super().list_flat()
+            return
+        print(f"{self.binary} VERB [--options]; invoke --help VERB says more\n")  # noqa: T201
+        for module, title in GROUPS.items():
+            tasks = [
+                (name, helpline(self.collection[name]))
+                for name in self.collection.task_names
+                if self.collection[name].body.__module__ == module
+            ]
+            if tasks:
+                print(f"{title}:")  # noqa: T201
+                self.print_columns(tasks)
 
     def update_config(self, merge: bool = True) -> None:
         """Read Invoke's configuration, and refuse what of it would not be honoured."""

@@ -206,7 +206,7 @@ def _end(pid: int, state: Path) -> None:
 
 def _sweep(state: Path) -> None:
     """Remove what a killed emulator left in the engine."""
-    from deploy.emulator.engine import Engine  # only here is the Docker SDK worth its import time
+    from deploy.emulator.docker_engine import Engine  # only here is the Docker SDK worth its import time
 
     settings = json.loads((state / "settings.json").read_text())
     deadline = time.monotonic() + STOP_SECONDS

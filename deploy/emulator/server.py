@@ -19,11 +19,11 @@ from deploy.emulator.access import Keyring
 from deploy.emulator.application import application, environment_of
 from deploy.emulator.children import Child
 from deploy.emulator.control import Running, Tenant, process_ticks
+from deploy.emulator.docker_engine import Engine
 from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config, sites_config
 from deploy.emulator.edge.names import NameServer
 from deploy.emulator.edge.proxy import Edge
 from deploy.emulator.edge.rules import parse_headers, parse_redirects
-from deploy.emulator.engine import Engine
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.faults.connections import Connections

@@ -2,8 +2,9 @@
 
 from deploy.ledger.intent import Direction, Intent
 from deploy.ledger.lock import Holding, Lock
-from deploy.ledger.records import DeploymentInfo, Evidence, Status, Suite
-from deploy.ledger.store import Ledger, Snapshot
+from deploy.ledger.records import DeploymentInfo, Evidence, Span, Status, Suite
+from deploy.ledger.snapshot import Launches, Snapshot
+from deploy.ledger.store import Ledger
 
 __all__ = [
     "DeploymentInfo",
@@ -11,9 +12,11 @@ __all__ = [
     "Evidence",
     "Holding",
     "Intent",
+    "Launches",
     "Ledger",
     "Lock",
     "Snapshot",
+    "Span",
     "Status",
     "Suite",
 ]

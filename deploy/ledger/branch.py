@@ -1,52 +1,28 @@
-"""The ledger's branch as git has it: read at one commit, written by compare-and-swap, in the object store alone.
+"""The ledger's branch in git: its commit, the objects of that commit, and compare-and-swap to a new one.
 
-With a remote, a write is a push with `--force-with-lease` against the commit that was read; with none, the local
-repository serves, and `update-ref` compares. When a write is refused, the branch itself is asked whether it moved:
-only then did another write first. Whatever else it was (a hook, a protected branch, a lock file), git's own words are
-passed on.
+Everything happens in git's object store; no file is checked out. With a remote, a write is a push with
+`--force-with-lease` against the commit that was read; without one it is an `update-ref` in this repository, which
+compares too. When a write is refused, the branch is read again: if it moved, somebody else wrote first; if not, the
+error passes on what git said (a hook, a protected branch, a lock file).
 """
 
 from __future__ import annotations
 
 import functools
-import getpass
-import os
-import socket
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from deploy.errors import GitTimeout, LedgerError, LedgerMoved, LedgerUnreachable
 from deploy.git import NETWORK_SECONDS, Answer, git, without_credentials
+from deploy.ledger.failures import Failures, porcelain
+from deploy.ledger.identity import who
 from deploy.ledger.patience import Patience, chosen
+from deploy.ledger.tree import FILE, FOLDER, Entry, Folder, Objects, Tree, parsed
 
 NOTHING = "0" * 40
-# What git says of its own disk, in the C locale: the system's words for ENOSPC, EROFS, EDQUOT, EFBIG, EACCES.
-_DISK = (
-    "No space left on device", "Read-only file system", "Disk quota exceeded", "File too large", "Permission denied\n",
-    "insufficient permission", "unable to write file", "unable to create temporary file",
-)  # fmt: skip
-# Git has one exit code for every failure of a remote. What is not known to be a refusal is tried again for a while.
-_REFUSALS = (
-    "Authentication failed", "could not read Username", "could not read Password", "terminal prompts disabled",
-    "Permission denied (", "Host key verification failed", "Repository not found", "returned error: 401",
-    "returned error: 403", "returned error: 404", "dubious ownership", "not found in upstream", "not allowed",
-)  # fmt: skip
-
-
-class LedgerBusy(LedgerError):
-    """Git's lock file on the branch is there although the branch does not move: a process at work, or one that died."""
-
-
-def who() -> str:
-    """Who acts: the CI's actor, else user and host."""
-    if actor := os.environ.get("GITHUB_ACTOR"):
-        return f"{actor} (GitHub Actions run {os.environ.get('GITHUB_RUN_ID', '?')})"
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+Changes = Mapping[str, bytes | None]
+"""Path → new contents, None to remove."""
 
 
 class Branch:
@@ -55,10 +31,12 @@ class Branch:
     def __init__(self, repository: Path, environment: str, remote: str | None, patience: Patience) -> None:
         self.repository, self.remote, self._patience = repository, remote, patience
         self.ref = f"refs/heads/deployments/{environment}"
-        # What was seen of one remote says nothing of another.
+        # Each remote has a record of its own of what was seen of it.
         apart = f"-{sha256(remote.encode()).hexdigest()[:8]}" if remote and remote != "origin" else ""
         self._beside = Path(remote or "").is_absolute()  # a directory of this machine: no ssh, no helper
+        self._failures = Failures(repository, self.ref, remote)
         self.seen = f"refs/ledger-seen/{environment}{apart}"
+        self._objects = Objects(lambda names: {name: body for name, (_, body) in self._read(names).items()})
 
     @functools.cached_property
     def address(self) -> str:
@@ -69,12 +47,13 @@ class Branch:
         return without_credentials(found.text if found.ok else self.remote)
 
     def commit(self, known: str = "") -> str:
-        """The branch's commit, its objects made to be here; "" when there is none. No local ref moves: two processes
-        of one clone may read at once. Of the commit `known` the objects are known to be here.
+        """The branch's commit, fetched if it is not here yet; "" when there is none. `known` is here already.
+
+        No branch of this clone moves: two processes of one clone may read at once.
         """
         if not self.remote:
             return self._resolved(self.ref)
-        # What was seen is read first: whoever writes meanwhile only adds to it.
+        # Read what was seen before asking the remote: a write in between then only makes the remote's branch longer.
         seen = self._resolved(self.seen)
         commit = self._listed()
         if commit and commit != known and not self._run("cat-file", "-e", f"{commit}^{{tree}}").ok:
@@ -82,33 +61,50 @@ class Branch:
             fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
             done = self._far(*fetch, self.remote, self.ref, seconds=NETWORK_SECONDS)
             if not done.ok:
-                raise self._unread(done)
+                raise self._failures.unread(done)
         if seen != commit:
             self._refuse_rewritten(seen, commit)
         return commit
 
-    def files(self, commit: str) -> tuple[dict[str, bytes], dict[str, str]]:
-        """What the commit holds: path → contents, and path → git's name of the contents."""
-        listing = self._git("ls-tree", "-r", "-z", commit).split("\0")
-        entries = [line.split("\t", 1) for line in listing if line]
-        objects = [meta.split()[2] for meta, _ in entries]
-        contents = self._contents(objects)
-        blobs = {path: object_ for (_, path), object_ in zip(entries, objects, strict=True)}
-        return {path: contents[object_] for path, object_ in blobs.items()}, blobs
+    def tree(self, commit: str, along: str) -> Tree:
+        """The files of a commit, read from git when they are asked for; "" has none.
 
-    def commit_of(
-        self, parent: str, blobs: Mapping[str, str], changes: Mapping[str, bytes | None], message: str
-    ) -> tuple[str, dict[str, str]]:
-        """Make a commit on top of `parent` ("" for none) in the object store; nothing points at it yet.
-
-        Returns it, and path → git's name of the contents, of all that it holds.
+        The file at the path `along` is read at once, when there is one: one call of git instead of two.
         """
-        kept = {path: blob for path, blob in blobs.items() if path not in changes}
+        if not commit:
+            return Tree(self._objects, "")
+        root, first = f"{commit}^{{tree}}", f"{commit}:{along}"
+        found = self._read([root, first], missing_ok=frozenset({first}))
+        name, raw = found[root]
+        self._objects.folders[name] = parsed(raw, len(name) // 2)
+        if first in found:
+            self._objects.contents |= dict([found[first]])
+        return Tree(self._objects, name)
+
+    def commit_of(self, parent: str, files: Tree, changes: Changes, message: str) -> tuple[str, Tree]:
+        """Make a commit on top of `parent` ("" for none), whose files are `files`; no ref points at it yet.
+
+        Folders without changes are not looked into.
+
+        Returns it and its files.
+        """
+        folders: dict[str, dict[str, Entry]] = {}
         for path, content in changes.items():
+            above, _, name = path.rpartition("/")
+            entries = folders.setdefault(above, dict(files.folder(above)))
+            entries.pop(name, None)
             if content is not None:
-                kept[path] = self._git("hash-object", "-w", "--stdin", data=content)
+                blob = self._git("hash-object", "-w", "--stdin", data=content)
+                entries[name] = Entry(FILE, blob)
+                self._objects.contents[blob] = content
+        root = folders.pop("") if "" in folders else dict(files.folder(""))
+        for above, entries in folders.items():
+            root.pop(above, None)
+            if entries:
+                root[above] = Entry(FOLDER, self._made(entries))
+        made = Tree(self._objects, self._made(root))
         parents = ["-p", parent] if parent else []
-        return self._git("commit-tree", self._tree(kept), "-m", message, *parents), kept
+        return self._git("commit-tree", made.root, "-m", message, *parents), made
 
     def swap(self, old: str, new: str) -> None:
         """Move the branch from `old` ("" for none) to `new`.
@@ -125,12 +121,12 @@ class Branch:
             self.remember(new)
             return
         now = self._listed(refused=done) if self.remote else self._resolved(self.ref)
-        if now == new:  # the answer was an error, or was lost; the write has arrived all the same
+        if now == new:  # the answer was an error or was lost, but the remote has the commit
             self.remember(new)
             return
         if now != old:
             raise LedgerMoved(f"{self.ref} moved")
-        raise self._refused(done)
+        raise self._failures.refused(done)
 
     def holds(self, commit: str, ancestor: str) -> bool:
         """Whether `commit` is `ancestor` or was made on top of it; both must be here."""
@@ -139,62 +135,15 @@ class Branch:
         return bool(commit) and self._run("merge-base", "--is-ancestor", ancestor, commit).ok
 
     def remember(self, commit: str) -> None:
-        """Note what was last seen of the remote; it may fail while another process of this clone does the same."""
+        """Note which commit of the remote was seen last. Losing that race to another process of this clone is fine."""
         if self.remote:
             self._run("update-ref", self.seen, commit)
 
-    # what went wrong
-
-    def _refused(self, done: Answer) -> LedgerError:
-        """The error of a write that was refused although the branch did not move."""
-        reason = _reason(done)
-        told = f"the ledger could not be written: {self._where()} refused it: {reason}"
-        if self._disk_trouble(done.said):
-            return self._disk("update-ref", done.said)
-        if any(word in reason for word in ("cannot lock ref", "failed to update ref", ".lock'", "incorrect old value")):
-            return LedgerBusy(
-                f"{told}. A git process is at work there, or died and left its lock file: when none runs, remove that "
-                f"file, then run this again"
-            )
-        if "unpack" in reason:
-            return LedgerError(
-                f"{told}. It could not store the commit: see that its disk has room and may be written, "
-                f"then run this again"
-            )
-        if not self.remote:
-            return LedgerError(f"{told}. See `git -C {self.repository} fsck`, then run this again")
-        return LedgerError(
-            f"{told}. Allow whoever deploys to push to {self.ref} (no protection, hook or required signature may "
-            f"forbid it), or set LEDGER_REMOTE to a remote that does, then run this again"
-        )
-
-    def _unread(self, done: Answer) -> LedgerError:
-        """The error of a command to the remote that got no answer from it, or a refusal."""
-        if self._disk_trouble(done.said):
-            return self._disk("fetch", done.said)
-        kind = LedgerError if any(word in done.said for word in _REFUSALS) else LedgerUnreachable
-        said = _brief(done.said) or f"git ended with {done.code}"
-        return kind(
-            f"the ledger's remote {self._where()} cannot be read: {said}. Check it with "
-            f"`git -C {self.repository} ls-remote {without_credentials(self.remote or '')}`, then run this again"
-        )
-
-    def _disk_trouble(self, said: str) -> bool:
-        """Whether git's words are of this machine's disk; what the remote says of its own begins with `remote:`."""
-        ours = "".join(f"{line}\n" for line in said.splitlines() if not line.startswith("remote:"))
-        return any(word in ours for word in _DISK)
-
-    def _disk(self, command: str, said: str) -> LedgerError:
-        return LedgerError(
-            f"git {command} could not write in {self.repository}: {_brief(said)}. Nothing was recorded. Make room "
-            f"there, or make it writable (df -h {self.repository}; ls -ld {self.repository}), then run this again"
-        )
-
     def _refuse_rewritten(self, seen: str, commit: str) -> None:
-        """Raise LedgerError when the remote's branch no longer holds what was seen of it: it only ever grows."""
+        """Raise LedgerError when the remote's branch lost commits that were seen of it: a ledger is only added to."""
         grown = self._run("merge-base", "--is-ancestor", seen, commit) if seen and commit else None
         if grown is not None and grown.code > 1:
-            raise self._failed("merge-base", grown)
+            raise self._failures.failed("merge-base", grown)
         if seen and (grown is None or grown.code == 1):
             raise LedgerError(
                 f"{self.ref} of {self.remote} was rewritten: it no longer holds {seen[:12]}, seen before. Restore "
@@ -204,82 +153,72 @@ class Branch:
         if commit:
             self.remember(commit)
 
-    def _where(self) -> str:
-        return (
-            f"{self.ref} of {without_credentials(self.remote)}" if self.remote else f"{self.ref} of {self.repository}"
-        )
-
-    def _failed(self, command: str, done: Answer) -> LedgerError:
-        if self._disk_trouble(done.said):
-            return self._disk(command, done.said)
-        return LedgerError(
-            f"git {command} failed in {self.repository}: {_brief(done.said) or f'exit code {done.code}'}; check the "
-            f"repository with `git -C {self.repository} fsck`, then run this again"
-        )
-
     # git
 
     def _resolved(self, ref: str) -> str:
-        """The commit a local ref names; "" when there is no such ref. Every other failure has git's words."""
+        """The commit of a local ref; "" when there is no such ref. Raises LedgerError with git's words otherwise."""
         done = self._run("rev-parse", "--verify", "--quiet", ref)
         if not done.ok and (done.code != 1 or done.said):
-            raise self._failed("rev-parse", done)
+            raise self._failures.failed("rev-parse", done)
         return done.text
 
     def _listed(self, refused: Answer | None = None) -> str:
-        """The commit the remote's branch is at; "" for none. `refused` is the push whose fate is in question."""
+        """The commit of the remote's branch; "" for none. `refused` is a push that may have arrived all the same."""
         done = self._far("ls-remote", "--quiet", self.remote or "", self.ref)
         if not done.ok:
-            if refused is not None and not _porcelain(refused):
-                raise self._unread(refused)
-            raise self._unread(done)
+            if refused is not None and not porcelain(refused):
+                raise self._failures.unread(refused)
+            raise self._failures.unread(done)
         # A pattern also matches a branch whose name only ends like ours.
         listed = (line.partition("\t") for line in done.text.splitlines())
         return next((commit for commit, _, ref in listed if ref == self.ref), "")
 
-    def _tree(self, blobs: Mapping[str, str]) -> str:
-        """Write a tree, with its folders, from path → blob; one level of folders is all the ledger has."""
-        folders: dict[str, dict[str, str]] = {}
-        lines: list[str] = []
-        for path, blob in blobs.items():
-            folder, _, name = path.rpartition("/")
-            if folder:
-                folders.setdefault(folder, {})[name] = blob
-            else:
-                lines.append(f"100644 blob {blob}\t{name}")
-        lines += [f"040000 tree {self._tree(inside)}\t{folder}" for folder, inside in folders.items()]
-        return self._git("mktree", data="".join(f"{line}\n" for line in lines).encode())
+    def _made(self, entries: Folder) -> str:
+        """Write a folder's object; its name."""
+        lines = (
+            f"{entry.mode} {'tree' if entry.folder else 'commit' if entry.mode == '160000' else 'blob'} "
+            f"{entry.object}\t{name}\0"
+            for name, entry in entries.items()
+        )
+        # --missing: what the folder held already is not looked for again, one by one.
+        data = "".join(lines).encode(errors="surrogateescape")
+        made = self._git("mktree", "-z", "--missing", data=data)
+        self._objects.folders[made] = dict(entries)
+        return made
 
-    def _contents(self, objects: list[str]) -> dict[str, bytes]:
-        done = self._run("cat-file", "--batch", data="".join(f"{o}\n" for o in objects).encode())
+    def _read(self, names: list[str], missing_ok: frozenset[str] = frozenset()) -> dict[str, tuple[str, bytes]]:
+        """Objects, by any of git's words for them: word → git's own name, and contents."""
+        done = self._run("cat-file", "--batch", data="".join(f"{name}\n" for name in names).encode())
         if not done.ok:
-            raise self._failed("cat-file", done)
-        output, contents, position = done.out, dict[str, bytes](), 0
-        while position < len(output):
+            raise self._failures.failed("cat-file", done)
+        output, found, position = done.out, dict[str, tuple[str, bytes]](), 0
+        for asked in names:
             end = output.index(b"\n", position)
-            name, kind, *size = output[position:end].decode().split()
-            if kind != "blob" or not size:
+            name, *rest = output[position:end].decode(errors="replace").rsplit(" ", 2)
+            position = end + 1
+            if len(rest) == 2 and rest[1].isdecimal():
+                found[asked] = name, output[position : position + int(rest[1])]
+                position += int(rest[1]) + 1
+            elif asked not in missing_ok:
                 raise LedgerError(
-                    f"{name} of the ledger is {kind} in {self.repository}; check it with "
-                    f"`git -C {self.repository} fsck`, or take a fresh clone, then run this again"
+                    f"{asked} of the ledger is {rest[-1] if rest else 'unreadable'} in {self.repository}; check it "
+                    f"with `git -C {self.repository} fsck`, or take a fresh clone, then run this again"
                 )
-            contents[name] = output[end + 1 : end + 1 + int(size[0])]
-            position = end + 2 + int(size[0])
-        return contents
+        return found
 
     def _git(self, *arguments: str, data: bytes = b"") -> str:
         done = self._run(*arguments, data=data)
         if not done.ok:
-            raise self._failed(arguments[0], done)
+            raise self._failures.failed(arguments[0], done)
         return done.text
 
     def _far(self, *arguments: str, seconds: float | None = None) -> Answer:
-        """A command to the remote, within the patience for an answer; one that hangs is the remote out of reach."""
+        """Run a command against the remote; raises LedgerUnreachable when it takes longer than the patience allows."""
         limit = min(chosen(self._patience).answer, NETWORK_SECONDS) if seconds is None else seconds
         try:
             return git(self.repository, *arguments, seconds=limit, network=not self._beside)
         except GitTimeout as hangs:
-            raise LedgerUnreachable(f"the ledger's remote {self._where()} does not answer: {hangs}") from hangs
+            raise LedgerUnreachable(f"the ledger's remote {self._failures.where} does not answer: {hangs}") from hangs
 
     def _run(self, *arguments: str, data: bytes = b"") -> Answer:
         name = who()
@@ -292,23 +231,3 @@ class Branch:
             return git(self.repository, *arguments, data=data, extra=identity)
         except GitTimeout as hangs:
             raise LedgerError(f"the ledger's repository {self.repository} does not answer: {hangs}") from hangs
-
-
-def _porcelain(done: Answer) -> str:
-    """The remote's reason in brackets, as `push --porcelain` prints it; "" when it did not come so far."""
-    for line in done.out.decode(errors="replace").splitlines():
-        if line.startswith("!\t"):
-            return line.split("\t", 2)[-1].strip()
-    return ""
-
-
-def _reason(done: Answer) -> str:
-    """Why a push was refused: git's word for it, and what the remote said."""
-    return "; ".join(part for part in (_porcelain(done), _brief(done.said)) if part) or f"git ended with {done.code}"
-
-
-def _brief(said: str) -> str:
-    """Git's words in one paragraph, without hints that are no reason, at most 600 characters."""
-    lines = (line.removeprefix("remote:").strip() for line in said.splitlines() if not line.startswith("hint:"))
-    text = " ".join(line for line in lines if line and not line.startswith("error: failed to push some refs"))
-    return text if len(text) <= 600 else f"{text[:600]}…"

@@ -1,16 +1,17 @@
-"""What a rollout means to do, written before its first step: whoever finds it finishes it or takes it back."""
+"""What a rollout is to do, written before its first step: after a crash, `resume` and `rollback` go on from it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Self
 
-from deploy.ledger.encoding import reading
-from deploy.ledger.records import DeploymentInfo, deployment_from
-from deploy.policy import Strategy
+from msgspec.structs import replace
 
-PLACE = "intent.json"
+from deploy.ledger.encoding import Record
+from deploy.ledger.records import DeploymentInfo
+from deploy.settings.policy import Strategy
+
+PATH = "intent.json"
 RELEASING = frozenset({"deploy", "promote"})
 
 
@@ -21,9 +22,8 @@ class Direction(StrEnum):
     BACK = "back"
 
 
-@dataclass(frozen=True)
-class Intent:
-    """A rollout under way. `marks` are facts that no look at the platform shows, such as a passed smoke suite.
+class Intent(Record, frozen=True):
+    """A rollout under way. `marks` are facts that the platform does not show, such as a passed smoke suite.
 
     `blame` says, once it turned back, whether the release itself was at fault.
     """
@@ -41,7 +41,7 @@ class Intent:
 
     @property
     def id(self) -> str:
-        """The deployment it brings about."""
+        """The id of the deployment that it makes."""
         return self.wanted.id
 
     @property
@@ -56,54 +56,21 @@ class Intent:
 
     @property
     def towards(self) -> DeploymentInfo | None:
-        """The release that it moves towards just now; None when it goes back to nothing."""
+        """The release that it moves towards just now; None when it goes back and there was none before."""
         return self.wanted if self.forward else self.previous
 
-    def marked(self, mark: str) -> Intent:
+    def marked(self, mark: str) -> Self:
         """The same, with one more fact."""
         return self if mark in self.marks else replace(self, marks=(*self.marks, mark))
 
-    def turned(self, reason: str, *, blame: bool) -> Intent:
+    def turned(self, reason: str, *, blame: bool) -> Self:
         """The same, going back."""
         return replace(self, direction=Direction.BACK, reason=reason[:2000], blame=blame)
 
-    def turned_forward(self) -> Intent:
+    def turned_forward(self) -> Self:
         """The same, towards the release wanted again, as if it had never turned."""
         return replace(self, direction=Direction.FORWARD, reason="", blame=False)
 
-    def acquitted(self, why: str) -> Intent:
+    def acquitted(self, why: str) -> Self:
         """The same, without blame: what failed lies elsewhere."""
         return replace(self, blame=False, reason=f"{self.reason}; {why}"[:2000])
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is written."""
-        return {
-            "verb": self.verb,
-            "wanted": self.wanted.to_json(),
-            "previous": self.previous.to_json() if self.previous else None,
-            "strategy": self.strategy.value,
-            "count": self.count,
-            "direction": self.direction.value,
-            "reason": self.reason,
-            "blame": self.blame,
-            "marks": list(self.marks),
-            "notes": list(self.notes),
-        }
-
-
-def intent_from(body: Any) -> Intent:
-    """An Intent from its JSON; raises LedgerError when it is damaged."""
-    with reading(PLACE):
-        previous = body["previous"]
-        return Intent(
-            verb=body["verb"],
-            wanted=deployment_from(body["wanted"], PLACE),
-            previous=deployment_from(previous, PLACE) if previous else None,
-            strategy=Strategy(body["strategy"]),
-            count=int(body["count"]),
-            direction=Direction(body["direction"]),
-            reason=body["reason"],
-            blame=bool(body["blame"]),
-            marks=tuple(body["marks"]),
-            notes=tuple(body["notes"]),
-        )

@@ -1,7 +1,7 @@
-"""How long a remote that does not answer is waited for, and how: growing, jittered pauses within a budget.
+"""How long to keep trying a remote that does not answer: pauses that grow, with jitter, within a budget of seconds.
 
-Every write is compare-and-swap, so trying one again is harmless however late it happens: the new try reads the ledger
-first, and a lock's holder that lost it meanwhile is refused there.
+Trying a write again is safe however late that is: each try reads the ledger first, and is refused when the writer has
+lost the lock meanwhile.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from deploy.errors import LedgerError
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: `read` and `write` for trying again when the remote does not answer, `answer` for each command to it.
+    """Seconds: how long reads and writes are tried again, and how long each command to the remote may take (`answer`).
 
-    `busy` is for a lock file of git's that stays while the branch does not move: another process may be at work there.
+    `busy`: how long to wait for git's lock file on the branch, which another process of git may be about to remove.
     """
 
     read: float = 6.0
@@ -35,7 +35,7 @@ _chosen: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 @contextlib.contextmanager
 def patient(patience: Patience) -> Iterator[None]:
-    """Within this, this thread's reads and writes of a ledger have that patience, whatever the ledger's own is."""
+    """Use this patience for all reads and writes of ledgers within the block, in this thread."""
     token = _chosen.set(patience)
     try:
         yield
@@ -44,12 +44,12 @@ def patient(patience: Patience) -> Iterator[None]:
 
 
 def chosen(own: Patience) -> Patience:
-    """The patience that holds now in this thread: the one chosen by `patient`, else the ledger's own."""
+    """The patience of this thread: the one that `patient` set, else the ledger's own."""
     return _chosen.get() or own
 
 
 class Pauses:
-    """The pauses of one read or write: `after` a failure sleeps, or raises that failure when its budget is used up."""
+    """The pauses of one read or write: `after` sleeps, or raises the failure once the budget is used up."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()

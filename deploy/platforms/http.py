@@ -15,7 +15,7 @@ import httpx
 import tenacity
 
 from deploy.platforms.errors import BY_STATUS, Malformed, PlatformError, Unreachable
-from deploy.secrets import Secret
+from deploy.settings.secrets import Secret
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 READING = frozenset({"GET", "HEAD"})

@@ -19,7 +19,7 @@ from blake3 import blake3
 from deploy.errors import UsageError
 from deploy.platforms.errors import Forbidden, Malformed, PlatformError, TimedOut, Unauthorized
 from deploy.platforms.http import Patience, Sender, bearer, json_of
-from deploy.secrets import Secret
+from deploy.settings.secrets import Secret
 
 FILE_LIMIT = 25 * 1024 * 1024  # bytes
 BUCKET_BYTES, BUCKET_FILES, AT_ONCE = 40 * 1024 * 1024, 2000, 3

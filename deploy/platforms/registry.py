@@ -12,7 +12,7 @@ import httpx
 
 from deploy.platforms.errors import Malformed, PlatformError
 from deploy.platforms.http import Patience, Sender, json_of
-from deploy.secrets import Secret
+from deploy.settings.secrets import Secret
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 ACCEPTED = ", ".join((MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,24 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from deploy import interrupts
-from deploy.console import Teller
 from deploy.errors import DeployError, LedgerError, LockHeld, RolloutFailed, Unfinished
+from deploy.events.bus import Bus
+from deploy.events.events import GateOverridden, RolloutBegun
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
+from deploy.ledger.identity import who
 from deploy.ledger.lock import SystemClock
-from deploy.ledger.store import who
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
-from deploy.policy import Strategy
-from deploy.release.book import Book
-from deploy.release.checks import RealChecks
-from deploy.release.consequences import consequences_for
-from deploy.release.engine import Engine, Pace
-from deploy.release.events import Bus
-from deploy.release.listeners import kept_in, logged_to, told_to
-from deploy.release.platform import CloudPlatform, Report
-from deploy.release.strangers import Stranger, launches_of, refuse, strangers
+from deploy.release.gates.consequences import consequences_for
+from deploy.release.rollout.book import Book
+from deploy.release.rollout.checks import RealChecks
+from deploy.release.rollout.engine import Engine, Pace
+from deploy.release.rollout.platform import CloudPlatform, Report
+from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
+from deploy.settings.environments import Role
+from deploy.settings.policy import Strategy
 from deploy.target import Target
 
 
@@ -40,7 +39,6 @@ class Desk:
     """What a verb works with while it holds the lock."""
 
     target: Target
-    teller: Teller
     logs: Path
     book: Book
     fly: FlyClient
@@ -68,7 +66,7 @@ class Desk:
         left = self.snapshot().intent()
         if left is None:
             return None
-        self.teller.say(
+        self.bus.say(
             f"{left.verb} of {left.wanted.version} was left half-way "
             f"({'going forward' if left.forward else 'going back'}); going on with it"
         )
@@ -76,7 +74,8 @@ class Desk:
 
     def strangers(self) -> tuple[Stranger, ...]:
         """Machines of the app that the ledger does not know."""
-        return strangers(self.fly.machines.list(), self.target.name, launches_of(self.snapshot()))
+        there = self.fly.machines.list() if self.fly.app_exists() else []
+        return strangers(there, self.target.name, launches_of(self.snapshot()))
 
     def refuse_strangers(self, *, releasing: bool = True) -> None:
         """Raise DeployError where machines are in traffic that the ledger does not know; tell of the others.
@@ -92,7 +91,7 @@ class Desk:
             target.flag,
         )
         for each in found:
-            self.teller.note(f"machine {each.id} is left alone: {each.why}{' (ignored)' if each.ignored else ''}")
+            self.bus.note(f"machine {each.id} is left alone: {each.why}{' (ignored)' if each.ignored else ''}")
 
     def roll_out(
         self,
@@ -121,7 +120,7 @@ class Desk:
             else:
                 self.book.begin(intent, config)
             for note in intent.notes:
-                self.bus.emit("override", self.target.name, intent.id, note=note)
+                self.bus.emit(GateOverridden(note=note, deployment=intent.id))
             done = self.carry_out(intent)
             # Run again, a rollback would go back by one more.
             interrupts.from_now_on(
@@ -151,8 +150,8 @@ class Desk:
     def end(self, intent: Intent) -> DeploymentInfo:
         """Run an intent that the ledger holds to its end, whichever that is; raises Unfinished when it stops."""
         policy = self.target.config.release
-        fields = {"verb": intent.verb, "version": intent.wanted.version}
-        self.bus.emit("rollout.begun", self.target.name, intent.id, **fields)
+        begun = RolloutBegun(verb=intent.verb, version=intent.wanted.version, deployment=intent.id)
+        self.bus.emit(begun)
         snapshot = self.snapshot()
         engine = Engine(
             intent,
@@ -165,6 +164,7 @@ class Desk:
             configs=snapshot.config,
             launches=launches_of(snapshot),
             flag=self.target.flag,
+            escalates=self.target.config.role is Role.PROTECTED,
         )
         try:
             # The engine's intent, not this one: it may turn back meanwhile.
@@ -203,12 +203,12 @@ def last_words(reports: Sequence[Report]) -> str:
 
 
 @contextlib.contextmanager
-def at_work(target: Target, doing: str, teller: Teller, logs: Path, *, wait: timedelta = timedelta()) -> Iterator[Desk]:
+def at_work(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> Iterator[Desk]:
     """Take the environment's lock and open its clients; raises LockHeld saying who works on it, after `wait`."""
     target.require_tokens()
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
     try:
-        _take(holding, wait, teller)
+        _take(holding, wait, bus)
     except interrupts.Interrupted:
         _give_back(holding)
         raise
@@ -218,14 +218,12 @@ def at_work(target: Target, doing: str, teller: Teller, logs: Path, *, wait: tim
         fly, pages = stack.enter_context(target.fly()), stack.enter_context(target.pages())
         registry = stack.enter_context(target.registry())
         fly.sender.guard = pages.sender.guard = _guard(holding)
-        file = stack.enter_context(kept_in(logs))
-        bus = Bus(logged_to(sys.stderr) if teller.json_steps else told_to(teller), logged_to(file))
         book = Book(target.ledger, holding, consequences_for(target))
         platform = CloudPlatform(target, fly, pages, registry)
-        yield Desk(target, teller, logs, book, fly, pages, registry, platform, bus)
+        yield Desk(target, logs, book, fly, pages, registry, platform, bus.about(target.name))
 
 
-def _take(holding: Holding, wait: timedelta, teller: Teller) -> None:
+def _take(holding: Holding, wait: timedelta, bus: Bus) -> None:
     """Take the lock; while another holds it, again and again until `wait` is over."""
     end, told = time.monotonic() + wait.total_seconds(), ""
     while True:
@@ -236,7 +234,7 @@ def _take(holding: Holding, wait: timedelta, teller: Teller) -> None:
                 raise
             if str(held) != told:
                 told = str(held)
-                teller.say(f"waiting: {held}")
+                bus.say(f"waiting: {held}")
             time.sleep(min(1.0, max(0.0, end - time.monotonic())))
 
 

@@ -9,16 +9,17 @@ from typing import Any
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.ledger.encoding import encode
+from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
-from deploy.ledger.store import appended, who
+from deploy.ledger.snapshot import appended
 from deploy.platforms.fly import Machine
 from deploy.release.desk import Desk
-from deploy.release.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, config_digest
-from deploy.release.platform import LEASE_SECONDS, digest_of
-from deploy.release.strangers import IGNORED, Stranger, launches_of, strangers
+from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, config_digest
+from deploy.release.rollout.platform import LEASE_SECONDS, digest_of
+from deploy.release.rollout.strangers import IGNORED, Stranger, launches_of, strangers
 
 
-def adopt(desk: Desk, machine_id: str) -> DeploymentInfo:
+def adopt_machine(desk: Desk, machine_id: str) -> DeploymentInfo:
     """Take a machine into the release that serves; with an empty ledger, record the release that the machine runs.
 
     Raises UsageError when it is none, or runs another image than what serves.
@@ -43,7 +44,7 @@ def adopt(desk: Desk, machine_id: str) -> DeploymentInfo:
     return serving
 
 
-def ignore(desk: Desk, machine_id: str) -> None:
+def ignore_machine(desk: Desk, machine_id: str) -> None:
     """Let a machine be: it stops no release any more, and is never changed."""
     _one(desk, desk.snapshot(), machine_id)
     _label(desk, machine_id, {IGNORED: f"by {who()}"})

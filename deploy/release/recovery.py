@@ -11,33 +11,33 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from deploy.console import Teller
 from deploy.errors import DeployError, UsageError
+from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
-from deploy.ledger.store import who
-from deploy.policy import Strategy
+from deploy.ledger.identity import who
 from deploy.release.desk import Desk, at_work
-from deploy.release.unfinished import BY_HAND, Way, way_back
+from deploy.release.rollout.unfinished import BY_HAND, Way, way_back
 from deploy.release.verbs import pending
+from deploy.settings.policy import Strategy
 from deploy.target import Target
-from deploy.verification import run_smoke
+from deploy.verification.suites import run_smoke
 
 NOW = timedelta()
 
 
 def rollback(
-    target: Target, sha: str | None, teller: Teller, logs: Path, *, suite: bool = True, wait: timedelta = NOW
+    target: Target, sha: str | None, bus: Bus, logs: Path, *, suite: bool = True, wait: timedelta = NOW
 ) -> DeploymentInfo:
-    """Back to the last good release, or to that of `sha`: image, configuration, secrets version and page.
+    """Back to the last good release, or to that of `sha`: image, configuration and page.
 
     Returns the release that serves then. The smoke suite runs afterwards, when `suite`: what it finds is told, and
     changes nothing any more.
     """
-    with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", teller, logs, wait=wait) as desk:
+    with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", bus, logs, wait=wait) as desk:
         desk.refuse_strangers(releasing=False)
         done = _back(desk, sha)
     if suite:
-        with teller.step("smoke suite"):
+        with bus.step("smoke suite"):
             run_smoke(target.name, rehearsal=target.rehearsal, logs=logs)
     return done
 
@@ -50,7 +50,7 @@ def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
     if left is None or way is Way.BEGIN:
         intent, config = _rollback(desk, snapshot, earlier(desk.target, snapshot, sha), desk.count(snapshot))
         return desk.begin(intent, config)
-    desk.teller.say(f"{left.verb} of {left.wanted.version} was left half-way; {way.value}")
+    desk.bus.say(f"{left.verb} of {left.wanted.version} was left half-way; {way.value}")
     if way is Way.REPLACE:
         return _instead_of(desk, snapshot, left, sha)
     if way is Way.FORWARD:
@@ -128,14 +128,12 @@ def earlier_release(environment: str, snapshot: Snapshot, sha: str | None, flag:
     return found[-1]
 
 
-def resume(
-    target: Target, teller: Teller, logs: Path, *, back: bool = False, wait: timedelta = NOW
-) -> DeploymentInfo | None:
+def resume(target: Target, bus: Bus, logs: Path, *, back: bool = False, wait: timedelta = NOW) -> DeploymentInfo | None:
     """Finish, or take back, a rollout that was left half-way; None when there is none.
 
     With `back` a release that was going forward is taken back; it is not rejected. Returns what serves then.
     """
-    with at_work(target, "resume", teller, logs, wait=wait) as desk:
+    with at_work(target, "resume", bus, logs, wait=wait) as desk:
         left = desk.snapshot().intent()
         if not back or left is None:
             return desk.settle()
@@ -148,16 +146,16 @@ def resume(
             left = left.turned(f"taken back by {who()}", blame=False)
             desk.book.keep(left, "taken back by hand")
         done = desk.end(left)
-        teller.say(f"{done.version} was taken back")
+        bus.say(f"{done.version} was taken back")
         return left.previous
 
 
-def repair(target: Target, teller: Teller, logs: Path, *, wait: timedelta = NOW) -> DeploymentInfo:
+def repair(target: Target, bus: Bus, logs: Path, *, wait: timedelta = NOW) -> DeploymentInfo:
     """Make the platform serve what the ledger says: machines stopped or removed by hand, others left in traffic.
 
     What was left half-way is finished first. Returns the release that serves; raises UsageError when there is none.
     """
-    with at_work(target, "repair", teller, logs, wait=wait) as desk:
+    with at_work(target, "repair", bus, logs, wait=wait) as desk:
         desk.settle()
         snapshot = desk.snapshot()
         serving = snapshot.current()

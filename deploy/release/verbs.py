@@ -1,33 +1,40 @@
-"""Deploy, promote, tidy: each works at a desk (the lock held) and first settles what was left half-way.
+"""Deploy, verify, promote, tidy. Whoever changes an environment holds its lock, and settles what was half-way first.
 
 `recovery.py` holds the verbs that bring an environment back: rollback, resume, repair.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from deploy.artifacts.build import layouts, load_manifest
+from deploy.artifacts.frontend import site_files
 from deploy.artifacts.oci import Layout
-from deploy.console import Teller
-from deploy.environments import ROOT
-from deploy.errors import NotProven, RolloutFailed
-from deploy.ledger import DeploymentInfo, Status
+from deploy.errors import NotProven, RolloutFailed, SuiteFailed
+from deploy.events.bus import Bus
+from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, ImagePushed, Tidied
+from deploy.ledger import DeploymentInfo, Evidence, Status
+from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
-from deploy.ledger.store import who
-from deploy.platforms.registry import MANIFEST, RegistryClient, copy_image
-from deploy.policy import Strategy
-from deploy.release.ancestry import ancestry, in_history, replaces
-from deploy.release.breaker import read_breaker, required_strategy, state_at
+from deploy.platforms.registry import MANIFEST, copy_image
 from deploy.release.desk import Desk, at_work
-from deploy.release.gates import Gate, Situation, passes, promotion_gates, staged
-from deploy.release.machine import config_digest, release_config
-from deploy.release.strangers import launches_of
-from deploy.remotes import DEFAULT_REMOTE
+from deploy.release.gates.ancestry import ancestry, in_history, replaces
+from deploy.release.gates.breaker import read_breaker, required_strategy, state_at
+from deploy.release.gates.evidence import staged
+from deploy.release.gates.gate import Gate, Situation
+from deploy.release.gates.promotion import passes, promotion_gates
+from deploy.release.rollout.machine import config_digest, release_config
+from deploy.release.rollout.platform import read_page
+from deploy.release.rollout.strangers import launches_of
+from deploy.settings.environments import ROOT, EnvironmentConfig
+from deploy.settings.policy import Strategy
+from deploy.settings.remotes import DEFAULT_REMOTE
 from deploy.target import Target
+from deploy.workstation.packages import need
 
 ORGANIZATION = "personal"  # of an app that has to be created
 
@@ -75,31 +82,34 @@ class Plan:
         }
 
 
-def plan(staging: Target, production: Target, sha: str, options: Options | None = None) -> Plan:
-    """What promoting `sha` would do."""
+def plan(source: Target, target: Target, sha: str, options: Options | None = None) -> Plan:
+    """What promoting `sha` from `source` to `target` would do."""
     options = options or Options()
-    ledger, now = production.ledger.snapshot(), datetime.now(UTC)
+    ledger, now = target.ledger.snapshot(), datetime.now(UTC)
     situation = Situation(
-        staging=staging.ledger.snapshot(),
-        production=ledger,
+        source_name=source.name,
+        source=source.ledger.snapshot(),
+        target=ledger,
         sha=sha,
-        config=production.config,
+        config=target.config,
         now=now,
         ancestry=in_history(ROOT, sha)
-        if production.rehearsal
-        else ancestry(ROOT, sha, production.config.branch, production.ledger.remote),
-        flag=staging.flag,
-        remote=production.ledger.remote or DEFAULT_REMOTE,
+        if target.rehearsal
+        else ancestry(ROOT, sha, target.config.branch, target.ledger.remote),
+        flag=target.flag,
+        to=target.to,
+        source_promoted=source.promoted,
+        remote=target.ledger.remote or DEFAULT_REMOTE,
         hotfix_reason=options.hotfix_reason,
         again_reason=options.again_reason,
         downgrade_reason=options.downgrade_reason,
         replaces=replaces(ROOT, ledger.current(), sha),
     )
-    policy = production.config.release
+    policy = target.config.release
     required = required_strategy(state_at(read_breaker(ledger), policy, now))
     return Plan(
         sha=sha,
-        release=staged(situation.staging, sha),
+        release=staged(situation.source, sha),
         serving=ledger.current(),
         strategy=required or options.strategy or policy.strategy,
         gates=promotion_gates(situation),
@@ -107,9 +117,9 @@ def plan(staging: Target, production: Target, sha: str, options: Options | None 
     )
 
 
-def superseded(production: Target, sha: str) -> DeploymentInfo | None:
-    """The release that serves in production, when `sha` is older than it: a job that was run again, or ran late."""
-    serving = production.ledger.snapshot().current()
+def superseded(target: Target, sha: str) -> DeploymentInfo | None:
+    """The release that `target` serves, when `sha` is older than it: a job that was run again, or ran late."""
+    serving = target.ledger.snapshot().current()
     return serving if replaces(ROOT, serving, sha) == "older" else None
 
 
@@ -117,7 +127,7 @@ def deploy(
     target: Target,
     root: Path,
     label: str,
-    teller: Teller,
+    bus: Bus,
     logs: Path,
     strategy: Strategy | None = None,
     *,
@@ -127,47 +137,89 @@ def deploy(
     target.require_tokens()
     manifest = load_manifest(root, label)
     backend, frontend = layouts(root, label)
-    with at_work(target, f"deploy {manifest.version}", teller, logs, wait=wait) as desk:
+    with at_work(target, f"deploy {manifest.version}", bus, logs, wait=wait) as desk:
         _ensure_app(desk)
         _settle(desk)
         desk.refuse_strangers()
-        with teller.step("push the images"):
-            _push(desk.registry, backend, label)
-            _push(desk.registry, frontend, f"frontend-{label}")
+        with bus.step("push the images"):
+            _push(desk, backend, label)
+            _push(desk, frontend, f"frontend-{label}")
         config = release_config(target.config, desk.toml)
         info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
         return desk.roll_out("deploy", info, config, strategy or target.config.release.strategy)
 
 
+def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs: Path) -> Evidence:
+    """Prove what an environment serves, and record it. `configs` are those of all environments that have a page.
+
+    Raises SuiteFailed when it is not proven; SuiteNotRun, and records nothing, when the suites were not run to their
+    end or the release changed meanwhile.
+    """
+    from deploy.release.steady import require_steady, require_unchanged  # slow to import
+    from deploy.verification.suites import prove
+
+    before = require_steady(target)
+    serving = before.release
+    need("browser", tell=bus.note)
+    with target.registry() as registry:
+        image = read_page(registry, serving.frontend)
+    evidence, log = prove(
+        serving,
+        {one.name: site_files(image, one.name, one.api_url) for one in configs},
+        target.config.frontend_url,
+        rehearsal=target.rehearsal,
+        logs=logs,
+        tell=bus.note,
+    )
+    require_unchanged(target, before)
+    target.ledger.prove(evidence)
+    passed, failed = (sum(getattr(suite, key) for suite in evidence.suites) for key in ("passed", "failed"))
+    bus.about(target.name).emit(EvidenceRecorded(sha=serving.commit_sha, ok=evidence.ok, passed=passed, failed=failed))
+    if not evidence.ok:
+        names = ", ".join(f"{s.name}: {s.failed} failed" for s in evidence.suites if not s.ok)
+        raise SuiteFailed(
+            f"{serving.version} is not proven ({names}); it will not be promoted. Mend it and deploy again", log=log
+        )
+    return evidence
+
+
 def promote(
-    staging: Target, production: Target, sha: str, teller: Teller, logs: Path, options: Options | None = None
+    source: Target, target: Target, sha: str, bus: Bus, logs: Path, options: Options | None = None
 ) -> DeploymentInfo:
-    """Bring to production what staging proved, by digest; raises NotProven, or RolloutFailed when it was taken back."""
-    staging.require_tokens()
+    """Bring to `target` what `source` proved, by digest; raises NotProven, or RolloutFailed when it was taken back."""
+    source.require_tokens()
     options = options or Options()
-    with at_work(production, f"promote {sha[:12]}", teller, logs, wait=options.wait) as desk:
-        _ensure_app(desk)
+    with at_work(target, f"promote {sha[:12]}", bus, logs, wait=options.wait) as desk:
         left = _settle(desk)
         if left is not None and (left.commit_sha, left.status) == (sha, Status.DEPLOYED):
             return left
+        wanted = plan(source, target, sha, options)
+        release = _allowed(wanted, desk.bus)  # before anything is made: a refused promotion leaves nothing behind
+        _ensure_app(desk)
         desk.refuse_strangers()
-        wanted = plan(staging, production, sha, options)
-        release = wanted.release
-        if not wanted.allowed or release is None:
-            closed = [gate for gate in wanted.gates if not gate.ok]
-            lines = "".join(f"\n  {gate.name}: {gate.reason}\n    run: {gate.action}" for gate in closed)
-            raise NotProven(f"{sha[:12]} is not promoted:{lines}", [gate.reason for gate in closed])
-        with teller.step("copy the images"), staging.registry() as source:
-            copy_image(source, desk.registry, release.image, sha)
-            copy_image(source, desk.registry, release.frontend, f"frontend-{sha}")
-        config = release_config(production.config, desk.toml)
+        with bus.step("copy the images"), source.registry() as origin:
+            for image, tag in ((release.image, sha), (release.frontend, f"frontend-{sha}")):
+                copy_image(origin, desk.registry, image, tag)
+                desk.bus.emit(ImageCopied(image=image, source=source.name))
+        config = release_config(target.config, desk.toml)
         info = pending(desk, sha, release.version, release.image, release.frontend, config)
         return desk.roll_out("promote", info, config, wanted.strategy, wanted.notes)
 
 
-def tidy(target: Target, teller: Teller, logs: Path, *, wait: timedelta = timedelta()) -> int:
+def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:
+    """The release of a plan whose gates are open; raises NotProven with what each of the closed ones asks for."""
+    closed = [gate for gate in wanted.gates if not gate.ok]
+    if not closed and wanted.release is not None:
+        return wanted.release
+    for gate in closed:
+        bus.emit(GateRefused(sha=wanted.sha, gate=gate.name, reason=gate.reason, action=gate.action))
+    lines = "".join(f"\n  {gate.name}: {gate.reason}\n    run: {gate.action}" for gate in closed)
+    raise NotProven(f"{wanted.sha[:12]} is not promoted:{lines}", [gate.reason for gate in closed])
+
+
+def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> int:
     """Remove the machines kept for a rollback once the rollback window is over; how many."""
-    with at_work(target, "tidy", teller, logs, wait=wait) as desk:
+    with at_work(target, "tidy", bus, logs, wait=wait) as desk:
         snapshot = desk.snapshot()
         serving = snapshot.current()
         if serving is None or snapshot.intent() is not None:
@@ -177,8 +229,9 @@ def tidy(target: Target, teller: Teller, logs: Path, *, wait: timedelta = timede
         known = launches_of(snapshot) - {serving.launch}
         kept = [m for m in desk.platform.machines() if m.launch in known and m.asleep and not m.traffic]
         for machine in kept:
-            with teller.step(f"remove {machine.id}"):
+            with bus.step(f"remove {machine.id}"):
                 desk.platform.destroy(machine.id)
+        desk.bus.emit(Tidied(machines=tuple(machine.id for machine in kept)))
         return len(kept)
 
 
@@ -189,7 +242,7 @@ def _settle(desk: Desk) -> DeploymentInfo | None:
     except RolloutFailed as failed:
         if desk.snapshot().intent() is not None:
             raise
-        desk.teller.say(str(failed))
+        desk.bus.say(str(failed))
         return None
 
 
@@ -216,7 +269,6 @@ def pending(
         image=image,
         frontend=frontend,
         config=config_digest(config),
-        secrets_version=again.secrets_version if again else desk.snapshot().secrets_version(),
         launch=again.launch if again else id_,
     )
 
@@ -225,13 +277,14 @@ def _ensure_app(desk: Desk) -> None:
     """Create the environment's app when there is none yet: its repository comes with it."""
     if not desk.fly.app_exists():
         app = desk.target.config.deployment_target
-        with desk.teller.step(f"create app {app}"):
+        with desk.bus.step(f"create app {app}"):
             desk.fly.create_app(ORGANIZATION, network=app)
 
 
-def _push(registry: RegistryClient, layout: Layout, tag: str) -> None:
-    if registry.has_manifest(layout.digest):
-        return
-    for blob in layout.blobs():
-        registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
-    registry.push_manifest(layout.manifest, MANIFEST, tag)
+def _push(desk: Desk, layout: Layout, tag: str) -> None:
+    registry, there = desk.registry, desk.registry.has_manifest(layout.digest)
+    if not there:
+        for blob in layout.blobs():
+            registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
+        registry.push_manifest(layout.manifest, MANIFEST, tag)
+    desk.bus.emit(ImagePushed(image=layout.digest, tag=tag, there=there))

@@ -1,5 +1,1 @@
-"""Runs suites against an environment and turns them into evidence."""
-
-from deploy.verification.suites import prove, run_smoke
-
-__all__ = ["prove", "run_smoke"]
+"""Suites against an environment, and the evidence that they make. `catalogue.py` says which there are."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy import interrupts, processes
-from deploy.environments import ROOT
+from deploy.settings.environments import ROOT
 
 
 def run_pytest(arguments: Sequence[str], log: Path) -> int:

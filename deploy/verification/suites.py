@@ -4,55 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 
-from deploy.environments import EnvironmentConfig, load_environment
 from deploy.errors import DeployError, SuiteFailed, SuiteNotRun
 from deploy.ledger import DeploymentInfo, Evidence, Suite
-from deploy.ledger.store import who
-from deploy.rehearsal import rehearsal_config
+from deploy.ledger.identity import who
+from deploy.rehearsals import rehearsal_config
+from deploy.settings.environments import EnvironmentConfig, load_environment
+from deploy.verification.catalogue import EVIDENCE, SMOKE, SuiteSpec
 from deploy.verification.expectations import read_expectation
 from deploy.verification.outcome import Outcome, SuiteRun, judge, read_report
 from deploy.verification.parity import NAME as PARITY
 from deploy.verification.parity import check_parity
 from deploy.verification.process import run_pytest
 
-TESTS = "tests/integration"
 REACH_SECONDS = 15.0
 """How long an environment that cannot be connected to is tried again before a suite counts as not run."""
-
-
-@dataclass(frozen=True)
-class SuiteSpec:
-    """Which tests a suite is. Tests that measure run by themselves, the others side by side."""
-
-    name: str
-    paths: tuple[str, ...]
-    arguments: tuple[str, ...] = ()
-
-
-INTEGRATION: tuple[SuiteSpec, ...] = (
-    SuiteSpec(
-        "integration",
-        (f"{TESTS}/api", f"{TESTS}/security", f"{TESTS}/frontend"),
-        # Of the page, what its place may break, in one engine: its bytes are the same everywhere, and `nox -s browser`
-        # drives all of it in three.
-        ("-n", "2", "--attacks", "brief", "-m", "not browser or deployed", "-k", "not firefox and not webkit"),
-    ),
-    SuiteSpec("load", (f"{TESTS}/rest", f"{TESTS}/load", f"{TESTS}/baseline")),
-)
-# Named, because looking for its tests in all of them takes longer than they take.
-SMOKE = SuiteSpec("smoke", (f"{TESTS}/api", f"{TESTS}/frontend/test_site.py"), ("-m", "smoke"))
 
 
 def arguments_of(spec: SuiteSpec, environment: str, *, rehearsal: bool, machine: str = "") -> list[str]:
     """What pytest is given to run a suite against an environment, or against one `machine` of it."""
     flags = [*(["--rehearsal"] if rehearsal else []), *(["--machine", machine] if machine else [])]
-    return [*spec.paths, *spec.arguments, "--env", environment, *flags, "-q", "-p", "no:cacheprovider"]
+    return [*spec.paths, *spec.always, *spec.as_evidence, "--env", environment, *flags, "-q", "-p", "no:cacheprovider"]
 
 
 def run_suite(spec: SuiteSpec, environment: str, *, rehearsal: bool, logs: Path, machine: str = "") -> SuiteRun:
@@ -152,7 +128,7 @@ def prove(
     with httpx.Client(base_url=site, timeout=30) as served:
         ran.append(check_parity(pages, environment, served, log))
     tell(f"{ran[0].suite.name}: {ran[0].words} in {ran[0].suite.seconds:.1f} s")
-    for spec in INTEGRATION:
+    for spec in EVIDENCE:
         if ran[-1].outcome is Outcome.NOT_RUN:
             break
         ran.append(run_suite(spec, environment, rehearsal=rehearsal, logs=logs))

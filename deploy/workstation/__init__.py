@@ -3,7 +3,7 @@
 As root on Debian or Ubuntu it is installed; elsewhere the exact command is printed and the verb exits 2.
 """
 
-from deploy.workstation.engine import docker_host, stop_engine
+from deploy.workstation.docker_engine import docker_host, stop_engine
 from deploy.workstation.packages import need, program
 
 __all__ = ["docker_host", "need", "program", "stop_engine"]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from deploy.environments import ROOT
 from deploy.errors import MachineLacks
 from deploy.processes import End, run
+from deploy.settings.environments import ROOT
 
 TOOLS = ROOT / ".tools"
 APT_LOG = Path("/var/lib/codecanvas/apt.log")

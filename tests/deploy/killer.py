@@ -14,8 +14,9 @@ from typing import Any
 
 from deploy import interrupts
 from deploy.cli import __main__ as cli
+from deploy.events import bus as events
+from deploy.events.events import Event, StepBegun, StepEnded
 from deploy.ledger import store
-from deploy.release import events
 
 
 class Boundaries:
@@ -38,10 +39,10 @@ def main() -> None:
     boundaries = Boundaries(int(sys.argv[1]), Path(sys.argv[2]))
     emit, write = events.Bus.emit, store.Ledger.write
 
-    def crossing_emit(bus: events.Bus, name: str, *arguments: Any, **fields: Any) -> None:
-        emit(bus, name, *arguments, **fields)
-        if name in ("step.begun", "step.ended"):
-            boundaries.cross(f"{name} {fields['step']}")
+    def crossing_emit(bus: events.Bus, event: Event) -> None:
+        emit(bus, event)
+        if isinstance(event, StepBegun | StepEnded) and event.direction:  # of a rollout
+            boundaries.cross(f"{event.name} {event.step}")
 
     def crossing_write(ledger: store.Ledger, message: str, *arguments: Any) -> None:
         counts = ledger.environment == "production" and not message.startswith("renew lock")

@@ -14,8 +14,8 @@ import docker.errors
 import pytest
 
 from deploy import workstation
-from deploy.environments import ROOT
-from deploy.workstation.engine import SOCKET
+from deploy.settings.environments import ROOT
+from deploy.workstation.docker_engine import SOCKET
 from deploy.workstation.images import removable
 
 REPOSITORY = "codecanvas/clean-test"

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.timeout(1800)  # it may have to rehearse first
 PARTLY = """
 import sys
 from pathlib import Path
-from deploy.verification.suites import INTEGRATION, SMOKE, run_suite
-for spec in (INTEGRATION[0], SMOKE):
+from deploy.verification.catalogue import EVIDENCE, SMOKE
+from deploy.verification.suites import run_suite
+for spec in (EVIDENCE[0], SMOKE):
     ran = run_suite(spec, "staging", rehearsal=True, logs=Path(sys.argv[1]))
     print(spec.name, ran.words)
     if ran.outcome != "passed":

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.environments import ROOT
 from deploy.errors import DeployError
+from deploy.settings.environments import ROOT
 from deploy.workstation import need
 from tests.hostile.service import serving
 

@@ -14,9 +14,9 @@ from itertools import product
 
 from rich.console import Console
 
-from deploy.environments import ROOT
 from deploy.errors import DeployError
 from deploy.local import URL_VARIABLE
+from deploy.settings.environments import ROOT
 from tests.hostile.service import ACCELERATIONS, MODES, Running, serving
 
 SUITE = "tests/integration/security"

@@ -21,8 +21,8 @@ import httpx
 from deploy.artifacts.backend import make_backend
 from deploy.artifacts.selection import select_languages
 from deploy.artifacts.source import read_source
-from deploy.environments import ROOT
 from deploy.errors import DeployError
+from deploy.settings.environments import ROOT
 from deploy.workstation import docker_host, need
 
 MODES = {

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.environments import NAMES, EnvironmentConfig, load_environment
 from deploy.errors import DeployError
 from deploy.local import local_config
-from deploy.rehearsal import STATE, rehearsal_config
+from deploy.rehearsals import STATE, rehearsal_config
+from deploy.settings.environments import EnvironmentConfig, Role, environment_names, load_environment
 from deploy.verification.canary import FORCED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,9 @@ Run = Callable[..., dict[str, Any]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("environment")
-    group.addoption("--env", default="local", choices=NAMES, help="the environment to speak to (default: local)")
+    group.addoption(
+        "--env", default="local", choices=environment_names(), help="the environment to speak to (default: local)"
+    )
     group.addoption(
         "--attacks", default="all", choices=("all", "brief"),
         help="of each attack all variants, or one (default: all; `nox -s hostile` runs all in every mode of isolation)",
@@ -42,7 +44,8 @@ def _configured(config: pytest.Config) -> EnvironmentConfig:
     name, rehearsal = config.getoption("--env"), config.getoption("--rehearsal")
     if rehearsal:
         return rehearsal_config(name)
-    return local_config() if name == "local" else load_environment(name)
+    named = load_environment(name)
+    return local_config() if named.role is Role.LOCAL else named
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

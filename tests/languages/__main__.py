@@ -9,12 +9,12 @@ import os
 import subprocess
 import sys
 
-from deploy.environments import ROOT
 from deploy.errors import DeployError
 from deploy.local import URL_VARIABLE
+from deploy.settings.environments import ROOT
 from tests.hostile.service import run_in_container, serving
 
-HELD = ("ruby", "r", "php", "prolog", "elixir", "clojure")
+HELD = ("ruby", "r", "php", "prolog", "elixir", "clojure", "libraries")
 
 SUITES = ("tests/integration/api/test_languages.py", "tests/languages")
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from deploy.errors import DeployError, LedgerError, LockHeld
+from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
-from deploy.policy import Strategy
-from deploy.release.book import Book
-from deploy.release.engine import Engine, Pace
-from deploy.release.events import Bus
 from deploy.release.recovery import earlier_release
-from deploy.release.strangers import launches_of
-from deploy.release.unfinished import BY_HAND, Way, way_back
+from deploy.release.rollout.book import Book
+from deploy.release.rollout.engine import Engine, Pace
+from deploy.release.rollout.strangers import launches_of
+from deploy.release.rollout.unfinished import BY_HAND, Way, way_back
+from deploy.settings.policy import Strategy
 from tests.simulation.model import Chaos, Killed, ModelChecks, ModelLedger, ModelPlatform, SkewedClock, Timeline
 
 COUNT = 2
@@ -187,7 +189,7 @@ class Deployer:
         if release is None:
             return None
         fresh = self.scene.release("good", self.clock.now())
-        return DeploymentInfo(**{**vars(release), "id": fresh.id, "status": Status.PENDING, "reason": ""})
+        return replace(release, id=fresh.id, status=Status.PENDING, reason="")
 
     def _kept(self, snapshot: Snapshot) -> DeploymentInfo | None:
         try:

@@ -14,8 +14,8 @@ from typing import Any
 from deploy.errors import LedgerError, LedgerUnreachable, NotChecked, ReleaseFault
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, Unreachable
-from deploy.release.platform import Report
-from deploy.release.world import Seen
+from deploy.release.rollout.platform import Report
+from deploy.release.rollout.world import Seen
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BOOT_SECONDS = 2.0

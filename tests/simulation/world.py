@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from deploy.ledger import Snapshot, Status
-from deploy.ledger.lock import PLACE
-from deploy.policy import Strategy
-from deploy.release.decide import SUSPECT
+from deploy.ledger.lock import PATH
+from deploy.release.rollout.decide import SUSPECT
+from deploy.settings.policy import Strategy
 from tests.simulation.deployer import COUNT, Deployer, Scene
 from tests.simulation.model import Fault, ModelLedger
 
@@ -215,7 +215,7 @@ class Simulation:
         untouched = not platform.lost
         unharmed = repaired or (not platform.spontaneous and untouched)
         assert snapshot.intent() is None
-        assert PLACE not in self.scene.ledger.files, "the lock was not given back"
+        assert PATH not in self.scene.ledger.files, "the lock was not given back"
         events = snapshot.events()
         pending = {event.id for event in events if event.status is Status.PENDING}
         ended = {event.id for event in events if event.status is not Status.PENDING}

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from deploy.environments import KEYS, ROOT
-from deploy.secrets import TOKEN_NAMES, variable
+from deploy.settings.environments import KEYS, ROOT
+from deploy.settings.secrets import TOKEN_NAMES, variable
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")] + sorted(
     (ROOT / "docs").glob("*.md")

@@ -9,13 +9,16 @@ from tempfile import TemporaryDirectory
 
 from tests.warm.pair import Pair, Program
 
+_LANGUAGES = {"libraries": "python3"}
+"""Of which language the programs are that do not go by its name."""
+
 
 def differing(name: str, programs: dict[str, Program]) -> int:
     """How many of `programs` tell whether their interpreter waited; each is printed."""
     count = 0
     with TemporaryDirectory(prefix="codecanvas-warm-") as place:
         Path(place).chmod(0o755)
-        pair = Pair(name, Path(place))
+        pair = Pair(_LANGUAGES.get(name, name), Path(place))
         for title, program in programs.items():
             quick, usual = pair.told(program)
             if quick != usual:

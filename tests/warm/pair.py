@@ -14,21 +14,26 @@ from typing import Any, TypeVar
 
 from backend.runner.execution.compiled import CompileCache
 from backend.runner.execution.executor import Executor
+from backend.runner.execution.libraries import held_of
+from backend.runner.execution.libraries import recipe as library_recipe
 from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import Outcome
 from backend.runner.execution.request import RunRequest
+from backend.runner.execution.toolchains import with_libraries
 from backend.runner.languages import __file__ as languages_file
 from backend.runner.languages import all_languages
+from backend.runner.languages.imports import held_modules
 from backend.runner.languages.language import Language, arguments
 from backend.runner.sandbox.build import find_launcher
-from backend.runner.sandbox.host import TEMPLATE_PLACE, Host
-from backend.runner.sandbox.limits import Limits
+from backend.runner.sandbox.host import Host
 from backend.runner.sandbox.slots import Plan, Slot
 from backend.runner.sandbox.spares import Recipe
 
 Result = TypeVar("Result")
 
 _READY_SECONDS = 30.0
+_MOST_KEPT = 4
+"""Kinds of templates that are kept for the programs to come."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,8 @@ class Pair:
     """A slot with one language's processes that wait, and an executor that uses them and one that does not."""
 
     def __init__(self, name: str, warm: Path) -> None:
-        self.language: Language = all_languages()[name]
         self._runner = asyncio.Runner()
+        self._kept: list[str] = []
         installed = os.environ.get("RUNNER_LAUNCHER")  # as an image says
         host = Host.find(find_launcher(Path(installed) if installed else None), warm=warm)
         self._slot = Slot(0, Plan(host=host, cgroups=None, caches=None))
@@ -70,6 +75,7 @@ class Pair:
         quick = frozenset({"fork_server", "warm"})
         self._warm = Executor(host, Offer(), cache=cache, accelerations=quick)
         self._cold = Executor(host, Offer(), cache=cache, accelerations=frozenset())
+        self.language: Language = with_libraries(all_languages()[name])
         self._do(self._slot.open())
 
     def close(self) -> None:
@@ -79,14 +85,13 @@ class Pair:
 
     def told(self, program: Program, *, waited: float = 0.0) -> tuple[Told, Told]:
         """What comes of `program`, warm, from what had waited for some seconds, and cold."""
-        self._do(self._wait())
+        self._do(self._wait(program))
         time.sleep(waited)
         return self._run(self._warm, program), self._run(self._cold, program)
 
     def _run(self, executor: Executor, program: Program) -> Told:
-        source = program.source if isinstance(program.source, bytes) else program.source.encode()
         request = RunRequest(
-            language=self.language, source=source, args=program.args, stdin=program.stdin,
+            language=self.language, source=_bytes(program.source), args=program.args, stdin=program.stdin,
             files={name: text.encode() for name, text in program.files.items()},
             limits=self.language.limits,
         )  # fmt: skip
@@ -95,13 +100,17 @@ class Pair:
     def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._runner.run(work)
 
-    async def _wait(self) -> None:
-        """Have a process wait; it is used by the next run."""
+    def held(self, program: Program) -> tuple[str, ...]:
+        """Libraries that a template holds from which `program` is forked."""
+        files = {name: text.encode() for name, text in program.files.items()}
+        return held_modules(held_of(self.language), _bytes(program.source), files)
+
+    async def _wait(self, program: Program) -> None:
+        """Have a process wait; it is used by the next run, which is that of `program`."""
         language, spares = self.language, self._slot.spares
         variables = self._warm.variables.of_waiting_run(language)
         if language.fork_server:
-            template = (*variables, ("PYTHONPATH", TEMPLATE_PLACE))
-            await self._wait_for_template(Recipe(command=arguments(language.run), variables=template, limits=Limits()))
+            await self._wait_for_template(library_recipe(language, variables, self.held(program)))
             return
         assert language.warm or language.hold, f"{language.name} has no warm way"
         recipe = Recipe(
@@ -117,12 +126,22 @@ class Pair:
 
     async def _wait_for_template(self, recipe: Recipe) -> None:
         spares = self._slot.spares
+        if recipe.language not in self._kept and len(self._kept) == _MOST_KEPT:
+            spares.drop_templates(self._kept.pop(0))
+        self._kept += [recipe.language] if recipe.language not in self._kept else []
         spares.add_templates(recipe, 1)
         for _ in range(int(_READY_SECONDS / 0.01)):
-            if spares.templates:
+            templates = spares.templates_of(recipe.language)
+            if any(templates.values()):
                 return
+            if not templates and "+" in recipe.language:
+                return  # what these libraries leave behind is not for others to begin with: a usual one is used
             await asyncio.sleep(0.01)
         raise AssertionError(f"no template was ready within {_READY_SECONDS:g} s")
+
+
+def _bytes(source: str | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.encode()
 
 
 def _plain(outcome: Outcome) -> Told:

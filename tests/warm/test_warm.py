@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.warm import bash, java, nodejs, perl, python3, ruby, sqlite, tcl, typescript
+from tests.warm import bash, java, libraries, nodejs, perl, python3, ruby, sqlite, tcl, typescript
 from tests.warm.pair import Pair, Program, make_warm_place
 
 PROGRAMS: dict[str, dict[str, Program]] = {
-    "python3": python3.PROGRAMS,
+    "python3": python3.PROGRAMS | libraries.PROGRAMS,
     "nodejs": nodejs.PROGRAMS,
     "typescript": typescript.PROGRAMS,
     "java": java.PROGRAMS,

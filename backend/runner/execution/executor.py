@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from backend.runner.errors import SandboxError
 from backend.runner.execution.compiled import CompileCache, Program, key_of
+from backend.runner.execution.libraries import Libraries
 from backend.runner.execution.listener import Listener
 from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import (
@@ -61,6 +62,8 @@ class Executor:
         self._accelerations = accelerations
         self._residents = residents or {}
         """Resident compilers, by language."""
+        self.libraries = Libraries()
+        """Templates that hold libraries."""
         self._ended = False
 
     def close(self) -> None:
@@ -237,7 +240,7 @@ class Executor:
         forker, warm = SPAWNER, ""
         plain = request.terminal is None and not options and not request.env and not request.executables
         if plain and language.fork_server and "fork_server" in self._accelerations and _is_text(request.source):
-            forker = slot.spares.take_template(language.name)
+            forker = self.libraries.take(slot.spares, request)
         elif plain and language.warm is not None and not request.interactive and _usual(request):
             warm = slot.spares.take_warm(language.name)
         elif plain and language.hold is not None and "warm" in self._accelerations and _may_be_held(request):

@@ -8,6 +8,8 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from backend.runner.execution.libraries import Libraries
+from backend.runner.execution.libraries import recipe as library_recipe
 from backend.runner.execution.offer import Offer
 from backend.runner.execution.residents import ResidentCompiler
 from backend.runner.execution.variables import Variables
@@ -38,6 +40,8 @@ class Tender:
     variables: Variables
     slots: Sequence[Slot]
     settings: Settings
+    libraries: Libraries
+    """Which templates that hold libraries were asked for."""
     residents: Mapping[str, ResidentCompiler] = dataclasses.field(default_factory=dict)
     """Resident compilers by language; they run while their languages are in demand."""
     _used: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -101,10 +105,7 @@ class Tender:
         language = next((one for one in self.offer.languages.values() if one.fork_server), None)
         if language is None or "fork_server" not in self.settings.accelerations:
             return False
-        variables = (*self.variables.of_waiting_run(language), *language.template_variables)
-        recipe = Recipe(
-            language=language.name, command=arguments(language.run), variables=variables, limits=language.limits
-        )  # fmt: skip
+        recipe = library_recipe(language, self.variables.of_waiting_run(language))
         for slot in self.slots:
             slot.spares.add_templates(recipe, self.settings.templates)
             slot.spares.renew_template(recipe)
@@ -135,7 +136,8 @@ class Tender:
         self._recipes = self._make_recipes()
         now, left = time.monotonic(), self.settings.warm_mb / max(1, len(self.slots))
         wanted: dict[str, float] = {}
-        for used, name in sorted(((used, name) for name, used in self._used.items()), reverse=True):
+        last = self._used | self.libraries.asked
+        for used, name in sorted(((used, name) for name, used in last.items()), reverse=True):
             each = [one for one in (name, f"{name}{COMPILE}") if one in self._recipes]
             takes = sum(self._recipes[one].megabytes * _count(self._recipes[one]) for one in each)
             # A language that does not fit is skipped, not the end: a smaller one that was used earlier may still fit.
@@ -168,6 +170,8 @@ class Tender:
                     variables=self.variables.of_waiting_compile(language), limits=language.compile_limits,
                     calls=language.calls, megabytes=language.compile_waiting_mb,
                 )  # fmt: skip
+            if language.fork_server:
+                recipes |= self.libraries.recipes(language, self.variables.of_waiting_run(language))
         return recipes
 
     def _replace_warm(self, language: str) -> None:
@@ -185,7 +189,7 @@ class Tender:
             slot.spares.drop_templates(recipe.language)
         else:  # else only worn ones: a busy slot needs its template
             rests = unused >= _PAUSE_SECONDS and not slot.busy
-            slot.spares.tend_template(recipe, worn=1 if rests else MOST_USES)
+            slot.spares.tend_template(recipe, worn=recipe.uses_at_rest if rests else MOST_USES)
 
 
 def _count(recipe: Recipe) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from backend.runner.languages.imports import Held
 from backend.runner.languages.resident import Resident
 from backend.runner.languages.testing import Testing
 from backend.runner.sandbox.limits import Limits
@@ -72,6 +73,8 @@ class Library:
     """Environment variables of the language's programs if the library is installed."""
     needs: str = ""
     """Absolute path of a file without which these variables are not set; the image contains it."""
+    held: tuple[Held, ...] = ()
+    """Its modules that a template may have imported before a program begins."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,11 +2,22 @@
 
 from pathlib import Path
 
+from backend.runner.languages.imports import Held
 from backend.runner.languages.language import OPTIONS, Language, Library
 from backend.runner.languages.testing import REPORT, Report, Testing
 from backend.runner.sandbox.host import TEMPLATE_PLACE
 
 _BLACK = Path(__file__).with_name("warm") / "black.py"
+
+_NUMPY = frozenset({"numpy"})
+_DATES = frozenset({"dateutil", "pytz", "six", "tzdata"})
+_PLOTS = _NUMPY | _DATES | {
+    "PIL", "cffi", "codecanvas_figures", "contourpy", "cycler", "defusedxml", "fontTools", "importlib_resources",
+    "kiwisolver", "matplotlib", "mpl_toolkits", "olefile", "packaging", "pkg_resources", "pyparsing", "railroad",
+    "setuptools_scm",
+}  # fmt: skip
+_FRAMES = _NUMPY | _DATES | {"backports_abc", "bottleneck", "cython_runtime", "numexpr", "pandas", "pyarrow"}
+_SYMBOLS = frozenset({"flint", "gmpy", "gmpy2", "mpmath", "sage", "sympy"})
 
 LANGUAGE = Language(
     name="python3",
@@ -14,7 +25,7 @@ LANGUAGE = Language(
     aliases=("python", "py"),
     packages=("python3", "black"),
     libraries=(
-        Library("numpy", "python3-numpy", core=True),
+        Library("numpy", "python3-numpy", core=True, held=(Held("numpy", 16, names=_NUMPY),)),
         Library(
             "matplotlib",
             "python3-matplotlib",
@@ -27,9 +38,13 @@ LANGUAGE = Language(
                 ),  # not the one in /etc, which runs do not see
             ),
             needs="/usr/lib/python3/dist-packages/codecanvas_figures.py",
+            held=(
+                Held("matplotlib", 28, implies=("numpy",), names=_PLOTS),
+                Held("matplotlib.pyplot", 46, implies=("numpy", "matplotlib"), names=_PLOTS),
+            ),
         ),
-        Library("pandas", "python3-pandas"),
-        Library("sympy", "python3-sympy"),
+        Library("pandas", "python3-pandas", held=(Held("pandas", 48, implies=("numpy",), names=_FRAMES),)),
+        Library("sympy", "python3-sympy", held=(Held("sympy", 40, names=_SYMBOLS),)),
     ),
     core=True,
     version=("/usr/bin/python3", "--version"),

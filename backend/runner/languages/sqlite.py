@@ -1,5 +1,5 @@
-"""SQL, with SQLite, on a database in memory. Arguments are the parameters ?1, ?2 and so on; standard input is a file,
-/dev/stdin, for `readfile` or `.import`."""
+"""SQL, with SQLite, on a database in memory. Arguments are the parameters ?1, ?2 and so on; /dev/stdin is the input,
+for `.import`, or for `readfile`, which has it made a file (`launcher/lines.c`)."""
 
 from backend.runner.languages.language import Hold, Language
 

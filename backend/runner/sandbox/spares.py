@@ -39,6 +39,8 @@ class Recipe:
     """MiB that it takes while it waits."""
     forks: bool = False
     """Whether it is a template."""
+    uses_at_rest: int = 1
+    """Runs after which a template is replaced while nothing is run."""
 
 
 @dataclasses.dataclass
@@ -103,6 +105,10 @@ class Spares:
         del self._templates[number]
         if self._keeper is not None:
             self._keeper.retire(number)
+
+    def templates_of(self, language: str) -> dict[int, bool]:
+        """Numbers of the templates of `language`, and whether each is ready."""
+        return {number: template.ready for number, template in self._of(language).items()}
 
     def take_template(self, language: str = PYTHON) -> int:
         """The ready template with the fewest uses, counted as used once more; SPAWNER where there is none."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.emulator.engine import Container, Engine
+from deploy.emulator.docker_engine import Container, Engine
 from deploy.emulator.errors import FlyRefusal
 from deploy.emulator.machines.checks import configured, seconds
 from deploy.emulator.machines.restarts import restart_of

@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 from docker.errors import NotFound
 
+from deploy.emulator.docker_engine import Engine, Exit
 from deploy.emulator.edge.config import REFRESH_SECONDS
-from deploy.emulator.engine import Engine, Exit
 from deploy.emulator.errors import EngineFailed, FlyRefusal
 from deploy.emulator.machines import checks, container, restarts
 from deploy.emulator.machines.admission import Admission

@@ -9,7 +9,7 @@ import httpx
 from deploy.platforms.errors import NotFound
 from deploy.platforms.fly.machines import MachineClient
 from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
-from deploy.secrets import Secret
+from deploy.settings.secrets import Secret
 
 
 class FlyClient:

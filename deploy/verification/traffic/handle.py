@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from deploy.environments import ROOT
 from deploy.errors import DeployError
 from deploy.processes import start, stop
+from deploy.settings.environments import ROOT
 
 STOP_SECONDS = 45.0  # a visit makes four requests, each of which may take its whole timeout
 POLL_SECONDS = 0.05

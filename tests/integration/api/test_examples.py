@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/api.md").read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from backend.runner.languages import all_languages, in_order
-from deploy.environments import load_environment
 from deploy.local import local_config
-from deploy.rehearsal import rehearsal_config
+from deploy.rehearsals import rehearsal_config
+from deploy.settings.environments import load_environment
 from tests.integration.api.echo import BROKEN, ECHO
 from tests.integration.api.further import FURTHER
 

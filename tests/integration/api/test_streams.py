@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from backend.runner.client import Case, Client, Output, Phase, Program, Result
-from deploy.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig
 from tests.integration.frontend.engines import Window, eventually
 
 AXE = Path(__file__).parents[3] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig
 from tests.integration.frontend.canvas import Canvas
 from tests.integration.frontend.engines import ENGINES, Bounds, Engines, Window
 from tests.integration.frontend.proxy import FaultProxy, proxying

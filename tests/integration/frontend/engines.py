@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, ElementHandle, Page, Playwright, expect, sync_playwright
 
-from deploy.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig
 from tests.integration.frontend.webdriver import WebDriver, WebDriverError, webkit
 
 ENGINES = ("chromium", "firefox", "webkit")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig
 from tests.integration.frontend.canvas import Canvas
 from tests.integration.frontend.engines import PlaywrightWindow
 

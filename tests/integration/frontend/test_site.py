@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig
 
 CONFIG = re.compile(r"globalThis\.CODECANVAS_CONFIG = (\{.*\});\n")
 ASSET = re.compile(r'<(?:script|link)\b[^>]*"/(assets/[^"]+)"[^>]*>')

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,18 +17,21 @@ import httpx
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
+from msgspec.structs import replace
 
-from deploy import recovery_tasks, tasks
 from deploy.artifacts.source import read_source, resolve_sha
-from deploy.environments import load_environment
+from deploy.cli import options as cli_options
+from deploy.cli import recovery as recovery_tasks
+from deploy.cli import release as tasks
 from deploy.errors import LedgerError, UsageError
 from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.ledger.patience import NONE
 from deploy.platforms.errors import Unauthorized
 from deploy.platforms.fly import FlyClient
-from deploy.release.ancestry import ancestry, in_history
-from deploy.remotes import choose_remote
-from deploy.secrets import Secret, Tokens
+from deploy.release.gates.ancestry import ancestry, in_history
+from deploy.settings.environments import load_environment
+from deploy.settings.remotes import choose_remote
+from deploy.settings.secrets import Secret, Tokens
 from deploy.target import Target, cloud_addresses
 from tests.unit.deploy.test_git import alive, hanging_ssh
 
@@ -140,7 +142,7 @@ def released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("staging", "production"):
         for sha in shas:
             target(name, False).ledger.record(replace(info(sha[:3] + sha[-1]), commit_sha=sha, status=Status.DEPLOYED))
-    for module in (tasks, recovery_tasks):
+    for module in (tasks, recovery_tasks, cli_options):
         monkeypatch.setattr(module, "ROOT", repository)
         monkeypatch.setattr(module, "target_of", target)
     return shas

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from deploy import interrupts
-from deploy.environments import ROOT
+from deploy.settings.environments import ROOT
 
 LIMIT = 2.0  # seconds from the signal to the end of the process
 SLACK = 1.0  # of a busy machine

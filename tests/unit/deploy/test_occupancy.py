@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from deploy import occupancy
-from deploy.environments import ROOT
 from deploy.errors import UsageError
+from deploy.settings.environments import ROOT
 
 WORKS = """
 import sys

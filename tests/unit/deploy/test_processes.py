@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy import processes
-from deploy.environments import ROOT
+from deploy.settings.environments import ROOT
 
 
 def alive(pid: int) -> bool:

@@ -13,7 +13,7 @@
 enum { PRINT_RAW = 1, INTEGER = 1 << 24 /* Py_TPFLAGS_LONG_SUBCLASS */ };
 
 static struct {
-    PyObject *modules, *known, *builtins, *builtins_before, *exit_functions, *collect, *callbacks, *finalizing;
+    PyObject *modules, *known, *sizes, *builtins, *builtins_before, *exit_functions, *collect, *callbacks, *finalizing;
 } kept;
 
 static PyObject *is_finalizing(PyObject *module, PyObject *nothing)
@@ -21,6 +21,36 @@ static PyObject *is_finalizing(PyObject *module, PyObject *nothing)
     (void)module;
     (void)nothing;
     return PyBool_FromLong(1);
+}
+
+static bool is_module(PyObject *object)
+{
+    PyObject *type = PyObject_Type(object);
+    bool is = PyType_IsSubtype(type, &PyModule_Type);
+    Py_DecRef(type);
+    return is;
+}
+
+/* How many names each module of the template has: one that has others at the end is taken apart as the program's are. */
+static void count_names(void)
+{
+    PyObject *name, *module;
+    kept.sizes = PyDict_Copy(kept.known);
+    for (ssize_t at = 0; PyDict_Next(kept.known, &at, &name, &module);) {
+        PyObject *names = is_module(module) ? PyModule_GetDict(module) : NULL;
+        (void)PyDict_SetItem(kept.sizes, name, PyLong_FromSsize_t(names ? PyDict_Size(names) : -1));
+    }
+    (void)PyDict_SetItemString(kept.sizes, "sys", PyLong_FromSsize_t(-1)); /* these are the last to go */
+    (void)PyDict_SetItemString(kept.sizes, "builtins", PyLong_FromSsize_t(-1));
+}
+
+/* Whether the program has made `module` or put something into it. */
+static bool is_own(PyObject *name, PyObject *module)
+{
+    if (PyDict_GetItem(kept.known, name) != module)
+        return true;
+    long size = PyLong_AsLong(PyDict_GetItem(kept.sizes, name));
+    return size >= 0 && PyDict_Size(PyModule_GetDict(module)) > size;
 }
 
 void keep_for_ending(PyObject *known, PyObject *exit_functions, PyObject *collect, PyObject *callbacks)
@@ -35,6 +65,7 @@ void keep_for_ending(PyObject *known, PyObject *exit_functions, PyObject *collec
         if (PyDict_DelItemString(kept.builtins_before, later[i]))
             PyErr_Clear();
     kept.known = known;
+    count_names();
     kept.exit_functions = exit_functions;
     kept.collect = collect;
     kept.callbacks = callbacks;
@@ -260,14 +291,6 @@ static void restore_builtins(void)
     PyErr_Clear();
 }
 
-static bool is_module(PyObject *object)
-{
-    PyObject *type = PyObject_Type(object);
-    bool is = PyType_IsSubtype(type, &PyModule_Type);
-    Py_DecRef(type);
-    return is;
-}
-
 /* Empty sys.modules; the template's own are held by `known`. Returns weak references to the program's, the main one
  * first. Every entry becomes None before it goes: what a destructor imports meanwhile is not there. */
 static PyObject *remove_modules(void)
@@ -279,8 +302,7 @@ static PyObject *remove_modules(void)
             PyObject *name = PyList_GetItem(names, i), *module = PyDict_GetItem(kept.modules, name);
             if (module == NULL || (module == main) == others)
                 continue;
-            bool own = PyDict_GetItem(kept.known, name) != module;
-            PyObject *reference = own && is_module(module) ? PyWeakref_NewRef(module, NULL) : NULL;
+            PyObject *reference = is_module(module) && is_own(name, module) ? PyWeakref_NewRef(module, NULL) : NULL;
             if (reference)
                 (void)PyList_Append(alive, reference);
             Py_DecRef(reference);

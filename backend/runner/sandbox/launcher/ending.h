@@ -16,8 +16,8 @@ int run_source(PyObject *source, const char *path, bool *interrupted);
 /* What comes after the last line. False where output could not be written. */
 bool end_program(void);
 
-/* pages.c: in the template, learn what pages an `exercise` with `context` touches; in its children, have those. */
-void learn_pages(void (*exercise)(PyObject *), PyObject *context);
+/* pages.c: in the template, learn what pages an `exercise` touches; in its children, have those. */
+void learn_pages(void (*exercise)(void));
 void fetch_pages(void);
 
 /* Functions of the module. */

@@ -13,12 +13,15 @@
 #include "allowance.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,6 +146,36 @@ WRAPPED int fprintf(FILE *stream, const char *format, ...)
     va_end(arguments);
     return done;
 }
+
+#ifdef PRELOADED
+/* Put a file with all that a pipe still brings in the place of stdin, and of `fd`, which is the same pipe. It has no name, and
+ * takes of the work directory what it holds. */
+static bool keep_input(int fd)
+{
+    static char block[1 << 16];
+    struct stat asked, input;
+    if (fstat(fd, &asked) || fstat(STDIN_FILENO, &input) || !S_ISFIFO(asked.st_mode) || asked.st_ino != input.st_ino)
+        return false;
+    int file = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    ssize_t got = file < 0 ? -1 : 1;
+    while (got > 0 && (got = read(fd, block, sizeof block)) > 0)
+        if (write(file, block, (size_t)got) != got)
+            got = -1;
+    bool done = got == 0 && dup2(file, STDIN_FILENO) >= 0 && dup2(file, fd) >= 0;
+    if (file >= 0)
+        (void)close(file);
+    return done;
+}
+
+/* SQLite's `readfile` asks for a file's size by going to its end: its input has one. */
+WRAPPED int fseek(FILE *stream, long offset, int whence)
+{
+    REAL(fseek);
+    int done = real(stream, offset, whence);
+    bool whole = done && errno == ESPIPE && whence == SEEK_END && strcmp(program_invocation_short_name, "sqlite3") == 0;
+    return whole && keep_input(fileno(stream)) ? real(stream, offset, whence) : done;
+}
+#endif
 
 __attribute__((constructor)) static void begin(void)
 {

@@ -66,7 +66,7 @@ static void look(struct ranges *ranges)
     _exit(0);
 }
 
-void learn_pages(void (*exercise)(PyObject *), PyObject *context)
+void learn_pages(void (*exercise)(void))
 {
     struct ranges *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
@@ -79,7 +79,7 @@ void learn_pages(void (*exercise)(PyObject *), PyObject *context)
         for (int standard = 0; standard < 3; standard++)
             if (dup2(nothing, standard) < 0)
                 _exit(1);
-        exercise(context);
+        exercise();
         look(shared);
     }
     PyOS_AfterFork_Parent();

@@ -60,7 +60,8 @@ extern void PyOS_BeforeFork(void), PyOS_AfterFork_Parent(void), PyOS_AfterFork_C
 extern PyObject *PyErr_GetRaisedException(void) __attribute__((weak)); /* from Python 3.12 on */
 extern void PyErr_FormatUnraisable(const char *, ...) __attribute__((weak)); /* from Python 3.13 on */
 extern const void *_Py_GetConfig(void) __attribute__((weak));
-extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, _Py_NoneStruct;
+extern PyObject *PyExc_SystemExit, *PyExc_KeyboardInterrupt, *PyExc_OSError, _Py_NoneStruct;
+extern PyObject *PyErr_SetFromErrno(PyObject *);
 extern int PyException_SetTraceback(PyObject *, PyObject *), PySys_SetObject(const char *, PyObject *);
 extern void PyErr_Display(PyObject *, PyObject *, PyObject *), PySys_WriteStderr(const char *, ...);
 extern int PySys_Audit(const char *, const char *, ...), PyObject_Print(PyObject *, FILE *, int);
@@ -72,7 +73,8 @@ extern PyObject *PyDict_Copy(PyObject *), *PyDict_GetItem(PyObject *, PyObject *
 extern int PyDict_SetItem(PyObject *, PyObject *, PyObject *), PyDict_DelItem(PyObject *, PyObject *);
 extern int PyDict_SetItemString(PyObject *, const char *, PyObject *), PyDict_DelItemString(PyObject *, const char *);
 extern int PyDict_Next(PyObject *, ssize_t *, PyObject **, PyObject **);
-extern ssize_t PyList_Size(PyObject *), PyGC_Collect(void);
+extern ssize_t PyList_Size(PyObject *), PyDict_Size(PyObject *), PyGC_Collect(void);
+extern PyObject *PyLong_FromSsize_t(ssize_t);
 extern PyObject *PyList_GetItem(PyObject *, ssize_t);
 extern int PyList_Append(PyObject *, PyObject *), PyList_SetSlice(PyObject *, ssize_t, ssize_t, PyObject *);
 extern PyObject *PyWeakref_NewRef(PyObject *, PyObject *), *PyWeakref_GetObject(PyObject *);

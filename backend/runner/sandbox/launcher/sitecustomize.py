@@ -1,6 +1,7 @@
 """Turns an interpreter that starts into a template, whose forked children run /work/main.py as `python3 main.py` does.
 
-`template.c` is the other half, and says how the two share the work.
+`template.c` is the other half, and says how the two share the work. `libraries.py` has it import libraries first, whose
+names come behind a "+" in PYTHONPATH.
 """
 
 
@@ -19,6 +20,9 @@ def _serve() -> None:
 
     here = __file__.rpartition("/")[0]
     path, module_type = sys.path, type(sys)
+    libraries = [place for place in os.environ["PYTHONPATH"].split(":") if place[:1] == "+"]
+    if libraries:
+        import _libraries
 
     def begin(arguments: list[str], file: str) -> bytes:
         """In the child: what an interpreter does before its program's first line. Returns its source, from `file`."""
@@ -31,9 +35,11 @@ def _serve() -> None:
         main.__file__ = "/work/main.py"
         main.__cached__ = None
         main.__loader__ = SourceFileLoader("__main__", "/work/main.py")
-        sys.path_importer_cache["/work/main.py"] = None
         with open(file, "rb", buffering=0) as source:  # noqa: PTH123
-            return source.read()
+            text = source.read()
+        if libraries:
+            renew(bool(text))
+        return text
 
     _lines.write_lines()
     for name in [*modules]:
@@ -41,12 +47,20 @@ def _serve() -> None:
             del modules[name]
     del os.environ["PYTHONPATH"]
     _template.forget()
-    path.remove(here)
-    sys.path_importer_cache.pop(here, None)
+    for place in [here, *(each for each in path if "/+" in each)]:
+        path.remove(place)
+        sys.path_importer_cache.pop(place, None)
+    for name in ("sitecustomize", "site"):  # a module takes its place once it is whole
+        modules[name] = modules.pop(name)
+    sys.path_importer_cache["/work/main.py"] = None
+    if libraries:
+        renew = _libraries.hold([name[1:] for name in libraries], _template, gc.get_objects)
     PathFinder.find_spec("_nowhere")  # an interpreter that starts looks for something in vain, through the whole path
     gc.collect()
     gc.freeze()
-    _template.serve(begin, modules.copy(), _run_exitfuncs, gc.collect, gc.callbacks)
+    short = "".join(f"import {name[1:]}\n" for name in libraries) + "print('Hello, world!')\n"
+    settle = getattr(getattr(modules.get("threading"), "_main_thread", None), "_set_tstate_lock", None)
+    _template.serve(begin, modules.copy(), _run_exitfuncs, gc.collect, gc.callbacks, short.encode(), settle)
 
 
 _serve()

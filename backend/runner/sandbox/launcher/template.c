@@ -11,11 +11,13 @@
 #include "launcher.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -55,15 +57,27 @@ static void note_place(void)
     }
 }
 
-/* A short program, from its start to its end. */
-static void exercise(PyObject *begin)
+/* What children do: `begin` before their program, `settle` once they have a thread state, `shortest` to learn pages. */
+static PyObject *begin, *shortest, *settle;
+
+static void take_thread(void)
 {
-    PyObject *arguments = PyList_New(1), *source = PyBytes_FromString("print('Hello, world!')\n");
+    begin_anew();
+    if (settle != &_Py_NoneStruct) { /* before Python 3.13 its threading has a lock that ends with the thread state */
+        Py_DecRef(PyObject_CallFunctionObjArgs(settle, NULL));
+        PyErr_Clear();
+    }
+}
+
+/* A short program, from its start to its end. */
+static void exercise(void)
+{
+    PyObject *arguments = PyList_New(1);
     bool interrupted;
     (void)PyList_SetItem(arguments, 0, PyUnicode_DecodeFSDefault("main.py"));
     Py_DecRef(PyObject_CallFunction(begin, "Os", arguments, "/dev/null"));
-    begin_anew();
-    (void)run_source(source, "/work/main.py", &interrupted);
+    take_thread();
+    (void)run_source(shortest, "/work/main.py", &interrupted);
     (void)end_program();
 }
 
@@ -73,7 +87,7 @@ static void begin_child(void)
     fetch_pages();
 }
 
-_Noreturn static void be_program(struct order *order, PyObject *begin)
+_Noreturn static void be_program(struct order *order)
 {
     close(order->status); /* the program starts here */
     ssize_t count = 0;
@@ -88,7 +102,7 @@ _Noreturn static void be_program(struct order *order, PyObject *begin)
         PyErr_PrintEx(0);
         _exit(1);
     }
-    begin_anew();
+    take_thread();
     bool interrupted = false;
     int status = run_source(source, "/work/main.py", &interrupted);
     if (!end_program())
@@ -106,20 +120,22 @@ static PyObject *serve(PyObject *module, PyObject *arguments)
     (void)module;
     static struct order order;
     static const struct hooks hooks = {PyOS_BeforeFork, PyOS_AfterFork_Parent, begin_child, NULL};
-    PyObject *begin, *known, *exit_functions, *collect, *callbacks;
-    if (!PyArg_ParseTuple(arguments, "OOOOO", &begin, &known, &exit_functions, &collect, &callbacks))
+    PyObject *known, *exit_functions, *collect, *callbacks;
+    if (!PyArg_ParseTuple(arguments, "OOOOOOO", &begin, &known, &exit_functions, &collect, &callbacks, &shortest, &settle))
         return NULL;
     Py_IncRef(begin);
+    Py_IncRef(shortest);
+    Py_IncRef(settle);
     keep_for_ending(known, exit_functions, collect, callbacks);
     note_place();
-    learn_pages(exercise, begin);
+    learn_pages(exercise);
     struct buffer ready = {0};
     size_t begun = begin_frame(&ready, 't');
     end_frame(&ready, begun);
     (void)fcntl(3, F_SETFD, FD_CLOEXEC);
     if (!send_frame(3, &ready, NULL, 0) || !serve_orders(3, &order, &hooks))
         _exit(0);
-    be_program(&order, begin);
+    be_program(&order);
 }
 
 /* Wipe what the interpreter was told by its environment: a program can still read where it was. */
@@ -146,7 +162,25 @@ static PyObject *forget(PyObject *module, PyObject *arguments)
     return PyList_New(0);
 }
 
+/* A /work that can be written, for this process alone: what is imported may make directories there. */
+static PyObject *lend_work(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    (void)arguments;
+    bool lent = unshare(CLONE_NEWNS) == 0 && mount("tmpfs", "/work", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m") == 0;
+    return lent ? PyList_New(0) : PyErr_SetFromErrno(PyExc_OSError);
+}
+
+static PyObject *take_work_back(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    (void)arguments;
+    return umount2("/work", MNT_DETACH) == 0 ? PyList_New(0) : PyErr_SetFromErrno(PyExc_OSError);
+}
+
 static struct PyMethodDef methods[] = {
+    {"lend_work", lend_work, METH_NOARGS, NULL},
+    {"take_work_back", take_work_back, METH_NOARGS, NULL},
     {"serve", serve, METH_VARARGS, NULL},
     {"forget", forget, METH_VARARGS, NULL},
     {"counting_type", counting_type, METH_VARARGS, NULL},

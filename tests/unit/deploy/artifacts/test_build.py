@@ -24,6 +24,7 @@ def _keep(root: Path, *languages: str) -> Manifest:
     place = root / "dist" / SHA
     place.mkdir(parents=True)
     manifest.write(place / "manifest.json")
+    (place / "site" / "staging").mkdir(parents=True)
     return manifest
 
 

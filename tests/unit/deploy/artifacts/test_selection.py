@@ -7,10 +7,10 @@ import pytest
 
 from backend.runner.languages import Language, all_languages
 from backend.runner.languages.language import arguments
-from deploy.artifacts.engine_image import SERVICE
+from deploy.artifacts.docker_image import SERVICE
 from deploy.artifacts.selection import blocks, select_languages, with_languages
-from deploy.environments import ROOT
 from deploy.errors import UsageError
+from deploy.settings.environments import ROOT
 
 DOCKERFILE = (ROOT / "backend/Dockerfile").read_text(encoding="utf-8")
 DECLARED = all_languages()

@@ -21,7 +21,7 @@ from deploy.ledger import intent as intents
 from deploy.ledger.encoding import encode
 from deploy.ledger.lock import SystemClock
 from deploy.ledger.patience import NONE, Patience, patient
-from deploy.policy import Strategy
+from deploy.settings.policy import Strategy
 from tests.unit.deploy.test_git import alive
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -218,7 +218,7 @@ def test_what_is_half_way_is_told_to_the_locks_holder(ledger: Ledger, remote: Pa
     intent = Intent("promote", info("2"), None, Strategy.BLUEGREEN, 1)
     holding = Holding(ledger, "me", "promote", SystemClock())
     holding.take()
-    ledger.write("begun", lambda _: {intents.PLACE: encode(intent.to_json())})
+    ledger.write("begun", lambda _: {intents.PATH: encode(intent.to_json())})
     says = "promote of 1 is half-way.*go on with: invoke resume --env production --rehearsal$"
     declines = hook(remote, "pre-receive", "exit 1")
     with pytest.raises(LedgerError, match=f"hook declined.*{says}"):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,16 +10,18 @@ from typing import Any
 import pytest
 
 from deploy.errors import LedgerError, LockHeld, LockLost
+from deploy.ledger.identity import this_process
 from deploy.ledger.lock import (
     LOCK_SECONDS,
-    PLACE,
+    PATH,
     RENEW_SECONDS,
     WATCH_SECONDS,
+    Decision,
     Holding,
-    known_dead,
-    this_process,
+    Lock,
+    decide,
 )
-from deploy.ledger.store import Snapshot
+from deploy.ledger.snapshot import Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -91,22 +90,22 @@ def test_it_is_free_again_when_given_back() -> None:
     first = holding(ledger, "alice")
     first.take()
     first.release()
-    assert PLACE not in ledger.files
+    assert PATH not in ledger.files
     holding(ledger, "bob").take()
     first.release()
-    assert json.loads(ledger.files[PLACE])["holder"] == "bob"
+    assert json.loads(ledger.files[PATH])["holder"] == "bob"
 
 
 def test_it_is_renewed_while_its_holder_works() -> None:
     ledger, clock = Memory(), Time()
     mine = holding(ledger, "alice", clock)
     mine.take()
-    first = ledger.files[PLACE]
+    first = ledger.files[PATH]
     mine.keep()
-    assert ledger.files[PLACE] == first
+    assert ledger.files[PATH] == first
     clock.sleep(RENEW_SECONDS)
     mine.keep()
-    assert ledger.files[PLACE] != first
+    assert ledger.files[PATH] != first
 
 
 @pytest.mark.parametrize("skew", [0.0, 3600.0, -3600.0])
@@ -120,7 +119,7 @@ def test_a_killed_deployer_blocks_nobody_longer_than_30_seconds(skew: float) -> 
             other.sleep(1)
         else:
             break
-    assert json.loads(ledger.files[PLACE])["holder"] == "bob"
+    assert json.loads(ledger.files[PATH])["holder"] == "bob"
     assert Time.passed <= 30
     assert LOCK_SECONDS + WATCH_SECONDS <= 30
 
@@ -133,7 +132,7 @@ def test_a_clock_that_is_an_hour_wrong_steals_nothing_from_a_living_holder(skew:
     other.while_asleep = living.keep
     with pytest.raises(LockHeld, match="alice"):
         holding(ledger, "bob", other).take()
-    assert json.loads(ledger.files[PLACE])["holder"] == "alice"
+    assert json.loads(ledger.files[PATH])["holder"] == "alice"
 
 
 def test_who_lost_it_is_told_and_writes_nothing_more() -> None:
@@ -146,7 +145,7 @@ def test_who_lost_it_is_told_and_writes_nothing_more() -> None:
         slept.keep()
     with pytest.raises(LockLost, match="bob"):
         slept.guard(ledger.snapshot())
-    assert json.loads(ledger.files[PLACE])["holder"] == "bob"
+    assert json.loads(ledger.files[PATH])["holder"] == "bob"
 
 
 def test_a_ledger_out_of_reach_ends_the_work_before_the_lock_ends() -> None:
@@ -161,19 +160,37 @@ def test_a_ledger_out_of_reach_ends_the_work_before_the_lock_ends() -> None:
         mine.keep()
 
 
-def test_a_process_of_this_machine_that_ended_is_known_dead() -> None:
-    script = "from deploy.ledger.lock import this_process; print(this_process())"
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    assert str(os.getpid()) in this_process().split()
-    assert known_dead(ended)
-    assert not known_dead(this_process())
-    assert not known_dead("")
-    assert not known_dead("another-boot pid:[1] 1 1")
-
-
 def test_what_a_dead_process_held_is_taken_at_once() -> None:
     ledger = Memory()
     boot, space, _, _ = this_process().split()
     Holding(ledger, "killed", "promote", Time(), process=f"{boot} {space} {2**22 + 1} 1").take()
     holding(ledger, "bob").take()
     assert Time.passed == 0
+
+
+HELD = Lock("alice", "promote", START, START + timedelta(seconds=LOCK_SECONDS))
+LATER = START + timedelta(hours=1)
+EARLIER = START - timedelta(hours=1)
+SITUATIONS = [
+    # held, now, its process has ended, seconds watched, changed meanwhile -> what to do
+    (None, START, False, None, False, Decision.TAKE),  # nobody holds it
+    (None, START, False, 3.0, True, Decision.TAKE),  # it was given back while we watched
+    (HELD, START, True, None, False, Decision.TAKE),  # a deployer of this machine was killed
+    (HELD, START, False, None, False, Decision.REFUSE),  # somebody works
+    (HELD, HELD.expires, False, None, False, Decision.WATCH),  # expired, by our clock
+    (HELD, LATER, False, None, False, Decision.WATCH),  # expired, or our clock is an hour ahead
+    (HELD, EARLIER, False, None, False, Decision.WATCH),  # our clock, or the holder's, is an hour wrong
+    (HELD, LATER, False, 0.0, False, Decision.WATCH),
+    (HELD, LATER, False, WATCH_SECONDS - 0.1, False, Decision.WATCH),
+    (HELD, LATER, False, WATCH_SECONDS, False, Decision.TAKE),  # nobody renewed it while we watched
+    (HELD, START, False, WATCH_SECONDS, False, Decision.TAKE),  # whatever the clocks say
+    (HELD, LATER, False, 3.0, True, Decision.REFUSE),  # renewed: its holder lives
+    (HELD, LATER, False, WATCH_SECONDS, True, Decision.REFUSE),
+]
+
+
+@pytest.mark.parametrize(("held", "now", "dead", "watched", "changed", "decision"), SITUATIONS)
+def test_what_is_done_about_a_lock(
+    held: Lock | None, now: datetime, dead: bool, watched: float | None, changed: bool, decision: Decision
+) -> None:
+    assert decide(held, now, dead=dead, watched=watched, changed=changed) is decision

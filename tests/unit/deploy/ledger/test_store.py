@@ -2,16 +2,16 @@
 
 import subprocess
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import LedgerError
 from deploy.ledger import DeploymentInfo, Evidence, Ledger, Status, Suite
 from deploy.ledger.patience import NONE
-from deploy.ledger.store import outcome
+from deploy.ledger.records import outcome
 
 SHA = "a" * 40
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.environments import ROOT, load_environment
 from deploy.errors import ConfigurationError
 from deploy.platforms.fly.toml import read_fly_toml, seconds
+from deploy.settings.environments import ROOT, load_environment
 
 GOOD = """app = "a"
 primary_region = "fra"

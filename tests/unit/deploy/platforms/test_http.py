@@ -7,7 +7,7 @@ import pytest
 
 from deploy.platforms.errors import Conflict, Forbidden, NotFound, PlatformError, RateLimited, Unauthorized, Unreachable
 from deploy.platforms.http import Patience, Sender, bearer, fly_authorization
-from deploy.secrets import Secret
+from deploy.settings.secrets import Secret
 
 QUICK = Patience(attempts=3, first=0.001, longest=0.002)
 Answer = Callable[[httpx.Request], httpx.Response]

@@ -11,7 +11,7 @@ from deploy.platforms import pages
 from deploy.platforms.errors import Forbidden, PlatformError, Unauthorized
 from deploy.platforms.http import Patience
 from deploy.platforms.pages import PagesClient
-from deploy.secrets import Secret
+from deploy.settings.secrets import Secret
 
 PROJECT = "/accounts/a/pages/projects/site"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.errors import UsageError
 from deploy.ledger import DeploymentInfo, Snapshot, Status
 from deploy.release.recovery import earlier_release
-from tests.unit.deploy.release.test_trouble import OLD, PROMOTE
+from tests.unit.deploy.release.rollout.test_trouble import OLD, PROMOTE
 
 A, B, C = (replace(OLD, id=name, version=name, commit_sha=name * 40, launch=name) for name in "abc")
 

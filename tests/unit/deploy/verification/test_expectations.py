@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 
 from backend.runner.languages import all_languages
-from deploy.environments import ROOT
 from deploy.errors import ConfigurationError
 from deploy.local import URL_VARIABLE
+from deploy.settings.environments import ROOT
+from deploy.verification.catalogue import EVIDENCE, SMOKE, SuiteSpec
 from deploy.verification.expectations import PLACE, read_expectation
-from deploy.verification.suites import INTEGRATION, SMOKE, SuiteSpec, arguments_of
+from deploy.verification.suites import arguments_of
 
 CORE = sorted(name for name, language in all_languages().items() if language.core)
-SUITES = (*INTEGRATION, SMOKE)
+SUITES = (*EVIDENCE, SMOKE)
 
 
 @contextmanager

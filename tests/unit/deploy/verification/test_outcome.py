@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.environments import ROOT
+from deploy.settings.environments import ROOT
 from deploy.verification.outcome import Outcome, SuiteRun
 from deploy.verification.suites import examine
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.environments import EnvironmentConfig, load_environment
 from deploy.errors import ReleaseFault, SuiteFailed, SuiteNotRun
 from deploy.ledger import DeploymentInfo, Status
+from deploy.settings.environments import EnvironmentConfig, load_environment
 from deploy.verification import parity, suites
 from deploy.verification.suites import offered_languages, prove, run_smoke
 

@@ -1,7 +1,7 @@
 """What the suites are made of."""
 
-from deploy.environments import ROOT
-from deploy.verification.suites import SMOKE, TESTS
+from deploy.settings.environments import ROOT
+from deploy.verification.catalogue import SMOKE, TESTS
 
 
 def test_the_smoke_suite_leaves_no_smoke_test_out() -> None:

@@ -22,6 +22,15 @@ def test_a_terminal_says_what_it_is_and_pipes_do_not(run_program: RunProgram) ->
     assert run_program("bash", source).stdout.split()[0] == b"none"
 
 
+@pytest.mark.parametrize("size", [0, 1, 70_000])
+def test_sqlite_reads_its_input_as_a_file_as_often_as_it_likes(run_program: RunProgram, size: int) -> None:
+    program = "SELECT length(readfile('/dev/stdin'));\n.import /dev/stdin t\n" if size > 1 else ""
+    program += "SELECT length(readfile('/dev/stdin')), substr(CAST(readfile('/dev/stdin') AS TEXT), 1, 3);"
+    outcome = run_program("sqlite", program, stdin=(b"a\nb" * size)[:size])
+    assert outcome.stderr == b""
+    assert outcome.stdout == {0: b"0|\n", 1: b"1|a\n", 70_000: b"70000\n70000|a\nb\n"}[size]
+
+
 FURTHER = {
     "c": (
         '#include <stdio.h>\n#include "util.h"\nint main(void) { printf("%d\\n", twice(21)); }\n',

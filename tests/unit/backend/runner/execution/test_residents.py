@@ -81,7 +81,7 @@ def _with(host: Host, work: Work) -> None:
         residents = {LANGUAGE.name: resident}
         executor = Executor(host, offer, cache=None, accelerations=frozenset(), residents=residents)
         settings = Settings.read({"RUNNER_ACCELERATIONS": "warm"})
-        tender = Tender(offer, executor.variables, slots[:1], settings, residents)
+        tender = Tender(offer, executor.variables, slots[:1], settings, executor.libraries, residents)
 
         async def run(source: bytes) -> tuple[Status, bytes]:
             request = RunRequest(language=LANGUAGE, source=source, limits=Limits(timeout=5))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.environments import ROOT
 from deploy.errors import DeployError
+from deploy.settings.environments import ROOT
 from deploy.verification.traffic import Traffic, TrafficReport
 
 from ..conftest import Little

@@ -1,0 +1,110 @@
+"""Verbs that measure: `invoke bench rollout`, `invoke bench runner`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from rich.table import Table
+
+from deploy import rehearsals
+from deploy.cli.options import logs_of
+from deploy.cli.wrapper import verb
+from deploy.events.bus import Bus
+from deploy.events.console import print_json, print_result
+from deploy.settings.environments import ROOT
+from deploy.workstation import need
+
+if TYPE_CHECKING:
+    from deploy.bench.rollout import Measured
+    from deploy.bench.runner import Report
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+@verb(
+    help={
+        "count": "how many promotions and how many rollbacks (default: 20 of each)",
+        "rate": "requests a second meanwhile (default: 200)",
+        "json": "print as JSON",
+    }
+)
+def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = False) -> None:
+    """Promote and roll back under load in the rehearsal; requests lost, and seconds until all traffic had moved."""
+    from deploy.bench.rollout import bench_rollout  # slow to import, as all that is measured with
+
+    bus: Bus = context.bus
+    with rehearsals.at_work():
+        measured = bench_rollout(count, rate, bus, logs_of(rehearsal=True))
+    if json:
+        print_json(measured.to_json())
+    else:
+        print_result(_table(measured))
+    if measured.traffic.lost:
+        raise Exit(code=1)
+
+
+@verb(
+    help={
+        "quick": "fewer rounds: below a minute, and less sure",
+        "json": "print as JSON",
+        "docs": "write the tables into docs/benchmarks.md and the charts into docs/images/",
+    }
+)
+def runner(context: Context, quick: bool = False, json: bool = False, docs: bool = False) -> None:
+    """Run programs bare, in what others isolate with, and through the service, side by side on this machine."""
+    from deploy.bench.runner import Plan, measure
+
+    bus: Bus = context.bus
+    need("languages", "bench", tell=bus.note)
+    plan = Plan.quick() if quick else Plan.full()
+    report = measure(plan, bus)
+    if docs:
+        _document(report)
+    if json:
+        print_json(report.to_json())
+        return
+    for title, columns, rows in report.tables():
+        print_result(_plain_table(title, columns, rows))
+    for absent in report.absent:
+        print_result(f"{absent.name} is missing: {absent.reason}")
+
+
+def _plain_table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _document(report: Report) -> None:
+    """Put what was measured between the marks of docs/benchmarks.md, and draw it."""
+    from deploy.bench.runner.chart import load_chart, peers_chart
+
+    page, images = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "images"
+    before, _, rest = page.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{report.markdown()}\n\n{END}{after}")
+    (images / "bench-peers.svg").write_text(peers_chart(report))
+    (images / "bench-load.svg").write_text(load_chart(report))
+
+
+def _table(measured: Measured) -> Table:
+    table = Table(box=None)
+    for column in ("", "times", "traffic moved, median", "longest", "verb, median", "longest"):
+        table.add_column(column, justify="right" if column else "left")
+    body = measured.to_json()
+    for name in ("promotion", "rollback"):
+        switch, verb = body[f"{name}_seconds"], body[f"{name}_verb_seconds"]
+        seconds = [f"{value:.1f} s" for each in (switch, verb) for value in (each["p50"], each["max"])]
+        table.add_row(name, str(body[f"{name}s"]), *seconds)
+    table.caption = f"{body['sent']} requests sent, {body['lost']} lost"
+    table.caption_justify = "left"
+    return table
+
+
+BENCH = Collection("bench", rollout, runner)

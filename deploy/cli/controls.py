@@ -1,0 +1,329 @@
+"""Verbs that hold promotions back or let them pass: approve, breaker, freeze, each for one receiving environment."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from invoke.context import Context
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deploy import interrupts
+from deploy.artifacts.source import resolve_sha
+from deploy.cli.options import REHEARSAL, TO, promotion_of, target_of, told_of_ledger
+from deploy.cli.wrapper import required, verb
+from deploy.errors import DeployError, NotProven, UsageError
+from deploy.events.console import print_json, print_result
+from deploy.events.events import Approved, BreakerReset, FreezeLifted, FreezeSet
+from deploy.ledger import DeploymentInfo, Snapshot
+from deploy.ledger.controls import Freeze
+from deploy.ledger.identity import who
+from deploy.release.gates import approvals, freezes
+from deploy.release.gates.breaker import (
+    half_open_at,
+    read_breaker,
+    required_strategy,
+    reset_change,
+    state_at,
+)
+from deploy.release.gates.checklists import ITEMS, MANUAL, Item
+from deploy.release.gates.evidence import staged
+from deploy.settings.chain import read_chain, require_promoted
+from deploy.settings.durations import parse_moment, write_moment
+from deploy.settings.environments import ROOT
+from deploy.settings.policy import ReleasePolicy
+from deploy.target import Target, known_shas
+
+Change = Callable[[Snapshot], dict[str, bytes | None]]
+
+
+@verb(
+    iterable=["yes"],
+    help={
+        "env": TO,
+        "sha": "commit to approve, served by staging",
+        "yes": "items that hold, separated by commas, or all; may be given again (default: asked for, on a terminal)",
+        "note": "what the record should also say",
+        "list": "only show the checklists and who answered what",
+        "json": "print as JSON",
+        "rehearsal": REHEARSAL,
+    },
+)
+def approve(
+    context: Context,
+    env: str = "",
+    sha: str = "",
+    yes: Any = None,
+    note: str = "",
+    list: bool = False,
+    json: bool = False,
+    rehearsal: bool = False,
+) -> None:
+    """Answer the checklists for a commit, as yourself; it counts for exactly the digests that staging served."""
+    source, target = promotion_of(env, rehearsal)
+    wanted = resolve_sha(ROOT, required(sha, "--sha"), known_shas(source, target)) if sha or not list else ""
+    release = _served(source, target, wanted) if wanted else None
+    if release and not list:
+        items = yes or _asked(release, f"{target.to}{target.flag}")
+        told_of_ledger(context, target)
+        _recording(f"invoke approve --sha {wanted[:12]} --list{target.to}{target.flag}")
+        made = approvals.approve(target.ledger, release, who(), items, datetime.now(UTC), note)
+        context.bus.about(target.name).emit(
+            Approved(sha=release.commit_sha, person=made.person, items=tuple(made.items))
+        )
+        context.bus.say(f"{release.version} is approved by {made.person}: {', '.join(made.items)}")
+    if list or json:
+        state = _approval_state(target, release)
+        print_json(state) if json else print_result(_approval_table(state))
+
+
+def _served(source: Target, target: Target, sha: str) -> DeploymentInfo:
+    release = staged(source.ledger.snapshot(), sha)
+    if release is None:
+        name, flag = source.name, source.flag
+        reason = f"{sha[:12]} was never served by {name}, so there is nothing to approve"
+        bring = f"invoke build --env {name} && invoke deploy --env {name}{flag}"
+        if source.promoted:
+            bring = f"invoke promote --sha {sha[:12]}{source.to}{flag}"
+        commands = f"{bring} && invoke verify --env {name}{flag}"
+        raise NotProven(f"{reason}; with it checked out, run: {commands}", [reason])
+    return release
+
+
+def _asked(release: DeploymentInfo, flag: str) -> tuple[str, ...]:
+    """Ask a person each item; raises DeployError at the first that does not hold."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"nobody can be asked here; give --yes all, or --yes with some of {', '.join(MANUAL)}")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text(f"{release.version}\nimage    {release.image}\nfrontend {release.frontend}"))
+    for item in ITEMS:
+        if item.manual and not _holds(console, item):
+            raise DeployError(
+                f"not approved: {item.text} ({item.name}) does not hold, and nothing was recorded. Mend it, or record "
+                f"what does hold: invoke approve --sha {release.commit_sha[:12]} --yes ITEM,ITEM{flag}"
+            )
+    return MANUAL
+
+
+def _holds(console: Console, item: Item) -> bool:
+    try:
+        return console.input(f"{item.list}: {item.text}? [y/N] ", markup=False).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def _approval_state(target: Target, release: DeploymentInfo | None) -> dict[str, Any]:
+    given = approvals.read_approvals(target.ledger.snapshot(), release) if release else ()
+    answers = {item.name: [each.person for each in given if item.name in each.items] for item in ITEMS}
+    return {
+        "sha": release.commit_sha if release else None,
+        "version": release.version if release else None,
+        "image": release.image if release else None,
+        "frontend": release.frontend if release else None,
+        "promotion": target.config.release.promotion.value,
+        "needed": target.config.release.approvals,
+        "approvals": [each.to_json() for each in given],
+        "items": [
+            {"name": i.name, "list": i.list, "text": i.text, "manual": i.manual, "answeredBy": answers[i.name]}
+            for i in ITEMS
+        ],
+    }
+
+
+def _approval_table(state: dict[str, Any]) -> Table:
+    table = Table(box=None)
+    for column in ("list", "item", "what", "answered by"):
+        table.add_column(column)
+    for item in state["items"]:
+        answered = ", ".join(item["answeredBy"]) if item["manual"] else "the ledger"
+        table.add_row(item["list"], item["name"], item["text"], Text(answered or "nobody"))
+    return table
+
+
+@verb(
+    help={
+        "env": TO,
+        "reset": "close it at once",
+        "reason": "with --reset: why it may close",
+        "json": "print as JSON",
+        "rehearsal": REHEARSAL,
+    }
+)
+def breaker(
+    context: Context, env: str = "", rehearsal: bool = False, reset: bool = False, reason: str = "", json: bool = False
+) -> None:
+    """Show the circuit breaker, which failed promotions open, or close it."""
+    if reset and not reason.strip():
+        flag = " --rehearsal" if rehearsal else ""
+        raise UsageError(f'--reason is missing; say what was mended: invoke breaker --reset --reason "…"{flag}')
+    if reason and not reset:
+        raise UsageError("--reason belongs to --reset; see invoke --help breaker")
+    target = _target(env, rehearsal)
+    if reset:
+        told_of_ledger(context, target)
+        closed = functools.partial(reset_change, reason=reason.strip(), by=who())
+        _write(target, f"breaker reset: {reason.strip()}", closed, "invoke breaker")
+        context.bus.about(target.name).emit(BreakerReset(reason=reason.strip()))
+        context.bus.say("the breaker is closed")
+    if json or not reset:
+        state = _breaker_state(target.ledger.snapshot(), target.config.release, datetime.now(UTC))
+        print_json(state) if json else print_result(Text(_breaker_lines(state)))
+
+
+def _breaker_state(snapshot: Snapshot, policy: ReleasePolicy, now: datetime) -> dict[str, Any]:
+    record = read_breaker(snapshot)
+    state = state_at(record, policy, now)
+    half_open = half_open_at(record, policy)
+    return {
+        **record.to_json(),
+        "state": state.value,
+        "threshold": policy.breaker_threshold,
+        "halfOpenAt": half_open.isoformat(timespec="milliseconds") if half_open else None,
+        "requiredStrategy": required_strategy(state),
+    }
+
+
+def _breaker_lines(state: dict[str, Any]) -> str:
+    lines = [f"{state['state']}; {state['failures']} failed in a row, opens at {state['threshold']}"]
+    if state["openedAt"]:
+        lines.append(f"opened {_read(state['openedAt'])}, half-open (one canary) from {_read(state['halfOpenAt'])}")
+    if state["reason"]:
+        lines.append(f"{state['reason']} (by {state['by']})")
+    return "\n".join(lines)
+
+
+@verb(
+    help={
+        "env": TO,
+        "until": "freeze until then: 2026-03-01T08:00+01:00, or for a duration such as 2h or 3d",
+        "from": "freeze from then on, or after a duration (default: now)",
+        "reason": "why, for those who meet it",
+        "lift": "ID of a freeze to take away, or all",
+        "list": "show what is frozen, and when (default)",
+        "json": "print as JSON",
+        "rehearsal": REHEARSAL,
+    }
+)
+def freeze(
+    context: Context,
+    env: str = "",
+    until: str = "",
+    from_: str = "",
+    rehearsal: bool = False,
+    reason: str = "",
+    list: bool = False,
+    lift: str = "",
+    json: bool = False,
+) -> None:
+    """Stop promotions for a time, let them go on, or show what is frozen; hotfixes pass with a reason."""
+    if (lift and (until or from_ or reason)) or ((from_ or reason) and not until):
+        raise UsageError("give --until (with --from, --reason), or --lift ID, or --list; see invoke --help freeze")
+    target = _target(env, rehearsal)
+    if until or lift:
+        told_of_ledger(context, target)
+    now = datetime.now(UTC)
+    if until:
+        made = new_freeze(from_, until, reason.strip(), who(), now)
+        begins = f"from {write_moment(made.start)} " if made.start > now else ""
+        word = f"frozen {begins}until {write_moment(made.until)}: {made.reason or 'no reason given'}"
+        _write(target, word, lambda snapshot: freezes.freeze_change(snapshot, made, now), "invoke freeze --list")
+        context.bus.about(target.name).emit(
+            FreezeSet(freeze=made.id, until=made.until.isoformat(timespec="seconds"), reason=made.reason)
+        )
+        context.bus.say(f"{word}; lift it: invoke freeze --lift {made.id}{target.to}{target.flag}")
+    if lift:
+        lifted = _lift(target, lift)
+        if lifted:
+            context.bus.about(target.name).emit(FreezeLifted(freezes=tuple(lifted)))
+        context.bus.say(f"lifted {', '.join(lifted)}" if lifted else "nobody has set a freeze")
+    if list or json or not (until or lift):
+        state = _freeze_state(target.ledger.snapshot(), target.config.release, now)
+        print_json(state) if json else print_result(_freeze_table(state))
+
+
+def new_freeze(start: str, until: str, reason: str, by: str, now: datetime) -> Freeze:
+    """A freeze as its flags say; raises UsageError for what is no time, or ends before it begins."""
+    begins = _moment("--from", start, now) if start else now
+    ends = _moment("--until", until, begins)
+    if ends <= max(begins, now):
+        raise UsageError(f"--until {until} is not after {'now' if ends <= now else 'its beginning'}; give a later one")
+    return Freeze(secrets.token_hex(3), begins, ends, reason, by)
+
+
+def _moment(flag: str, text: str, base: datetime) -> datetime:
+    try:
+        return parse_moment(text, base)
+    except ValueError as wrong:
+        raise UsageError(f"{flag} {text!r} {wrong}") from None
+
+
+def _lift(target: Target, lift: str) -> tuple[str, ...]:
+    there = tuple(each.id for each in freezes.read_freezes(target.ledger.snapshot()))
+    ids = there if lift == "all" else (lift,)
+    if not set(ids) <= set(there):
+        raise UsageError(
+            f"no freeze is named {lift!r}; there are {', '.join(there) or 'none'}: "
+            f"invoke freeze --list{target.to}{target.flag}"
+        )
+    _write(
+        target,
+        f"freeze lifted: {', '.join(ids)}",
+        lambda snapshot: freezes.lift_change(snapshot, frozenset(ids)),
+        "invoke freeze --list",
+    )
+    return ids
+
+
+def _freeze_state(snapshot: Snapshot, policy: ReleasePolicy, now: datetime) -> dict[str, Any]:
+    held = freezes.in_force(snapshot, policy, now)
+    return {
+        "frozen": bool(held),
+        "until": held[0].until.isoformat(timespec="milliseconds") if held else None,
+        "freezes": [
+            {**each.to_json(), "inForce": each.start <= now < each.until} for each in freezes.read_freezes(snapshot)
+        ],
+        "windows": [
+            {"window": window.text, "inForce": window.end_of(now) is not None} for window in policy.freeze_windows
+        ],
+    }
+
+
+def _freeze_table(state: dict[str, Any]) -> Table:
+    title = f"frozen until {_read(state['until'])}" if state["frozen"] else "nothing is frozen now"
+    table = Table(title=title, title_justify="left", box=None)
+    for column in ("id", "from", "until", "reason", "by", "now"):
+        table.add_column(column)
+    for each in state["freezes"]:
+        held = "frozen" if each["inForce"] else ""
+        words = (each["id"], _read(each["from"]), _read(each["until"]), each["reason"], each["by"], held)
+        table.add_row(*map(Text, words))  # what people wrote is no markup
+    for each in state["windows"]:
+        table.add_row("", each["window"], "", "FREEZE_WINDOWS", "", "frozen" if each["inForce"] else "")
+    return table
+
+
+def _read(text: str) -> str:
+    return write_moment(datetime.fromisoformat(text))
+
+
+def _target(env: str, rehearsal: bool) -> Target:
+    return target_of(require_promoted(env, read_chain()), rehearsal)
+
+
+def _write(target: Target, message: str, change: Change, see: str) -> None:
+    _recording(f"{see}{target.to}{target.flag}")
+    target.ledger.write(message[:200], change)
+
+
+def _recording(see: str) -> None:
+    """What is said when an interrupt comes from here on: run again, some of these verbs would record it twice."""
+    interrupts.from_now_on(lambda: f"it may be recorded already. See: {see}")
+
+
+VERBS = (approve, breaker, freeze)

@@ -1,0 +1,70 @@
+"""What several verbs share: flags that mean the same everywhere, and what their values say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from invoke.context import Context
+
+from deploy import rehearsals
+from deploy.errors import UsageError
+from deploy.settings.chain import read_chain, require_promoted
+from deploy.settings.durations import parse_duration
+from deploy.settings.environments import ROOT, environment_names
+from deploy.settings.policy import Strategy
+from deploy.target import Target, cloud_target
+
+REHEARSAL = "speak to the platforms on this machine (invoke rehearse) instead of the cloud"
+WAIT = "how long to wait while another deployer works there, such as 30s or 10m (default: not at all)"
+STRATEGY = "bluegreen, canary, rolling or immediate (default: STRATEGY of .env.<name>)"
+
+
+ENV = f"the environment: {', '.join(environment_names())}"
+TO = "the environment that promotions go to (default: the protected one)"
+
+
+def patience(text: str) -> timedelta:
+    """What --wait says; nothing for none."""
+    try:
+        return parse_duration(text) if text else timedelta()
+    except ValueError as wrong:
+        raise UsageError(f"--wait {text!r} {wrong}") from None
+
+
+def strategy_of(text: str) -> Strategy | None:
+    """The strategy of that name, None for none given."""
+    if not text:
+        return None
+    try:
+        return Strategy(text)
+    except ValueError:
+        raise UsageError(f"unknown strategy {text!r}; use one of {', '.join(Strategy)}") from None
+
+
+def logs_of(rehearsal: bool) -> Path:
+    """Where logs of verbs are kept."""
+    place = (rehearsals.STATE if rehearsal else ROOT / "dist") / "logs"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def target_of(env: str, rehearsal: bool) -> Target:
+    """The environment named on the command line; raises UsageError for one that nothing is deployed to."""
+    return rehearsals.rehearsal_target(env) if rehearsal else cloud_target(env)
+
+
+def promotion_of(env: str, rehearsal: bool) -> tuple[Target, Target]:
+    """Where promotions to an environment (default: the protected one) come from, and that environment."""
+    chain = read_chain()
+    name = require_promoted(env, chain)
+    return target_of(str(chain.sources[name]), rehearsal), target_of(name, rehearsal)
+
+
+def told_of_ledger(context: Context, target: Target) -> Target:
+    """The target, once people are told where its ledger is written: a remote, or this clone alone."""
+    if note := target.ledger.local_note:
+        context.bus.say(f"the ledger of {target.name} is {note}")
+    elif not target.rehearsal:
+        context.bus.note(f"the ledger of {target.name} is {target.ledger.place}")
+    return target

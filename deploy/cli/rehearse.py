@@ -1,0 +1,180 @@
+"""The verb that takes a commit from source to production on this machine, read aloud."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import json as jsonlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from deploy import interrupts, rehearsals
+from deploy.artifacts import read_source
+from deploy.artifacts.selection import select_languages
+from deploy.cli.build import LANGUAGES, built
+from deploy.cli.options import logs_of
+from deploy.cli.wrapper import verb
+from deploy.disk import cleaning
+from deploy.errors import DeployError, UsageError
+from deploy.events.bus import Bus
+from deploy.events.console import print_result, steps_table
+from deploy.events.events import Approved, BreakerReset
+from deploy.events.times import StepTimes
+from deploy.lazy import lazy
+from deploy.ledger.identity import who
+from deploy.release.gates.approvals import approve
+from deploy.release.gates.breaker import read_breaker, reset_change
+from deploy.release.gates.evidence import staged
+from deploy.settings.chain import read_chain, require_promoted
+from deploy.settings.environments import ROOT
+from deploy.target import Target
+
+if TYPE_CHECKING:
+    from deploy.release import verbs
+    from deploy.verification import traffic
+else:
+    verbs = lazy("deploy.release.verbs")
+    traffic = lazy("deploy.verification.traffic")
+
+
+RATE = 200  # requests a second while a rehearsal promotes
+
+
+@verb(
+    help={
+        "up": "only start the platforms",
+        "down": "stop the platforms and what was started for them; refused while a verb works on them",
+        "force": "with --down: stop them under whoever is at work",
+        "languages": f"{LANGUAGES} (default: core)",
+    }
+)
+def rehearse(
+    context: Context, up: bool = False, down: bool = False, languages: str = "core", force: bool = False
+) -> None:
+    """Take this commit from source to production on this machine, with no account; leaves both environments serving."""
+    bus: Bus = context.bus
+    if force and not down:
+        raise UsageError("--force belongs to --down: invoke rehearse --down --force")
+    if down:
+        bus.say("stopped" if rehearsals.stop(force=force) else "nothing was running")
+        return
+    with rehearsals.at_work():
+        if up:
+            with bus.step("start the platforms"):
+                rehearsals.start(bus.note)
+            return
+        again = f"invoke rehearse --languages {languages}"
+        with interrupts.telling(lambda: f"the rehearsal stopped before it was done. Run it again: {again}"):
+            _rehearse_reported(bus, context.times, languages)
+    for name in read_chain().deployed:
+        config = rehearsals.rehearsal_config(name)
+        bus.say(f"{name:<10}  page {config.frontend_url}   API {config.api_url}")
+
+
+def _rehearse_reported(bus: Bus, times: StepTimes, languages: str) -> None:
+    """The whole pipeline; what came of it is in `.rehearsal/report.json`, whatever came."""
+    select_languages(languages)
+    source = read_source(ROOT)
+    if source.dirty:
+        raise UsageError(
+            "the tree differs from its commit, and production takes only commits; commit or stash the changes first"
+        )
+    report: dict[str, object] = {
+        "ok": False,
+        "sha": source.sha,
+        "version": source.version,
+        "image": None,
+        "frontend": None,
+    }
+    try:
+        _rehearse(bus, report, languages)
+        report["ok"] = True
+    finally:
+        report["steps"] = [step.to_json() for step in times.steps if step.depth == 0]
+        report["details"] = [step.to_json() for step in times.steps if step.depth > 0]
+        _write_report(report)
+    print_result(steps_table(times))
+
+
+def _rehearse(bus: Bus, report: dict[str, object], languages: str) -> None:
+    """The pipeline, read aloud."""
+    source, logs, chain = read_source(ROOT), logs_of(rehearsal=True), read_chain()
+    with bus.step("start the platforms"):
+        rehearsals.start(bus.note)
+    targets = {name: rehearsals.rehearsal_target(name) for name in chain.deployed}
+    configs = [target.config for target in targets.values()]
+    report["urls"] = {c.name: {"api": c.api_url, "frontend": c.frontend_url} for c in configs}
+    with bus.step("build"):
+        manifest, _ = built(bus, source, languages)
+    report["image"], report["frontend"] = manifest.image, manifest.frontend
+    first, *others = [targets[name] for name in chain.line_to(require_promoted("", chain))]
+    with bus.step(f"deploy to {first.name}"):
+        verbs.deploy(first, ROOT, source.label, bus, logs)
+    with bus.step(f"integration suite on {first.name}"):
+        verbs.verify(first, configs, bus, logs)
+    for before, target in itertools.pairwise((first, *others)):
+        with bus.step("approve"):
+            _permit(before, target, source.sha, bus)
+        again = verbs.Options(again_reason="rehearsed again")
+        counted = _counted(target, bus, logs, report) if target is others[-1] else contextlib.nullcontext()
+        with counted, bus.step(f"promote to {target.name}"):
+            verbs.promote(before, target, source.sha, bus, logs, again)
+        if target is not others[-1]:
+            with bus.step(f"integration suite on {target.name}"):
+                verbs.verify(target, configs, bus, logs)
+    _clean(bus)
+
+
+def _clean(bus: Bus) -> None:
+    """Remove what earlier rehearsals left; what could not be removed now is left to the next one, or `invoke clean`."""
+    try:
+        with cleaning(orphans=False) as found:
+            for waste in found.waste:
+                waste.remove()
+        if found.waste:
+            bus.say(f"removed what earlier builds left: {len(found.waste)} things, {found.bytes / 1e6:.0f} MB")
+    except DeployError as busy:
+        bus.say(f"old builds were not removed: {busy}")
+
+
+@contextlib.contextmanager
+def _counted(target: Target, bus: Bus, logs: Path, report: dict[str, object]) -> Iterator[None]:
+    """Send the target requests meanwhile and count the lost; before a first release, from its first answer on."""
+    config = target.config
+    with traffic.Traffic.start(config.api_url, config.frontend_url, RATE, logs / "rehearse-traffic.json") as sending:
+        try:
+            yield
+        finally:
+            counted = sending.stop()
+            report["requests"] = counted.to_json()
+            bus.say(f"{counted.sent} requests meanwhile, {counted.lost} lost")
+            for loss in counted.losses[:5]:
+                bus.say(f"  lost: {loss}")
+
+
+def _permit(source: Target, target: Target, sha: str, bus: Bus) -> None:
+    """In a rehearsal, whoever runs it is also who approves, and who says that the last one's failure is mended."""
+    deployment = staged(source.ledger.snapshot(), sha)
+    if deployment is not None:
+        made = approve(target.ledger, deployment, who(), ["all"], datetime.now(UTC), "a rehearsal")
+        bus.about(target.name).emit(Approved(sha=sha, person=made.person, items=tuple(made.items)))
+    if read_breaker(target.ledger.snapshot()).opened_at is not None:
+        closed = functools.partial(reset_change, reason="a new rehearsal", by=who())
+        target.ledger.write("breaker: reset by a new rehearsal", closed)
+        bus.about(target.name).emit(BreakerReset(reason="a new rehearsal"))
+
+
+def _write_report(report: dict[str, object]) -> None:
+    rehearsals.STATE.mkdir(exist_ok=True)
+    file = rehearsals.STATE / "report.json"
+    temporary = file.with_suffix(".part")
+    temporary.write_text(jsonlib.dumps(report, indent=2) + "\n")
+    temporary.rename(file)
+
+
+VERBS = (rehearse,)

@@ -1,0 +1,189 @@
+"""Verbs on environments: each acts through `release`; `deploy/cli/wrapper.py` turns errors into exit codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from rich.table import Table
+from rich.text import Text
+
+from deploy.artifacts import read_source
+from deploy.artifacts.source import built_shas, resolve_sha
+from deploy.cli.options import (
+    ENV,
+    REHEARSAL,
+    STRATEGY,
+    TO,
+    WAIT,
+    logs_of,
+    patience,
+    promotion_of,
+    strategy_of,
+    target_of,
+    told_of_ledger,
+)
+from deploy.cli.wrapper import required, verb
+from deploy.errors import UsageError
+from deploy.events.bus import Bus
+from deploy.events.console import print_json, print_result
+from deploy.lazy import lazy
+from deploy.ledger import Evidence
+from deploy.settings.chain import first_proving, read_chain
+from deploy.settings.environments import ROOT
+from deploy.settings.policy import Promotion
+from deploy.target import Target, known_shas
+
+if TYPE_CHECKING:
+    from deploy.release import verbs
+else:
+    verbs = lazy("deploy.release.verbs")
+
+
+@verb(
+    help={
+        "env": ENV,
+        "sha": "commit to deploy, built here before (default: HEAD)",
+        "strategy": STRATEGY,
+        "wait": WAIT,
+        "rehearsal": REHEARSAL,
+    }
+)
+def deploy(
+    context: Context, env: str = "", sha: str = "", strategy: str = "", wait: str = "", rehearsal: bool = False
+) -> None:
+    """Deploy a built artifact to an environment that takes no promotions; a failed deployment is rolled back."""
+    name = required(env, "--env")
+    target = target_of(name, rehearsal)
+    if source := read_chain().sources[name]:
+        raise UsageError(
+            f"{name} receives only what {source} proved; use: invoke promote --sha SHA{target.to}{target.flag}"
+        )
+    told_of_ledger(context, target)
+    label = resolve_sha(ROOT, sha, built_shas(ROOT)) if sha else read_source(ROOT).label
+    bus, logs, chosen = context.bus, logs_of(rehearsal), strategy_of(strategy)
+    info = verbs.deploy(target, ROOT, label, bus, logs, chosen, wait=patience(wait))
+    context.bus.say(f"{name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
+
+
+@verb(help={"env": ENV, "rehearsal": REHEARSAL, "json": "print the evidence as JSON"})
+def verify(context: Context, env: str = "", rehearsal: bool = False, json: bool = False) -> None:
+    """Run the integration suites against what an environment serves, and record the result as evidence."""
+    chain = read_chain()
+    target = told_of_ledger(context, target_of(env or first_proving(chain), rehearsal))
+    configs = [target_of(name, rehearsal).config for name in chain.deployed]
+    evidence = verbs.verify(target, configs, context.bus, logs_of(rehearsal))
+    _concluded(context.bus, target, evidence)
+    if json:
+        print_json(evidence.to_json())
+
+
+def _concluded(bus: Bus, target: Target, evidence: Evidence) -> None:
+    """What was proven, and what comes next."""
+    passed, seconds = (sum(getattr(suite, key) for suite in evidence.suites) for key in ("passed", "seconds"))
+    sha = evidence.commit_sha[:12]
+    following = [target_of(name, target.rehearsal) for name in read_chain().following(target.name)]
+    commands = []
+    for each in following:
+        policy = each.config.release
+        verb = "promote" if policy.promotion is Promotion.AUTOMATIC and not policy.approvals else "approve"
+        commands.append(f"invoke {verb} --sha {sha}{each.to}{each.flag}")
+    then = f". Next: {', or '.join(commands)}" if commands else ""
+    bus.say(f"{sha} is proven in {target.name}: {passed} checks passed in {seconds:.0f} s{then}")
+
+
+@verb(
+    help={
+        "sha": "commit to promote: proven in the environment before",
+        "env": TO,
+        "plan": "say what would happen and why not; change nothing",
+        "json": "with --plan: print it as JSON",
+        "strategy": STRATEGY,
+        "hotfix": "pass a freeze; needs --reason, and is recorded",
+        "automatic": "as the pipeline asks: does nothing where PROMOTION=manual leaves it to people",
+        "again": "promote what was rejected before; needs --reason, and is recorded",
+        "downgrade": "promote a commit older than the one that serves; needs --reason, and is recorded",
+        "wait": WAIT,
+        "reason": "why a gate is passed",
+        "rehearsal": REHEARSAL,
+    }
+)
+def promote(
+    context: Context,
+    sha: str = "",
+    env: str = "",
+    plan: bool = False,
+    json: bool = False,
+    strategy: str = "",
+    hotfix: bool = False,
+    again: bool = False,
+    downgrade: bool = False,
+    automatic: bool = False,
+    reason: str = "",
+    wait: str = "",
+    rehearsal: bool = False,
+) -> None:
+    """Bring what one environment proved to the next: the same digests, a smoke suite, a rollback when it fails."""
+    given = required(sha, "--sha")
+    passing = hotfix or again or downgrade
+    if passing and not reason:
+        raise UsageError('--hotfix, --again and --downgrade are recorded with a reason; add --reason "…"')
+    options = verbs.Options(
+        strategy_of(strategy),
+        hotfix_reason=reason if hotfix else "",
+        again_reason=reason if again else "",
+        downgrade_reason=reason if downgrade else "",
+        wait=patience(wait),
+    )
+    source, target = promotion_of(env, rehearsal)
+    wanted = resolve_sha(ROOT, given, known_shas(source, target))
+    if automatic and passing:
+        raise UsageError("--automatic passes no gate: leave --hotfix, --again and --downgrade to a person")
+    if automatic and target.config.release.promotion is not Promotion.AUTOMATIC:
+        context.bus.say(
+            f"left to people (PROMOTION=manual): invoke promote --sha {wanted[:12]}{target.to}{target.flag}"
+        )
+        return
+    if automatic and (newer := verbs.superseded(target, wanted)):
+        context.bus.say(f"{wanted[:12]} is older than {newer.version}, which {target.name} serves; nothing to do")
+        return
+    if plan:
+        made = verbs.plan(source, target, wanted, options)
+        if json:
+            print_json(made.to_json())
+        else:
+            print_result(_plan_table(made))
+        if not made.allowed:
+            raise Exit(code=1)
+        return
+    told_of_ledger(context, target)
+    info = verbs.promote(source, target, wanted, context.bus, logs_of(rehearsal), options)
+    context.bus.say(f"{target.name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
+
+
+def _plan_table(plan: verbs.Plan) -> Table:
+    table = Table(
+        title=f"promote {plan.sha[:12]}: {'allowed' if plan.allowed else 'refused'}", title_justify="left", box=None
+    )
+    for column in ("gate", "", "reason", "what to run"):
+        table.add_column(column)
+    for gate in plan.gates:
+        table.add_row(gate.name, "open" if gate.ok else "closed", Text(gate.reason), Text(gate.action))
+    if plan.release:
+        table.add_row("image", "", plan.release.image)
+        table.add_row("frontend", "", plan.release.frontend)
+    table.add_row("strategy", "", plan.strategy.value)
+    table.add_row("replaces", "", plan.serving.version if plan.serving else "nothing")
+    return table
+
+
+@verb(help={"env": ENV, "wait": WAIT, "rehearsal": REHEARSAL})
+def tidy(context: Context, env: str = "", wait: str = "", rehearsal: bool = False) -> None:
+    """Remove the machines that were kept for a rollback, once ROLLBACK_WINDOW is over."""
+    target = target_of(required(env, "--env"), rehearsal)
+    count = verbs.tidy(target, context.bus, logs_of(rehearsal), wait=patience(wait))
+    context.bus.say(f"{target.name}: {count} machines removed")
+
+
+VERBS = (deploy, verify, promote, tidy)

@@ -1,0 +1,125 @@
+"""Verbs about this machine and this clone: up, doctor, clean, lock."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy import interrupts, processes
+from deploy.errors import DeployError
+from deploy.lazy import lazy
+from deploy.settings.environments import ROOT
+from deploy.workstation.packages import NEEDS, SERVERS, missing
+
+if TYPE_CHECKING:
+    from deploy import local
+else:
+    local = lazy("deploy.local")
+
+
+from invoke.context import Context
+from rich.table import Table
+from rich.text import Text
+
+from deploy.cli.wrapper import verb
+from deploy.disk import KEEP, Cleaning, cleaning
+from deploy.events.bus import Bus
+from deploy.events.console import print_json, print_result
+
+
+@verb(
+    help={
+        "dry": "only show what would go",
+        "all": "keep no build, and not this clone's rehearsal either, unless it runs",
+        "json": "print as JSON",
+    }
+)
+def clean(context: Context, dry: bool = False, all: bool = False, json: bool = False) -> None:
+    """Remove old builds, images and caches; the builds that were used last are kept, and all that runs."""
+    bus: Bus = context.bus
+    with cleaning(everything=all) as found:
+        if not dry:
+            for waste in found.waste:
+                with bus.step(f"remove {waste.kind} {waste.name}"):
+                    waste.remove()
+    if json:
+        things = [one.to_json() for one in found.waste]
+        print_json({"dry": dry, "keep": 0 if all else KEEP, "bytes": found.bytes, "waste": things, "kept": found.kept})
+        return
+    if found.waste:
+        print_result(_table(found))
+    for sentence in found.kept:
+        bus.say(f"kept {sentence}")
+    bus.say(_summary(found, dry=dry, everything=all))
+
+
+def _summary(found: Cleaning, *, dry: bool, everything: bool) -> str:
+    if not found.waste:
+        return "nothing to remove"
+    total = f"{len(found.waste)} things, {found.bytes / 1e6:.0f} MB"
+    if dry:
+        again = "invoke clean --all" if everything else "invoke clean"
+        return f"would go: {total}; nothing was removed. To remove it: {again}"
+    return f"removed {total}"
+
+
+def _table(found: Cleaning) -> Table:
+    table = Table(box=None)
+    table.add_column("what")
+    table.add_column("name")
+    table.add_column("MB", justify="right")
+    table.add_column("why")
+    for one in found.waste:
+        table.add_row(one.kind, Text(one.name), f"{one.bytes / 1e6:.1f}", one.why)
+    return table
+
+
+@verb(help={"port": "port to serve on (default: 10100, as .env.local says)"})
+def up(context: Context, port: int = 0) -> None:
+    """Serve the page and the API on this machine, without Docker, until interrupted."""
+    bus: Bus = context.bus
+    with local.serving(bus.note, port or None) as config:
+        bus.say(f"page and API at {config.frontend_url}  (stop with Ctrl+C)")
+        with interrupts.telling(lambda: f"{config.frontend_url} is served no longer"):
+            while True:
+                time.sleep(3600)
+
+
+@verb(help={"json": "print as JSON"})
+def doctor(context: Context, json: bool = False) -> None:
+    """What this machine has, what it lacks, and the command that installs it."""
+    found = {name: missing(name) for name in NEEDS}
+    servers = {name: bool(shutil.which(name) or (ROOT / ".tools/usr/bin" / name).exists()) for name in SERVERS}
+    if json:
+        print_json({"missing": {k: v for k, v in found.items() if v}, "servers": servers})
+        return
+    for name, need in NEEDS.items():
+        lacking = found[name]
+        print_result(f"{'✗' if lacking else '✓'} {name}: {need.why}")
+        if lacking:
+            print_result(f"    lacks {', '.join(lacking)}; sudo apt-get install -y {' '.join(need.packages)}")
+    for name, there in servers.items():
+        print_result(
+            f"{'✓' if there else '·'} {name}: {'there' if there else 'unpacked into .tools/ when first needed'}"
+        )
+
+
+@verb(help={"upgrade": "take newer versions where pyproject.toml allows them"})
+def lock(context: Context, upgrade: bool = False) -> None:
+    """Compile pyproject.toml's dependency groups into requirements/*.txt, with hashes."""
+    uv = str(Path(sys.executable).with_name("uv"))
+    common = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    common += ["--no-emit-index-url", "--no-header", *(["--upgrade"] if upgrade else [])]
+    for group in ("dev", "test", "fuzz", "runner", "uv"):
+        constraint = [] if group == "dev" else ["-c", "requirements/dev.txt"]
+        command = [*common, "--group", group, *constraint, "-o", f"requirements/{group}.txt"]
+        done = processes.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise DeployError(f"requirements/{group}.txt could not be compiled: {done.stderr.strip()}")
+        context.bus.say(f"requirements/{group}.txt")
+
+
+VERBS = (up, doctor, clean, lock)

@@ -1,0 +1,254 @@
+"""What can happen in a verb, each kind a type: what console, log and every later listener are told.
+
+`event` in the structured log is the tag; an event's fields are its line's fields. A new kind of event is a class here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Something that happened. `environment` and `deployment` (an id of the ledger) are "" where there is none."""
+
+    environment: str = ""
+    deployment: str = ""
+
+    @property
+    def name(self) -> str:
+        """The kind, as the structured log calls it."""
+        return str(type(self).__struct_config__.tag)
+
+    @property
+    def loud(self) -> bool:
+        """Whether a person should know: logged as a warning."""
+        return False
+
+
+class VerbBegun(Event, frozen=True, kw_only=True, tag="verb.begun"):
+    """Somebody ran a verb: `command` as typed, less `invoke`."""
+
+    command: str
+
+
+class VerbEnded(Event, frozen=True, kw_only=True, tag="verb.ended"):
+    """The verb is over; `problem` is the error's text, `log` the file that holds more, "" for none."""
+
+    command: str
+    ok: bool
+    code: int
+    seconds: float
+    problem: str = ""
+    log: str = ""
+
+    @property
+    def loud(self) -> bool:
+        return not self.ok
+
+
+class Said(Event, frozen=True, kw_only=True, tag="said"):
+    """A sentence for people that stays on the screen."""
+
+    text: str
+
+
+class Noted(Event, frozen=True, kw_only=True, tag="noted"):
+    """What happens within a step: it may be replaced by the next."""
+
+    text: str
+
+
+class StepBegun(Event, frozen=True, kw_only=True, tag="step.begun"):
+    """A step begins, within those that are open. `direction` of a rollout's step: forward or back."""
+
+    step: str
+    direction: str = ""
+
+
+class StepEnded(Event, frozen=True, kw_only=True, tag="step.ended"):
+    """The step that began last ended."""
+
+    step: str
+    seconds: float
+    ok: bool
+    problem: str = ""
+    direction: str = ""
+
+    @property
+    def loud(self) -> bool:
+        return not self.ok
+
+
+class Built(Event, frozen=True, kw_only=True, tag="artifact.built"):
+    """An artifact is there; `reused`: it was built before."""
+
+    version: str
+    sha: str
+    image: str
+    frontend: str
+    reused: bool
+
+
+class ImagePushed(Event, frozen=True, kw_only=True, tag="image.pushed"):
+    """The registry has an image; `there`: it had it before."""
+
+    image: str
+    tag: str
+    there: bool
+
+
+class ImageCopied(Event, frozen=True, kw_only=True, tag="image.copied"):
+    """One environment's registry has what another's has, under the same digest."""
+
+    image: str
+    source: str
+
+
+class GateRefused(Event, frozen=True, kw_only=True, tag="gate.refused"):
+    """A closed gate stopped a promotion."""
+
+    sha: str
+    gate: str
+    reason: str
+    action: str
+
+    @property
+    def loud(self) -> bool:
+        return True
+
+
+class GateOverridden(Event, frozen=True, kw_only=True, tag="override"):
+    """A promotion goes on although a gate is closed, for the reason in `note`."""
+
+    note: str
+
+    @property
+    def loud(self) -> bool:
+        return True
+
+
+class Approved(Event, frozen=True, kw_only=True, tag="approved"):
+    """A person answered checklists for a release."""
+
+    sha: str
+    person: str
+    items: tuple[str, ...]
+
+
+class FreezeSet(Event, frozen=True, kw_only=True, tag="freeze.set"):
+    """Promotions are frozen until a moment (ISO 8601)."""
+
+    freeze: str
+    until: str
+    reason: str
+
+
+class FreezeLifted(Event, frozen=True, kw_only=True, tag="freeze.lifted"):
+    """Freezes were taken away: their ids."""
+
+    freezes: tuple[str, ...]
+
+
+class BreakerReset(Event, frozen=True, kw_only=True, tag="breaker.reset"):
+    """A person closed the circuit breaker."""
+
+    reason: str
+
+
+class EvidenceRecorded(Event, frozen=True, kw_only=True, tag="evidence.recorded"):
+    """The ledger holds what the suites found of a commit."""
+
+    sha: str
+    ok: bool
+    passed: int
+    failed: int
+
+    @property
+    def loud(self) -> bool:
+        return not self.ok
+
+
+class RolloutBegun(Event, frozen=True, kw_only=True, tag="rollout.begun"):
+    """An intent is carried out."""
+
+    verb: str
+    version: str
+
+
+class RolloutTurned(Event, frozen=True, kw_only=True, tag="rollout.turned"):
+    """A rollout goes back; `blame`: because of the release itself."""
+
+    reason: str
+    blame: bool
+
+    @property
+    def loud(self) -> bool:
+        return True
+
+
+class RolloutNoted(Event, frozen=True, kw_only=True, tag="rollout.noted"):
+    """Something unusual that is kept with the rollout's outcome."""
+
+    note: str
+
+
+class TrafficMoved(Event, frozen=True, kw_only=True, tag="traffic.moved"):
+    """Traffic, or the page, was moved, so many seconds after the rollout began; the last time counts."""
+
+    seconds: float
+
+
+class RolloutStopped(Event, frozen=True, kw_only=True, tag="rollout.stopped"):
+    """A rollout stops half-way; its intent stays in the ledger."""
+
+    problem: str
+
+    @property
+    def loud(self) -> bool:
+        return True
+
+
+class RolloutEnded(Event, frozen=True, kw_only=True, tag="rollout.ended"):
+    """A rollout is over: `status` as the ledger holds it."""
+
+    status: str
+    reason: str
+    version: str
+    blame: bool
+
+
+class Escalation(Event, frozen=True, kw_only=True, tag="escalation"):
+    """A protected environment took a release back: somebody should look."""
+
+    status: str
+    reason: str
+    version: str
+    blame: bool
+
+    @property
+    def loud(self) -> bool:
+        return True
+
+
+class PlatformUnavailable(Event, frozen=True, kw_only=True, tag="platform.unavailable"):
+    """The platform, or the ledger's remote, did not answer as it should; the step is tried again."""
+
+    problem: str
+
+    @property
+    def loud(self) -> bool:
+        return True
+
+
+class MachineReported(Event, frozen=True, kw_only=True, tag="machine.reported"):
+    """What a machine at fault told before it was removed."""
+
+    machine: str
+    summary: str
+    lines: tuple[str, ...]
+
+
+class Tidied(Event, frozen=True, kw_only=True, tag="tidied"):
+    """Machines kept for a rollback were removed."""
+
+    machines: tuple[str, ...]

@@ -1,0 +1,121 @@
+"""The rehearsal: both environments on this machine, behind the same verbs (`--rehearsal`), with no account anywhere.
+
+State is in `.rehearsal/`: the emulator's, a git remote for the ledger, logs, and the report. It is never the project's
+own remote that a rehearsal writes to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from deploy import emulator, occupancy
+from deploy.errors import DeployError, UsageError
+from deploy.git import git
+from deploy.ledger import Ledger
+from deploy.settings.chain import read_chain, require_deployed
+from deploy.settings.environments import ROOT, EnvironmentConfig, Role
+from deploy.settings.secrets import Secret, Tokens
+from deploy.target import Addresses, Target
+from deploy.workstation import docker_host, program, stop_engine
+
+# Several rehearsals of one clone are told apart by this variable.
+STATE = Path(os.environ.get("CODECANVAS_REHEARSAL_DIR", ROOT / ".rehearsal"))
+SECCOMP = ROOT / "backend" / "seccomp.json"
+
+
+def tenants(root: Path = ROOT) -> list[emulator.Tenant]:
+    """What the emulator must know of each environment: its names, as in the cloud."""
+    chain = read_chain(root)
+    configs = [chain.configs[name] for name in chain.deployed]
+    return [
+        emulator.Tenant(
+            environment=config.name,
+            app=config.deployment_target,
+            project=config.pages_project,
+            app_host=config.service_host,
+            project_host=config.frontend_host,
+        )
+        for config in configs
+    ]
+
+
+def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
+    """Start the emulator (and what it needs) unless it runs; returns its addresses."""
+    if running := emulator.running(state):
+        for config in read_chain().configs.values():
+            if config.role is not Role.LOCAL:
+                _require_host(running, config)
+        return running
+    host = docker_host(tell)
+    caddy, registry = program("caddy", tell), program("docker-registry", tell)
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        return emulator.start(state, tenants(), docker_host=host, caddy=caddy, registry=registry, seccomp=SECCOMP)
+    except emulator.EmulatorError as failed:
+        raise DeployError(str(failed), log=failed.log) from failed
+
+
+def stop(state: Path = STATE, *, force: bool = False) -> bool:
+    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped.
+
+    Raises UsageError saying who is at work on the rehearsal, unless `force`.
+    """
+    with occupancy.alone(state, force=force):
+        stopped = emulator.stop(state)
+        return stop_engine() or stopped
+
+
+def at_work(state: Path = STATE) -> AbstractContextManager[None]:
+    """Count as at work on the rehearsal; raises UsageError while it is being stopped."""
+    return occupancy.at_work(state)
+
+
+def rehearsal_config(name: str, state: Path = STATE) -> EnvironmentConfig:
+    """The environment's configuration with the addresses of the rehearsal; raises UsageError when none runs."""
+    chain = read_chain()
+    config = chain.configs[require_deployed(name, chain)]
+    running = _running(state)
+    _require_host(running, config)
+    service, frontend = (running.urls[host].rstrip("/") for host in (config.service_host, config.frontend_host))
+    return replace(config, api_url=f"{service}/api/v1/", frontend_url=f"{frontend}/")
+
+
+def rehearsal_target(name: str, state: Path = STATE) -> Target:
+    """The environment on this machine; raises UsageError when no rehearsal runs."""
+    config = rehearsal_config(name, state)
+    running = _running(state)
+    values = json.loads((state / "tokens.json").read_text())[name]
+    tokens = Tokens(name, {key: Secret(value) for key, value in values.items()})
+    addresses = Addresses(running.fly_api, running.cloudflare_api, running.registry, fly_logs=running.fly_api)
+    return Target(config, addresses, tokens, _ledger(name, state), rehearsal=True)
+
+
+def _require_host(running: emulator.Running, config: EnvironmentConfig) -> None:
+    if not {config.service_host, config.frontend_host} <= running.urls.keys():
+        raise UsageError(
+            f"the rehearsal was started before {config.name} was there, or was named so; start its platforms again: "
+            "invoke rehearse --down && invoke rehearse --up"
+        )
+
+
+def _running(state: Path) -> emulator.Running:
+    running = emulator.running(state)
+    if running is None:
+        raise UsageError("no rehearsal runs on this machine; start one: invoke rehearse (or only its platforms: --up)")
+    return running
+
+
+def _ledger(name: str, state: Path) -> Ledger:
+    remote, work = state / "remote.git", state / "ledger.git"
+    for repository in (remote, work):
+        if not (repository / "HEAD").exists():
+            repository.mkdir(parents=True, exist_ok=True)
+            made = git(repository, "init", "--quiet", "--bare")
+            if not made.ok:
+                raise DeployError(f"{repository} could not be made: {made.said}; mend that, then run this again")
+    return Ledger(work, name, str(remote), flag=" --rehearsal")

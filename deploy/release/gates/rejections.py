@@ -1,0 +1,42 @@
+"""Artifacts that failed in production: rejected by their commit, so that nothing promotes them again by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from deploy.ledger import DeploymentInfo, Snapshot
+from deploy.ledger.controls import Rejection
+from deploy.ledger.encoding import encode
+from deploy.release.gates.gate import Gate, Situation
+from deploy.settings.durations import write_moment
+
+
+def _path(sha: str) -> str:
+    return f"rejected/{sha}.json"
+
+
+def rejection(production: Snapshot, sha: str) -> Rejection | None:
+    """Why a commit is rejected; None when it is not."""
+    return production.record(Rejection, _path(sha))
+
+
+def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -> dict[str, bytes | None]:
+    """What rejects the release of a deployment that failed."""
+    record = Rejection(failed.commit_sha, failed.image, failed.frontend, failed.id, reason, now, by)
+    return {_path(failed.commit_sha): encode(record)}
+
+
+def readmit_change(production: Snapshot, sha: str) -> dict[str, bytes | None]:
+    """What takes a rejection back, as when the commit was promoted again and held; nothing when there is none."""
+    return {_path(sha): None} if _path(sha) in production.files else {}
+
+
+def rejected_gate(situation: Situation) -> Gate:
+    found = rejection(situation.target, situation.sha)
+    if found is None:
+        return Gate("rejected", True, "was not rejected before")
+    reason = f"rejected on {write_moment(found.at)}: {found.reason}"
+    if situation.again_reason:
+        return Gate("rejected", True, f"PASSED WITH --again ({situation.again_reason}) though {reason}")
+    again = f'invoke promote --sha {situation.short} --again --reason "…"{situation.flags}'
+    return Gate("rejected", False, reason, f"mend it in a new commit; or, when the cause lay elsewhere: {again}")

@@ -1,0 +1,194 @@
+"""The decision: from an intent and a look at the world, the one next step. Pure; the same for every way a run began.
+
+Read aloud, forward: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
+into traffic and judge it beside the old ones; let all in; withdraw every other; publish the page; run the smoke suite;
+drain, then put the machines of the release before to sleep, remove those of others; record the outcome. Back is the
+same towards the release before, without judge and suite, and what was being released is removed instead of kept.
+
+A rollback, and a release that is taken back, take what there is: sleeping machines are started before any is created;
+where the platform has no room for more they go on with those they have; a machine whose host cannot be reached is left
+alone.
+"""
+
+from __future__ import annotations
+
+from deploy.ledger import DeploymentInfo, Intent
+from deploy.release.rollout.steps import (
+    Admit,
+    AwaitHealthy,
+    Compare,
+    Create,
+    Destroy,
+    Drain,
+    Finish,
+    Judge,
+    Publish,
+    Rest,
+    Smoke,
+    Start,
+    Step,
+    TurnBack,
+    Withdraw,
+)
+from deploy.release.rollout.world import Seen, World
+from deploy.settings.policy import Strategy
+
+JUDGED, SMOKED = "judged", "smoke suite passed"
+SUSPECT, COMPARED = "smoke suite failed", "compared with the release before"
+ATTEMPTS = 3  # at starting one machine, or at filling one place, before it is called broken
+EXITS = 2  # of a new machine's program before it is called broken: one may be bad luck
+JUDGING = frozenset({Strategy.BLUEGREEN, Strategy.CANARY})
+
+
+def decide(intent: Intent, world: World) -> Step:
+    """The next step."""
+    release = intent.towards
+    usable = [machine for machine in world.machines if machine.id not in world.unusable]
+    if release is None:
+        return _leave_nothing(usable)
+    there = [machine for machine in world.of(release.launch) if machine.id not in world.unusable]
+    ours, surplus = _places(there, intent.count)
+    others = [machine for machine in usable if machine.launch != release.launch] + surplus
+    if broken := _broken(intent, release, ours, world):
+        return broken
+    if intent.forward and intent.strategy is Strategy.ROLLING and (step := _roll(intent, ours, others, world)):
+        return step
+    return (
+        _fill(intent.count, ours, world)
+        or _ready(ours)
+        or (_judged(intent, ours, others) if intent.releasing else None)
+        or _switch(ours, others)
+        or (Publish(release.frontend) if world.page != release.frontend else None)
+        or _checked(intent)
+        or _retire(others, intent, world)
+        or _refill(intent.count, ours, world)
+        or Finish()
+    )
+
+
+def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
+    """One machine for each number up to `count`, and those that are too many."""
+    ours: dict[int, Seen] = {}
+    surplus: list[Seen] = []
+    for machine in machines:
+        if machine.number in ours or not 1 <= machine.number <= count:
+            surplus.append(machine)
+        else:
+            ours[machine.number] = machine
+    return list(ours.values()), surplus
+
+
+def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World) -> Step | None:
+    """What to do about a machine of the release that will not serve: when it is released, it is the release's fault."""
+    for machine in ours:
+        if machine.digest and machine.digest != release.image:
+            why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
+        elif machine.failed:
+            why = f"machine {machine.id} is {machine.state}"
+        elif intent.releasing and machine.exits >= EXITS and not machine.healthy:
+            why = f"machine {machine.id} ended by itself {machine.exits} times"
+        elif machine.asleep and world.starts.get(machine.id, 0) >= ATTEMPTS:
+            why = f"machine {machine.id} is {machine.state} again after {ATTEMPTS} starts"
+        elif machine.asleep and intent.releasing and machine.exits:  # stopped by somebody, it is started again
+            why = f"machine {machine.id} ended by itself ({machine.state})"
+        else:
+            continue
+        # A kept machine that will not come back is made anew; one just made for this release speaks against it.
+        if intent.releasing or world.creations.get(machine.number, 0) >= ATTEMPTS:
+            return TurnBack(why, machine=machine.id)
+        return Destroy(machine.id)
+    return None
+
+
+def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
+    """Start what sleeps, then create what is missing: a rollback must not depend on room that it does not need."""
+    for machine in ours:
+        if machine.asleep:
+            return Start(machine.id)
+    there = {machine.number for machine in ours}
+    if world.full and there:
+        return None
+    for number in range(1, count + 1):
+        if number not in there:
+            if world.creations.get(number, 0) >= ATTEMPTS:
+                return TurnBack(f"machine {number} was gone again after {ATTEMPTS} creations")
+            return Create(number)
+    return None
+
+
+def _refill(count: int, ours: list[Seen], world: World) -> Step | None:
+    """Where there was no room, try once more after the others have gone."""
+    missing = sorted(set(range(1, count + 1)) - {machine.number for machine in ours})
+    return Create(missing[0]) if world.full == 1 and missing else None
+
+
+def _ready(ours: list[Seen]) -> Step | None:
+    waiting = tuple(machine.id for machine in ours if not machine.healthy or not machine.digest)
+    return AwaitHealthy(waiting) if waiting else None
+
+
+def _judged(intent: Intent, ours: list[Seen], others: list[Seen]) -> Step | None:
+    blue = tuple(machine.id for machine in others if machine.traffic and machine.healthy)
+    if intent.strategy not in JUDGING or JUDGED in intent.marks or not blue:
+        return None
+    first = ours[0]
+    return Judge(first.id, blue) if first.traffic else Admit(first.id)
+
+
+def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
+    for machine in ours:
+        if not machine.traffic:
+            return Admit(machine.id)
+    heirs = tuple(machine.id for machine in ours)
+    for machine in others:
+        if machine.traffic:
+            return Withdraw(machine.id, heirs)
+    return None
+
+
+def _checked(intent: Intent) -> Step | None:
+    """Forward, the smoke suite; back from a release that failed it, the same suite against what serves again."""
+    if intent.releasing:
+        return None if SMOKED in intent.marks else Smoke()
+    if not intent.forward and intent.blame and SUSPECT in intent.marks and COMPARED not in intent.marks:
+        return Compare()
+    return None
+
+
+def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
+    """Machine by machine: one in, one out; None when every place is filled and in traffic."""
+    serving = [machine for machine in ours if machine.traffic]
+    old = [machine for machine in others if machine.traffic]
+    if len(serving) >= intent.count:
+        return None
+    if old and len(serving) + len(old) > intent.count:
+        return Withdraw(old[0].id, tuple(machine.id for machine in serving))
+    if step := _fill(len(serving) + 1, ours, world):
+        return step
+    place = next((machine for machine in ours if not machine.traffic), None)
+    return (_ready([place]) or Admit(place.id)) if place else None
+
+
+def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
+    """What is out of traffic: drained, then kept asleep for a rollback to it, else removed."""
+    kept = intent.previous.launch if intent.forward and intent.previous else ""
+    left = others
+    if not intent.forward:  # what a rollback from the release that serves again would start stays as it was
+        left = [machine for machine in others if machine.launch == intent.wanted.launch or not machine.asleep]
+    awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
+    if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):
+        return Drain(undrained)
+    for machine in left:
+        if machine.launch != kept or machine.failed:
+            return Destroy(machine.id)
+        if machine.id in awake:
+            return Rest(machine.id)
+    return None
+
+
+def _leave_nothing(machines: list[Seen]) -> Step:
+    """Nothing served before: what was tried is taken away."""
+    for machine in machines:
+        if machine.traffic:
+            return Withdraw(machine.id, ())
+    return Destroy(machines[0].id) if machines else Finish()

@@ -1,0 +1,500 @@
+"""The engine that brings a release to an environment, or takes it back, whatever happens on the way.
+
+Theory of operation.
+
+Actors: one *holder* of the environment's lock, who runs this engine; the *ledger* (git), which holds the intent; the
+*platform* (machines and page), which holds the world. Nothing else remembers anything: a run that is killed loses only
+what it can find out again.
+
+A rollout first writes its intent to the ledger. Then, again and again: the lock is renewed, the platform looked at, one
+next step decided (`decide.py`, pure) and taken, until world and intent agree; then one commit records the outcome and
+takes the intent away. Whoever finds an intent with no living holder goes on from there, because
+
+- every step may be taken twice: creations carry a launch key and a name of their own, so one that was answered by an
+  error is found by looking; the others name a state to be in;
+- what a look cannot show (a verdict, a passed suite, the turn back) is written into the intent before it is acted upon;
+- every write to the ledger is refused unless its writer still holds the lock.
+
+Failures are told apart in `trouble.py`. *The release is at fault* (unhealthy, wrong digest, failed verdict or suite):
+the intent turns back, the release is rejected; a suite that fails against the release before as well acquits it. *The
+platform or the ledger's remote cannot be reached*, or asks to go slower: tried again, more and more slowly and never in
+step with others, within a budget; then the run stops, the intent stays, and nobody blames the release. *The platform
+has no room*: a release turns back unblamed, a rollback goes on with the machines that there are. *One machine's host is
+gone*: it is left alone. *We may not go on* (token refused, lock lost): the run stops at once and the intent stays.
+
+Only machines of launches that the ledger knows are touched: what else is in the app is somebody else's.
+
+In production, at every moment, a whole release that was proven is in traffic: a machine leaves it only after those that
+take over were seen healthy, and the page follows the machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished
+from deploy.events.bus import Bus
+from deploy.events.events import (
+    Escalation,
+    MachineReported,
+    PlatformUnavailable,
+    RolloutEnded,
+    RolloutNoted,
+    RolloutStopped,
+    RolloutTurned,
+    TrafficMoved,
+)
+from deploy.events.times import Spans
+from deploy.ledger import DeploymentInfo, Intent
+from deploy.ledger.lock import Clock
+from deploy.platforms.errors import PlatformError
+from deploy.release.rollout import steps
+from deploy.release.rollout.book import Book
+from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
+from deploy.release.rollout.platform import Platform, Report
+from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, Unhealthy, meaning, unhealthy
+from deploy.release.rollout.world import Seen, World
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things may take, in seconds; `budget`: how long the platform may be out of reach until a run stops."""
+
+    health: float = 120
+    poll: float = 0.05
+    drain: float = 5
+    budget: float = 120
+    first_pause: float = 0.5
+    longest_pause: float = 15
+
+
+class Checks(Protocol):
+    """What is asked of a release beside the platform's own checks.
+
+    Each lets it pass, or raises ReleaseFault for what it found, NotChecked when it could find nothing out.
+    """
+
+    def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        """Compare machines in traffic; returns the verdict's words."""
+
+    def smoke(self, intent: Intent, machine: str = "") -> str:
+        """Run the smoke suite against what serves, or `machine` of it alone; returns what it found."""
+
+
+@dataclass
+class _Memory:
+    """What this run did itself. Losing it costs time, never correctness."""
+
+    drained: set[str] = field(default_factory=set)
+    withdrawn: dict[str, float] = field(default_factory=dict)
+    starts: Counter[str] = field(default_factory=Counter)
+    creations: Counter[int] = field(default_factory=Counter)
+    waiting: dict[tuple[str, ...], float] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    unusable: set[str] = field(default_factory=set)
+    full: int = 0
+    failures: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """By step: how often in a row it failed, and when first."""
+    ours: tuple[str, ...] = ()
+    """Usable machines of the release moved towards, as last seen."""
+    asked: str = ""
+    """The machine that was asked for last."""
+    page: str | None = None
+    """As last looked at: under the lock it changes by this run alone, which looks again after each change."""
+
+
+class Engine:
+    """Carries out one intent. `advance` is one turn of the loop; `run` turns until it is done.
+
+    `configs` yields the machine configuration of a digest, None when the ledger has lost it. `launches` are those that
+    the ledger knows beside the intent's own; `flag` is added to the commands that messages name. `escalates`: whether
+    people are called when a release is taken back.
+    """
+
+    def __init__(
+        self,
+        intent: Intent,
+        *,
+        platform: Platform,
+        book: Book,
+        checks: Checks,
+        clock: Clock,
+        bus: Bus,
+        configs: Callable[[str], dict[str, Any] | None],
+        pace: Pace = Pace(),
+        launches: Set[str] = frozenset(),
+        flag: str = "",
+        escalates: bool = False,
+    ) -> None:
+        self.intent = intent
+        self._flag, self._escalates = flag, escalates
+        releases = (intent.wanted, intent.previous)
+        self._launches = launches | {release.launch for release in releases if release}
+        self._configs = configs
+        self._platform, self._book, self._checks = platform, book, checks
+        self._clock, self._pace = clock, pace
+        self._spans = Spans()
+        self._bus = bus.about(intent.wanted.environment, intent.id).also(self._spans)
+        self._memory = _Memory()
+        self._begun = clock.monotonic()
+        self._failing: float | None = None
+        self._pauses = 0
+        self.log: Path | None = None
+        """Where the story of what turned it back is kept."""
+        self.reports: list[Report] = []
+        """What machines told that were at fault, before they were removed."""
+
+    def run(self) -> DeploymentInfo:
+        """Until done; the outcome. Raises Unfinished, LockLost or LedgerError when it must stop, the intent kept."""
+        while True:
+            if done := self.advance():
+                return done
+
+    def advance(self) -> DeploymentInfo | None:
+        """Look, decide, take one step; the outcome when that was the last."""
+        step: steps.Step | None = None
+        try:
+            self._book.holding.keep()
+            step = self._next()
+            done = self._take(step)
+        except (PlatformError, LedgerUnreachable, NotChecked, ReleaseFault) as failed:
+            self._answer(failed, step)
+            return None
+        self._memory.failures.pop(repr(step), None)
+        self._failing, self._pauses = None, 0
+        return done
+
+    def observe(self) -> World:
+        """The world now. What this run made is asked for by name when a list, perhaps an old one, leaves it out."""
+        memory = self._memory
+        listed = {machine.id: machine for machine in self._platform.machines() if machine.launch in self._launches}
+        for id_ in memory.made - listed.keys() - memory.gone - memory.unusable:
+            if found := self._platform.look(id_):
+                listed[id_] = found
+            else:
+                memory.made.discard(id_)
+        machines = tuple(machine for machine in listed.values() if machine.id not in memory.gone)
+        for machine in machines:
+            if not machine.reachable:
+                self._leave(machine.id, "its host cannot be reached")
+        if memory.page is None:
+            memory.page = self._platform.page()
+        towards = self.intent.towards
+        memory.ours = tuple(
+            machine.id
+            for machine in machines
+            if towards and machine.launch == towards.launch and machine.id not in memory.unusable
+        )
+        return World(
+            machines,
+            memory.page,
+            frozenset(memory.drained),
+            memory.starts,
+            memory.creations,
+            frozenset(memory.unusable),
+            memory.full,
+        )
+
+    # one step
+
+    def _next(self) -> steps.Step:
+        return decide(self.intent, self.observe())
+
+    def _take(self, step: steps.Step) -> DeploymentInfo | None:
+        with self._bus.step(step.text, direction=self.intent.direction.value, clock=self._clock.monotonic):
+            return self._perform(step)
+
+    def _perform(self, step: steps.Step) -> DeploymentInfo | None:
+        """The one place where steps are executed."""
+        platform, memory = self._platform, self._memory
+        match step:
+            case steps.Create(number):
+                self._create(number)
+            case steps.Start(machine):
+                memory.asked = machine
+                self._await_asleep(machine)
+                platform.start(machine)
+                memory.starts[machine] += 1
+                memory.waiting.clear()  # it has its time anew
+            case steps.AwaitHealthy(machines):
+                self._await_healthy(machines)
+            case steps.Admit(machine):
+                platform.admit(machine)
+            case steps.Judge(green, blue):
+                verdict = self._checks.judge(green, blue, self.intent)
+                self._mark(JUDGED, verdict)
+            case steps.Withdraw(machine, heirs):
+                if not self._confirmed(heirs):
+                    return None
+                platform.withdraw(machine)
+                memory.withdrawn[machine] = self._clock.monotonic()
+                self._moved()
+            case steps.Publish(_):
+                memory.page = None
+                platform.publish(self._release())
+                self._moved()
+            case steps.Smoke():
+                self._mark(SMOKED, self._checks.smoke(self.intent, self._asked_alone()))
+            case steps.Drain(machines):
+                self._drain(machines)
+            case steps.Rest(machine):
+                platform.rest(machine)
+            case steps.Destroy(machine):
+                platform.destroy(machine)
+                memory.gone.add(machine)
+            case steps.Compare():
+                self._compare()
+            case steps.TurnBack(reason, blame, machine):
+                self._turn(reason, blame=blame, machines=(machine,) if machine else ())
+            case steps.Finish():
+                return self._finish()
+            case _:
+                raise TypeError(f"no such step: {step!r}")
+        return None
+
+    def _moved(self) -> None:
+        """Note when traffic, or the page, was moved: the last time counts."""
+        self._bus.emit(TrafficMoved(seconds=self._clock.monotonic() - self._begun))
+
+    def _release(self) -> DeploymentInfo:
+        """The release that the steps concern; taking back to nothing, the one that is taken away."""
+        return self.intent.towards or self.intent.wanted
+
+    def _create(self, number: int) -> None:
+        release = self._release()
+        config = self._configs(release.config)
+        if config is None:
+            raise LedgerError(
+                f"the configuration {release.config or '(none)'} of {release.version} is not in the ledger; restore "
+                f"configs/{release.config}.json by a new commit on its branch"
+            )
+        made = self._platform.create(release, config, number, avoid=frozenset(self._memory.unusable))
+        self._memory.creations[number] += 1
+        self._memory.made.add(made)
+        self._memory.gone.discard(made)
+
+    def _await_healthy(self, machines: tuple[str, ...]) -> None:
+        """Look until all are healthy; a machine that stops or fails meanwhile is left to the next decision."""
+        image = self._release().image
+        # From when these were first waited for: a platform that fails now and then does not give them time for ever.
+        deadline = self._memory.waiting.setdefault(machines, self._clock.monotonic()) + self._pace.health
+        while True:
+            asked = self._clock.monotonic()
+            looks = [self._look(id_) for id_ in machines]
+            if any(seen is None or seen.failed or seen.asleep or not seen.reachable for seen in looks):
+                return
+            if self.intent.releasing and any(seen and seen.exits >= EXITS and not seen.healthy for seen in looks):
+                return
+            if all(seen and seen.healthy and seen.digest == image for seen in looks):
+                return
+            if any(seen and seen.digest and seen.digest != image for seen in looks):
+                return
+            if asked > deadline:  # by a look that began after it: one who stood still does not blame the release
+                raise unhealthy(looks, self._pace.health)
+            self._book.holding.keep()
+            self._clock.sleep(self._pace.poll)
+
+    def _look(self, machine: str) -> Seen | None:
+        self._memory.asked = machine
+        return self._platform.look(machine)
+
+    def _await_asleep(self, machine: str) -> None:
+        """A machine that is just being stopped cannot be started yet."""
+        deadline = self._clock.monotonic() + self._pace.health
+        while (seen := self._platform.look(machine)) and seen.state in ("stopping", "suspending"):
+            if self._clock.monotonic() > deadline:
+                return
+            self._book.holding.keep()
+            self._clock.sleep(self._pace.poll)
+
+    def _confirmed(self, heirs: tuple[str, ...]) -> bool:
+        """Capacity is never lowered on the word of an old list: those that take over are looked at once more.
+
+        False when the host of one of them is gone: that is the next decision's, and nobody's fault.
+        """
+        for id_ in heirs:
+            seen = self._platform.look(id_)
+            if seen and not seen.reachable:
+                return False
+            if seen is None or not seen.healthy:
+                state = seen.state if seen else "gone"
+                raise Unhealthy(f"machine {id_} was to take over and is {state}, not healthy", (id_,))
+        return True
+
+    def _drain(self, machines: tuple[str, ...]) -> None:
+        now = self._clock.monotonic()
+        last = max(self._memory.withdrawn.get(id_, now) for id_ in machines)
+        end = last + self._pace.drain
+        while (left := end - self._clock.monotonic()) > 0:
+            self._book.holding.keep()
+            self._clock.sleep(min(left, 1.0))
+        self._memory.drained.update(machines)
+
+    # how the intent changes
+
+    def _mark(self, mark: str, words: str) -> None:
+        marked = self.intent.marked(mark)
+        self._book.keep(marked, words)
+        self.intent = marked
+
+    def _compare(self) -> None:
+        """What fails against the release before as well does not speak against the one that was taken back."""
+        intent, words = self.intent.marked(COMPARED), "the release before passes the smoke suite"
+        try:
+            self._checks.smoke(self.intent, self._asked_alone())
+        except ReleaseFault as fault:
+            words = f"the release before fails the smoke suite as well ({fault}): nobody is blamed"
+            intent = intent.acquitted(words)
+        except NotChecked as unknown:
+            words = f"the smoke suite could not be run against the release before ({unknown}): nobody is blamed"
+            intent = intent.acquitted(words)
+        self._book.keep(intent, words[:200])
+        self.intent = intent
+        self._note(words)
+
+    def _asked_alone(self) -> str:
+        """A machine of ours, where one that was left as it is may still answer beside it for another release."""
+        return self._memory.ours[0] if self._memory.unusable and self._memory.ours else ""
+
+    def _turn(self, reason: str, *, blame: bool, machines: tuple[str, ...] = ()) -> None:
+        if not self.intent.forward or self.intent.verb == "repair":
+            raise self._stopped(ReleaseFault(reason))
+        reports = self._reported(machines)
+        reason += "".join(f"; {report.summary}" for report in reports if report.summary)
+        blame = blame and not any(report.exhausted for report in reports)
+        turned = self.intent.turned(reason, blame=blame)
+        self._book.keep(turned, "turns back")
+        self.intent = turned
+        self._memory.starts.clear()
+        self._memory.creations.clear()
+        self._memory.waiting.clear()
+        self._memory.failures.clear()
+        self._memory.full = 0
+        self._bus.emit(RolloutTurned(reason=reason, blame=blame))
+
+    def _reported(self, machines: tuple[str, ...]) -> list[Report]:
+        """What machines at fault tell while they are still there; a platform that cannot say is no reason to wait."""
+        told: list[Report] = []
+        for id_ in machines:
+            with contextlib.suppress(PlatformError):
+                told.append(report := self._platform.report(id_))
+                self._bus.emit(MachineReported(machine=id_, summary=report.summary, lines=tuple(report.lines)))
+        self.reports += told
+        return told
+
+    def _finish(self) -> DeploymentInfo:
+        done = self._book.finish(self.intent, self._spans.summed())
+        intent, status = self.intent, done.status.value
+        ended = RolloutEnded(status=status, reason=intent.reason, version=done.version, blame=intent.blame)
+        self._bus.emit(ended)
+        if not intent.forward and self._escalates:
+            self._bus.emit(Escalation(**msgspec.structs.asdict(ended)))
+        return done
+
+    # when it does not go on
+
+    def _answer(self, failed: PlatformError | LedgerUnreachable | NotChecked | ReleaseFault, step: Any) -> None:
+        """Do what a failure means."""
+        memory, now = self._memory, self._clock.monotonic()
+        tries, first = memory.failures.get(repr(step), (0, now))
+        memory.failures[repr(step)] = (tries + 1, first)
+        machine = getattr(step, "machine", "") or (memory.asked if isinstance(step, steps.AwaitHealthy) else "")
+        alone = bool(machine) and self._others_answer(machine, tries + 1)
+        found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
+        if found is Meaning.BLAME and self._lost_hosts():
+            return
+        match found:
+            case Meaning.STOP:
+                raise self._stopped(failed) from failed
+            case Meaning.AGAIN:
+                self._again(failed)
+            case Meaning.LEAVE:
+                self._leave(machine, str(failed))
+            case Meaning.FEWER:
+                memory.full += 1
+                self._note(f"no more machines can be had, going on with {len(memory.ours)}: {failed}")
+            case Meaning.RENEW:
+                self._renew(getattr(failed, "machines", ()), failed)
+            case Meaning.TURN | Meaning.BLAME:
+                self.log = failed.log or self.log
+                if isinstance(step, steps.Smoke) and isinstance(failed, ReleaseFault):
+                    self.intent = self.intent.marked(SUSPECT)
+                self._turn(str(failed), blame=found is Meaning.BLAME, machines=getattr(failed, "machines", ()))
+
+    def _others_answer(self, machine: str, tries: int) -> bool:
+        """Whether the platform acts on another machine of ours while it does not on this one."""
+        if tries < MACHINE_TRIES:
+            return False
+        others = [id_ for id_ in self._memory.ours if id_ != machine]
+        try:
+            return self._platform.reaches(others[0]) if others else True
+        except PlatformError:
+            return False
+
+    def _lost_hosts(self) -> bool:
+        """Whether the host of one of our machines is gone: what failed meanwhile says nothing about the release."""
+        lost = False
+        for id_ in self._memory.ours:
+            with contextlib.suppress(PlatformError):
+                if (seen := self._platform.look(id_)) and not seen.reachable:
+                    self._leave(id_, "its host cannot be reached")
+                    lost = True
+        return lost
+
+    def _leave(self, machine: str, why: str) -> None:
+        """Go on without a machine; where it had been made for a place, that place is filled again."""
+        if machine in self._memory.unusable:
+            return
+        self._memory.unusable.add(machine)
+        mend = f"once it answers again: invoke repair --env {self.intent.wanted.environment}{self._flag}"
+        self._note(f"machine {machine} was left as it is: {why[:300]}; {mend}")
+
+    def _renew(self, machines: tuple[str, ...], failed: DeployError) -> None:
+        """Remove machines that do not become healthy, so that others are made in their place."""
+        for id_ in machines:
+            try:
+                self._platform.destroy(id_)
+                self._memory.gone.add(id_)
+            except PlatformError as refused:
+                self._leave(id_, str(refused))
+        self._note(f"{failed}; made anew")
+
+    def _note(self, text: str) -> None:
+        """Tell of what is unusual, and keep it with the outcome."""
+        self.intent = replace(self.intent, notes=(*self.intent.notes, text[:500]))
+        self._bus.emit(RolloutNoted(note=text))
+
+    def _again(self, failed: DeployError) -> None:
+        """Wait before the next try, longer each time and with jitter; give up when the budget is used up."""
+        now = self._clock.monotonic()
+        self._failing = now if self._failing is None else self._failing
+        if now - self._failing > self._pace.budget:
+            raise self._stopped(failed) from failed
+        pause = min(self._pace.first_pause * 2**self._pauses, self._pace.longest_pause)
+        self._pauses += 1
+        self._bus.emit(PlatformUnavailable(problem=str(failed)[:500]))
+        self._clock.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+
+    def _stopped(self, failed: DeployError) -> Unfinished:
+        wanted, environment = self.intent.wanted, self.intent.wanted.environment
+        backable = self.intent.releasing
+        doing = "the rollout of" if self.intent.forward else "taking back"
+        about = "" if isinstance(failed, ReleaseFault) else " It says nothing about the release, which is not rejected."
+        self._bus.emit(RolloutStopped(problem=str(failed)[:500]))
+        why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
+        return Unfinished(
+            f"{environment}: {doing} {wanted.version} stopped half-way: {why}.{about} "
+            f"Go on with: invoke resume --env {environment}{self._flag}"
+            + (f"; take it back with: invoke resume --env {environment} --back{self._flag}" if backable else ""),
+            log=failed.log,
+        )

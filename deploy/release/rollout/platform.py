@@ -1,0 +1,263 @@
+"""An environment's platform as the engine uses it: a dozen calls, each safe to repeat.
+
+On the real platform a machine says neither that it is cordoned nor why it was made, so both are written into its
+metadata: the launch key and number when it is created, traffic after each change of it. A change that was interrupted
+between the two is simply made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from deploy.artifacts.frontend import site_files
+from deploy.artifacts.oci import files_of_layers
+from deploy.errors import DeployError
+from deploy.ledger import DeploymentInfo
+from deploy.platforms.errors import Conflict, NotFound, PlatformError, says_no_room
+from deploy.platforms.fly import FlyClient, Machine
+from deploy.platforms.fly.machines import exit_of
+from deploy.platforms.pages import PagesClient
+from deploy.platforms.registry import RegistryClient
+from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, in_traffic, labelled
+from deploy.release.rollout.world import Seen
+from deploy.target import Target
+
+LEASE_SECONDS = 10
+# Out of traffic a machine cannot be reached through the edge: what it is working on is asked from within.
+_ASK = """
+import os, urllib.request
+port = os.environ.get("RUNNER_PORT", "10100")
+print(urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=5).read().decode())
+"""
+METRICS = ("python3", "-c", _ASK)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a machine at fault told: `summary` in a sentence, and the last `lines` of what it wrote."""
+
+    machine: str
+    summary: str
+    lines: tuple[str, ...] = ()
+    exhausted: bool = False
+    """The platform had no room to launch it: no fault of what it was to run."""
+
+
+class Platform(Protocol):
+    """What the engine asks of a platform. Every call may raise PlatformError; repeating one does no harm."""
+
+    def machines(self) -> list[Seen]:
+        """All machines of the environment."""
+
+    def report(self, machine: str) -> Report:
+        """How it ended, what its checks said, what it wrote last."""
+
+    def reaches(self, machine: str) -> bool:
+        """Whether the platform acts on this machine just now: its lease is taken and given back."""
+
+    def look(self, machine: str) -> Seen | None:
+        """One machine, None when it is gone."""
+
+    def create(
+        self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
+    ) -> str:
+        """Create and launch the machine of this number, out of traffic; its id.
+
+        One of the same launch and number that is there already is it, unless it is one of those to `avoid`.
+        """
+
+    def start(self, machine: str) -> None:
+        """Start it."""
+
+    def admit(self, machine: str) -> None:
+        """Let the edge use it."""
+
+    def withdraw(self, machine: str) -> None:
+        """Let the edge use it no more."""
+
+    def rest(self, machine: str) -> None:
+        """Put it to sleep; it can be started again."""
+
+    def destroy(self, machine: str) -> None:
+        """Remove it; gone already is fine."""
+
+    def page(self) -> str:
+        """Digest of the page that is published, "" for none."""
+
+    def publish(self, release: DeploymentInfo) -> None:
+        """Publish the release's page."""
+
+
+class CloudPlatform:
+    """Fly Machines and Cloudflare Pages through their clients; the cloud's or a rehearsal's."""
+
+    def __init__(self, target: Target, fly: FlyClient, pages: PagesClient, registry: RegistryClient) -> None:
+        self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
+
+    def machines(self) -> list[Seen]:
+        """Those that carry the environment's label; what else is in the app is not touched (`strangers.py`)."""
+        found = self._fly.machines.list()
+        return [seen(machine) for machine in found if machine.metadata.get(ENVIRONMENT) == self._target.name]
+
+    def report(self, machine: str) -> Report:
+        """From its events, its checks and its log."""
+        found = self._fly.machines.get(machine)
+        lines: tuple[str, ...] = ()
+        with contextlib.suppress(PlatformError):  # logs live on another host of the platform
+            lines = tuple(self._fly.logs(machine))
+        return Report(machine, told_of(found), lines, _launched_nowhere(found))
+
+    def reaches(self, machine: str) -> bool:
+        """By its lease."""
+        try:
+            with self._held(machine, "see whether it answers"):
+                return True
+        except PlatformError:
+            return False
+
+    def look(self, machine: str) -> Seen | None:
+        """One machine."""
+        try:
+            found = self._fly.machines.get(machine)
+        except NotFound:
+            return None
+        return None if found.gone else seen(found)
+
+    def create(
+        self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
+    ) -> str:
+        """The machine; one of that name which is there already is it: an earlier call was answered by an error."""
+        name = f"{self._target.name}-{release.launch}-{number}"
+        if avoid:  # the name of one that cannot be reached is taken: the next gets another
+            name += f"-{len(avoid) + 1}"
+        image = self._registry.reference(release.image)
+        body = labelled(config, self._target.name, release, number, image)
+        region = str(config.get("region") or "")
+        body.pop("region", None)
+        try:
+            made = self._fly.machines.create(name, region, body, register=False)
+        except Conflict as taken:
+            if taken.exhausted:
+                raise
+            there = [m for m in self._fly.machines.list() if m.name == name]
+            if not there:
+                raise
+            if there[0].metadata.get(LAUNCH) != release.launch:
+                raise DeployError(f"machine {name} exists but is not of this release; remove {there[0].id}") from taken
+            return there[0].id
+        return made.id
+
+    def start(self, machine: str) -> None:
+        """Start it."""
+        with self._held(machine, "start"):
+            self._fly.machines.start(machine)
+
+    def admit(self, machine: str) -> None:
+        """Uncordon it, then note so."""
+        with self._held(machine, "send requests to it"):
+            self._fly.machines.uncordon(machine)
+            self._fly.machines.set_metadata(machine, TRAFFIC, ON)
+
+    def withdraw(self, machine: str) -> None:
+        """Cordon it, then note so."""
+        with self._held(machine, "send it no requests"):
+            self._fly.machines.cordon(machine)
+            self._fly.machines.set_metadata(machine, TRAFFIC, OFF)
+
+    def rest(self, machine: str) -> None:
+        """Suspend it, so that it serves again within a moment; stop it where that cannot be.
+
+        A suspended machine freezes what it is working on, and a stopped one finishes it first: so it is suspended only
+        when it says that it has nothing to do.
+        """
+        with self._held(machine, "put to sleep"):
+            if not (self._idle(machine) and self._fly.machines.suspend(machine)):
+                self._fly.machines.stop(machine)
+
+    def _idle(self, machine: str) -> bool:
+        metrics = self._fly.machines.execute(machine, METRICS) or ""
+        working = dict(re.findall(r"^codecanvas_(runs_in_flight|queue_depth) ([0-9.]+)$", metrics, re.MULTILINE))
+        return len(working) == 2 and all(float(count) == 0 for count in working.values())
+
+    def destroy(self, machine: str) -> None:
+        """Destroy it."""
+        with contextlib.suppress(NotFound), self._held(machine, "destroy"):
+            self._fly.machines.destroy(machine)
+
+    def page(self) -> str:
+        """The digest that our own publications carry in their message."""
+        current = self._pages.current()
+        return digest_of(current.message) if current else ""
+
+    def publish(self, release: DeploymentInfo) -> None:
+        """An earlier publication of the same page is brought back where there is one; else its files are published."""
+        for earlier in self._pages.deployments():
+            if digest_of(earlier.message) == release.frontend and earlier.succeeded and self._pages.rollback(earlier):
+                return
+        files = site_files(read_page(self._registry, release.frontend), self._target.name, self._target.config.api_url)
+        # Pages calls the project's main branch its production: each environment is a project of its own.
+        message = f"codecanvas {release.version} {release.frontend}"
+        self._pages.publish(files, branch="main", sha=release.commit_sha, message=message)
+
+    @contextlib.contextmanager
+    def _held(self, machine: str, doing: str) -> Iterator[None]:
+        with self._fly.machines.leased(machine, f"codecanvas: {doing}", LEASE_SECONDS):
+            yield
+
+
+def seen(machine: Machine) -> Seen:
+    """A machine as the engine sees it."""
+    number = machine.metadata.get(NUMBER, "")
+    return Seen(
+        id=machine.id,
+        launch=machine.metadata.get(LAUNCH, ""),
+        number=int(number) if number.isdecimal() else 0,
+        state=machine.state,
+        healthy=machine.healthy,
+        digest=machine.digest,
+        traffic=in_traffic(machine),
+        reachable=machine.host != "unreachable",
+        exits=machine.exits,
+    )
+
+
+def _launched_nowhere(machine: Machine) -> bool:
+    last = machine.events[0] if machine.events else {}
+    request = last.get("request") or {}
+    return last.get("type") == "launch_failed" and says_no_room(str(request.get("error", "")))
+
+
+def told_of(machine: Machine) -> str:
+    """How a machine ended and what its failing checks said, in a sentence; "" when it tells nothing."""
+    said: list[str] = []
+    for event in machine.events:
+        if event.get("type") == "exit" and (ended := exit_of(event)) and not ended.get("requested_stop"):
+            memory = ", killed for memory" if ended.get("oom_killed") else ""
+            said.append(f"its program ended with exit code {ended.get('exit_code')}{memory}")
+            break
+        if event.get("type") == "launch_failed":
+            request = event.get("request") or {}
+            said.append(f"it could not be launched: {request.get('error') or event.get('status')}")
+            break
+    said += [
+        f"check {check.name} is {check.status}: {' '.join(check.output.split())[:200] or 'no answer'}"
+        for check in machine.checks
+        if check.status != "passing"
+    ]
+    return f"machine {machine.id}: {'; '.join(said)}" if said else ""
+
+
+def digest_of(message: str) -> str:
+    """The page's digest at the end of a publication's message."""
+    last = message.rpartition(" ")[2]
+    return last if last.startswith("sha256:") else ""
+
+
+def read_page(registry: RegistryClient, digest: str) -> dict[str, bytes]:
+    """The files of a frontend image in a repository."""
+    _, manifest, _ = registry.manifest(digest)
+    return files_of_layers([b"".join(registry.blob(layer["digest"])) for layer in manifest["layers"]])

@@ -1,0 +1,81 @@
+"""Machines in the environment's app that its ledger does not know: somebody else's, or those of another ledger.
+
+They are never changed. Where one is in traffic, nothing new is released: a ledger that does not know what serves (a
+fork as the remote, an empty repository) would let a failing deployment take the serving machine away. A rollback goes
+on beside them, unless they were made from another ledger: then this one does not know what to go back to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.errors import DeployError
+from deploy.ledger import Launches, Snapshot
+from deploy.platforms.fly import Machine
+from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, in_traffic
+
+IGNORED = "codecanvas_ignored"
+"""The label of a machine that a person has let be: it stops nothing."""
+
+RUNNING = frozenset({"started", "starting", "restarting"})
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A machine that the ledger does not know. `why` says what it lacks; `traffic`: whether it may get requests."""
+
+    id: str
+    name: str
+    state: str
+    image: str
+    traffic: bool
+    ignored: bool
+    why: str
+    foreign: bool = False
+    """It carries the environment's own label: it was made from another ledger."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `invoke machines --json` and `invoke status --json` print it."""
+        return {**vars(self)}
+
+
+def launches_of(snapshot: Snapshot) -> Set[str]:
+    """The launches that the ledger knows: those of its events, and of what is half-way."""
+    return Launches(snapshot)
+
+
+def strangers(machines: Iterable[Machine], environment: str, launches: Set[str]) -> tuple[Stranger, ...]:
+    """Those of an app's machines that the environment's ledger does not know."""
+    found = []
+    for machine in machines:
+        owner, launch = machine.metadata.get(ENVIRONMENT), machine.metadata.get(LAUNCH, "")
+        if owner == environment and launch in launches:
+            continue
+        if not owner:
+            why = "it carries no label of an environment"
+        elif owner != environment:
+            why = f"it is labelled for {owner}"
+        else:
+            why = f"the ledger of {environment} knows no launch {launch or '(none)'}"
+        # Who made an unlabelled machine did not cordon it either: the platform sends it requests while it runs.
+        traffic = in_traffic(machine) if owner else machine.state in RUNNING and not machine.cordoned
+        ignored, foreign = IGNORED in machine.metadata, owner == environment
+        found.append(Stranger(machine.id, machine.name, machine.state, machine.digest, traffic, ignored, why, foreign))
+    return tuple(found)
+
+
+def refuse(found: Iterable[Stranger], environment: str, app: str, ledger: str, flag: str) -> None:
+    """Raise DeployError where one is in traffic that nobody has let be. `ledger` says which one was read."""
+    serving = [stranger for stranger in found if stranger.traffic and not stranger.ignored]
+    if not serving:
+        return
+    lines = "".join(f"\n  {each.id} ({each.state}): {each.why}" for each in serving)
+    first = serving[0].id
+    raise DeployError(
+        f"{environment}: machines of app {app} are in traffic that this ledger does not know; nothing was changed:"
+        f"{lines}\nThe ledger is {ledger}. When another one is right, set LEDGER_REMOTE to its remote. When this one "
+        f"is, say for each what it is: invoke machines --env {environment} --adopt {first}{flag} (it serves this "
+        f"release), or invoke machines --env {environment} --ignore {first}{flag} (somebody else's: let it be)"
+    )

@@ -1,0 +1,125 @@
+"""What a failure in the middle of a rollout means. Pure; `engine.py` does what follows from it.
+
+The release is at fault only when it is being released and what failed is its own: it is not healthy, its digest is
+another, a verdict or suite speaks against it, or the platform refuses its machine for longer than a registry may take
+to show an image. Everything else is the platform's, the ledger's or nobody's, and blames nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deploy.errors import DeployError, LedgerUnreachable, NotChecked, ReleaseFault
+from deploy.ledger import Intent
+from deploy.platforms.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    PlatformError,
+    RateLimited,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from deploy.release.rollout.steps import Admit, AwaitHealthy, Create, Destroy, Drain, Rest, Smoke, Start, Step, Withdraw
+from deploy.release.rollout.world import Seen
+
+REFUSED = frozenset({400, 404, 422})
+REFUSED_SECONDS = 30.0
+"""How long a refused creation is tried again before anybody is blamed: a new image may not be seen everywhere yet."""
+MACHINE_TRIES, MACHINE_SECONDS = 2, 15.0
+"""Failures in a row of one step on one machine, others answering, after which that machine is left alone."""
+CREATE_TRIES = 3
+
+
+class Meaning(StrEnum):
+    """What follows from a failure."""
+
+    AGAIN = "the step is tried again, within the budget"
+    STOP = "the run stops and the intent stays"
+    TURN = "the rollout turns back and nobody is blamed"
+    BLAME = "the rollout turns back and the release is rejected"
+    LEAVE = "the rollout goes on without this machine"
+    FEWER = "the rollout goes on without one more machine"
+    RENEW = "the machines are removed, and made anew"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A failure's surroundings.
+
+    `tries` and `seconds`: how often in a row, and since when, this step has failed; `ours`: how many usable machines
+    of the release moved towards were last seen; `alone`: other machines can be reached, only this one cannot.
+    """
+
+    tries: int = 1
+    seconds: float = 0.0
+    ours: int = 0
+    alone: bool = False
+
+
+class Unhealthy(ReleaseFault):
+    """Machines that were not healthy in time. `machines`: their ids."""
+
+    def __init__(self, message: str, machines: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.machines = machines
+
+
+def unhealthy(looks: Sequence[Seen | None], seconds: float) -> Unhealthy:
+    """The fault of machines as last seen that were not healthy within `seconds`."""
+    wrong = [seen for seen in looks if seen and not seen.healthy]
+    states = "; ".join(f"{seen.id} is {seen.state}, not healthy" for seen in wrong)
+    words = f"not healthy after {seconds:.0f} s: {states or 'no digest was reported'}"
+    return Unhealthy(words, tuple(seen.id for seen in wrong))
+
+
+def meaning(failed: DeployError, intent: Intent, step: Step | None, case: Case) -> Meaning:
+    """What a failure of `step` (None: of looking, or of the ledger between steps) means."""
+    if isinstance(failed, LedgerUnreachable):
+        return Meaning.AGAIN
+    if isinstance(failed, NotChecked):
+        return Meaning.TURN if intent.releasing else Meaning.STOP
+    if isinstance(failed, ReleaseFault):
+        if isinstance(step, Smoke) and intent.releasing and intent.previous is None:
+            return Meaning.TURN  # a first release: there is none before it to tell what else may be broken
+        return Meaning.RENEW if isinstance(failed, Unhealthy) and not intent.releasing else Meaning.BLAME
+    if not isinstance(failed, PlatformError):
+        return Meaning.STOP
+    if isinstance(step, Create) and (found := _creation(failed, intent, case)):
+        return found
+    if _one_machine(step, intent) and case.alone and (case.seconds >= MACHINE_SECONDS or failed.exhausted):
+        return Meaning.LEAVE
+    if failed.exhausted:
+        return Meaning.TURN if intent.releasing else Meaning.AGAIN
+    if isinstance(failed, (Unauthorized, Forbidden)):
+        return Meaning.STOP
+    return Meaning.AGAIN if _passing(failed) else Meaning.STOP
+
+
+def _creation(failed: PlatformError, intent: Intent, case: Case) -> Meaning | None:
+    """A machine could not be created; None when that means what it means for every step."""
+    if not intent.releasing:
+        at_once = failed.exhausted or failed.status in REFUSED
+        if case.ours and (at_once or case.tries >= CREATE_TRIES):
+            return Meaning.FEWER
+        return Meaning.AGAIN if at_once else None
+    if failed.exhausted:
+        return Meaning.TURN
+    if failed.status in REFUSED:
+        return Meaning.AGAIN if case.seconds < REFUSED_SECONDS else Meaning.BLAME
+    return None
+
+
+def _one_machine(step: Step | None, intent: Intent) -> bool:
+    """Whether the step acts on a machine that the rollout can do without."""
+    if isinstance(step, (Withdraw, Drain, Rest, Destroy)):
+        return True
+    return isinstance(step, (Start, Admit, AwaitHealthy)) and not intent.releasing
+
+
+def _passing(failed: PlatformError) -> bool:
+    """Whether trying again may help: no answer, too fast, somebody's lease, what an old list named, its own fault."""
+    return isinstance(failed, (Unreachable, RateLimited, Conflict, TimedOut, NotFound)) or failed.status >= 500

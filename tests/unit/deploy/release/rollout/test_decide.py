@@ -1,0 +1,209 @@
+"""What a rollout does next: one row a situation. Read as the specification of `decide`.
+
+A machine is written `n1:on`: `n` of the release that is new, `o` of the one that served, `x` of an earlier one; then
+the number of its place; then how it is seen:
+
+    on      in traffic, healthy         up      healthy, out of traffic
+    sick    started, not healthy        ill     in traffic, not healthy
+    asleep  stopped                     failed  it will not come up
+    wrong   runs another image          exits   ended by itself twice
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from deploy.ledger import DeploymentInfo, Direction, Intent, Status
+from deploy.release.rollout.decide import ATTEMPTS, COMPARED, JUDGED, SMOKED, SUSPECT, decide
+from deploy.release.rollout.steps import Step
+from deploy.release.rollout.world import Seen, World
+from deploy.settings.policy import Strategy
+
+LAUNCHES = {"n": "new", "o": "old", "x": "earlier"}
+PLAIN = Seen("", "", 0, "started", healthy=True, digest="", traffic=False)
+STATES: dict[str, dict[str, Any]] = {
+    "on": {"traffic": True},
+    "up": {},
+    "sick": {"healthy": False},
+    "ill": {"traffic": True, "healthy": False},
+    "asleep": {"state": "stopped", "healthy": False},
+    "failed": {"state": "failed", "healthy": False},
+    "wrong": {"digest": "sha256:other"},
+    "exits": {"healthy": False, "exits": 2},
+}
+
+
+def release(launch: str) -> DeploymentInfo:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return DeploymentInfo(
+        id=launch,
+        environment="production",
+        version=launch,
+        commit_sha=launch,
+        deployed_at=now,
+        deployed_by="me",
+        status=Status.DEPLOYED,
+        image=f"sha256:{launch}",
+        frontend=f"page:{launch}",
+        launch=launch,
+    )
+
+
+NEW, OLD = release("new"), release("old")
+PROMOTE = Intent("promote", NEW, OLD, Strategy.IMMEDIATE, 2)
+BLUEGREEN = replace(PROMOTE, strategy=Strategy.BLUEGREEN)
+ROLLING = replace(PROMOTE, strategy=Strategy.ROLLING)
+PASSED = replace(PROMOTE, marks=(SMOKED,))
+BACK = replace(PROMOTE, direction=Direction.BACK, reason="sick", blame=True)
+ROLLBACK = replace(PROMOTE, verb="rollback")
+FIRST = replace(PROMOTE, previous=None)
+GONE = replace(FIRST, direction=Direction.BACK, reason="sick")
+
+
+def seen(text: str) -> Seen:
+    """`n1:on` as a look at the platform shows it."""
+    id_, _, state = text.partition(":")
+    launch = LAUNCHES[id_[0]]
+    there = dataclasses.replace(PLAIN, id=id_, launch=launch, number=int(id_[1]), digest=f"sha256:{launch}")
+    return dataclasses.replace(there, **STATES[state])
+
+
+def following(intent: Intent, machines: str, **world: Any) -> Step:
+    """The step that follows; the page is the old release's unless `page` says otherwise."""
+    page = world.pop("page", OLD.frontend)
+    return decide(intent, World(tuple(seen(each) for each in machines.split()), page, **world))
+
+
+FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
+    ("an empty place is filled first", PROMOTE, "o1:on o2:on", {}, "create machine 1"),
+    ("then the next", PROMOTE, "o1:on o2:on n1:up", {}, "create machine 2"),
+    ("what sleeps is started before more is made", PROMOTE, "o1:on n1:asleep", {}, "start machine n1"),
+    ("all are waited for together", PROMOTE, "o1:on o2:on n1:sick n2:sick", {}, "wait until 2 machines are healthy"),
+    ("only those that are not healthy", PROMOTE, "o1:on o2:on n1:up n2:sick", {}, "wait until n2 is healthy"),
+    ("a healthy release enters traffic", PROMOTE, "o1:on o2:on n1:up n2:up", {}, "send requests to n1"),
+    ("all of it", PROMOTE, "o1:on o2:on n1:on n2:up", {}, "send requests to n2"),
+    ("the old ones leave once it is in", PROMOTE, "o1:on o2:on n1:on n2:on", {}, "send none to o1"),
+    ("strangers of earlier releases too", PROMOTE, "x1:on n1:on n2:on", {}, "send none to x1"),
+    ("the page follows the machines", PROMOTE, "o1:up o2:up n1:on n2:on", {}, "publish the page"),
+    ("then the smoke suite", PROMOTE, "o1:up n1:on n2:on", {"page": NEW.frontend}, "smoke suite"),
+    ("passed, the old ones finish", PASSED, "o1:up o2:up n1:on n2:on", {"page": NEW.frontend}, "let 2 machines finish"),
+    (
+        "and are kept asleep",
+        PASSED,
+        "o1:up n1:on n2:on",
+        {"page": NEW.frontend, "drained": frozenset({"o1"})},
+        "put o1 to sleep",
+    ),
+    ("earlier ones are removed", PASSED, "x1:asleep o1:asleep n1:on n2:on", {"page": NEW.frontend}, "remove x1"),
+    ("a broken old one is not kept", PASSED, "o1:failed n1:on n2:on", {"page": NEW.frontend}, "remove o1"),
+    ("all agrees", PASSED, "o1:asleep n1:on n2:on", {"page": NEW.frontend}, "record the outcome"),
+    ("one too many of ours leaves traffic", PROMOTE, "n1:on n2:on n3:on", {}, "send none to n3"),
+]
+
+JUDGING: list[tuple[str, Intent, str, dict[str, Any], str]] = [
+    ("blue-green lets one in first", BLUEGREEN, "o1:on o2:on n1:up n2:up", {}, "send requests to n1"),
+    ("and judges it", BLUEGREEN, "o1:on o2:on n1:on n2:up", {}, "judge n1 beside 2 old machines"),
+    (
+        "a canary likewise",
+        replace(PROMOTE, strategy=Strategy.CANARY),
+        "o1:on n1:on n2:up",
+        {},
+        "judge n1 beside the old machine",
+    ),
+    ("judged once", replace(BLUEGREEN, marks=(JUDGED,)), "o1:on n1:on n2:up", {}, "send requests to n2"),
+    ("not beside sick ones", BLUEGREEN, "o1:ill n1:on n2:up", {}, "send requests to n2"),
+    ("nor where nothing served", replace(BLUEGREEN, previous=None), "n1:up n2:up", {}, "send requests to n1"),
+    ("a rollback is not judged", replace(BLUEGREEN, verb="rollback"), "o1:on n1:on n2:up", {}, "send requests to n2"),
+]
+
+MACHINE_BY_MACHINE: list[tuple[str, Intent, str, dict[str, Any], str]] = [
+    ("one is made", ROLLING, "o1:on o2:on", {}, "create machine 1"),
+    ("and waited for", ROLLING, "o1:on o2:on n1:sick", {}, "wait until n1 is healthy"),
+    ("it enters", ROLLING, "o1:on o2:on n1:up", {}, "send requests to n1"),
+    ("one leaves", ROLLING, "o1:on o2:on n1:on", {}, "send none to o1"),
+    ("then the next", ROLLING, "o1:up o2:on n1:on", {}, "create machine 2"),
+    ("to the last", ROLLING, "o1:up o2:on n1:on n2:on", {}, "send none to o2"),
+]
+
+FAULTS: list[tuple[str, Intent, str, dict[str, Any], str]] = [
+    ("a new machine that failed", PROMOTE, "o1:on n1:failed", {}, "turn back"),
+    ("with another image", PROMOTE, "o1:on n1:wrong", {}, "turn back"),
+    ("whose program ends", PROMOTE, "o1:on n1:exits", {}, "turn back"),
+    ("asleep after some starts", PROMOTE, "o1:on n1:asleep", {"starts": {"n1": ATTEMPTS}}, "turn back"),
+    ("gone after some creations", PROMOTE, "o1:on", {"creations": {1: ATTEMPTS}}, "turn back"),
+    ("of a rollback, it is made anew", ROLLBACK, "o1:on n1:failed", {}, "remove n1"),
+    ("but not for ever", ROLLBACK, "o1:on n1:failed", {"creations": {1: ATTEMPTS}}, "turn back"),
+]
+
+BACKWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
+    ("what was kept is started", BACK, "n1:on n2:on o1:asleep o2:asleep", {}, "start machine o1"),
+    ("what is gone is made", BACK, "n1:on n2:on o1:up", {}, "create machine 2"),
+    ("it enters before the bad one leaves", BACK, "n1:on n2:on o1:up o2:up", {}, "send requests to o1"),
+    ("the bad one leaves", BACK, "n1:on o1:on o2:on", {}, "send none to n1"),
+    ("its page too", BACK, "n1:up o1:on o2:on", {"page": NEW.frontend}, "publish the page"),
+    ("no suite is asked", BACK, "n1:up o1:on o2:on", {}, "let n1 finish"),
+    ("and it is not kept", BACK, "n1:up o1:on o2:on", {"drained": frozenset({"n1"})}, "remove n1"),
+    ("earlier ones stay as they were", BACK, "x1:asleep o1:on o2:on", {}, "record the outcome"),
+    (
+        "a suite that failed is tried on the old one",
+        replace(BACK, marks=(SUSPECT,)),
+        "n1:up o1:on o2:on",
+        {},
+        "run the smoke suite against the release before",
+    ),
+    ("once", replace(BACK, marks=(SUSPECT, COMPARED)), "n1:up o1:on o2:on", {}, "let n1 finish"),
+    ("to nothing: out of traffic first", GONE, "n1:on n2:up", {}, "send none to n1"),
+    ("then away", GONE, "n1:up n2:up", {}, "remove n1"),
+    ("until nothing is left", GONE, "", {}, "record the outcome"),
+]
+
+ROOM_AND_HOSTS: list[tuple[str, Intent, str, dict[str, Any], str]] = [
+    ("no room: it goes on with what there is", ROLLBACK, "o1:on n1:up", {"full": 1}, "send requests to n1"),
+    (
+        "and tries once more at the end",
+        ROLLBACK,
+        "o1:asleep n1:on",
+        {"full": 1, "page": NEW.frontend},
+        "create machine 2",
+    ),
+    ("but once", ROLLBACK, "o1:asleep n1:on", {"full": 2, "page": NEW.frontend}, "record the outcome"),
+    ("no room at all: it asks again", ROLLBACK, "o1:on", {"full": 1}, "create machine 1"),
+    ("a lost machine is replaced", PROMOTE, "o1:on n1:up n2:up", {"unusable": frozenset({"n1"})}, "create machine 1"),
+    ("a lost old one is left alone", PROMOTE, "o1:on n1:on n2:on", {"unusable": frozenset({"o1"})}, "publish the page"),
+]
+
+ROWS = {
+    f"{table}: {name}": (intent, machines, world, step)
+    for table, rows in (
+        ("forward", FORWARD),
+        ("judging", JUDGING),
+        ("rolling", MACHINE_BY_MACHINE),
+        ("at fault", FAULTS),
+        ("back", BACKWARD),
+        ("room and hosts", ROOM_AND_HOSTS),
+    )
+    for name, intent, machines, world, step in rows
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_next_step(row: str) -> None:
+    intent, machines, world, step = ROWS[row]
+    assert following(intent, machines, **world).text == step
+
+
+@pytest.mark.parametrize("intent", [PROMOTE, BLUEGREEN, ROLLING, BACK, ROLLBACK])
+def test_nothing_leaves_traffic_before_those_that_take_over_are_in(intent: Intent) -> None:
+    """Of every mixture of two old and two new machines, the last healthy one in traffic is never withdrawn."""
+    states = ("on", "up", "sick", "asleep")
+    for old in states:
+        for new in states:
+            for other in states:
+                step = following(intent, f"o1:{old} o2:{old} n1:{new} n2:{other}")
+                if (left := getattr(step, "heirs", None)) is not None:
+                    assert left, (old, new, other)
