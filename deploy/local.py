@@ -66,6 +66,7 @@ def service_environment(config: EnvironmentConfig, site: Path, port: int) -> dic
     return {
         **{key: value for key, value in os.environ.items() if "TOKEN" not in key},
         "RUNNER_ENVIRONMENT": config.name,
+        "RUNNER_ROLE": config.role,
         "RUNNER_VERSION": source.version,
         "RUNNER_SHA": source.sha,
         "RUNNER_SITE": str(site),

@@ -72,11 +72,12 @@ class Service:
     async def stop(self) -> None:
         """Refuse new runs, let current runs finish for SHUTDOWN_SECONDS, and end those that are left."""
         self.queue.close()
+        # A trial in the background uses a slot that is about to be closed: let it finish.
         if self._refreshing is not None:
             await asyncio.wait([self._refreshing])
         if not await self.queue.drain(SHUTDOWN_SECONDS):
             _log.error("runs were still going on after %g s; they are ended", SHUTDOWN_SECONDS)
-            self.executor.end()
+            self.executor.end()  # before they are stopped: their outcomes must name the service as the cause
             for slot in self.slots:
                 slot.stop()
 

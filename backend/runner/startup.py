@@ -45,6 +45,8 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         offer = Offer(toolchains.offered(host, whole=settings.cache is not None))
         variables = Variables(host, offer)
         staying = _staying(offer, settings)
+        # Beside the runners: a slot for trials and one for each resident compiler. After these `count`, make_slots adds
+        # the one slot that may write the compile caches; caches that this service makes belong to that slot's uid.
         count = settings.num_runners + 1 + len(staying)
         caches = settings.cache or _own_caches(stack, FIRST_UID + count if host.choose_uid else None)
         plan = Plan(host=host, cgroups=find_cgroups() if settings.cgroups == "auto" else None, caches=caches)
@@ -52,7 +54,8 @@ async def make_service(settings: Settings, observe: Observer = lambda *_: None) 
         slots, probe_slot, workshop = made[: settings.num_runners], made[settings.num_runners], made[-1]
         residents = _residents(staying, made[settings.num_runners + 1 : -1], variables)
         for resident in residents.values():
-            stack.push_async_callback(resident.stop)
+            stack.push_async_callback(resident.stop)  # on leaving, before the slots that they run in are closed
+        # Before anything of a client can run: where a layer is missing, the service must not start.
         found = await layers.probe(probe_slot, plan.cgroups, tuple(variables.every_step().items()))
         layers.require(found, settings.environment, settings.role)
         service = _assemble(settings, host, offer, found, (slots, probe_slot), residents, observe)

@@ -178,6 +178,8 @@ class Executor:
             return kept, None
         if listener is not None:
             listener.phase("compile")
+        # The quickest first: a resident compiler, a compiler that waits at its source, then a new one. A resident
+        # compiler that is busy, or cannot decide, soon returns None: nobody waits long for a stranger's program.
         if language.resident is not None and (resident := self._residents.get(language.name)) is not None:
             made = await resident.compile(request.options, files, language.compile_limits)
             if isinstance(made, Verdict):
@@ -190,6 +192,7 @@ class Executor:
         command = compile_command(language, request.options, files)
         warm = ""
         if language.compile_hold is not None and "warm" in self._accelerations and not request.options:
+            # What waits was started with the command for a single file and without options.
             warm = slot.spares.take_warm(f"{language.name}{COMPILE}") if len(files) == 1 else ""
         step = Step(
             command=command, limits=language.compile_limits, files=files,

@@ -52,7 +52,7 @@ class SlotQueue:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
-        self._since: float | None = None
+        self._since: float | None = None  # since when requests wait without a break; None while none does
         self._patience = patience
         self._most_wait = most_wait
         self._share = share
@@ -164,6 +164,7 @@ class SlotQueue:
         longest = max(self._waiting, key=lambda name: len(self._waiting[name]), default=client)
         if own or len(self._waiting.get(longest, ())) < 2:
             raise self._full()
+        # Not one that had a slot and made place between two cases of its batch: its work so far would be lost.
         newest = (one for one in reversed(self._waiting[longest]) if one not in self._resuming)
         pushed = next(newest, None)
         if pushed is None:

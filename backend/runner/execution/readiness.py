@@ -123,6 +123,7 @@ class Tender:
         for name, resident in self.residents.items():
             language = self.offer.languages.get(name)
             wanted = time.monotonic() - self._used.get(name, float("-inf")) < _WANTED_SECONDS
+            # `language` is None once it was withdrawn, because its toolchain does not work.
             if wanted and not resident.runs and language is not None and self.offer.can_wait(language):
                 resident.start()
             elif not wanted and resident.runs:
@@ -139,6 +140,7 @@ class Tender:
         for used, name in sorted(((used, name) for name, used in last.items()), reverse=True):
             each = [one for one in (name, f"{name}{COMPILE}") if one in self._recipes]
             takes = sum(self._recipes[one].megabytes * _count(self._recipes[one]) for one in each)
+            # A language that does not fit is skipped, not the end: a smaller one that was used earlier may still fit.
             if now - used < _WANTED_SECONDS and takes <= left:
                 left -= takes
                 wanted |= dict.fromkeys(each, now - used)

@@ -120,7 +120,7 @@ class ResidentCompiler:
         if asked is None or not await self._turn():
             return None
         try:
-            if not self.runs:
+            if not self.runs:  # it may have ended while this compile waited for its turn
                 return None
             try:
                 return await self._asked(asked, limits)

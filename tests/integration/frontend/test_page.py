@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.settings.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig, Role
 from tests.integration.frontend.canvas import Canvas
 from tests.integration.frontend.engines import PlaywrightWindow
 
@@ -22,7 +22,7 @@ def test_loads_without_a_complaint(canvas: Canvas) -> None:
 
 def test_banner_tells_the_environment(canvas: Canvas, environment: EnvironmentConfig) -> None:
     title = canvas.window.evaluate("return document.title")
-    if environment.name == "production":
+    if environment.role is Role.PROTECTED:
         assert canvas.banner.now is None
         assert title == "codecanvas"
     else:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.settings.environments import EnvironmentConfig
+from deploy.settings.environments import EnvironmentConfig, environment_names
 
 CONFIG = re.compile(r"globalThis\.CODECANVAS_CONFIG = (\{.*\});\n")
 ASSET = re.compile(r'<(?:script|link)\b[^>]*"/(assets/[^"]+)"[^>]*>')
@@ -57,7 +57,7 @@ def test_config_names_this_environment_and_release(
 
 def test_config_knows_every_environment(config: dict[str, Any]) -> None:
     assert set(config) == {"environment", "version", "sha", "environments"}
-    assert set(config["environments"]) == {"local", "staging", "production"}
+    assert set(config["environments"]) == set(environment_names())
 
 
 @pytest.mark.smoke
