@@ -22,6 +22,9 @@ _WANTED_SECONDS = 300.0
 """How long after its last use a language's processes are kept waiting."""
 _ANSWER_SECONDS = 0.001
 """After a run, until what it used is replaced: what is started takes a processor from its answer."""
+_BETWEEN_SECONDS = 3.0
+"""Between the starts of templates that hold libraries: whoever asks for one set of them after the other has no more
+processor time of it than a third of what one takes."""
 _SMALL_MB = 8
 """What takes no more is kept waiting twice in each slot."""
 _PAUSE_SECONDS = 1.0
@@ -44,6 +47,8 @@ class Tender:
     """Languages of which a process that waited was used."""
     _woken: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     _recipes: dict[str, Recipe] = dataclasses.field(default_factory=dict)
+    _began: float = float("-inf")
+    """When a template that holds libraries was last begun."""
 
     def note(self, language: str) -> None:
         """A program of `language` is run: the next may come soon."""
@@ -163,9 +168,17 @@ class Tender:
                     slot.spares.add_warm(name, recipe)
 
     def _tend_held(self, slot: Slot, recipe: Recipe, unused: float | None) -> None:
-        """Have a template of a language that was used `unused` seconds ago; None where it is not wanted."""
+        """Have a template of a language that was used `unused` seconds ago; None where it is not wanted.
+
+        Those that hold libraries take long to start, and there are many sets of them: one after the other.
+        """
+        asked = recipe.language in self.executor.libraries.asked
         if unused is None:
             slot.spares.drop_templates(recipe.language)
+        elif asked and not slot.spares.templates_of(recipe.language):
+            if time.monotonic() - self._began >= _BETWEEN_SECONDS:
+                self._began = time.monotonic()
+                slot.spares.tend_template(recipe)
         else:  # a slot that is never idle needs one most
             rests = unused >= _PAUSE_SECONDS and not slot.busy
             slot.spares.tend_template(recipe, worn=recipe.uses_at_rest if rests else MOST_USES)

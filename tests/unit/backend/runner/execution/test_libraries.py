@@ -93,6 +93,15 @@ def test_chance_and_clocks_begin_with_the_program(held: Holding) -> None:
     assert {new for _, new in outputs} == {b"True"}
 
 
+def test_a_run_without_room_for_directories_runs(held: Holding) -> None:
+    held.hold("random")
+    limits = dataclasses.replace(PYTHON.limits, inodes=2)
+    outcome = held.place.do(
+        held.executor.execute(held.place.slot, dataclasses.replace(request("import random\nprint(1)"), limits=limits))
+    )
+    assert outcome.stdout == b"1\n"
+
+
 def test_what_the_environment_says_is_read_anew(held: Holding) -> None:
     held.hold("logging")
     uses = {**held.spares.templates_of("python3+logging")}
@@ -139,6 +148,8 @@ def test_they_are_made_where_programs_come_and_memory_is_set_aside(
         executor.libraries.take(spares, request("import decimal"))
         await asyncio.sleep(0.01)
         executor.libraries.take(spares, request("import random"))
+        await until(lambda: bool(waiting()))
+        assert waiting() == {"python3+random"}  # what was asked for last comes first, and others some seconds later
         await until(lambda: waiting() == held_names)
         for name in [*executor.libraries.asked]:
             executor.libraries.asked[name] -= 400  # nobody came for it since
