@@ -128,8 +128,9 @@ class Tender:
             if now - used < _WANTED_SECONDS and takes <= left:
                 left -= takes
                 wanted |= dict.fromkeys(each, now - used)
+        latest = sorted(self._recipes.items(), key=lambda each: wanted.get(each[0], _WANTED_SECONDS))
         for slot in self.slots:
-            for name, recipe in self._recipes.items():
+            for name, recipe in latest:
                 if recipe.forks:
                     self._tend_held(slot, recipe, wanted.get(name))
                 elif name not in wanted:

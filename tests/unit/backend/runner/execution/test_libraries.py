@@ -146,7 +146,6 @@ def test_they_are_made_where_programs_come_and_memory_is_set_aside(
         await asyncio.sleep(0.3)
         assert not waiting()
         executor.libraries.take(spares, request("import decimal"))
-        await asyncio.sleep(0.01)
         executor.libraries.take(spares, request("import random"))
         await until(lambda: bool(waiting()))
         assert waiting() == {"python3+random"}  # what was asked for last comes first, and others some seconds later
