@@ -38,7 +38,7 @@ class Libraries:
         """A template that has imported what `request` imports first, or as much of it as one has; else a usual one."""
         held = held_of(request.language)
         modules = held_modules(held, request.source, request.files)
-        if modules:
+        if modules and _has_room(request):
             name = template_name(request.language, modules)
             self.asked[name], self._modules[name] = time.monotonic(), modules
             fitting = {other: _closed(held, known) for other, known in self._modules.items()}
@@ -51,6 +51,12 @@ class Libraries:
     def recipes(self, language: Language, variables: Environment) -> dict[str, Recipe]:
         """How each template that was asked for is made; `variables` are those of the language's runs."""
         return {name: recipe(language, variables, self._modules[name]) for name in self.asked}
+
+
+def _has_room(request: RunRequest) -> bool:
+    """Whether an import may leave in the work directory what it would: matplotlib's makes directories."""
+    asked, usual = request.limits, request.language.limits
+    return asked.inodes >= usual.inodes and asked.disk_kb >= usual.disk_kb
 
 
 def held_of(language: Language) -> Sequence[Held]:

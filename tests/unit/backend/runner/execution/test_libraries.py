@@ -93,13 +93,15 @@ def test_chance_and_clocks_begin_with_the_program(held: Holding) -> None:
     assert {new for _, new in outputs} == {b"True"}
 
 
-def test_a_run_without_room_for_directories_runs(held: Holding) -> None:
-    held.hold("random")
-    limits = dataclasses.replace(PYTHON.limits, inodes=2)
-    outcome = held.place.do(
-        held.executor.execute(held.place.slot, dataclasses.replace(request("import random\nprint(1)"), limits=limits))
-    )
-    assert outcome.stdout == b"1\n"
+def test_a_run_with_less_room_than_usual_imports_by_itself(held: Holding) -> None:
+    usual, random = held.hold(), held.hold("random")
+    for less in ({"inodes": 2}, {"disk_kb": 4}):
+        limits = dataclasses.replace(PYTHON.limits, **less)
+        assert (
+            held.executor.libraries.take(held.spares, dataclasses.replace(request("import random"), limits=limits))
+            in usual
+        )
+    assert held.taken("import random") in random
 
 
 def test_what_the_environment_says_is_read_anew(held: Holding) -> None:
