@@ -120,6 +120,7 @@ class Tender:
             return
         self._recipes = self._make_recipes()
         now, left = time.monotonic(), self.settings.warm_mb / max(1, len(self.slots))
+        self.executor.libraries.most_mb = left
         wanted: dict[str, float] = {}
         last = self._used | self.executor.libraries.asked
         for used, name in sorted(((used, name) for name, used in last.items()), reverse=True):

@@ -78,6 +78,16 @@ def test_a_program_is_forked_from_one_that_holds_what_it_imports(held: Holding) 
     }  # fmt: skip
 
 
+def test_a_part_is_held_where_all_of_it_would_be_too_much(held: Holding) -> None:
+    held.executor.libraries.most_mb = 12
+    usual, part = held.hold(), held.hold("logging.config")
+    assert held.taken("import logging.config, random, decimal") in part
+    assert {*held.executor.libraries.asked} == {"python3+logging.config"}
+    held.executor.libraries.most_mb = 8
+    assert held.taken("import random") in usual
+    assert {*held.executor.libraries.asked} == {"python3+logging.config"}
+
+
 def test_it_is_forked_from_none_where_none_waits(held: Holding) -> None:
     assert held.taken("import random") == SPAWNER
     assert held.run("import random\nprint(random.Random(1).random())").stdout == b"0.13436424411240122\n"
