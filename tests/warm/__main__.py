@@ -25,6 +25,9 @@ def differing(name: str, programs: dict[str, Program]) -> int:
                 count += 1
                 print(f"{name}: {title}\n  waited: {quick}\n  anew:   {usual}")
         pair.close()
+        if name == "libraries" and pair.holding < len(programs) / 2:
+            count += 1
+            print(f"{name}: only {pair.holding} of the programs were forked from templates that hold what they import")
     print(f"{name}: {len(programs)} programs, {count} differ", flush=True)
     return count
 

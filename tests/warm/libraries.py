@@ -172,6 +172,58 @@ _ODD: dict[str, str | Program] = {
     "collects": "import gc\nimport numpy\nprint(type(gc.collect()), gc.isenabled(), gc.get_threshold())",
 }  # fmt: skip
 
+_USED: dict[str, str] = {
+    'locale set': "import locale\nimport pandas as pd\nlocale.setlocale(locale.LC_ALL,'C')\nprint(locale.getlocale(), pd.DataFrame({'a':[1.5]}))",
+    'decimal': 'import decimal, numpy as np\nprint(decimal.getcontext(), decimal.DefaultContext)\ndecimal.getcontext().prec=3\nprint(decimal.Decimal(1)/3)',
+    'contextvars': "import contextvars, numpy as np\nprint(len(contextvars.copy_context()))\nnp.seterr(all='ignore')\nprint(len(contextvars.copy_context()))",
+    'asyncio': 'import asyncio, numpy as np\nasync def m():\n    await asyncio.sleep(0.01); print(np.ones(1))\nasyncio.run(m())',
+    'asyncio thread': 'import asyncio, matplotlib.pyplot as plt\nasync def m(): print(await asyncio.to_thread(plt.get_fignums))\nasyncio.run(m())',
+    'subinterp': "import numpy as np\nimport subprocess, sys\nprint(subprocess.run([sys.executable,'-c','import numpy, sys; print(numpy.ones(2), sys.path)'],capture_output=True,text=True))",
+    'spawn': "import multiprocessing as m, numpy as np\ndef f(x): return int(np.sum(x))\nif __name__=='__main__':\n    with m.get_context('spawn').Pool(1) as p: print(p.map(f,[[1,2],[3]]))",
+    'forkserver': "import multiprocessing as m, numpy as np\ndef f(x): return int(np.sum(x))\nif __name__=='__main__':\n    with m.get_context('fork').Pool(1) as p: print(p.map(f,[[1,2],[3]]))",
+    'mp default': 'import multiprocessing, pandas\nprint(multiprocessing.get_start_method(), multiprocessing.current_process(), len(multiprocessing.current_process().authkey))',
+    'ppe': "import numpy as np\nfrom concurrent.futures import ProcessPoolExecutor as E\ndef f(x): return x*2\nif __name__=='__main__':\n    with E(1) as e: print(list(e.map(f,[1,2])))",
+    'timer': "import numpy as np\nimport threading\nt=threading.Timer(0.05, print, ['t']); t.start()",
+    'daemon': "import numpy as np\nimport threading, time\nthreading.Thread(target=lambda: time.sleep(9), daemon=True).start()\nprint('m')",
+    'thread local': 'import sympy\nfrom sympy.core.parameters import global_parameters as g, evaluate\nprint(g.evaluate, g.distribute, vars(g))\nwith evaluate(False): print(sympy.S(1)+1)',
+    'stderr closed': 'import numpy as np\nimport sys\nsys.stderr.close()\n1/0',
+    'stdout closed': "import numpy as np\nimport os\nprint('x')\nos.close(1)",
+    'excepthook': 'import numpy as np\nimport sys\nsys.excepthook=lambda *a: sys.exit(9)\n1/0',
+    'recursion': 'import numpy as np\ndef f(): f()\nf()',
+    'deep': 'import numpy as np\nimport sys\nsys.setrecursionlimit(200)\ndef f(n): return n and f(n-1)\nprint(f(100))',
+    'faulthandler': 'import numpy as np\nimport faulthandler\nfaulthandler.enable()\nimport ctypes\nctypes.string_at(0)',
+    'alarm': "import numpy as np\nimport signal, time\nsignal.signal(signal.SIGALRM, lambda *a: print('alarm'))\nsignal.setitimer(signal.ITIMER_REAL, .05)\ntime.sleep(.2)",
+    'itimer': 'import numpy as np\nimport signal\nprint(signal.getitimer(signal.ITIMER_REAL), signal.getitimer(signal.ITIMER_PROF))',
+    'class del order': "import numpy as np\nclass A:\n    def __init__(s,n): s.n=n\n    def __del__(s): print('del', s.n, np is not None)\na=A(1); b=A(2); _c=A(3)",
+    'weakref final': "import numpy as np\nimport weakref\nclass A: pass\na=A(); weakref.finalize(a, print, 'fin')",
+    'np subclass del': "import numpy as np\nclass B(np.ndarray):\n    def __del__(self): print('gone')\nx=np.zeros(2).view(B)",
+    'lru kept': "import functools, re, numpy as np\nclass A:\n    def __del__(self): print('gone')\n@functools.lru_cache\ndef f(x): return A()\nf(1)",
+    'kept in dict of a class': "import numpy as np\nclass A:\n    def __del__(self): print('gone')\nnp.ma.x = A()\nprint(1)",
+    'handler kept': "import logging, matplotlib.pyplot as p\nclass H(logging.Handler):\n    def emit(self,r): print('h', r.getMessage())\n    def __del__(self): print('gone')\nlogging.getLogger().addHandler(H())\nlogging.warning('w')",
+    'atexit order': "import atexit, logging, matplotlib.pyplot as p\natexit.register(print,'a')\nclass H(logging.Handler):\n    def emit(self,r): pass\n    def flush(self): print('flush')\nlogging.getLogger().addHandler(H())",
+    'import hook': "import numpy as np\nimport sys\nclass F:\n    def find_spec(self,n,p,t=None): print('asked',n)\nsys.meta_path.insert(0,F())\nimport numpy.linalg, csv, numpy.fft",
+    'builtins import': 'import numpy as np, builtins\no=builtins.__import__\ndef i(n,*a,**k):\n    print(n); return o(n,*a,**k)\nbuiltins.__import__=i\nimport json, numpy.ma',
+    'inspect': 'import numpy as np\nimport inspect\nprint(inspect.getsourcefile(np.sum), inspect.getmodule(np.sum), inspect.stack()[0][3])',
+    'pydoc': 'import numpy as np\nimport pydoc\nprint(pydoc.render_doc(np.sum)[:200])',
+    'pickle main': 'import numpy as np\nimport pickle\nclass C: pass\nprint(pickle.loads(pickle.dumps(C())).__class__.__module__)',
+    'dataclass': 'from dataclasses import dataclass, field\nimport numpy as np\n@dataclass\nclass D:\n    a: np.ndarray = field(default_factory=lambda: np.ones(1))\nprint(D())',
+    'typing': 'from __future__ import annotations\nfrom typing import get_type_hints\nimport numpy.typing as npt\nimport numpy as np\ndef f(a: npt.NDArray[np.float64]) -> int: ...\nprint(get_type_hints(f))',
+    'warnings shown': "import numpy as np\nimport warnings\nwarnings.warn('a', DeprecationWarning); warnings.warn('b')\nnp.array([1])/0",
+    'pd warn': "import pandas as pd\npd.Series([1,'a']).astype(str).replace('a', 2)\nprint(pd.to_datetime(['2020-01-01','x'],errors='coerce'))",
+    'pd plot': "import pandas as pd\nimport matplotlib.pyplot as plt\npd.DataFrame({'a':[1,2]}).plot()\nplt.savefig('x.png')\nimport os\nprint(sorted(os.listdir('.')))",
+    'plt font warn': "import matplotlib.pyplot as plt\nplt.title('中'); plt.savefig('a.png')",
+    'plt verbose': "import logging, matplotlib.pyplot as plt\nlogging.basicConfig(level=logging.DEBUG)\nplt.plot([1]); plt.savefig('a.png')",
+    'plt svg': 'import matplotlib.pyplot as plt\nplt.plot([1]); plt.savefig(\'a.svg\', metadata={\'Date\':None}); import re; print(len(re.sub(\'id="[^"]*"\',\'\',open(\'a.svg\').read()))>100)',
+    'sym plot': "import sympy\nx=sympy.Symbol('x')\nprint(sympy.lambdify(x, x**2)(3), sympy.solve(x**3-1))",
+    'sym cache': "import sympy\nfrom sympy.core.cache import print_cache\nx,y=sympy.symbols('x y')\nprint(sympy.expand((x+y)**3), sympy.Dummy('d').dummy_index>0)",
+    'dummy index': "import sympy\nprint(sympy.Dummy('d').name, type(sympy.Dummy('d').dummy_index))",
+    'star': 'from sympy import *\nfrom numpy import *\nprint(pi, sqrt(2))',
+    'tab': 'import\tnumpy\tas\tnp\nprint(np.ones(1))',
+    'formfeed': '\x0cimport numpy as np\nprint(np.ones(1))',
+    'env child': "import numpy, os\nos.system('env|grep -c PYTHON; ls /opt/template 2>/dev/null | head -1')",
+    'numpy child same': 'import numpy as np\nimport os\nprint(np.random.rand()>=0)\nif os.fork()==0:\n    print(np.random.rand()>=0); os._exit(0)\nos.wait()',
+}  # fmt: skip
+
 _OWN = {"numpy": _NUMPY, "pyplot": _PLOTS, "pandas": _FRAMES, "sympy": _SYMBOLS}
 
 
@@ -180,6 +232,8 @@ def _programs() -> dict[str, Program]:
     for library, imports in _IMPORTS.items():
         for name, seen in (_SEEN | _OWN[library]).items():
             made[f"{library}: {name}"] = Program(f"import os, sys\n{imports}\n{_OURS}\n{seen}")
+    for name, used in _USED.items():
+        made[f"libraries in use: {name}"] = Program(used)
     for name, odd in _ODD.items():
         made[f"libraries: {name}"] = odd if isinstance(odd, Program) else Program(odd)
     return made

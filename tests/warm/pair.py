@@ -68,6 +68,8 @@ class Pair:
     def __init__(self, name: str, warm: Path) -> None:
         self._runner = asyncio.Runner()
         self._kept: list[str] = []
+        self.holding = 0
+        """Programs for which a template waited that holds libraries."""
         installed = os.environ.get("RUNNER_LAUNCHER")  # as an image says
         host = Host.find(find_launcher(Path(installed) if installed else None), warm=warm)
         self._slot = Slot(0, Plan(host=host, cgroups=None, caches=None))
@@ -133,6 +135,7 @@ class Pair:
         for _ in range(int(_READY_SECONDS / 0.01)):
             templates = spares.templates_of(recipe.language)
             if any(templates.values()):
+                self.holding += "+" in recipe.language
                 return
             if not templates and "+" in recipe.language:
                 return  # what these libraries leave behind is not for others to begin with: a usual one is used

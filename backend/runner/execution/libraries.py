@@ -9,8 +9,9 @@ a service that never sees one pays nothing. Where a program imports several, one
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from backend.runner.execution.request import RunRequest
 from backend.runner.languages.imports import Held, held_modules
@@ -31,17 +32,22 @@ class Libraries:
 
     asked: dict[str, float] = dataclasses.field(default_factory=dict)
     """When a program last came for a template, by the template's name: that of its language, and what it holds."""
+    most_mb: float = math.inf
+    """MiB that are set aside in a slot: where all that a program imports is more, a part of it is held."""
     _modules: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def take(self, spares: Spares, request: RunRequest) -> int:
         """A template that has imported what `request` imports first, or as much of it as one has; else a usual one."""
         held = held_of(request.language)
         modules = held_modules(held, request.source, request.files)
-        if modules:
-            name = template_name(request.language, modules)
-            self.asked[name], self._modules[name] = time.monotonic(), modules
-            fitting = {other: _closed(held, known) for other, known in self._modules.items()}
+        if modules and _has_room(request):
             most = _closed(held, modules)
+            if _megabytes(held, modules) > self.most_mb:
+                modules = _largest(held, most, self.most_mb)
+            name = template_name(request.language, modules)
+            if modules:
+                self.asked[name], self._modules[name] = time.monotonic(), modules
+            fitting = {other: _closed(held, known) for other, known in self._modules.items()}
             for other in sorted(fitting, key=lambda one: (-len(fitting[one]), one)):
                 if fitting[other] <= most and (number := spares.take_template(other)) != SPAWNER:
                     return number
@@ -50,6 +56,12 @@ class Libraries:
     def recipes(self, language: Language, variables: Environment) -> dict[str, Recipe]:
         """How each template that was asked for is made; `variables` are those of the language's runs."""
         return {name: recipe(language, variables, self._modules[name]) for name in self.asked}
+
+
+def _has_room(request: RunRequest) -> bool:
+    """Whether an import may leave in the work directory what it would: matplotlib's makes directories."""
+    asked, usual = request.limits, request.language.limits
+    return asked.inodes >= usual.inodes and asked.disk_kb >= usual.disk_kb
 
 
 def held_of(language: Language) -> Sequence[Held]:
@@ -64,14 +76,23 @@ def template_name(language: Language, modules: Sequence[str]) -> str:
 
 def recipe(language: Language, variables: Environment, modules: Sequence[str] = ()) -> Recipe:
     """A template of `language` that has imported `modules`."""
-    megabytes = {one.module: one.megabytes for one in held_of(language)}
     named = "".join(f":+{module}" for module in modules)
     return Recipe(
         language=template_name(language, modules), command=arguments(language.run),
         variables=(*variables, *((name, value + named) for name, value in language.template_variables)),
         limits=language.limits,
-        megabytes=_OWN_MB + sum(megabytes[module] for module in modules), forks=True, uses_at_rest=_USES_AT_REST,
+        megabytes=_megabytes(held_of(language), modules), forks=True, uses_at_rest=_USES_AT_REST,
     )  # fmt: skip
+
+
+def _megabytes(held: Sequence[Held], modules: Sequence[str]) -> float:
+    return _OWN_MB + sum(one.megabytes for one in held if one.module in modules)
+
+
+def _largest(held: Sequence[Held], modules: Collection[str], most: float) -> tuple[str, ...]:
+    """The one of `modules` that saves most, as far as `most` MiB go; none where no one does."""
+    small = [one for one in held if one.module in modules and _OWN_MB + one.megabytes <= most]
+    return (max(small, key=lambda one: one.megabytes).module,) if small else ()
 
 
 def _closed(held: Sequence[Held], modules: Sequence[str]) -> frozenset[str]:

@@ -81,7 +81,10 @@ def _renewing(made: list[tuple[int, str, int]], objects: list[object]) -> "Calla
     def renew(uses_work: bool) -> None:
         if uses_work:
             for _, place, mode in made:
-                os.mkdir(place, mode)  # noqa: PTH102
+                try:
+                    os.mkdir(place, mode)  # noqa: PTH102
+                except OSError:  # its work directory is full
+                    break
             finder.find_spec("_nowhere")  # it knows what is there now
         if threading is not None:  # before Python 3.12 a forked thread has its parent's number
             threading.main_thread()._set_native_id()

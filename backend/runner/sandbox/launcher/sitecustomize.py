@@ -12,7 +12,7 @@ def _serve() -> None:
     known = {*modules, "sitecustomize"}
     import gc
     import os
-    from _frozen_importlib_external import PathFinder, SourceFileLoader
+    from _frozen_importlib_external import SourceFileLoader
     from atexit import _run_exitfuncs
 
     import _lines
@@ -55,7 +55,6 @@ def _serve() -> None:
     sys.path_importer_cache["/work/main.py"] = None
     if libraries:
         renew = _libraries.hold([name[1:] for name in libraries], _template, gc.get_objects)
-    PathFinder.find_spec("_nowhere")  # an interpreter that starts looks for something in vain, through the whole path
     gc.collect()
     gc.freeze()
     short = "".join(f"import {name[1:]}\n" for name in libraries) + "print('Hello, world!')\n"

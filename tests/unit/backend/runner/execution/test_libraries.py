@@ -79,6 +79,16 @@ def test_a_program_is_forked_from_one_that_holds_what_it_imports(held: Holding) 
     }  # fmt: skip
 
 
+def test_a_part_is_held_where_all_of_it_would_be_too_much(held: Holding) -> None:
+    held.executor.libraries.most_mb = 12
+    usual, part = held.hold(), held.hold("logging.config")
+    assert held.taken("import logging.config, random, decimal") in part
+    assert {*held.executor.libraries.asked} == {"python3+logging.config"}
+    held.executor.libraries.most_mb = 8
+    assert held.taken("import random") in usual
+    assert {*held.executor.libraries.asked} == {"python3+logging.config"}
+
+
 def test_it_is_forked_from_none_where_none_waits(held: Holding) -> None:
     assert held.taken("import random") == SPAWNER
     assert held.run("import random\nprint(random.Random(1).random())").stdout == b"0.13436424411240122\n"
@@ -92,6 +102,17 @@ def test_chance_and_clocks_begin_with_the_program(held: Holding) -> None:
     outputs = [held.run(source).stdout.split() for _ in range(3)]
     assert len({chance for chance, _ in outputs}) == 3
     assert {new for _, new in outputs} == {b"True"}
+
+
+def test_a_run_with_less_room_than_usual_imports_by_itself(held: Holding) -> None:
+    usual, random = held.hold(), held.hold("random")
+    for less in ({"inodes": 2}, {"disk_kb": 4}):
+        limits = dataclasses.replace(PYTHON.limits, **less)
+        assert (
+            held.executor.libraries.take(held.spares, dataclasses.replace(request("import random"), limits=limits))
+            in usual
+        )
+    assert held.taken("import random") in random
 
 
 def test_what_the_environment_says_is_read_anew(held: Holding) -> None:
@@ -139,8 +160,9 @@ def test_they_are_made_where_programs_come_and_memory_is_set_aside(
         await asyncio.sleep(0.3)
         assert not waiting()
         executor.libraries.take(spares, request("import decimal"))
-        await asyncio.sleep(0.01)
         executor.libraries.take(spares, request("import random"))
+        await until(lambda: bool(waiting()))
+        assert waiting() == {"python3+random"}  # what was asked for last comes first, and others some seconds later
         await until(lambda: waiting() == held_names)
         for name in [*executor.libraries.asked]:
             executor.libraries.asked[name] -= 400  # nobody came for it since
