@@ -68,10 +68,8 @@ class Project:
         return dict(json.loads((self.state / "report.json").read_text()))
 
 
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The copy, with its rehearsal's platforms stopped at the end."""
-    scratch = tmp_path_factory.mktemp("project")
+def copied(scratch: Path) -> Project:
+    """A copy of this tree as a fresh repository in `scratch`, its builds and packages shared with this tree."""
     place = scratch / "clone"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -88,6 +86,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project(place, scratch / "state")
     project.git("init", "--quiet", "--initial-branch=main")
     project.commit("A tree to break")
+    return project
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The copy, with its rehearsal's platforms stopped at the end."""
+    project = copied(tmp_path_factory.mktemp("project"))
     try:
         yield project
     finally:

@@ -1,0 +1,89 @@
+"""One more environment is two files: staging → qa → production, on real machines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from deploy.ledger import Evidence, Ledger, Suite
+from tests.deploy.conftest import Project, copied
+
+pytestmark = pytest.mark.timeout(1200)
+
+SETTINGS = """ROLE=proving
+PROMOTED_FROM=staging
+API_URL=https://runner-qa.fly.dev/api/v1/
+FRONTEND_URL=https://qa-frontend.pages.dev/
+DEPLOYMENT_TARGET=runner-qa
+PAGES_PROJECT=qa-frontend
+NUM_RUNNERS=1
+"""
+
+
+@pytest.fixture
+def longer(tmp_path: Path) -> Iterator[Project]:
+    """A project with qa between staging and production, and its platforms."""
+    project = copied(tmp_path)
+    (project.place / ".env.qa").write_text(SETTINGS)
+    toml = (project.place / "deploy/fly.staging.toml").read_text()
+    (project.place / "deploy/fly.qa.toml").write_text(toml.replace("runner-staging", "runner-qa"))
+    project.commit("One more environment")
+    project.invoke("rehearse", "--up")
+    try:
+        yield project
+    finally:
+        project.invoke("rehearse", "--down")
+
+
+def prove(project: Project, environment: str) -> None:
+    """Record that what an environment serves passed a suite, without running one."""
+    serves = project.status()[environment]
+    evidence = Evidence(
+        environment=environment,
+        commit_sha=serves["commitSha"],
+        image=serves["image"],
+        frontend=serves["frontend"],
+        at=datetime.now(UTC),
+        by="a test",
+        suites=(Suite("integration", 1, 0, 0.1),),
+    )
+    Ledger(project.state / "ledger.git", environment, str(project.state / "remote.git")).prove(evidence)
+
+
+def test_a_release_passes_through_it_on_its_way_to_production(longer: Project) -> None:
+    sha = longer.git("rev-parse", "HEAD")
+    built = longer.invoke("build", "--env", "qa", "--languages", "core")
+    site = longer.place / f"dist/{sha}/site"
+    assert f"dist/{sha}/site/qa" in built.stderr
+    assert [each.name for each in site.iterdir()] == ["qa"]
+    assert '"environment":"qa"' in (site / "qa/config.js").read_text()
+
+    longer.invoke("deploy", "--env", "staging", "--rehearsal")
+    refused = longer.invoke("deploy", "--env", "qa", "--rehearsal", code=2)
+    assert "qa receives only what staging proved; use: invoke promote --sha SHA --env qa --rehearsal" in refused.stderr
+    refused = longer.invoke("promote", "--sha", sha, "--env", "qa", "--rehearsal", code=1)
+    assert "no suite has run against it in staging" in refused.stderr
+    assert longer.status()["qa"]["machines"] == []
+    prove(longer, "staging")
+    longer.invoke("promote", "--sha", sha, "--env", "qa", "--rehearsal")
+
+    refused = longer.invoke("promote", "--sha", sha, "--rehearsal", code=1)
+    assert "no suite has run against it in qa" in refused.stderr
+    assert f"invoke verify --env qa --rehearsal (while qa serves {sha[:12]})" in refused.stderr
+    prove(longer, "qa")
+    assert any("is proven in qa and waits" in problem for problem in longer.status()["production"]["problems"])
+    longer.invoke("approve", "--sha", sha, "--yes", "all", "--rehearsal")
+    longer.invoke("promote", "--sha", sha, "--rehearsal")
+
+    state = longer.status()
+    assert list(state) == ["staging", "qa", "production"]
+    assert len({(each["commitSha"], each["image"], each["frontend"]) for each in state.values()}) == 1
+    assert all(each["agree"] for each in state.values())
+    told = json.loads((longer.state / "logs/events.jsonl").read_text().splitlines()[-1])
+    assert (told["event"], told["ok"]) == ("verb.ended", True)
+    shutil.rmtree(longer.place / f"dist/{sha}")
