@@ -50,7 +50,9 @@ NEEDS: dict[str, Need] = {
         make=("sh", str(_LOCALES)),
         made=(Path("/usr/lib/locale/en_US"), Path("/usr/lib/locale/ja_JP.utf8")),
     ),
-    "bench": Need("the runner is measured beside it", ("bwrap",), ("bubblewrap",)),
+    "bench": Need(
+        "the runner is measured beside it, and with a library", ("bwrap", "f2py3"), ("bubblewrap", "python3-numpy")
+    ),
     "fuzz": Need("the launcher is fuzzed with libFuzzer", ("clang",), ("clang", "libclang-rt-dev")),
     "browser": Need("the page is tested in a real browser", ("chromium",), ("chromium", "fonts-dejavu-core")),
     "other-browsers": Need(

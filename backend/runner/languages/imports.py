@@ -35,7 +35,10 @@ _TEXT = re.compile(
 _END = re.compile(rb"[ \t]*(?:;[ \t]*|(?:#[^\r\n]*)?(?:\r\n|\n|\Z))")
 
 _LONGEST = 16384
-"""Bytes of a source that are looked at."""
+"""Bytes of a source that are looked at for imports."""
+
+_MOST = 1 << 18
+"""Bytes of all sources together, beyond which nothing is looked for: it would keep the service from others."""
 
 _PLAIN = frozenset(sys.stdlib_module_names) - {
     "__main__", "antigravity", "idlelib", "lib2to3", "site", "sitecustomize", "test", "this", "turtle", "turtledemo",
@@ -46,10 +49,11 @@ _PLAIN = frozenset(sys.stdlib_module_names) - {
 _READ = frozenset({"main", "matplotlibrc", "sitecustomize", "usercustomize"})
 """Other files that an interpreter or a library looks for."""
 
-_TELLING = re.compile(
-    rb"\b(?:gc|tracemalloc|getallocatedblocks|getunicodeinternedsize|_debugmallocstats|modules|path_importer_cache"
-    rb"|__subclasses__)\b"
-)
+_TELLING = (
+    b"tracemalloc", b"getallocatedblocks", b"getunicodeinternedsize", b"_debugmallocstats", b"modules",
+    b"path_importer_cache", b"__subclasses__", b"gc",
+)  # fmt: skip
+_TELLING_WORDS = re.compile(rb"\b(?:%s)\b" % b"|".join(_TELLING), re.ASCII)
 """What tells in which order all was imported, or of objects that nothing refers to any more: an import's are gone."""
 
 
@@ -100,17 +104,22 @@ def _names(found: re.Match[bytes]) -> Iterator[str]:
 
 def held_modules(held: Sequence[Held], source: bytes, files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Those of `held` that a program imports before it does anything else, sorted, without those that others imply."""
-    if not any(one.module.partition(".")[0].encode() in text for one in held for text in (source, *files.values())):
-        return ()
-    if any(_TELLING.search(text) for text in (source, *files.values())):
+    texts = (source, *files.values())
+    if sum(map(len, texts)) > _MOST or not any(
+        one.module.partition(".")[0].encode() in text for one in held for text in texts
+    ):
         return ()
     by_name = {one.module: one for one in held}
     foreign = frozenset[str]().union(*(one.names for one in held))
-    if any(_may_hide(name, foreign) for name in files):
-        return ()
     found = {name for name in _followed(source, files, foreign) if name in by_name}
+    if not found or any(_may_hide(name, foreign) for name in files) or any(map(_tells, texts)):
+        return ()
     implied = {name for one in found for name in by_name[one].implies}
     return tuple(sorted(found - implied))
+
+
+def _tells(text: bytes) -> bool:
+    return any(word in text for word in _TELLING) and _TELLING_WORDS.search(text) is not None
 
 
 def _may_hide(file: str, foreign: frozenset[str]) -> bool:

@@ -122,6 +122,11 @@ def test_files_that_are_imported_first_are_followed() -> None:
     assert held("import a.b", {"a/__init__.py": "", "a/b.py": "import numpy"}) == ()
 
 
+def test_a_large_program_imports_by_itself() -> None:
+    assert held("import numpy\n" + "#" * 200_000) == ("numpy",)
+    assert held("import numpy\n" + "#" * 300_000) == held("import numpy", {"data.csv": "1," * 200_000}) == ()
+
+
 def test_what_others_import_anyway_is_not_asked_for_twice() -> None:
     one = Held("a", 1)
     two = Held("b", 1, implies=("a",), names=frozenset({"a", "b"}))
