@@ -20,12 +20,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from deploy.clock import Clock
 from deploy.errors import LedgerError, LedgerUnreachable, LockHeld, LockLost
 from deploy.ledger.encoding import Moment, R, Record, encode
 from deploy.ledger.identity import known_dead, this_process
@@ -108,35 +109,6 @@ class Writable(Protocol):
 
     def write(self, message: str, change: Callable[[Any], dict[str, bytes | None]]) -> None:
         """Apply a change compare-and-swap."""
-
-
-class Clock(Protocol):
-    """Wall-clock time and a monotonic clock."""
-
-    def now(self) -> datetime:
-        """Wall-clock time."""
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-
-
-class SystemClock:
-    """The machine's own clock."""
-
-    def now(self) -> datetime:
-        """Wall-clock time, UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds since some moment, those in which the machine was suspended included."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep."""
-        time.sleep(seconds)
 
 
 class Holding:

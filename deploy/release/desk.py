@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from deploy import interrupts
+from deploy.clock import SystemClock
 from deploy.errors import DeployError, LedgerError, LockHeld, RolloutFailed, Unfinished
 from deploy.events.bus import Bus
 from deploy.events.events import GateOverridden, RolloutBegun
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger.identity import who
-from deploy.ledger.lock import SystemClock
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
 from deploy.platforms.pages import PagesClient

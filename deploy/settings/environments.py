@@ -225,3 +225,16 @@ def _parsed(file: Path, line: int, key: Key, text: str) -> Any:
         raise ConfigurationError(
             file.name, line, key.name, f"{without_credentials(text)!r} {wrong} ({key.help})"
         ) from None
+
+
+def table() -> str:
+    """Every key as a row of a Markdown table: key, default, help. What docs/configuration.md shows."""
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for key in KEYS:
+        default = f" `{key.default}`" if key.default else ""
+        rows.append(f"| `{key.name}` |{default} | {key.help} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")  # noqa: T201

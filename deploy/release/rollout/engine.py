@@ -41,6 +41,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from deploy.clock import Clock
 from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished
 from deploy.events.bus import Bus
 from deploy.events.events import (
@@ -55,7 +56,6 @@ from deploy.events.events import (
 )
 from deploy.events.times import Spans
 from deploy.ledger import DeploymentInfo, Intent
-from deploy.ledger.lock import Clock
 from deploy.platforms.errors import PlatformError
 from deploy.release.rollout import steps
 from deploy.release.rollout.book import Book

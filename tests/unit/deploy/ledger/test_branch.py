@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.clock import SystemClock
 from deploy.errors import LedgerError, LedgerMoved, LedgerUnreachable, LockLost
 from deploy.ledger import DeploymentInfo, Holding, Intent, Ledger, Snapshot, Status, lock, store
 from deploy.ledger import intent as intents
 from deploy.ledger.encoding import encode
-from deploy.ledger.lock import SystemClock
 from deploy.ledger.patience import NONE, Patience, patient
 from deploy.settings.policy import Strategy
 from tests.unit.deploy.test_git import alive

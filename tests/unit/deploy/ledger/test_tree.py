@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from deploy.clock import SystemClock
 from deploy.errors import LedgerError
 from deploy.ledger import DeploymentInfo, Evidence, Holding, Launches, Ledger, Status, Suite, lock
 from deploy.ledger.encoding import encode
-from deploy.ledger.lock import SystemClock
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 INFO = DeploymentInfo("d1", "production", "1", "a" * 40, NOW, "me", Status.PENDING, "sha256:i", "sha256:f")
