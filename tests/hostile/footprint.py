@@ -107,11 +107,11 @@ def settled(pid: int, before: Footprint, seconds: float, *, memory: bool = True)
 
 
 def steady(pid: int, seconds: float = 30) -> Footprint:
-    """A look at a service that has come to rest: its processes have been as many for two seconds."""
+    """A look at a service that has come to rest: its processes have been as many for five seconds."""
     deadline = time.monotonic() + seconds
     seen = read(pid, memory=False)
     since = time.monotonic()
-    while time.monotonic() < deadline and time.monotonic() - since < 2:
+    while time.monotonic() < deadline and time.monotonic() - since < 5:
         time.sleep(0.1)
         now = read(pid, memory=False)
         if (len(now.processes), now.mounts) != (len(seen.processes), seen.mounts):
