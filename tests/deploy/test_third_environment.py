@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from deploy.ledger import Evidence, Ledger, Suite
 from tests.deploy.conftest import Project, copied
 
 pytestmark = pytest.mark.timeout(1200)
@@ -40,21 +38,6 @@ def longer(tmp_path: Path) -> Iterator[Project]:
         project.invoke("rehearse", "--down")
 
 
-def prove(project: Project, environment: str) -> None:
-    """Record that what an environment serves passed a suite, without running one."""
-    serves = project.status()[environment]
-    evidence = Evidence(
-        environment=environment,
-        commit_sha=serves["commitSha"],
-        image=serves["image"],
-        frontend=serves["frontend"],
-        at=datetime.now(UTC),
-        by="a test",
-        suites=(Suite("integration", 1, 0, 0.1),),
-    )
-    Ledger(project.state / "ledger.git", environment, str(project.state / "remote.git")).prove(evidence)
-
-
 def test_a_release_passes_through_it_on_its_way_to_production(longer: Project) -> None:
     sha = longer.git("rev-parse", "HEAD")
     built = longer.invoke("build", "--env", "qa", "--languages", "core")
@@ -69,13 +52,13 @@ def test_a_release_passes_through_it_on_its_way_to_production(longer: Project) -
     refused = longer.invoke("promote", "--sha", sha, "--env", "qa", "--rehearsal", code=1)
     assert "no suite has run against it in staging" in refused.stderr
     assert longer.status()["qa"]["machines"] == []
-    prove(longer, "staging")
+    longer.prove("staging")
     longer.invoke("promote", "--sha", sha, "--env", "qa", "--rehearsal")
 
     refused = longer.invoke("promote", "--sha", sha, "--rehearsal", code=1)
     assert "no suite has run against it in qa" in refused.stderr
     assert f"invoke verify --env qa --rehearsal (while qa serves {sha[:12]})" in refused.stderr
-    prove(longer, "qa")
+    longer.prove("qa")
     assert any("is proven in qa and waits" in problem for problem in longer.status()["production"]["problems"])
     longer.invoke("approve", "--sha", sha, "--yes", "all", "--rehearsal")
     longer.invoke("promote", "--sha", sha, "--rehearsal")
