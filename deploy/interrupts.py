@@ -101,6 +101,11 @@ def asked() -> bool:
     return _now.number != 0
 
 
+def exit_code() -> int:
+    """With which this process ends because of an interrupt; 0 when there was none."""
+    return 128 + _now.number if asked() else 0
+
+
 def check() -> None:
     """Raise Interrupted if this process is ending: called before each change elsewhere, whoever swallowed the first."""
     if asked():

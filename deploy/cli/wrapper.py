@@ -101,6 +101,7 @@ def _stream(context: Context, logs: Path) -> Iterator[None]:
         code, problem, log = failed.exit_code, str(failed), str(failed.log or "")
         raise Exit(code=code) from failed
     finally:
+        code = interrupts.exit_code() or code
         seconds = round(time.monotonic() - begun, 3)
         ended = VerbEnded(command=command, ok=not code, code=code, seconds=seconds, problem=problem, log=log)
         context.bus.emit(ended)
