@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from deploy.errors import ConfigurationError
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, rename={"sha": "commitSha", "built_at": "builtAt"}):
     """`image` and `frontend` are digests (sha256:…); `inputs` are digests of what they were built from."""
 
     version: str
@@ -20,45 +19,25 @@ class Manifest:
     image: str
     frontend: str
     built_at: str
-    languages: tuple[str, ...] = ()
-    inputs: dict[str, str] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
+    languages: tuple[str, ...]
+    inputs: dict[str, str] = {}
+    sizes: dict[str, int] = {}
 
     def to_json(self) -> dict[str, Any]:
         """As it is written: camelCase."""
-        return {
-            "version": self.version,
-            "commitSha": self.sha,
-            "dirty": self.dirty,
-            "image": self.image,
-            "frontend": self.frontend,
-            "builtAt": self.built_at,
-            "languages": list(self.languages),
-            "inputs": self.inputs,
-            "sizes": self.sizes,
-        }
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
 
     def write(self, file: Path) -> None:
         """Write it whole or not at all."""
         temporary = file.with_suffix(".part")
-        temporary.write_text(json.dumps(self.to_json(), indent=2) + "\n")
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
         temporary.rename(file)
 
 
 def read_manifest(file: Path) -> Manifest:
     """Read a manifest; raises ConfigurationError when it is not one."""
     try:
-        body = json.loads(file.read_text())
-        return Manifest(
-            version=body["version"],
-            sha=body["commitSha"],
-            dirty=body["dirty"],
-            image=body["image"],
-            frontend=body["frontend"],
-            built_at=body["builtAt"],
-            languages=tuple(body["languages"]),
-            inputs=body["inputs"],
-            sizes=body["sizes"],
-        )
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise ConfigurationError(file, 0, "", f"is no manifest ({wrong!r}); delete it and run `invoke build`") from None
+        return msgspec.json.decode(file.read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, UnicodeError) as wrong:
+        raise ConfigurationError(file, 0, "", f"is no manifest ({wrong}); delete it and run `invoke build`") from None
