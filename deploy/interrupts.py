@@ -1,4 +1,4 @@
-"""Ends a verb that is interrupted: within two seconds, with one line that says what is half-way and how to go on.
+"""Ends an interrupted verb within two seconds, with one line that says what is half-way and how to continue.
 
 Theory of operation.
 
@@ -15,7 +15,7 @@ woken by a pipe that the interpreter's own C handler writes to:
 - after LAST seconds the thread prints the line itself, kills the children and ends the process.
 
 Ending like that is safe: a deployer may be killed anywhere (the intent is in the ledger, `resume` goes on from it). The
-line, the lock given back early and no stray children are what the orderly way adds.
+message, the early release of the lock and no stray children are what an orderly end adds.
 
 Standard library only, and few modules of it: this is the first thing a verb imports, so that not even its imports can
 swallow an interrupt.
@@ -65,7 +65,7 @@ class _Now:
     otherwise: Story = staticmethod(lambda: NO_STORY)
     stories: ClassVar[list[Story]] = []
     hooks: ClassVar[list[Callable[[], None]]] = []
-    told = _thread.allocate_lock()
+    printing = _thread.allocate_lock()
     """Taken by whoever prints the line: it is printed once."""
 
 
@@ -78,9 +78,9 @@ def install() -> None:
     SIGINT is handled even where a script's shell started us with it ignored (`&`): CI sends it. SIGHUP stays ignored
     under nohup, which was asked for by a person.
     """
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
@@ -93,7 +93,7 @@ def install() -> None:
             unraisable(raised)
 
     sys.unraisablehook = quiet
-    _thread.start_new_thread(_watch, (told, _thread.get_ident()))
+    _thread.start_new_thread(_watch, (wake_read, _thread.get_ident()))
 
 
 def asked() -> bool:
@@ -124,7 +124,7 @@ def shielded() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def telling(story: Story) -> Iterator[None]:
+def explained_by(story: Story) -> Iterator[None]:
     """What the line says when the block is interrupted. `story` is called at the end, perhaps by another thread."""
     _now.stories.append(story)
     try:
@@ -135,7 +135,7 @@ def telling(story: Story) -> Iterator[None]:
 
 
 def from_now_on(story: Story) -> None:
-    """What the line says outside all `telling` blocks."""
+    """What the line says outside all `explained_by` blocks."""
     _now.otherwise = story
 
 
@@ -175,9 +175,9 @@ def _on_signal(number: int, _frame: object) -> None:
         raise Interrupted(_now.number)
 
 
-def _watch(told: int, main: int) -> None:
+def _watch(wake_read: int, main: int) -> None:
     """The thread that sees to it that an interrupt ends the process."""
-    os.read(told, 1)
+    os.read(wake_read, 1)
     begun = time.monotonic()
     nudges = list(NUDGES)
     while (passed := time.monotonic() - begun) < LAST:
@@ -198,7 +198,7 @@ def _end() -> NoReturn:
     for hook in _now.hooks:
         with contextlib.suppress(Exception):
             hook()
-    if not _now.told.acquire(blocking=False):
+    if not _now.printing.acquire(blocking=False):
         time.sleep(WRITE_SECONDS)  # the other one is just writing it
         os._exit(code)
 

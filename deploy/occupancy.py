@@ -1,4 +1,4 @@
-"""Who works on a rehearsal: verbs hold a file lock while they do, so that `rehearse --down` can say who is at work.
+"""Tracks which verbs use a rehearsal: each holds a file lock, so that `rehearse --down` can refuse and name them.
 
 `at-work.lock` in the state directory is held shared by each verb and exclusively while the platforms are stopped. Each
 verb also holds a file of its own in `at-work/`, whose content says who it is. The kernel drops both kinds of lock when
@@ -23,7 +23,7 @@ GATE, WORKERS = "at-work.lock", "at-work"
 
 
 @contextlib.contextmanager
-def at_work(state: Path) -> Iterator[None]:
+def in_use(state: Path) -> Iterator[None]:
     """Count as at work on the rehearsal of `state`; raises UsageError while it is being stopped."""
     workers = state / WORKERS
     workers.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def at_work(state: Path) -> Iterator[None]:
     with (state / GATE).open("a") as gate, mine.open("w") as file:
         if not _lock(gate, fcntl.LOCK_SH):
             mine.unlink()
-            raise UsageError("the rehearsal is just being stopped; start it again: invoke rehearse --up")
+            raise UsageError("the rehearsal is being stopped; start it again: invoke rehearse --up")
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(f"{who()} pid {os.getpid()} since {time.strftime('%H:%M:%S')}: invoke {' '.join(sys.argv[1:])}\n")
         file.flush()
@@ -49,10 +49,10 @@ def alone(state: Path, *, force: bool) -> Iterator[None]:
         return
     with (state / GATE).open("a") as gate:
         if not _lock(gate, fcntl.LOCK_EX) and not force:
-            working = "; ".join(_working(state)) or "a verb that is just beginning or ending"
+            working = "; ".join(_working(state)) or "a verb that is starting or ending"
             raise UsageError(
                 f"nothing was stopped: the rehearsal is in use by {working}. Wait for it or interrupt it, then run "
-                "invoke rehearse --down again; to stop the platforms under it: invoke rehearse --down --force"
+                "invoke rehearse --down again; to stop the platforms anyway: invoke rehearse --down --force"
             )
         yield
 

@@ -1,4 +1,4 @@
-"""One environment as verbs act on it: its configuration, addresses, tokens, ledger; the cloud's or a rehearsal's."""
+"""A verb's target: an environment's configuration, addresses, tokens and ledger, in the cloud or in a rehearsal."""
 
 from __future__ import annotations
 

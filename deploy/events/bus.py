@@ -117,13 +117,13 @@ class Aside:
 
     def _listen(self) -> None:
         while True:
-            event, told = self._events.get()
+            event, delivered = self._events.get()
             if event is not None and not self._broken:
                 try:
                     self._listener(event)
                 except Exception:
                     self._broken = True
-            told.set()
+            delivered.set()
 
 
 def fields_of(event: Event) -> dict[str, Any]:

@@ -70,13 +70,13 @@ class Teller:
             case Noted(text=text):
                 self._note(text)
             case RolloutTurned(reason=reason):
-                self._say(f"turns back: {reason}")
+                self._say(f"rolling back: {reason}")
             case RolloutNoted(note=text):
                 self._say(text)
             case GateOverridden(note=text):
                 self._say(f"override: {text}")
             case PlatformUnavailable(problem=problem):
-                self._note(f"the platform, not the release: {problem}; trying again")
+                self._note(f"the platform failed, not the release: {problem}; trying again")
             case VerbEnded():
                 self.close()
                 if event.problem:

@@ -1,7 +1,7 @@
 """The one send function under every client: authentication, retries, and errors with their context.
 
-Retried: what never reached the platform (no connection could be made), 429, and for idempotent methods also a lost
-answer and 502, 503, 504. A POST that may have taken effect is never sent twice here: only its caller can know.
+It retries requests that never reached the platform (no connection), and 429; idempotent requests also after a lost
+answer and after 502, 503 and 504. A POST that may have taken effect is not sent again: only its caller can tell.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Patience:
 
 
 class _Passing(Exception):
-    """An answer worth another try; carries it in case no try is left."""
+    """An answer worth another try; it carries the response for when no try is left."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
@@ -56,7 +56,7 @@ class Sender:
         self._patience = patience
         timeout = httpx.Timeout(30, read=75)  # the longest documented wait is 60 s
         self.guard: Callable[[], None] = lambda: None
-        """Called before each request that may change something; raises when its sender may not act any more."""
+        """Called before each request that may change something; raises when this run may not act any more."""
         self._client = httpx.Client(timeout=timeout, transport=transport, follow_redirects=False)
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class Sender:
 
     @contextmanager
     def stream(self, path: str, *, asked: str, authorized: bool = True) -> Iterator[httpx.Response]:
-        """A GET whose body is read as it comes. Tried once: a stream that breaks is begun again by its caller."""
+        """A GET whose body is read as it comes. Sent once: if the stream breaks, its caller starts again."""
         url = path if path.startswith("http") else self.base_url + path
         headers = {"Authorization": self._authorize()} if authorized else {}
         try:

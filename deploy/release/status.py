@@ -1,6 +1,6 @@
-"""What an environment serves: what its ledger says beside what its machines and its page say, and what needs a person.
+"""`invoke status`: compares an environment's ledger with its machines and page, and lists what needs a person.
 
-Ledger and platform are two halves: when one cannot be read, the other is shown all the same.
+Ledger and platform are read separately: if one cannot be read, the other is shown.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _problems(
     if rollout:
         way = "forward" if rollout["direction"] == "forward" else f"back, {rollout['reason']}"
         since = write_moment(datetime.fromisoformat(rollout["since"]))
-        who = f"{lock['holder']} works on it" if at_work else "nobody works on it"
+        who = f"{lock['holder']} works on it" if at_work else "no deployer works on it"
         go_on = "" if at_work else f": invoke resume --env {env}{flag}"
         found.append(f"{rollout['verb']} of {rollout['version']} is half-way ({way}), since {since}; {who}{go_on}")
     elif at_work:

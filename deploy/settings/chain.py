@@ -1,4 +1,4 @@
-"""How environments follow on one another: which is deployed to, and from which each of the others is promoted.
+"""Works out the order of environments: which are deployed to, and from which each of the others is promoted.
 
 Worked out from the roles alone: an environment is added by its `.env.<name>` and `deploy/fly.<name>.toml`.
 """

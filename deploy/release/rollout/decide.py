@@ -1,13 +1,13 @@
-"""The decision: from an intent and a look at the world, the one next step. Pure; the same for every way a run began.
+"""Decides the one next step of a rollout, from its intent and what the platform shows. Pure, with no memory of its own.
 
-Read aloud, forward: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
-into traffic and judge it beside the old ones; let all in; withdraw every other; publish the page; run the smoke suite;
-drain, then put the machines of the release before to sleep, remove those of others; record the outcome. Back is the
-same towards the release before, without judge and suite, and what was being released is removed instead of kept.
+Forward, in order: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
+into traffic and judge it beside the old ones; let all in; withdraw every other machine; publish the page; run the smoke
+suite; drain; put the previous release's machines to sleep and remove those of other releases; record the outcome.
+Rolling back is the same towards the previous release, without verdict and suite, and the failed release's machines are
+removed instead of kept.
 
-A rollback, and a release that is taken back, take what there is: sleeping machines are started before any is created;
-where the platform has no room for more they go on with those they have; a machine whose host cannot be reached is left
-alone.
+A rollback, started by a person or by a failure, must need as little as possible: it starts sleeping machines before it
+creates any; without room for more it continues with those it has; it leaves a machine on a lost host alone.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
 
 
 def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World) -> Step | None:
-    """What to do about a machine of the release that will not serve: when it is released, it is the release's fault."""
+    """What to do about a machine that will not serve: while releasing, the release is at fault; else replace it."""
     for machine in ours:
         if machine.digest and machine.digest != release.image:
             why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
@@ -101,7 +101,7 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
 
 
 def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
-    """Start what sleeps, then create what is missing: a rollback must not depend on room that it does not need."""
+    """Start sleeping machines, then create missing ones: a rollback must not depend on room that it does not need."""
     for machine in ours:
         if machine.asleep:
             return Start(machine.id)
@@ -117,7 +117,7 @@ def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
 
 
 def _refill(count: int, ours: list[Seen], world: World) -> Step | None:
-    """Where there was no room, try once more after the others have gone."""
+    """After a lack of room, try once more when the other machines are gone: they may have been what filled it."""
     missing = sorted(set(range(1, count + 1)) - {machine.number for machine in ours})
     return Create(missing[0]) if world.full == 1 and missing else None
 
@@ -147,7 +147,7 @@ def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
 
 
 def _checked(intent: Intent) -> Step | None:
-    """Forward, the smoke suite; back from a release that failed it, the same suite against what serves again."""
+    """Forward: the smoke suite. Back from a release that failed it: the same suite against the previous release."""
     if intent.releasing:
         return None if SMOKED in intent.marks else Smoke()
     if not intent.forward and intent.blame and SUSPECT in intent.marks and COMPARED not in intent.marks:
@@ -156,7 +156,7 @@ def _checked(intent: Intent) -> Step | None:
 
 
 def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
-    """Machine by machine: one in, one out; None when every place is filled and in traffic."""
+    """Rolling strategy: one machine in, one out; None when every place is filled and in traffic."""
     serving = [machine for machine in ours if machine.traffic]
     old = [machine for machine in others if machine.traffic]
     if len(serving) >= intent.count:
@@ -170,7 +170,7 @@ def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) ->
 
 
 def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
-    """What is out of traffic: drained, then kept asleep for a rollback to it, else removed."""
+    """Drain machines out of traffic, then put those of the previous release to sleep for a rollback, remove others."""
     kept = intent.previous.launch if intent.forward and intent.previous else ""
     left = others
     if not intent.forward:  # what a rollback from the release that serves again would start stays as it was
@@ -187,7 +187,7 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
 
 
 def _leave_nothing(machines: list[Seen]) -> Step:
-    """Nothing served before: what was tried is taken away."""
+    """Nothing served before this release, so its machines are removed."""
     for machine in machines:
         if machine.traffic:
             return Withdraw(machine.id, ())
