@@ -80,12 +80,15 @@ def install() -> None:
     """
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
+    # The C handler writes here at once, even while the main thread runs no bytecode: a call into C, or an import.
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
     unraisable = sys.unraisablehook
 
+    # Python drops an exception raised in `__del__` or a callback, and prints a traceback: for ours the watcher raises
+    # it again, and nobody needs the traceback.
     def quiet(raised: Any) -> None:
         if isinstance(raised.exc_value, Interrupted):
             _now.lost = True
@@ -93,6 +96,7 @@ def install() -> None:
             unraisable(raised)
 
     sys.unraisablehook = quiet
+    # `_thread`, not `threading`: a daemon without bookkeeping, which the interpreter's end does not wait for.
     _thread.start_new_thread(_watch, (wake_read, _thread.get_ident()))
 
 
@@ -113,7 +117,7 @@ def shielded() -> Iterator[None]:
 
     An interrupt that came before the block is not raised again by it: what runs then is cleanup.
     """
-    before = asked()
+    before = asked()  # told apart from an interrupt during the block, which is raised late but must not be lost
     _now.shields += 1
     try:
         yield
@@ -166,6 +170,8 @@ def guarded(main: Callable[[], object]) -> NoReturn:
 
 
 def _on_signal(number: int, _frame: object) -> None:
+    # The first signal sets the exit code. Later ones count only from the watcher: raising again for each impatient
+    # Ctrl+C would cut short the cleanup that the first one began.
     if not _now.number:
         _now.number = number
     elif not _now.nudged:
@@ -194,6 +200,7 @@ def _watch(wake_read: int, main: int) -> None:
 
 
 def _end() -> NoReturn:
+    # Run by the main thread or by the watcher, perhaps by both: whichever comes second must not print the line again.
     code = 128 + _now.number
     for hook in _now.hooks:
         with contextlib.suppress(Exception):
@@ -202,6 +209,7 @@ def _end() -> NoReturn:
         time.sleep(WRITE_SECONDS)  # the other one is just writing it
         os._exit(code)
 
+    # Whoever reads standard error may have stopped reading, and then the write below blocks: this ends us all the same.
     def give_up() -> None:
         time.sleep(WRITE_SECONDS)
         os._exit(code)
@@ -211,6 +219,7 @@ def _end() -> NoReturn:
         # A terminal's spinner may have hidden the cursor and left half a line.
         before = "\r\x1b[2K\x1b[?25h" if os.isatty(2) else ""
         os.write(2, f"{before}interrupted: {_line()}\n".encode(errors="replace"))
+    # Not sys.exit: whatever swallowed the interrupt could swallow SystemExit too, and other threads could hold us up.
     os._exit(code)
 
 

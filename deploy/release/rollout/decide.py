@@ -46,6 +46,7 @@ def decide(intent: Intent, world: World) -> Step:
     usable = [machine for machine in world.machines if machine.id not in world.unusable]
     if release is None:
         return _leave_nothing(usable)
+    # A machine that cannot be used takes no place, so that another is created for it; nor is it a surplus to remove.
     there = [machine for machine in world.of(release.launch) if machine.id not in world.unusable]
     ours, surplus = _places(there, intent.count)
     others = [machine for machine in usable if machine.launch != release.launch] + surplus
@@ -53,6 +54,8 @@ def decide(intent: Intent, world: World) -> Step:
         return broken
     if intent.forward and intent.strategy is Strategy.ROLLING and (step := _roll(intent, ours, others, world)):
         return step
+    # The order is the safety argument: nothing old leaves traffic before all that replaces it is healthy and in; the
+    # page follows the machines, whose API it needs; and nothing old is put away before the suite has passed.
     return (
         _fill(intent.count, ours, world)
         or _ready(ours)
@@ -68,6 +71,8 @@ def decide(intent: Intent, world: World) -> Step:
 
 def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
     """One machine for each number up to `count`, and those that are too many."""
+    # Two machines of one number: a creation answered by an error had worked, or a lost one came back. `World.of`
+    # lists the one in traffic first, then the healthy one, so that one is kept.
     ours: dict[int, Seen] = {}
     surplus: list[Seen] = []
     for machine in machines:
@@ -82,6 +87,7 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
     """What to do about a machine that will not serve: while releasing, the release is at fault; else replace it."""
     for machine in ours:
         if machine.digest and machine.digest != release.image:
+            # Before all else: bytes that were never proven must not get a request, however healthy they look.
             why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
         elif machine.failed:
             why = f"machine {machine.id} is {machine.state}"
@@ -106,6 +112,7 @@ def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
         if machine.asleep:
             return Start(machine.id)
     there = {machine.number for machine in ours}
+    # One machine that serves beats waiting for room; without any there is nothing to continue with, so it tries on.
     if world.full and there:
         return None
     for number in range(1, count + 1):
@@ -119,6 +126,7 @@ def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
 def _refill(count: int, ours: list[Seen], world: World) -> Step | None:
     """After a lack of room, try once more when the other machines are gone: they may have been what filled it."""
     missing = sorted(set(range(1, count + 1)) - {machine.number for machine in ours})
+    # `full` counts the refusals: after the second one the rollout ends with fewer instead of trying for ever.
     return Create(missing[0]) if world.full == 1 and missing else None
 
 
@@ -128,6 +136,7 @@ def _ready(ours: list[Seen]) -> Step | None:
 
 
 def _judged(intent: Intent, ours: list[Seen], others: list[Seen]) -> Step | None:
+    # Only healthy old machines are a fair measure, and without any there is nothing to compare with.
     blue = tuple(machine.id for machine in others if machine.traffic and machine.healthy)
     if intent.strategy not in JUDGING or JUDGED in intent.marks or not blue:
         return None
@@ -139,6 +148,7 @@ def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
     for machine in ours:
         if not machine.traffic:
             return Admit(machine.id)
+    # Only now, with every new machine in traffic, may an old one leave.
     heirs = tuple(machine.id for machine in ours)
     for machine in others:
         if machine.traffic:
@@ -161,6 +171,7 @@ def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) ->
     old = [machine for machine in others if machine.traffic]
     if len(serving) >= intent.count:
         return None
+    # An old machine leaves only while there is one more in traffic than needed: capacity never falls below `count`.
     if old and len(serving) + len(old) > intent.count:
         return Withdraw(old[0].id, tuple(machine.id for machine in serving))
     if step := _fill(len(serving) + 1, ours, world):
@@ -173,7 +184,7 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
     """Drain machines out of traffic, then put those of the previous release to sleep for a rollback, remove others."""
     kept = intent.previous.launch if intent.forward and intent.previous else ""
     left = others
-    if not intent.forward:  # what a rollback from the release that serves again would start stays as it was
+    if not intent.forward:  # sleeping machines of an earlier release stay: the next rollback would start them
         left = [machine for machine in others if machine.launch == intent.wanted.launch or not machine.asleep]
     awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
     if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):

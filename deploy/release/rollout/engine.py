@@ -135,23 +135,23 @@ class Engine:
         """Reports of the machines at fault, read before they were removed."""
 
     def run(self) -> DeploymentInfo:
-        """Run to the outcome and return it. Raises Unfinished, LockLost or LedgerError when it must stop; the intent
-        then stays in the ledger.
-        """
+        """Run to the outcome. Raises Unfinished, LockLost or LedgerError when it must stop; the intent then stays."""
         while True:
             if done := self.advance():
                 return done
 
     def advance(self) -> DeploymentInfo | None:
         """Look, decide, take one step; returns the outcome when that step was the last, else None."""
-        step: steps.Step | None = None
+        step: steps.Step | None = None  # still None when looking fails: then no step is at fault
         try:
+            # First the lock: a run that slept for long must not even decide, let alone act, on another's rollout.
             self._book.holding.keep()
             step = self._next()
             done = self._take(step)
         except (PlatformError, LedgerUnreachable, NotChecked, ReleaseFault) as failed:
             self._answer(failed, step)
             return None
+        # Any step that succeeds shows that the platform answers, so the budget for its silence starts over.
         self._memory.failures.pop(repr(step), None)
         self._failing, self._pauses = None, 0
         return done
@@ -168,7 +168,7 @@ class Engine:
             if found := self._platform.look(id_):
                 listed[id_] = found
             else:
-                memory.made.discard(id_)
+                memory.made.discard(id_)  # asked by id it is gone: no list will name it again
         machines = tuple(machine for machine in listed.values() if machine.id not in memory.gone)
         for machine in machines:
             if not machine.reachable:
@@ -211,7 +211,7 @@ class Engine:
                 self._await_asleep(machine)
                 platform.start(machine)
                 memory.starts[machine] += 1
-                memory.waiting.clear()  # it has its time anew
+                memory.waiting.clear()  # a machine just started gets the whole time to become healthy
             case steps.AwaitHealthy(machines):
                 self._await_healthy(machines)
             case steps.Admit(machine):
@@ -226,7 +226,7 @@ class Engine:
                 memory.withdrawn[machine] = self._clock.monotonic()
                 self._moved()
             case steps.Publish(_):
-                memory.page = None
+                memory.page = None  # forgotten before, not after: a failed call may have published all the same
                 platform.publish(self._release())
                 self._moved()
             case steps.Smoke():
@@ -237,7 +237,7 @@ class Engine:
                 platform.rest(machine)
             case steps.Destroy(machine):
                 platform.destroy(machine)
-                memory.gone.add(machine)
+                memory.gone.add(machine)  # a stale list may still show it, and it must not be destroyed for ever
             case steps.Compare():
                 self._compare()
             case steps.TurnBack(reason, blame, machine):
@@ -272,20 +272,22 @@ class Engine:
     def _await_healthy(self, machines: tuple[str, ...]) -> None:
         """Wait until all are healthy; returns early when one stops or fails, so that `decide` sees it."""
         image = self._release().image
-        # From when these were first waited for: a platform that fails now and then does not give them time for ever.
+        # The deadline outlives this call: were it set anew after each platform error, it might never come.
         deadline = self._memory.waiting.setdefault(machines, self._clock.monotonic()) + self._pace.health
         while True:
             asked = self._clock.monotonic()
             looks = [self._look(id_) for id_ in machines]
             if any(seen is None or seen.failed or seen.asleep or not seen.reachable for seen in looks):
                 return
+            # A program that exits is restarted each time; two exits tell enough, without waiting for the deadline.
             if self.intent.releasing and any(seen and seen.exits >= EXITS and not seen.healthy for seen in looks):
                 return
             if all(seen and seen.healthy and seen.digest == image for seen in looks):
                 return
             if any(seen and seen.digest and seen.digest != image for seen in looks):
                 return
-            if asked > deadline:  # by a look that began after it: one who stood still does not blame the release
+            # Only a look that started after the deadline counts, so a suspended deployer cannot blame the release.
+            if asked > deadline:
                 raise unhealthy(looks, self._pace.health)
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
@@ -299,7 +301,7 @@ class Engine:
         deadline = self._clock.monotonic() + self._pace.health
         while (seen := self._platform.look(machine)) and seen.state in ("stopping", "suspending"):
             if self._clock.monotonic() > deadline:
-                return
+                return  # started all the same: the platform's refusal says more than a guess of ours
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
 
@@ -319,6 +321,7 @@ class Engine:
         return True
 
     def _drain(self, machines: tuple[str, ...]) -> None:
+        # A run that resumes does not know when a machine was withdrawn, so it gives the whole time from now.
         now = self._clock.monotonic()
         last = max(self._memory.withdrawn.get(id_, now) for id_ in machines)
         end = last + self._pace.drain
@@ -330,6 +333,7 @@ class Engine:
     # how the intent changes
 
     def _mark(self, mark: str, words: str) -> None:
+        # The ledger first: if that write fails, this run must not go on as if the check had been recorded.
         marked = self.intent.marked(mark)
         self._book.keep(marked, words)
         self.intent = marked
@@ -350,13 +354,11 @@ class Engine:
         self._note(words)
 
     def _asked_alone(self) -> str:
-        """The one machine to send the suite to, "" for any.
-
-        Needed when an unusable machine was left in traffic: it may answer for another release.
-        """
+        """The machine to send the suite to, "" for any: one left in traffic may answer for another release."""
         return self._memory.ours[0] if self._memory.unusable and self._memory.ours else ""
 
     def _turn(self, reason: str, *, blame: bool, machines: tuple[str, ...] = ()) -> None:
+        # There is nothing to turn to: a rollback has left the other release, and a repair leads to what serves already.
         if not self.intent.forward or self.intent.verb == "repair":
             raise self._stopped(ReleaseFault(reason))
         reports = self._reported(machines)
@@ -365,6 +367,7 @@ class Engine:
         turned = self.intent.turned(reason, blame=blame)
         self._book.keep(turned, "turns back")
         self.intent = turned
+        # The counts were about the failed release's machines: the previous one's get all of their tries.
         self._memory.starts.clear()
         self._memory.creations.clear()
         self._memory.waiting.clear()
@@ -399,8 +402,10 @@ class Engine:
         tries, first = memory.failures.get(repr(step), (0, now))
         memory.failures[repr(step)] = (tries + 1, first)
         machine = getattr(step, "machine", "") or (memory.asked if isinstance(step, steps.AwaitHealthy) else "")
+        # Asked only about a step on one machine: a failure without one cannot be that machine's host.
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
+        # Before a release is rejected: a lost host makes its machines look unhealthy too, and is nobody's fault.
         if found is Meaning.BLAME and self._lost_hosts():
             return
         match found:
@@ -417,6 +422,7 @@ class Engine:
                 self._renew(getattr(failed, "machines", ()), failed)
             case Meaning.TURN | Meaning.BLAME:
                 self.log = failed.log or self.log
+                # `decide` then runs the suite against the previous release too, which may acquit this one.
                 if isinstance(step, steps.Smoke) and isinstance(failed, ReleaseFault):
                     self.intent = self.intent.marked(SUSPECT)
                 self._turn(str(failed), blame=found is Meaning.BLAME, machines=getattr(failed, "machines", ()))
@@ -424,7 +430,7 @@ class Engine:
     def _others_answer(self, machine: str, tries: int) -> bool:
         """Whether the platform still acts on another machine of the release, so that only `machine` is lost."""
         if tries < MACHINE_TRIES:
-            return False
+            return False  # one failure is no pattern, and asking takes a lease on another machine
         others = [id_ for id_ in self._memory.ours if id_ != machine]
         try:
             return self._platform.reaches(others[0]) if others else True
@@ -456,7 +462,7 @@ class Engine:
                 self._platform.destroy(id_)
                 self._memory.gone.add(id_)
             except PlatformError as refused:
-                self._leave(id_, str(refused))
+                self._leave(id_, str(refused))  # a rollback must not wait for a machine that it does without
         self._note(f"{failed}; it is replaced")
 
     def _note(self, text: str) -> None:
@@ -470,6 +476,7 @@ class Engine:
         self._failing = now if self._failing is None else self._failing
         if now - self._failing > self._pace.budget:
             raise self._stopped(failed) from failed
+        # Longer each time, so that a struggling platform is not held down; jitter keeps deployers out of step.
         pause = min(self._pace.first_pause * 2**self._pauses, self._pace.longest_pause)
         self._pauses += 1
         self._bus.emit(PlatformUnavailable(problem=str(failed)[:500]))

@@ -80,20 +80,24 @@ def meaning(failed: DeployError, intent: Intent, step: Step | None, case: Case) 
     """What a failure means. `step` is the step that failed, None when looking or the ledger failed between steps."""
     if isinstance(failed, LedgerUnreachable):
         return Meaning.AGAIN
+    # An unproven release must not stay; a rollback has nothing better to turn to, so a person looks.
     if isinstance(failed, NotChecked):
         return Meaning.TURN if intent.releasing else Meaning.STOP
     if isinstance(failed, ReleaseFault):
         if isinstance(step, Smoke) and intent.releasing and intent.previous is None:
-            return Meaning.TURN  # a first release: there is none before it to tell what else may be broken
+            return Meaning.TURN  # a first release: no previous one shows whether something else is broken
+        # When rolling back, the release was healthy once: the machine is at fault, not what it runs.
         return Meaning.RENEW if isinstance(failed, Unhealthy) and not intent.releasing else Meaning.BLAME
     if not isinstance(failed, PlatformError):
-        return Meaning.STOP
+        return Meaning.STOP  # nothing known to be safe to repeat
     if isinstance(step, Create) and (found := _creation(failed, intent, case)):
         return found
     if _one_machine(step, intent) and case.alone and (case.seconds >= MACHINE_SECONDS or failed.exhausted):
         return Meaning.LEAVE
+    # No room: the previous release still serves, so a release gives way; a rollback needs the machine and waits.
     if failed.exhausted:
         return Meaning.TURN if intent.releasing else Meaning.AGAIN
+    # Trying again cannot help, and rolling back would need the same token.
     if isinstance(failed, (Unauthorized, Forbidden)):
         return Meaning.STOP
     return Meaning.AGAIN if _passing(failed) else Meaning.STOP
@@ -102,12 +106,15 @@ def meaning(failed: DeployError, intent: Intent, step: Step | None, case: Case) 
 def _creation(failed: PlatformError, intent: Intent, case: Case) -> Meaning | None:
     """What a failed creation means; None when it means the same as for any other step."""
     if not intent.releasing:
+        # A rollback continues with the machines it has rather than wait for one that the platform refuses; it needs
+        # at least one, though.
         at_once = failed.exhausted or failed.status in REFUSED
         if case.ours and (at_once or case.tries >= CREATE_TRIES):
             return Meaning.FEWER
         return Meaning.AGAIN if at_once else None
     if failed.exhausted:
         return Meaning.TURN
+    # The same answers come for an image that the registry does not show yet, so a refusal counts only when it lasts.
     if failed.status in REFUSED:
         return Meaning.AGAIN if case.seconds < REFUSED_SECONDS else Meaning.BLAME
     return None
@@ -115,6 +122,8 @@ def _creation(failed: PlatformError, intent: Intent, case: Case) -> Meaning | No
 
 def _one_machine(step: Step | None, intent: Intent) -> bool:
     """Whether the step acts on a machine that the rollout can continue without."""
+    # The first four act on machines that are leaving. The others act on the release's own: a rollback can do with
+    # fewer, but a release that cannot start one of its machines is not proven.
     if isinstance(step, (Withdraw, Drain, Rest, Destroy)):
         return True
     return isinstance(step, (Start, Admit, AwaitHealthy)) and not intent.releasing
