@@ -93,7 +93,7 @@ class SuiteFailed(ReleaseFault):
 
 
 class NotChecked(DeployError):
-    """A check could not be made, or could not tell: what was to be checked is neither proven nor at fault."""
+    """A check could not be made, or had no result: the release is neither proven nor at fault."""
 
 
 class SuiteNotRun(NotChecked):

@@ -106,7 +106,9 @@ def asked() -> bool:
 
 
 def check() -> None:
-    """Raise Interrupted if this process is ending: called before each change elsewhere, whoever swallowed the first."""
+    """Raise Interrupted if this process is ending. Called before each change on a platform, in case a library swallowed
+    the first one.
+    """
     if asked():
         raise Interrupted(_now.number)
 

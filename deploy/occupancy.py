@@ -24,7 +24,7 @@ GATE, WORKERS = "at-work.lock", "at-work"
 
 @contextlib.contextmanager
 def in_use(state: Path) -> Iterator[None]:
-    """Count as at work on the rehearsal of `state`; raises UsageError while it is being stopped."""
+    """Mark the rehearsal of `state` as in use during the block; raises UsageError while it is being stopped."""
     workers = state / WORKERS
     workers.mkdir(parents=True, exist_ok=True)
     mine = workers / str(os.getpid())
@@ -43,7 +43,7 @@ def in_use(state: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone(state: Path, *, force: bool) -> Iterator[None]:
-    """Keep verbs from beginning; raises UsageError naming those that are at work, unless `force`."""
+    """Keep verbs from starting during the block; raises UsageError naming those that run, unless `force`."""
     if not state.is_dir():
         yield
         return
@@ -66,7 +66,7 @@ def _lock(file: IO[str], kind: int) -> bool:
 
 
 def _working(state: Path) -> list[str]:
-    """Who is at work, one line each; takes away the files of verbs that were killed."""
+    """The verbs that use the rehearsal, one line each; deletes the files of killed verbs."""
     found = []
     for path in sorted((state / WORKERS).glob("*")):
         with contextlib.suppress(FileNotFoundError), path.open() as file:

@@ -29,7 +29,7 @@ SECCOMP = ROOT / "backend" / "seccomp.json"
 
 
 def tenants(root: Path = ROOT) -> list[emulator.Tenant]:
-    """What the emulator must know of each environment: its names, as in the cloud."""
+    """Each environment's app, project and host names, as in the cloud, for the emulator."""
     chain = read_chain(root)
     configs = [chain.configs[name] for name in chain.deployed]
     return [
@@ -61,9 +61,9 @@ def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
 
 
 def stop(state: Path = STATE, *, force: bool = False) -> bool:
-    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped.
+    """Stop the emulator, and the private Docker engine if no other clone uses it; returns whether anything was stopped.
 
-    Raises UsageError saying who is at work on the rehearsal, unless `force`.
+    Raises UsageError naming the verbs that use the rehearsal, unless `force`.
     """
     with occupancy.alone(state, force=force):
         stopped = emulator.stop(state)
@@ -71,7 +71,7 @@ def stop(state: Path = STATE, *, force: bool = False) -> bool:
 
 
 def in_use(state: Path = STATE) -> AbstractContextManager[None]:
-    """Count as at work on the rehearsal; raises UsageError while it is being stopped."""
+    """Mark the rehearsal as in use during the block; raises UsageError while it is being stopped."""
     return occupancy.in_use(state)
 
 

@@ -204,7 +204,7 @@ def _clone() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _kept(file: Path) -> Iterator[None]:
-    """The file as it was, afterwards: it tells of the person's own rehearsal."""
+    """Restore the file afterwards: it reports on the person's own rehearsal."""
     before = file.read_bytes() if file.exists() else None
     try:
         yield

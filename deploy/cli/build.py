@@ -50,7 +50,7 @@ def build(context: Context, env: str = "", languages: str = "all", json: bool = 
 
 
 def built(bus: Bus, source: Source, languages: str, environment: str = "") -> tuple[Manifest, bool]:
-    """The artifact of a commit, and whether it was there already; told of as an event."""
+    """Build the artifact of a commit and emit the event; returns it, and whether it had been built before."""
     manifest, reused = build_artifact(
         ROOT, source, environment, languages, host=lambda: docker_host(bus.note), tell=bus.note
     )

@@ -222,7 +222,7 @@ def freeze(
     lift: str = "",
     json: bool = False,
 ) -> None:
-    """Stop promotions for a time, let them go on, or show what is frozen; hotfixes pass with a reason."""
+    """Stop promotions for a time, lift a freeze, or list freezes; `promote --hotfix` overrides them."""
     if (lift and (until or from_ or reason)) or ((from_ or reason) and not until):
         raise UsageError("give --until (with --from, --reason), or --lift ID, or --list; see invoke --help freeze")
     target = _target(env, rehearsal)

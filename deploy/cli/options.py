@@ -62,7 +62,7 @@ def promotion_of(env: str, rehearsal: bool) -> tuple[Target, Target]:
 
 
 def with_ledger_shown(context: Context, target: Target) -> Target:
-    """The target, once people are told where its ledger is written: a remote, or this clone alone."""
+    """Show where the target's ledger is written, a remote or only this clone; returns the target."""
     if note := target.ledger.local_note:
         context.bus.say(f"the ledger of {target.name} is {note}")
     elif not target.rehearsal:

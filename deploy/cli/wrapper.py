@@ -83,7 +83,7 @@ def _streamed(function: Callable[..., None]) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def _stream(context: Context, logs: Path) -> Iterator[None]:
-    """Open the bus, tell of the verb's beginning and end, and close it; raises Exit for a DeployError."""
+    """Open the bus, emit the verb's begin and end, and close it; raises Exit for a DeployError."""
     shown: Callable[..., None] = logged_to(sys.stderr) if progress() is Progress.JSON else Teller()
     listeners = [Aside(shown), Aside(kept_in(logs))]
     context.bus = Bus(context.times, *listeners)

@@ -1,4 +1,4 @@
-"""Tells people what happens: steps with their seconds, rich on a terminal, plain lines when piped. The one place that
+"""Shows people what happens: steps with their seconds, rich on a terminal, plain lines when piped. The one place that
 prints: results of verbs go to standard output, progress to standard error.
 """
 
@@ -38,7 +38,7 @@ PROGRESS_VARIABLE = "CODECANVAS_PROGRESS"
 
 
 class Progress(enum.StrEnum):
-    """How progress is told. AUTO is TEXT: a spinner on a terminal, plain lines in a pipe. JSON: a line an event."""
+    """How progress is shown. AUTO is TEXT: a spinner on a terminal, plain lines in a pipe. JSON: one line an event."""
 
     AUTO = "auto"
     TEXT = "text"

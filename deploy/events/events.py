@@ -26,7 +26,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class VerbBegun(Event, frozen=True, kw_only=True, tag="verb.begun"):
-    """Somebody ran a verb: `command` as typed, less `invoke`."""
+    """A verb starts; `command` as typed, without `invoke`."""
 
     command: str
 
@@ -118,7 +118,7 @@ class GateRefused(Event, frozen=True, kw_only=True, tag="gate.refused"):
 
 
 class GateOverridden(Event, frozen=True, kw_only=True, tag="override"):
-    """A promotion goes on although a gate is closed, for the reason in `note`."""
+    """A promotion overrides a closed gate, for the reason in `note`."""
 
     note: str
 

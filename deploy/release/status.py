@@ -123,13 +123,13 @@ def _machine(machine: Machine) -> dict[str, Any]:
 
 
 def _lock(lock: Lock, now: datetime) -> dict[str, Any]:
-    """Who works there; `ended`: nobody any more, the lock only has not been taken over yet."""
+    """Who holds the lock; `ended`: the holder is gone, and no one has taken the lock over yet."""
     body = {key: value for key, value in lock.to_json().items() if key != "token"}
     return body | {"ended": lock.expires <= now or known_dead(lock.process)}
 
 
 def _rollout(intent: Intent) -> dict[str, Any]:
-    """What is under way, or was left half-way."""
+    """The rollout that is running or was left half-way."""
     return {
         "verb": intent.verb,
         "version": intent.wanted.version,

@@ -58,7 +58,7 @@ def approvals_gate(situation: Situation, deployment: DeploymentInfo) -> Gate:
 
 
 def checklist_gate(situation: Situation, deployment: DeploymentInfo, evidence: Gate, name: str) -> Gate:
-    """A list is complete when the ledger shows, and somebody or else the evidence says, that each item holds.
+    """A list is complete when each item holds: shown by the ledger, or answered by people or by the evidence.
 
     That staging served the release is what brought us here; all else that the ledger shows is in the evidence.
     """

@@ -58,7 +58,7 @@ def required_strategy(state: State) -> Strategy | None:
 
 
 def after_failure(record: Breaker, policy: ReleasePolicy, now: datetime, reason: str, by: str) -> Breaker:
-    """The breaker after a promotion failed: opened, or open anew, or one nearer to it."""
+    """The breaker after a failed promotion: one failure more, and open from the threshold on or when half-open."""
     failures = record.failures + 1
     opens = record.opened_at is not None or failures >= policy.breaker_threshold
     return replace(record, failures=failures, opened_at=now if opens else None, reason=reason, by=by)

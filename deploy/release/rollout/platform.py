@@ -38,7 +38,7 @@ METRICS = ("python3", "-c", _ASK)
 
 @dataclass(frozen=True)
 class Report:
-    """What a machine at fault told: `summary` in a sentence, and the last `lines` of what it wrote."""
+    """A failing machine's report: `summary` in one sentence, and the last `lines` of its log."""
 
     machine: str
     summary: str
@@ -232,7 +232,7 @@ def _launched_nowhere(machine: Machine) -> bool:
 
 
 def described(machine: Machine) -> str:
-    """How a machine ended and what its failing checks said, in a sentence; "" when it tells nothing."""
+    """How a machine ended and what its failing checks said, in one sentence; "" when neither is known."""
     said: list[str] = []
     for event in machine.events:
         if event.get("type") == "exit" and (ended := exit_of(event)) and not ended.get("requested_stop"):

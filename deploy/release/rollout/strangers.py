@@ -42,7 +42,7 @@ class Stranger:
 
 
 def launches_of(snapshot: Snapshot) -> Set[str]:
-    """The launches that the ledger knows: those of its events, and of what is half-way."""
+    """The launches that the ledger knows: those of its events and of an unfinished rollout."""
     return Launches(snapshot)
 
 
