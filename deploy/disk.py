@@ -1,6 +1,6 @@
-"""What builds and rehearsals leave on this machine, and how much of it is kept.
+"""Deletes what builds and rehearsals leave on this machine, and decides how much of it is kept.
 
-A rehearsal cleans up behind itself when it has succeeded; `invoke clean` does the same at any time.
+A rehearsal that succeeded cleans up after itself; `invoke clean` does the same at any time.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def cleaning(*, everything: bool = False, orphans: bool = True, root: Path = ROO
     try:
         lock.acquire()
     except Timeout:
-        raise DeployError("a build of this clone is under way; wait for it, then run: invoke clean") from None
+        raise DeployError("a build is running in this clone; wait for it, then run: invoke clean") from None
     try:
         keep = 0 if everything else KEEP
         waste = outputs(dist, keep=keep, current=read_source(root).label)
@@ -71,7 +71,7 @@ def cleaning(*, everything: bool = False, orphans: bool = True, root: Path = ROO
 def _images(keep: int, orphans: bool, kept: list[str]) -> list[Waste]:
     host = running_host()
     if host is None:
-        kept.append("images: no Docker engine runs. To clean one: invoke rehearse --up && invoke clean")
+        kept.append("images: no Docker engine is running. To clean its images: invoke rehearse --up && invoke clean")
         return []
     from deploy.workstation.images import removable  # the Docker SDK is slow to import
 
@@ -82,7 +82,7 @@ def _rehearsal(kept: list[str]) -> list[Waste]:
     if not STATE.exists():
         return []
     if emulator.running(STATE):
-        kept.append(f"{STATE}: it runs. To remove it too: invoke rehearse --down && invoke clean --all")
+        kept.append(f"{STATE}: the rehearsal runs. To remove it too: invoke rehearse --down && invoke clean --all")
         return []
-    why = "the rehearsal's platforms and ledger; the next one begins anew"
+    why = "the rehearsal's platforms and ledger; the next one starts empty"
     return [Waste("rehearsal", str(STATE), size(STATE), why, lambda: shutil.rmtree(STATE))]

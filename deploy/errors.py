@@ -1,4 +1,4 @@
-"""What can go wrong in the pipeline, as one tree. Every message ends with what to do next.
+"""The pipeline's errors, as one tree. Every message ends with what to do next.
 
 DeployError                     exit 1: the work failed
 ├── UsageError                  exit 2: the command or its surroundings are wrong; nothing was tried
@@ -7,15 +7,15 @@ DeployError                     exit 1: the work failed
 │   └── MachineLacks            a program or package this machine needs: names the exact command
 ├── BuildFailed                 an image or a bundle could not be made; carries the log's path
 ├── NotProven                   a gate refused a promotion; carries each reason
-├── RolloutFailed               a deployment failed and was taken back
-│   └── Unfinished              a rollout stopped half-way; `resume` finishes it or takes it back
+├── RolloutFailed               a deployment failed and was rolled back
+│   └── Unfinished              a rollout stopped half-way; `resume` finishes it or rolls it back
 ├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
 │   └── SuiteFailed             a suite found something wrong
-├── NotChecked                  a check could not be made: neither proof nor blame
+├── NotChecked                  a check could not be made: the release is neither proven nor at fault
 │   └── SuiteNotRun             a suite was not run to its end
 ├── GitTimeout                  git gave no answer in time and was ended
 └── LedgerError                 the ledger could not be read or written
-    ├── LedgerUnreachable       its remote does not answer: tried again for a while, and it blames no release
+    ├── LedgerUnreachable       its remote does not answer: tried again for a while; no release is at fault
     ├── LedgerBusy              git's lock file is on its branch: tried again for a moment
     ├── LedgerMoved             somebody else wrote first: read again
     ├── LockHeld                another deployer works on this environment: who, since when, doing what
@@ -29,7 +29,7 @@ from pathlib import Path
 
 
 class DeployError(Exception):
-    """The work failed. `exit_code` is what the command returns; `log` is where the whole story is, when kept."""
+    """The work failed. `exit_code` is what the command returns; `log` is the file with the full output, if any."""
 
     exit_code = 1
 
@@ -81,11 +81,11 @@ class RolloutFailed(DeployError):
 
 
 class Unfinished(RolloutFailed):
-    """A rollout stopped half-way, and says nothing about the release; `invoke resume` goes on."""
+    """A rollout stopped half-way. It says nothing about the release; `invoke resume` continues it."""
 
 
 class ReleaseFault(DeployError):
-    """The release itself is at fault: it is taken back and rejected."""
+    """The release itself is at fault: it is rolled back and rejected."""
 
 
 class SuiteFailed(ReleaseFault):
@@ -93,7 +93,7 @@ class SuiteFailed(ReleaseFault):
 
 
 class NotChecked(DeployError):
-    """A check could not be made, or could not tell: what was to be checked is neither proven nor at fault."""
+    """A check could not be made, or had no result: the release is neither proven nor at fault."""
 
 
 class SuiteNotRun(NotChecked):
@@ -111,7 +111,7 @@ class GitTimeout(DeployError):
 
 
 class LedgerError(DeployError):
-    """The ledger could not be read or written. `problem` is the message without what it adds of a rollout half-way."""
+    """The ledger could not be read or written. `problem`: the message without its hint about an unfinished rollout."""
 
     def __init__(self, message: str, *, problem: str = "", log: Path | None = None) -> None:
         super().__init__(message, log=log)
@@ -135,4 +135,4 @@ class LockHeld(LedgerError):
 
 
 class LockLost(LedgerError):
-    """The lock is no longer ours: whatever comes next would be somebody else's to do."""
+    """Another deployer took the lock: this run must change nothing any more."""

@@ -1,4 +1,4 @@
-"""Every call of git that the pipeline makes: it never asks, never touches the terminal, and never takes for ever.
+"""Runs git for the whole pipeline: it never prompts, never uses the terminal, and always ends within a time limit.
 
 Git runs in a process group of its own: a Ctrl-C at the terminal reaches us alone, and we end git, ssh and credential
 helpers together. What may speak to a network also gets a session of its own, without the terminal, so that no ssh and

@@ -1,4 +1,4 @@
-"""Ends a verb that is interrupted: within two seconds, with one line that says what is half-way and how to go on.
+"""Ends an interrupted verb within two seconds, with one line that says what is half-way and how to continue.
 
 Theory of operation.
 
@@ -15,7 +15,7 @@ woken by a pipe that the interpreter's own C handler writes to:
 - after LAST seconds the thread prints the line itself, kills the children and ends the process.
 
 Ending like that is safe: a deployer may be killed anywhere (the intent is in the ledger, `resume` goes on from it). The
-line, the lock given back early and no stray children are what the orderly way adds.
+message, the early release of the lock and no stray children are what an orderly end adds.
 
 Standard library only, and few modules of it: this is the first thing a verb imports, so that not even its imports can
 swallow an interrupt.
@@ -65,7 +65,7 @@ class _Now:
     otherwise: Story = staticmethod(lambda: NO_STORY)
     stories: ClassVar[list[Story]] = []
     hooks: ClassVar[list[Callable[[], None]]] = []
-    told = _thread.allocate_lock()
+    printing = _thread.allocate_lock()
     """Taken by whoever prints the line: it is printed once."""
 
 
@@ -78,14 +78,17 @@ def install() -> None:
     SIGINT is handled even where a script's shell started us with it ignored (`&`): CI sends it. SIGHUP stays ignored
     under nohup, which was asked for by a person.
     """
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    # The C handler writes here at once, even while the main thread runs no bytecode: a call into C, or an import.
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
     unraisable = sys.unraisablehook
 
+    # Python drops an exception raised in `__del__` or a callback, and prints a traceback: for ours the watcher raises
+    # it again, and nobody needs the traceback.
     def quiet(raised: Any) -> None:
         if isinstance(raised.exc_value, Interrupted):
             _now.lost = True
@@ -93,7 +96,8 @@ def install() -> None:
             unraisable(raised)
 
     sys.unraisablehook = quiet
-    _thread.start_new_thread(_watch, (told, _thread.get_ident()))
+    # `_thread`, not `threading`: a daemon without bookkeeping, which the interpreter's end does not wait for.
+    _thread.start_new_thread(_watch, (wake_read, _thread.get_ident()))
 
 
 def asked() -> bool:
@@ -107,7 +111,9 @@ def exit_code() -> int:
 
 
 def check() -> None:
-    """Raise Interrupted if this process is ending: called before each change elsewhere, whoever swallowed the first."""
+    """Raise Interrupted if this process is ending. Called before each change on a platform, in case a library swallowed
+    the first one.
+    """
     if asked():
         raise Interrupted(_now.number)
 
@@ -118,7 +124,7 @@ def shielded() -> Iterator[None]:
 
     An interrupt that came before the block is not raised again by it: what runs then is cleanup.
     """
-    before = asked()
+    before = asked()  # told apart from an interrupt during the block, which is raised late but must not be lost
     _now.shields += 1
     try:
         yield
@@ -129,7 +135,7 @@ def shielded() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def telling(story: Story) -> Iterator[None]:
+def explained_by(story: Story) -> Iterator[None]:
     """What the line says when the block is interrupted. `story` is called at the end, perhaps by another thread."""
     _now.stories.append(story)
     try:
@@ -140,7 +146,7 @@ def telling(story: Story) -> Iterator[None]:
 
 
 def from_now_on(story: Story) -> None:
-    """What the line says outside all `telling` blocks."""
+    """What the line says outside all `explained_by` blocks."""
     _now.otherwise = story
 
 
@@ -171,6 +177,8 @@ def guarded(main: Callable[[], object]) -> NoReturn:
 
 
 def _on_signal(number: int, _frame: object) -> None:
+    # The first signal sets the exit code. Later ones count only from the watcher: raising again for each impatient
+    # Ctrl+C would cut short the cleanup that the first one began.
     if not _now.number:
         _now.number = number
     elif not _now.nudged:
@@ -180,9 +188,9 @@ def _on_signal(number: int, _frame: object) -> None:
         raise Interrupted(_now.number)
 
 
-def _watch(told: int, main: int) -> None:
+def _watch(wake_read: int, main: int) -> None:
     """The thread that sees to it that an interrupt ends the process."""
-    os.read(told, 1)
+    os.read(wake_read, 1)
     begun = time.monotonic()
     nudges = list(NUDGES)
     while (passed := time.monotonic() - begun) < LAST:
@@ -199,14 +207,16 @@ def _watch(told: int, main: int) -> None:
 
 
 def _end() -> NoReturn:
+    # Run by the main thread or by the watcher, perhaps by both: whichever comes second must not print the line again.
     code = 128 + _now.number
     for hook in _now.hooks:
         with contextlib.suppress(Exception):
             hook()
-    if not _now.told.acquire(blocking=False):
+    if not _now.printing.acquire(blocking=False):
         time.sleep(WRITE_SECONDS)  # the other one is just writing it
         os._exit(code)
 
+    # Whoever reads standard error may have stopped reading, and then the write below blocks: this ends us all the same.
     def give_up() -> None:
         time.sleep(WRITE_SECONDS)
         os._exit(code)
@@ -216,6 +226,7 @@ def _end() -> NoReturn:
         # A terminal's spinner may have hidden the cursor and left half a line.
         before = "\r\x1b[2K\x1b[?25h" if os.isatty(2) else ""
         os.write(2, f"{before}interrupted: {_line()}\n".encode(errors="replace"))
+    # Not sys.exit: whatever swallowed the interrupt could swallow SystemExit too, and other threads could hold us up.
     os._exit(code)
 
 

@@ -1,4 +1,4 @@
-"""The service and its page on this machine, with no Docker: what `invoke up` serves and what local suites speak to.
+"""Serves the service and its page on this machine without Docker, for `invoke up` and for local suites.
 
 python -m deploy.local -- COMMAND …     serve on a free port, run COMMAND with CODECANVAS_LOCAL_URL, stop
 

@@ -1,4 +1,4 @@
-"""Who works on a rehearsal: verbs hold a file lock while they do, so that `rehearse --down` can say who is at work.
+"""Tracks which verbs use a rehearsal: each holds a file lock, so that `rehearse --down` can refuse and name them.
 
 `at-work.lock` in the state directory is held shared by each verb and exclusively while the platforms are stopped. Each
 verb also holds a file of its own in `at-work/`, whose content says who it is. The kernel drops both kinds of lock when
@@ -23,15 +23,15 @@ GATE, WORKERS = "at-work.lock", "at-work"
 
 
 @contextlib.contextmanager
-def at_work(state: Path) -> Iterator[None]:
-    """Count as at work on the rehearsal of `state`; raises UsageError while it is being stopped."""
+def in_use(state: Path) -> Iterator[None]:
+    """Mark the rehearsal of `state` as in use during the block; raises UsageError while it is being stopped."""
     workers = state / WORKERS
     workers.mkdir(parents=True, exist_ok=True)
     mine = workers / str(os.getpid())
     with (state / GATE).open("a") as gate, mine.open("w") as file:
         if not _lock(gate, fcntl.LOCK_SH):
             mine.unlink()
-            raise UsageError("the rehearsal is just being stopped; start it again: invoke rehearse --up")
+            raise UsageError("the rehearsal is being stopped; start it again: invoke rehearse --up")
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(f"{who()} pid {os.getpid()} since {time.strftime('%H:%M:%S')}: invoke {' '.join(sys.argv[1:])}\n")
         file.flush()
@@ -43,16 +43,16 @@ def at_work(state: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone(state: Path, *, force: bool) -> Iterator[None]:
-    """Keep verbs from beginning; raises UsageError naming those that are at work, unless `force`."""
+    """Keep verbs from starting during the block; raises UsageError naming those that run, unless `force`."""
     if not state.is_dir():
         yield
         return
     with (state / GATE).open("a") as gate:
         if not _lock(gate, fcntl.LOCK_EX) and not force:
-            working = "; ".join(_working(state)) or "a verb that is just beginning or ending"
+            working = "; ".join(_working(state)) or "a verb that is starting or ending"
             raise UsageError(
                 f"nothing was stopped: the rehearsal is in use by {working}. Wait for it or interrupt it, then run "
-                "invoke rehearse --down again; to stop the platforms under it: invoke rehearse --down --force"
+                "invoke rehearse --down again; to stop the platforms anyway: invoke rehearse --down --force"
             )
         yield
 
@@ -66,7 +66,7 @@ def _lock(file: IO[str], kind: int) -> bool:
 
 
 def _working(state: Path) -> list[str]:
-    """Who is at work, one line each; takes away the files of verbs that were killed."""
+    """The verbs that use the rehearsal, one line each; deletes the files of killed verbs."""
     found = []
     for path in sorted((state / WORKERS).glob("*")):
         with contextlib.suppress(FileNotFoundError), path.open() as file:

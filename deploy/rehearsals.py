@@ -1,7 +1,7 @@
-"""The rehearsal: both environments on this machine, behind the same verbs (`--rehearsal`), with no account anywhere.
+"""The rehearsal: all environments on this machine, behind the same verbs (`--rehearsal`), without any account.
 
-State is in `.rehearsal/`: the emulator's, a git remote for the ledger, logs, and the report. It is never the project's
-own remote that a rehearsal writes to.
+Its state is in `.rehearsal/`: the emulator's data, a git remote for the ledger, logs, and the report. A rehearsal never
+writes to the project's own remote.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECCOMP = ROOT / "backend" / "seccomp.json"
 
 
 def tenants(root: Path = ROOT) -> list[emulator.Tenant]:
-    """What the emulator must know of each environment: its names, as in the cloud."""
+    """Each environment's app, project and host names, as in the cloud, for the emulator."""
     chain = read_chain(root)
     configs = [chain.configs[name] for name in chain.deployed]
     return [
@@ -61,18 +61,18 @@ def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
 
 
 def stop(state: Path = STATE, *, force: bool = False) -> bool:
-    """Stop the emulator, and the private Docker engine when nobody else uses it; True when something was stopped.
+    """Stop the emulator, and the private Docker engine if no other clone uses it; returns whether anything was stopped.
 
-    Raises UsageError saying who is at work on the rehearsal, unless `force`.
+    Raises UsageError naming the verbs that use the rehearsal, unless `force`.
     """
     with occupancy.alone(state, force=force):
         stopped = emulator.stop(state)
         return stop_engine() or stopped
 
 
-def at_work(state: Path = STATE) -> AbstractContextManager[None]:
-    """Count as at work on the rehearsal; raises UsageError while it is being stopped."""
-    return occupancy.at_work(state)
+def in_use(state: Path = STATE) -> AbstractContextManager[None]:
+    """Mark the rehearsal as in use during the block; raises UsageError while it is being stopped."""
+    return occupancy.in_use(state)
 
 
 def rehearsal_config(name: str, state: Path = STATE) -> EnvironmentConfig:
@@ -98,8 +98,8 @@ def rehearsal_target(name: str, state: Path = STATE) -> Target:
 def _require_host(running: emulator.Running, config: EnvironmentConfig) -> None:
     if not {config.service_host, config.frontend_host} <= running.urls.keys():
         raise UsageError(
-            f"the rehearsal was started before {config.name} was there, or was named so; start its platforms again: "
-            "invoke rehearse --down && invoke rehearse --up"
+            f"the rehearsal does not know {config.name}, which was added or renamed after it was started; restart its "
+            "platforms: invoke rehearse --down && invoke rehearse --up"
         )
 
 
@@ -117,5 +117,5 @@ def _ledger(name: str, state: Path) -> Ledger:
             repository.mkdir(parents=True, exist_ok=True)
             made = git(repository, "init", "--quiet", "--bare")
             if not made.ok:
-                raise DeployError(f"{repository} could not be made: {made.said}; mend that, then run this again")
+                raise DeployError(f"{repository} could not be made: {made.said}; fix that, then run this again")
     return Ledger(work, name, str(remote), flag=" --rehearsal")

@@ -1,4 +1,4 @@
-"""One environment as verbs act on it: its configuration, addresses, tokens, ledger; the cloud's or a rehearsal's."""
+"""A verb's target: an environment's configuration, addresses, tokens and ledger, in the cloud or in a rehearsal."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ class Target:
 
     @property
     def flag(self) -> str:
-        """What a command that a message names must have at its end to act on this target."""
+        """The flag that commands in messages need to act on this target: ` --rehearsal`, or ""."""
         return " --rehearsal" if self.rehearsal else ""
 
     @property
     def to(self) -> str:
-        """What commands about promotions need beside `flag` to mean this target, where it is not the one by default."""
+        """The flag that promotion commands in messages need besides `flag`: ` --env NAME`, or "" for the default."""
         chain = read_chain()
         return "" if self.name == default_target(chain) else f" --env {self.name}"
 
     @property
     def promoted(self) -> bool:
-        """Whether releases reach it by promotion, and not by `deploy`."""
+        """Whether releases reach it by promotion instead of `deploy`."""
         return read_chain().sources.get(self.name) is not None
 
     @contextmanager
@@ -109,7 +109,7 @@ class Target:
 
 
 def cloud_target(name: str, root: Path = ROOT) -> Target:
-    """The environment in the cloud. Tokens are looked for now, and asked for when they are used."""
+    """The environment in the cloud. Reads the tokens now; a missing one is an error only when it is used."""
     chain = read_chain(root)
     config = chain.configs[require_deployed(name, chain)]
     tokens = {each: read_tokens(each, root) for each in chain.deployed}
@@ -128,6 +128,6 @@ def _remote(root: Path, config: EnvironmentConfig, environ: Mapping[str, str] = 
 
 
 def known_shas(*targets: Target) -> Iterator[str]:
-    """The commits of every release that these targets' ledgers know; read when they are asked for."""
+    """The commits of all releases in these targets' ledgers; read lazily."""
     for target in targets:
         yield from target.ledger.snapshot().shas()

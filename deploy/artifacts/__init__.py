@@ -1,4 +1,4 @@
-"""What a commit became: a backend image and a frontend image, each by digest, and the manifest that names both."""
+"""The artifact of a commit: a backend image and a frontend image, each by digest, and the manifest that names both."""
 
 from deploy.artifacts.build import build, load_manifest
 from deploy.artifacts.manifest import Manifest

@@ -1,4 +1,4 @@
-"""`build`: source → artifact. One that was built from the same commit with the same languages is used again."""
+"""`build`: source → artifact. An artifact already built from the same commit and languages is reused."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _SETTINGS = ("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "Wor
 
 
 def export(client: docker.DockerClient, image: Image, store: BlobStore) -> Blob:
-    """Store the image; the blob of its manifest. Raises BuildFailed for what the engine sends and nobody knows."""
+    """Store the image; returns its manifest's blob. Raises BuildFailed if the engine sends other layers than listed."""
     shared = image.attrs["RootFS"]["Layers"][:-_SERVICE_LAYERS]
     if any(store.layer(diff_id) is None for diff_id in shared):
         _fetch(client, image, shared, store)

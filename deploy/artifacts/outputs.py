@@ -1,4 +1,4 @@
-"""What builds leave in `dist/`, and which of it can go."""
+"""Finds what builds left in `dist/` and what of it can be deleted."""
 
 from __future__ import annotations
 

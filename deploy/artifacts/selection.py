@@ -1,4 +1,4 @@
-"""Which languages an image holds: a word or names become names, and the Dockerfile loses the blocks of the others."""
+"""Selects an image's languages: resolves `--languages` to names, and drops the other languages from the Dockerfile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which source an artifact is made from: commit, version, and whether the tree differs from the commit."""
+"""The source of an artifact: commit, version, and whether the working tree differs from the commit."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def resolve_sha(root: Path, given: str, known: Iterable[str] = ()) -> str:
     if done.code != 1:  # 1: there is no such commit; anything else is git's own trouble
         raise UsageError(_failed(root, arguments, done))
     among = f" ({' '.join(done.said.split())})" if done.said else ""  # several begin alike: git lists them
-    raise UsageError(f"{given!r} names no single commit of this repository{among}; give the sha that `git log` shows")
+    raise UsageError(f"{given!r} is not one commit of this repository{among}; give the sha that `git log` shows")
 
 
 def built_shas(root: Path) -> Iterator[str]:
@@ -84,4 +84,4 @@ def built_shas(root: Path) -> Iterator[str]:
 def _failed(root: Path, arguments: tuple[str, ...], done: Answer) -> str:
     said = done.said or f"exit code {done.code}"
     command = f"git {' '.join(arguments)}"
-    return f"{command} (in {root}): {said}; mend that (a clone with a commit is needed), then run this again"
+    return f"{command} (in {root}): {said}; fix that (a clone with a commit is needed), then run this again"

@@ -1,4 +1,4 @@
-"""What a rollout costs those who use production meanwhile: releases change again and again while requests are counted.
+"""Measures what rollouts cost users: promotes and rolls back again and again while it counts requests.
 
 Against the rehearsal on this machine, through the verbs that people use. Two proven releases take turns. Where
 production has known only one, another is made of the same source, in a clone with one more commit, and goes the whole
@@ -184,7 +184,7 @@ def rehearse_another(logs: Path) -> None:
         command = [sys.executable, "-m", "deploy.cli", "rehearse"]
         done = run(command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     if done.returncode:
-        raise DeployError("a second release could not be brought to production; mend that first", log=log)
+        raise DeployError("a second release could not be brought to production; fix that first", log=log)
 
 
 @contextlib.contextmanager
@@ -204,7 +204,7 @@ def _clone() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _kept(file: Path) -> Iterator[None]:
-    """The file as it was, afterwards: it tells of the person's own rehearsal."""
+    """Restore the file afterwards: it reports on the person's own rehearsal."""
     before = file.read_bytes() if file.exists() else None
     try:
         yield

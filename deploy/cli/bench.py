@@ -36,7 +36,7 @@ def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = Fal
     from deploy.bench.rollout import bench_rollout  # slow to import, as all that is measured with
 
     bus: Bus = context.bus
-    with rehearsals.at_work():
+    with rehearsals.in_use():
         measured = bench_rollout(count, rate, bus, logs_of(rehearsal=True))
     if json:
         print_json(measured.to_json())

@@ -15,12 +15,12 @@ from deploy.events.events import Built
 from deploy.settings.environments import ROOT, environment_names
 from deploy.workstation import docker_host
 
-LANGUAGES = "languages of the image: all, core, or names with commas between"
+LANGUAGES = "languages in the image: all, core, or comma-separated names"
 
 
 @verb(
     help={
-        "env": "lay out the page of this environment alone (default: of all). The artifact is the same for all",
+        "env": "write the page directory of this environment only (default: of each). The artifact is the same for all",
         "languages": f"{LANGUAGES} (default: all)",
         "json": "print the manifest as JSON",
     }
@@ -46,11 +46,11 @@ def build(context: Context, env: str = "", languages: str = "all", json: bool = 
     bus.say(f"image    {manifest.image}  {manifest.sizes['image'] / 1e6:.0f} MB")
     bus.say(f"frontend {manifest.frontend}")
     if source.dirty:
-        bus.say("the tree differs from its commit: it can be deployed to staging, and never promoted")
+        bus.say("the working tree differs from its commit: this build can be deployed to staging, but never promoted")
 
 
 def built(bus: Bus, source: Source, languages: str, environment: str = "") -> tuple[Manifest, bool]:
-    """The artifact of a commit, and whether it was there already; told of as an event."""
+    """Build the artifact of a commit and emit the event; returns it, and whether it had been built before."""
     manifest, reused = build_artifact(
         ROOT, source, environment, languages, host=lambda: docker_host(bus.note), tell=bus.note
     )

@@ -1,4 +1,4 @@
-"""Verbs that hold promotions back or let them pass: approve, breaker, freeze, each for one receiving environment."""
+"""Verbs that allow or stop promotions to an environment: approve, breaker, freeze."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from deploy import interrupts
 from deploy.artifacts.source import resolve_sha
-from deploy.cli.options import REHEARSAL, TO, promotion_of, target_of, told_of_ledger
+from deploy.cli.options import REHEARSAL, TO, promotion_of, target_of, with_ledger_shown
 from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, NotProven, UsageError
 from deploy.events.console import print_json, print_result
@@ -47,10 +47,10 @@ Change = Callable[[Snapshot], dict[str, bytes | None]]
     iterable=["yes"],
     help={
         "env": TO,
-        "sha": "commit to approve, served by staging",
-        "yes": "items that hold, separated by commas, or all; may be given again (default: asked for, on a terminal)",
-        "note": "what the record should also say",
-        "list": "only show the checklists and who answered what",
+        "sha": "commit to approve; the environment it is promoted from must have served it",
+        "yes": "items that you confirm: comma-separated, or all; may be repeated (default: ask, on a terminal)",
+        "note": "a note to store with the approval",
+        "list": "show the checklists and who answered which item; record nothing",
         "json": "print as JSON",
         "rehearsal": REHEARSAL,
     },
@@ -71,7 +71,7 @@ def approve(
     release = _served(source, target, wanted) if wanted else None
     if release and not list:
         items = yes or _asked(release, f"{target.to}{target.flag}")
-        told_of_ledger(context, target)
+        with_ledger_shown(context, target)
         _recording(f"invoke approve --sha {wanted[:12]} --list{target.to}{target.flag}")
         made = approvals.approve(target.ledger, release, who(), items, datetime.now(UTC), note)
         context.bus.about(target.name).emit(
@@ -99,14 +99,15 @@ def _served(source: Target, target: Target, sha: str) -> DeploymentInfo:
 def _asked(release: DeploymentInfo, flag: str) -> tuple[str, ...]:
     """Ask a person each item; raises DeployError at the first that does not hold."""
     if not sys.stdin.isatty():
-        raise UsageError(f"nobody can be asked here; give --yes all, or --yes with some of {', '.join(MANUAL)}")
+        raise UsageError(f"no terminal to ask on; give --yes all, or --yes with some of {', '.join(MANUAL)}")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(Text(f"{release.version}\nimage    {release.image}\nfrontend {release.frontend}"))
     for item in ITEMS:
         if item.manual and not _holds(console, item):
             raise DeployError(
-                f"not approved: {item.text} ({item.name}) does not hold, and nothing was recorded. Mend it, or record "
-                f"what does hold: invoke approve --sha {release.commit_sha[:12]} --yes ITEM,ITEM{flag}"
+                f"not approved: {item.name} ({item.text}) was not confirmed, and nothing was recorded. Fix it, or "
+                "record the items that you do confirm: "
+                f"invoke approve --sha {release.commit_sha[:12]} --yes ITEM,ITEM{flag}"
             )
     return MANUAL
 
@@ -149,8 +150,8 @@ def _approval_table(state: dict[str, Any]) -> Table:
 @verb(
     help={
         "env": TO,
-        "reset": "close it at once",
-        "reason": "with --reset: why it may close",
+        "reset": "close the breaker now; needs --reason",
+        "reason": "with --reset: what was fixed",
         "json": "print as JSON",
         "rehearsal": REHEARSAL,
     }
@@ -161,12 +162,12 @@ def breaker(
     """Show the circuit breaker, which failed promotions open, or close it."""
     if reset and not reason.strip():
         flag = " --rehearsal" if rehearsal else ""
-        raise UsageError(f'--reason is missing; say what was mended: invoke breaker --reset --reason "…"{flag}')
+        raise UsageError(f'--reason is missing; say what was fixed: invoke breaker --reset --reason "…"{flag}')
     if reason and not reset:
         raise UsageError("--reason belongs to --reset; see invoke --help breaker")
     target = _target(env, rehearsal)
     if reset:
-        told_of_ledger(context, target)
+        with_ledger_shown(context, target)
         closed = functools.partial(reset_change, reason=reason.strip(), by=who())
         _write(target, f"breaker reset: {reason.strip()}", closed, "invoke breaker")
         context.bus.about(target.name).emit(BreakerReset(reason=reason.strip()))
@@ -201,11 +202,11 @@ def _breaker_lines(state: dict[str, Any]) -> str:
 @verb(
     help={
         "env": TO,
-        "until": "freeze until then: 2026-03-01T08:00+01:00, or for a duration such as 2h or 3d",
-        "from": "freeze from then on, or after a duration (default: now)",
-        "reason": "why, for those who meet it",
-        "lift": "ID of a freeze to take away, or all",
-        "list": "show what is frozen, and when (default)",
+        "until": "when the freeze ends: 2026-03-01T08:00+01:00, or a duration such as 2h or 3d",
+        "from": "when the freeze starts: a time, or a duration from now (default: now)",
+        "reason": "why; shown to everyone whose promotion it stops",
+        "lift": "ID of the freeze to lift, or all",
+        "list": "list the freezes (default)",
         "json": "print as JSON",
         "rehearsal": REHEARSAL,
     }
@@ -221,12 +222,12 @@ def freeze(
     lift: str = "",
     json: bool = False,
 ) -> None:
-    """Stop promotions for a time, let them go on, or show what is frozen; hotfixes pass with a reason."""
+    """Stop promotions for a time, lift a freeze, or list freezes; `promote --hotfix` overrides them."""
     if (lift and (until or from_ or reason)) or ((from_ or reason) and not until):
         raise UsageError("give --until (with --from, --reason), or --lift ID, or --list; see invoke --help freeze")
     target = _target(env, rehearsal)
     if until or lift:
-        told_of_ledger(context, target)
+        with_ledger_shown(context, target)
     now = datetime.now(UTC)
     if until:
         made = new_freeze(from_, until, reason.strip(), who(), now)
@@ -252,7 +253,8 @@ def new_freeze(start: str, until: str, reason: str, by: str, now: datetime) -> F
     begins = _moment("--from", start, now) if start else now
     ends = _moment("--until", until, begins)
     if ends <= max(begins, now):
-        raise UsageError(f"--until {until} is not after {'now' if ends <= now else 'its beginning'}; give a later one")
+        start = "now" if ends <= now else "the start of the freeze"
+        raise UsageError(f"--until {until} is not after {start}; give a later time")
     return Freeze(secrets.token_hex(3), begins, ends, reason, by)
 
 
@@ -268,7 +270,7 @@ def _lift(target: Target, lift: str) -> tuple[str, ...]:
     ids = there if lift == "all" else (lift,)
     if not set(ids) <= set(there):
         raise UsageError(
-            f"no freeze is named {lift!r}; there are {', '.join(there) or 'none'}: "
+            f"no freeze has the ID {lift!r}; known: {', '.join(there) or 'none'}. See: "
             f"invoke freeze --list{target.to}{target.flag}"
         )
     _write(
@@ -323,7 +325,7 @@ def _write(target: Target, message: str, change: Change, see: str) -> None:
 
 def _recording(see: str) -> None:
     """What is said when an interrupt comes from here on: run again, some of these verbs would record it twice."""
-    interrupts.from_now_on(lambda: f"it may be recorded already. See: {see}")
+    interrupts.from_now_on(lambda: f"the change may already be recorded. Check before you run it again: {see}")
 
 
 VERBS = (approve, breaker, freeze)

@@ -1,4 +1,4 @@
-"""What several verbs share: flags that mean the same everywhere, and what their values say."""
+"""Flags that several verbs share: their help texts, and how their values are read."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from deploy.settings.environments import ROOT, environment_names
 from deploy.settings.policy import Strategy
 from deploy.target import Target, cloud_target
 
-REHEARSAL = "speak to the platforms on this machine (invoke rehearse) instead of the cloud"
-WAIT = "how long to wait while another deployer works there, such as 30s or 10m (default: not at all)"
+REHEARSAL = "act on the rehearsal on this machine (invoke rehearse), not on the cloud"
+WAIT = "how long to wait for another deployer's lock, such as 30s or 10m (default: not at all)"
 STRATEGY = "bluegreen, canary, rolling or immediate (default: STRATEGY of .env.<name>)"
 
 
 ENV = f"the environment: {', '.join(environment_names())}"
-TO = "the environment that promotions go to (default: the protected one)"
+TO = "the environment that receives promotions (default: the protected one)"
 
 
 def patience(text: str) -> timedelta:
-    """What --wait says; nothing for none."""
+    """The duration that --wait gives; zero without the flag."""
     try:
         return parse_duration(text) if text else timedelta()
     except ValueError as wrong:
@@ -61,8 +61,8 @@ def promotion_of(env: str, rehearsal: bool) -> tuple[Target, Target]:
     return target_of(str(chain.sources[name]), rehearsal), target_of(name, rehearsal)
 
 
-def told_of_ledger(context: Context, target: Target) -> Target:
-    """The target, once people are told where its ledger is written: a remote, or this clone alone."""
+def with_ledger_shown(context: Context, target: Target) -> Target:
+    """Show where the target's ledger is written, a remote or only this clone; returns the target."""
     if note := target.ledger.local_note:
         context.bus.say(f"the ledger of {target.name} is {note}")
     elif not target.rehearsal:

@@ -1,4 +1,4 @@
-"""Invoke's own program, with exit code 2 for wrong use, and without those of its options that would not be honoured."""
+"""Invoke's program with our exit codes; it refuses the Invoke options that our verbs would ignore."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ REFUSED = {
     "collection": "would load other tasks. Run the same command without it, in the clone whose verbs you want",
     "command-timeout": NO_SHELL,
     "config": NO_SHELL,
-    "dry": "holds nothing back: verbs run no shell commands through Invoke, and would do all of their work",
+    "dry": "is no dry run here: verbs run no shell commands through Invoke, and would do all of their work",
     "echo": NO_SHELL,
     "hide": NO_SHELL,
-    "no-dedupe": "has no effect: a verb is run once for each time that it is named. Run the same command without it",
+    "no-dedupe": "has no effect: a verb already runs as often as it is named. Run the same command without it",
     "prompt-for-sudo-password": "has no effect: no verb uses sudo. Run the same command without it",
     "pty": NO_SHELL,
     "search-root": "would load other tasks. Run the same command without it, in the clone whose verbs you want",
@@ -35,11 +35,11 @@ REFUSED = {
 
 GROUPS = {
     "deploy.cli.build": "Build",
-    "deploy.cli.rehearse": "Try the whole path on this machine",
+    "deploy.cli.rehearse": "Rehearse the whole pipeline on this machine",
     "deploy.cli.release": "Release",
-    "deploy.cli.recovery": "Go back and repair",
+    "deploy.cli.recovery": "Roll back and repair",
     "deploy.cli.show": "Look",
-    "deploy.cli.controls": "Hold promotions back, or let them pass",
+    "deploy.cli.controls": "Allow or stop promotions",
     "deploy.cli.workstation": "This machine and this clone",
     "deploy.cli.bench": "Measure",
 }

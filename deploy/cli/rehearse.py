@@ -1,4 +1,4 @@
-"""The verb that takes a commit from source to production on this machine, read aloud."""
+"""`invoke rehearse`: takes a commit from source to production on this machine."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ RATE = 200  # requests a second while a rehearsal promotes
 @verb(
     help={
         "up": "only start the platforms",
-        "down": "stop the platforms and what was started for them; refused while a verb works on them",
-        "force": "with --down: stop them under whoever is at work",
+        "down": "stop the platforms and everything started for them; refused while a verb uses them",
+        "force": "with --down: stop them even while a verb uses them",
         "languages": f"{LANGUAGES} (default: core)",
     }
 )
@@ -63,13 +63,13 @@ def rehearse(
     if down:
         bus.say("stopped" if rehearsals.stop(force=force) else "nothing was running")
         return
-    with rehearsals.at_work():
+    with rehearsals.in_use():
         if up:
             with bus.step("start the platforms"):
                 rehearsals.start(bus.note)
             return
         again = f"invoke rehearse --languages {languages}"
-        with interrupts.telling(lambda: f"the rehearsal stopped before it was done. Run it again: {again}"):
+        with interrupts.explained_by(lambda: f"the rehearsal stopped before it was done. Run it again: {again}"):
             _rehearse_reported(bus, context.times, languages)
     for name in read_chain().deployed:
         config = rehearsals.rehearsal_config(name)
@@ -77,12 +77,13 @@ def rehearse(
 
 
 def _rehearse_reported(bus: Bus, times: StepTimes, languages: str) -> None:
-    """The whole pipeline; what came of it is in `.rehearsal/report.json`, whatever came."""
+    """Run the whole pipeline and write `.rehearsal/report.json`, also when it fails."""
     select_languages(languages)
     source = read_source(ROOT)
     if source.dirty:
         raise UsageError(
-            "the tree differs from its commit, and production takes only commits; commit or stash the changes first"
+            "the working tree differs from its commit, and production takes only commits; "
+            "commit or stash the changes first"
         )
     report: dict[str, object] = {
         "ok": False,
@@ -102,7 +103,7 @@ def _rehearse_reported(bus: Bus, times: StepTimes, languages: str) -> None:
 
 
 def _rehearse(bus: Bus, report: dict[str, object], languages: str) -> None:
-    """The pipeline, read aloud."""
+    """The pipeline, one step a line."""
     source, logs, chain = read_source(ROOT), logs_of(rehearsal=True), read_chain()
     with bus.step("start the platforms"):
         rehearsals.start(bus.note)
@@ -131,20 +132,20 @@ def _rehearse(bus: Bus, report: dict[str, object], languages: str) -> None:
 
 
 def _clean(bus: Bus) -> None:
-    """Remove what earlier rehearsals left; what could not be removed now is left to the next one, or `invoke clean`."""
+    """Remove what earlier rehearsals left; a failure here only postpones it to the next one, or to `invoke clean`."""
     try:
         with cleaning(orphans=False) as found:
             for waste in found.waste:
                 waste.remove()
         if found.waste:
-            bus.say(f"removed what earlier builds left: {len(found.waste)} things, {found.bytes / 1e6:.0f} MB")
+            bus.say(f"removed {len(found.waste)} leftovers of earlier builds, {found.bytes / 1e6:.0f} MB")
     except DeployError as busy:
         bus.say(f"old builds were not removed: {busy}")
 
 
 @contextlib.contextmanager
 def _counted(target: Target, bus: Bus, logs: Path, report: dict[str, object]) -> Iterator[None]:
-    """Send the target requests meanwhile and count the lost; before a first release, from its first answer on."""
+    """Send requests to the target during the block and count the lost ones; counting starts with the first success."""
     config = target.config
     with traffic.Traffic.start(config.api_url, config.frontend_url, RATE, logs / "rehearse-traffic.json") as sending:
         try:
@@ -158,7 +159,7 @@ def _counted(target: Target, bus: Bus, logs: Path, report: dict[str, object]) ->
 
 
 def _permit(source: Target, target: Target, sha: str, bus: Bus) -> None:
-    """In a rehearsal, whoever runs it is also who approves, and who says that the last one's failure is mended."""
+    """Whoever runs a rehearsal also approves the release, and resets the breaker that an earlier rehearsal opened."""
     deployment = staged(source.ledger.snapshot(), sha)
     if deployment is not None:
         made = approve(target.ledger, deployment, who(), ["all"], datetime.now(UTC), "a rehearsal")

@@ -1,4 +1,4 @@
-"""Verbs on environments: each acts through `release`; `deploy/cli/wrapper.py` turns errors into exit codes."""
+"""Verbs that release: deploy, verify, promote, tidy. They call `deploy.release`; `wrapper.py` sets exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from deploy.cli.options import (
     promotion_of,
     strategy_of,
     target_of,
-    told_of_ledger,
+    with_ledger_shown,
 )
 from deploy.cli.wrapper import required, verb
 from deploy.errors import UsageError
@@ -58,9 +58,10 @@ def deploy(
     target = target_of(name, rehearsal)
     if source := read_chain().sources[name]:
         raise UsageError(
-            f"{name} receives only what {source} proved; use: invoke promote --sha SHA{target.to}{target.flag}"
+            f"releases reach {name} only by promotion from {source}; use: "
+            f"invoke promote --sha SHA{target.to}{target.flag}"
         )
-    told_of_ledger(context, target)
+    with_ledger_shown(context, target)
     label = resolve_sha(ROOT, sha, built_shas(ROOT)) if sha else read_source(ROOT).label
     bus, logs, chosen = context.bus, logs_of(rehearsal), strategy_of(strategy)
     info = verbs.deploy(target, ROOT, label, bus, logs, chosen, wait=patience(wait))
@@ -71,7 +72,7 @@ def deploy(
 def verify(context: Context, env: str = "", rehearsal: bool = False, json: bool = False) -> None:
     """Run the integration suites against what an environment serves, and record the result as evidence."""
     chain = read_chain()
-    target = told_of_ledger(context, target_of(env or first_proving(chain), rehearsal))
+    target = with_ledger_shown(context, target_of(env or first_proving(chain), rehearsal))
     configs = [target_of(name, rehearsal).config for name in chain.deployed]
     evidence = verbs.verify(target, configs, context.bus, logs_of(rehearsal))
     _concluded(context.bus, target, evidence)
@@ -95,17 +96,17 @@ def _concluded(bus: Bus, target: Target, evidence: Evidence) -> None:
 
 @verb(
     help={
-        "sha": "commit to promote: proven in the environment before",
+        "sha": "commit to promote; its source environment must have proven it",
         "env": TO,
-        "plan": "say what would happen and why not; change nothing",
+        "plan": "show what would happen and which gates refuse; change nothing",
         "json": "with --plan: print it as JSON",
         "strategy": STRATEGY,
-        "hotfix": "pass a freeze; needs --reason, and is recorded",
-        "automatic": "as the pipeline asks: does nothing where PROMOTION=manual leaves it to people",
-        "again": "promote what was rejected before; needs --reason, and is recorded",
-        "downgrade": "promote a commit older than the one that serves; needs --reason, and is recorded",
+        "hotfix": "override a freeze; needs --reason, and is recorded",
+        "automatic": "for CI: does nothing if PROMOTION=manual, or if a newer commit is serving",
+        "again": "override a rejection: promote a commit that failed before; needs --reason, and is recorded",
+        "downgrade": "promote a commit older than the one serving; needs --reason, and is recorded",
         "wait": WAIT,
-        "reason": "why a gate is passed",
+        "reason": "why the gate is overridden",
         "rehearsal": REHEARSAL,
     }
 )
@@ -124,11 +125,11 @@ def promote(
     wait: str = "",
     rehearsal: bool = False,
 ) -> None:
-    """Bring what one environment proved to the next: the same digests, a smoke suite, a rollback when it fails."""
+    """Promote what one environment proved to the next: same digests, then a smoke suite, and a rollback if it fails."""
     given = required(sha, "--sha")
     passing = hotfix or again or downgrade
     if passing and not reason:
-        raise UsageError('--hotfix, --again and --downgrade are recorded with a reason; add --reason "…"')
+        raise UsageError('--hotfix, --again and --downgrade override a gate, which needs a reason; add --reason "…"')
     options = verbs.Options(
         strategy_of(strategy),
         hotfix_reason=reason if hotfix else "",
@@ -139,10 +140,13 @@ def promote(
     source, target = promotion_of(env, rehearsal)
     wanted = resolve_sha(ROOT, given, known_shas(source, target))
     if automatic and passing:
-        raise UsageError("--automatic passes no gate: leave --hotfix, --again and --downgrade to a person")
+        raise UsageError(
+            "--automatic overrides no gate: leave out --hotfix, --again and --downgrade, or leave out --automatic"
+        )
     if automatic and target.config.release.promotion is not Promotion.AUTOMATIC:
         context.bus.say(
-            f"left to people (PROMOTION=manual): invoke promote --sha {wanted[:12]}{target.to}{target.flag}"
+            f"nothing was promoted, as PROMOTION=manual for {target.name}. To promote, run: "
+            f"invoke promote --sha {wanted[:12]}{target.to}{target.flag}"
         )
         return
     if automatic and (newer := verbs.superseded(target, wanted)):
@@ -157,7 +161,7 @@ def promote(
         if not made.allowed:
             raise Exit(code=1)
         return
-    told_of_ledger(context, target)
+    with_ledger_shown(context, target)
     info = verbs.promote(source, target, wanted, context.bus, logs_of(rehearsal), options)
     context.bus.say(f"{target.name} serves {info.version} at {target.config.api_url} and {target.config.frontend_url}")
 
@@ -180,7 +184,7 @@ def _plan_table(plan: verbs.Plan) -> Table:
 
 @verb(help={"env": ENV, "wait": WAIT, "rehearsal": REHEARSAL})
 def tidy(context: Context, env: str = "", wait: str = "", rehearsal: bool = False) -> None:
-    """Remove the machines that were kept for a rollback, once ROLLBACK_WINDOW is over."""
+    """Remove the machines kept for a rollback, once ROLLBACK_WINDOW is over."""
     target = target_of(required(env, "--env"), rehearsal)
     count = verbs.tidy(target, context.bus, logs_of(rehearsal), wait=patience(wait))
     context.bus.say(f"{target.name}: {count} machines removed")

@@ -1,4 +1,4 @@
-"""Verbs that show what is: status, history, machines."""
+"""Verbs that show an environment: status, history, machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from invoke.context import Context
 from rich.table import Table
 from rich.text import Text
 
-from deploy.cli.options import ENV, REHEARSAL, logs_of, target_of, told_of_ledger
+from deploy.cli.options import ENV, REHEARSAL, logs_of, target_of, with_ledger_shown
 from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, UsageError
 from deploy.events.console import print_json, print_result
@@ -21,7 +21,7 @@ from deploy.target import Target
 
 @verb(help={"env": "only this environment", "json": "print as JSON", "rehearsal": REHEARSAL})
 def status(context: Context, env: str = "", json: bool = False, rehearsal: bool = False) -> None:
-    """What each environment serves, by its ledger, its machines and its page; and what needs a person."""
+    """Show what each environment serves, by its ledger, machines and page, and what needs your attention."""
     chain = read_chain()
     names = [require_deployed(env, chain)] if env else list(chain.deployed)
     targets = {name: target_of(name, rehearsal) for name in names}
@@ -33,7 +33,7 @@ def status(context: Context, env: str = "", json: bool = False, rehearsal: bool 
     }
     if json:
         print_json(states)
-        _told_all(targets, states)
+        _require_complete(targets, states)
         return
     table = Table(box=None)
     for column in ("environment", "version", "image", "machines", "address", "by", "since"):
@@ -50,20 +50,20 @@ def status(context: Context, env: str = "", json: bool = False, rehearsal: bool 
     lines = [f"{name}: {problem}" for name, state in states.items() for problem in state["problems"]]
     if lines:
         print_result(Text("\n".join(lines)))
-    _told_all(targets, states)
+    _require_complete(targets, states)
 
 
-def _told_all(targets: dict[str, Target], states: dict[str, Any]) -> None:
-    """Fail where something could not be read, once the rest was shown; a missing token is wrong use."""
+def _require_complete(targets: dict[str, Target], states: dict[str, Any]) -> None:
+    """Raise if part of an environment could not be read, after the rest was shown; a missing token is wrong use."""
     for name, target in targets.items():
         if states[name]["errors"]:
             target.require_tokens()
-            raise DeployError(f"{name} could not be read whole: {', '.join(states[name]['errors'])} (see above)")
+            raise DeployError(f"{name} could not be read completely: {', '.join(states[name]['errors'])} (see above)")
 
 
 @verb(help={"env": ENV, "json": "print as JSON", "rehearsal": REHEARSAL})
 def history(context: Context, env: str = "", json: bool = False, rehearsal: bool = False) -> None:
-    """Every deployment of an environment, newest first."""
+    """Show every deployment of an environment, newest first."""
     target = target_of(required(env, "--env"), rehearsal)
     events = target.ledger.snapshot().events()[::-1]
     if json:
@@ -82,8 +82,8 @@ def history(context: Context, env: str = "", json: bool = False, rehearsal: bool
 @verb(
     help={
         "env": ENV,
-        "adopt": "id of a machine that the ledger does not know: it serves this release",
-        "ignore": "id of a machine that the ledger does not know: let it be",
+        "adopt": "id of a machine that the ledger does not know: record it as one of the serving release",
+        "ignore": "id of a machine that the ledger does not know: leave it alone, and let it stop no release",
         "json": "print as JSON",
         "rehearsal": REHEARSAL,
     }
@@ -91,22 +91,22 @@ def history(context: Context, env: str = "", json: bool = False, rehearsal: bool
 def machines(
     context: Context, env: str = "", adopt: str = "", ignore: str = "", json: bool = False, rehearsal: bool = False
 ) -> None:
-    """Show an environment's machines and whose they are; adopt or ignore one that the ledger does not know."""
-    target = told_of_ledger(context, target_of(required(env, "--env"), rehearsal))
+    """Show an environment's machines and their releases; adopt or ignore one that the ledger does not know."""
+    target = with_ledger_shown(context, target_of(required(env, "--env"), rehearsal))
     if adopt and ignore:
         raise UsageError("give --adopt ID or --ignore ID, not both")
     if adopt or ignore:
-        from deploy.release.desk import at_work  # slow to import
+        from deploy.release.desk import working_on  # slow to import
         from deploy.release.owning import adopt_machine, ignore_machine
 
         doing = f"{'adopt' if adopt else 'ignore'} machine {adopt or ignore}"
-        with at_work(target, doing, context.bus, logs_of(rehearsal)) as desk:
+        with working_on(target, doing, context.bus, logs_of(rehearsal)) as desk:
             if adopt:
                 info = adopt_machine(desk, adopt)
-                context.bus.say(f"machine {adopt} is one of {info.version}")
+                context.bus.say(f"machine {adopt} now belongs to {info.version}")
             else:
                 ignore_machine(desk, ignore)
-                context.bus.say(f"machine {ignore} is let be: it stops no release, and is never changed")
+                context.bus.say(f"machine {ignore} is ignored: it stops no release, and is never changed")
     if json or not (adopt or ignore):
         found = machines_of(target)
         print_json(found) if json else print_result(_machine_table(found))

@@ -32,13 +32,13 @@ from deploy.events.console import print_json, print_result
 
 @verb(
     help={
-        "dry": "only show what would go",
-        "all": "keep no build, and not this clone's rehearsal either, unless it runs",
+        "dry": "show what would be removed; remove nothing",
+        "all": "remove every build, and this clone's rehearsal unless it is running",
         "json": "print as JSON",
     }
 )
 def clean(context: Context, dry: bool = False, all: bool = False, json: bool = False) -> None:
-    """Remove old builds, images and caches; the builds that were used last are kept, and all that runs."""
+    """Remove old builds, images and caches; the builds used last and everything that is running are kept."""
     bus: Bus = context.bus
     with cleaning(everything=all) as found:
         if not dry:
@@ -59,10 +59,10 @@ def clean(context: Context, dry: bool = False, all: bool = False, json: bool = F
 def _summary(found: Cleaning, *, dry: bool, everything: bool) -> str:
     if not found.waste:
         return "nothing to remove"
-    total = f"{len(found.waste)} things, {found.bytes / 1e6:.0f} MB"
+    total = f"{len(found.waste)} items, {found.bytes / 1e6:.0f} MB"
     if dry:
         again = "invoke clean --all" if everything else "invoke clean"
-        return f"would go: {total}; nothing was removed. To remove it: {again}"
+        return f"would remove {total}; nothing was removed. To remove it: {again}"
     return f"removed {total}"
 
 
@@ -83,14 +83,14 @@ def up(context: Context, port: int = 0) -> None:
     bus: Bus = context.bus
     with local.serving(bus.note, port or None) as config:
         bus.say(f"page and API at {config.frontend_url}  (stop with Ctrl+C)")
-        with interrupts.telling(lambda: f"{config.frontend_url} is served no longer"):
+        with interrupts.explained_by(lambda: f"stopped serving {config.frontend_url}"):
             while True:
                 time.sleep(3600)
 
 
 @verb(help={"json": "print as JSON"})
 def doctor(context: Context, json: bool = False) -> None:
-    """What this machine has, what it lacks, and the command that installs it."""
+    """Show what this machine has, what it lacks, and the command that installs it."""
     found = {name: missing(name) for name in NEEDS}
     servers = {name: bool(shutil.which(name) or (ROOT / ".tools/usr/bin" / name).exists()) for name in SERVERS}
     if json:
@@ -107,7 +107,7 @@ def doctor(context: Context, json: bool = False) -> None:
         )
 
 
-@verb(help={"upgrade": "take newer versions where pyproject.toml allows them"})
+@verb(help={"upgrade": "upgrade to the newest versions that pyproject.toml allows"})
 def lock(context: Context, upgrade: bool = False) -> None:
     """Compile pyproject.toml's dependency groups into requirements/*.txt, with hashes."""
     uv = str(Path(sys.executable).with_name("uv"))

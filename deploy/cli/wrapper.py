@@ -1,4 +1,4 @@
-"""What is around every verb: the stream of its events, its exit code, and the mark that it works on the rehearsal."""
+"""Wraps every verb: opens its event stream, sets its exit code, and marks a rehearsal as in use."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _streamed(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def wrapper(context: Context, *arguments: Any, **options: Any) -> None:
         rehearsal = bool(options.get("rehearsal")) and rehearsals.STATE.is_dir()
-        works = rehearsals.at_work() if rehearsal else contextlib.nullcontext()
+        works = rehearsals.in_use() if rehearsal else contextlib.nullcontext()
         logs = (rehearsals.STATE if rehearsal else ROOT / "dist") / "logs"
         context.times = StepTimes()
         with _stream(context, logs), works:
@@ -83,7 +83,7 @@ def _streamed(function: Callable[..., None]) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def _stream(context: Context, logs: Path) -> Iterator[None]:
-    """Open the bus, tell of the verb's beginning and end, and close it; raises Exit for a DeployError."""
+    """Open the bus, emit the verb's begin and end, and close it; raises Exit for a DeployError."""
     shown: Callable[..., None] = logged_to(sys.stderr) if progress() is Progress.JSON else Teller()
     listeners = [Aside(shown), Aside(kept_in(logs))]
     context.bus = Bus(context.times, *listeners)

@@ -1,4 +1,4 @@
-"""Who is speaking: tokens to environments, compared in constant time and never printed."""
+"""Identifies clients: maps tokens to environments; tokens are compared in constant time and never printed."""
 
 from __future__ import annotations
 

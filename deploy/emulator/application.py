@@ -1,4 +1,4 @@
-"""The ASGI application: both APIs and the registry's doorkeeper, with a request id on every answer."""
+"""The ASGI application: both APIs and the registry's access check, with a request id on every answer."""
 
 from __future__ import annotations
 

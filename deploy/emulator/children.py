@@ -1,4 +1,4 @@
-"""A child process with a log of its own, which dies with its parent and is never restarted behind anybody's back."""
+"""A child process with its own log. It dies with its parent, and is never restarted silently."""
 
 from __future__ import annotations
 

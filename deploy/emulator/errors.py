@@ -1,4 +1,4 @@
-"""What can go wrong in the emulator, as two trees: one for who runs it, one for who speaks to it.
+"""The emulator's errors, as two trees: one for the person who runs it, one for its clients.
 
 EmulatorError               the emulator could not be started, stopped or kept running; says what to do next
 ├── ChildFailed             the edge or the registry ended or never answered

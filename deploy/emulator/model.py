@@ -1,4 +1,4 @@
-"""What the emulator remembers: apps, machines, projects, deployments. Plain data, and its way to JSON and back."""
+"""The emulator's stored state: apps, machines, projects, deployments. Plain data, to and from JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP clients of what runs on this machine, which never speaks TLS."""
+"""HTTP clients for servers on this machine, without TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host process: puts the parts together, keeps them up, and takes them down again in order."""
+"""The host process: starts the parts, supervises them, and stops them in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one stream of events of a verb. The CLI's wrapper opens it; everything below emits to it.
+"""The event stream of a verb. The CLI's wrapper opens it; all code below emits to it.
 
 Listeners cannot break or delay what they are told of: one that raises is told nothing more, and one that is put
 `Aside` has a thread of its own and is waited for a moment only.
@@ -24,7 +24,7 @@ PATIENCE = 0.05
 has caught up."""
 COMMON = ("environment", "deployment")
 WAITING = 10_000
-"""Events that may wait for such a listener; what comes while there are as many is not told to it."""
+"""Events that may wait for such a listener; while the queue is full, further events are dropped for it."""
 
 
 class Bus:
@@ -35,7 +35,7 @@ class Bus:
         self._about = {"environment": environment, "deployment": deployment}
 
     def about(self, environment: str, deployment: str = "") -> Bus:
-        """The same stream, its events marked."""
+        """The same stream; its events carry this environment and deployment."""
         return self._with(self._listeners, environment, deployment)
 
     def also(self, listener: Listener) -> Bus:
@@ -59,16 +59,16 @@ class Bus:
                 self._listeners.remove(listener)
 
     def say(self, text: str) -> None:
-        """A sentence that stays."""
+        """Emit a message that stays on the screen."""
         self.emit(Said(text=text))
 
     def note(self, text: str) -> None:
-        """What happens within a step."""
+        """Emit progress within a step."""
         self.emit(Noted(text=text))
 
     @contextlib.contextmanager
     def step(self, text: str, *, direction: str = "", clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-        """Tell of a step's beginning, and of its end with its seconds by `clock` and whether it went well."""
+        """Emit a step's begin, and its end with the seconds by `clock` and whether it succeeded."""
         self.emit(StepBegun(step=text, direction=direction))
         begun = clock()
         problem = ""
@@ -84,7 +84,7 @@ class Bus:
 
 
 class Aside:
-    """A listener in a thread of its own: what it does, however slow, holds nobody up for longer than PATIENCE."""
+    """A listener in a thread of its own: however slow it is, it delays an emitter by PATIENCE at most."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -93,7 +93,7 @@ class Aside:
         self._last.set()
         self._slow = False
         self.missed = 0
-        """Events that were not told, because too many waited or the listener had failed."""
+        """Events that the listener did not get, because its queue was full or it had failed."""
         self._broken = False
         threading.Thread(target=self._listen, name="events", daemon=True).start()
 
@@ -107,7 +107,7 @@ class Aside:
         self._slow = not self._last.wait(PATIENCE)
 
     def close(self, seconds: float) -> bool:
-        """Wait until all was told, so many seconds at most; whether it was."""
+        """Wait, at most `seconds`, until the listener got all events; returns whether it did."""
         self._put(None)
         return self._last.wait(seconds)
 
@@ -117,13 +117,13 @@ class Aside:
 
     def _listen(self) -> None:
         while True:
-            event, told = self._events.get()
+            event, delivered = self._events.get()
             if event is not None and not self._broken:
                 try:
                     self._listener(event)
                 except Exception:
                     self._broken = True
-            told.set()
+            delivered.set()
 
 
 def fields_of(event: Event) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tells people what happens: steps with their seconds, rich on a terminal, plain lines when piped. The one place that
+"""Shows people what happens: steps with their seconds, rich on a terminal, plain lines when piped. The one place that
 prints: results of verbs go to standard output, progress to standard error.
 """
 
@@ -38,7 +38,7 @@ PROGRESS_VARIABLE = "CODECANVAS_PROGRESS"
 
 
 class Progress(enum.StrEnum):
-    """How progress is told. AUTO is TEXT: a spinner on a terminal, plain lines in a pipe. JSON: a line an event."""
+    """How progress is shown. AUTO is TEXT: a spinner on a terminal, plain lines in a pipe. JSON: one line an event."""
 
     AUTO = "auto"
     TEXT = "text"
@@ -70,13 +70,13 @@ class Teller:
             case Noted(text=text):
                 self._note(text)
             case RolloutTurned(reason=reason):
-                self._say(f"turns back: {reason}")
+                self._say(f"rolling back: {reason}")
             case RolloutNoted(note=text):
                 self._say(text)
             case GateOverridden(note=text):
                 self._say(f"override: {text}")
             case PlatformUnavailable(problem=problem):
-                self._note(f"the platform, not the release: {problem}; trying again")
+                self._note(f"the platform failed, not the release: {problem}; trying again")
             case VerbEnded():
                 self.close()
                 if event.problem:

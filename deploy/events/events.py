@@ -1,6 +1,6 @@
-"""What can happen in a verb, each kind a type: what console, log and every later listener are told.
+"""The events that verbs emit, one class a kind. Console, log and every other listener receive them.
 
-`event` in the structured log is the tag; an event's fields are its line's fields. A new kind of event is a class here.
+In the structured log, `event` is the class's tag and the other fields are the event's. Add a kind of event here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
-    """Something that happened. `environment` and `deployment` (an id of the ledger) are "" where there is none."""
+    """Base of all events. `environment` and `deployment` (an id in the ledger) are "" if there is none."""
 
     environment: str = ""
     deployment: str = ""
@@ -21,12 +21,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
     @property
     def loud(self) -> bool:
-        """Whether a person should know: logged as a warning."""
+        """Whether it is logged as a warning, because a person should know."""
         return False
 
 
 class VerbBegun(Event, frozen=True, kw_only=True, tag="verb.begun"):
-    """Somebody ran a verb: `command` as typed, less `invoke`."""
+    """A verb starts; `command` as typed, without `invoke`."""
 
     command: str
 
@@ -47,13 +47,13 @@ class VerbEnded(Event, frozen=True, kw_only=True, tag="verb.ended"):
 
 
 class Said(Event, frozen=True, kw_only=True, tag="said"):
-    """A sentence for people that stays on the screen."""
+    """A message for people that stays on the screen."""
 
     text: str
 
 
 class Noted(Event, frozen=True, kw_only=True, tag="noted"):
-    """What happens within a step: it may be replaced by the next."""
+    """Progress within a step; on a terminal the next one overwrites it."""
 
     text: str
 
@@ -80,7 +80,7 @@ class StepEnded(Event, frozen=True, kw_only=True, tag="step.ended"):
 
 
 class Built(Event, frozen=True, kw_only=True, tag="artifact.built"):
-    """An artifact is there; `reused`: it was built before."""
+    """An artifact is available; `reused`: it had been built before."""
 
     version: str
     sha: str
@@ -90,7 +90,7 @@ class Built(Event, frozen=True, kw_only=True, tag="artifact.built"):
 
 
 class ImagePushed(Event, frozen=True, kw_only=True, tag="image.pushed"):
-    """The registry has an image; `there`: it had it before."""
+    """The registry holds an image; `there`: it held it before the push."""
 
     image: str
     tag: str
@@ -98,7 +98,7 @@ class ImagePushed(Event, frozen=True, kw_only=True, tag="image.pushed"):
 
 
 class ImageCopied(Event, frozen=True, kw_only=True, tag="image.copied"):
-    """One environment's registry has what another's has, under the same digest."""
+    """An image was copied from one environment's repository to another's, under the same digest."""
 
     image: str
     source: str
@@ -118,7 +118,7 @@ class GateRefused(Event, frozen=True, kw_only=True, tag="gate.refused"):
 
 
 class GateOverridden(Event, frozen=True, kw_only=True, tag="override"):
-    """A promotion goes on although a gate is closed, for the reason in `note`."""
+    """A promotion overrides a closed gate, for the reason in `note`."""
 
     note: str
 
@@ -144,7 +144,7 @@ class FreezeSet(Event, frozen=True, kw_only=True, tag="freeze.set"):
 
 
 class FreezeLifted(Event, frozen=True, kw_only=True, tag="freeze.lifted"):
-    """Freezes were taken away: their ids."""
+    """Freezes were lifted; their ids."""
 
     freezes: tuple[str, ...]
 
@@ -156,7 +156,7 @@ class BreakerReset(Event, frozen=True, kw_only=True, tag="breaker.reset"):
 
 
 class EvidenceRecorded(Event, frozen=True, kw_only=True, tag="evidence.recorded"):
-    """The ledger holds what the suites found of a commit."""
+    """The results of the suites for a commit were written to the ledger."""
 
     sha: str
     ok: bool
@@ -169,14 +169,14 @@ class EvidenceRecorded(Event, frozen=True, kw_only=True, tag="evidence.recorded"
 
 
 class RolloutBegun(Event, frozen=True, kw_only=True, tag="rollout.begun"):
-    """An intent is carried out."""
+    """A rollout starts, or continues from its intent in the ledger."""
 
     verb: str
     version: str
 
 
 class RolloutTurned(Event, frozen=True, kw_only=True, tag="rollout.turned"):
-    """A rollout goes back; `blame`: because of the release itself."""
+    """A rollout starts to roll back; `blame`: because the release is at fault."""
 
     reason: str
     blame: bool
@@ -187,13 +187,13 @@ class RolloutTurned(Event, frozen=True, kw_only=True, tag="rollout.turned"):
 
 
 class RolloutNoted(Event, frozen=True, kw_only=True, tag="rollout.noted"):
-    """Something unusual that is kept with the rollout's outcome."""
+    """Something unusual happened; the note is recorded with the rollout's outcome."""
 
     note: str
 
 
 class TrafficMoved(Event, frozen=True, kw_only=True, tag="traffic.moved"):
-    """Traffic, or the page, was moved, so many seconds after the rollout began; the last time counts."""
+    """Traffic or the page was switched, `seconds` after the rollout began; the last of these events counts."""
 
     seconds: float
 
@@ -218,7 +218,7 @@ class RolloutEnded(Event, frozen=True, kw_only=True, tag="rollout.ended"):
 
 
 class Escalation(Event, frozen=True, kw_only=True, tag="escalation"):
-    """A protected environment took a release back: somebody should look."""
+    """A release was rolled back in a protected environment: a person should look."""
 
     status: str
     reason: str
@@ -241,7 +241,7 @@ class PlatformUnavailable(Event, frozen=True, kw_only=True, tag="platform.unavai
 
 
 class MachineReported(Event, frozen=True, kw_only=True, tag="machine.reported"):
-    """What a machine at fault told before it was removed."""
+    """A failing machine's exit, checks and last log lines, read before it was removed."""
 
     machine: str
     summary: str

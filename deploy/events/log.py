@@ -1,4 +1,4 @@
-"""The structured log: a line of JSON an event, with its time and level; to a file that keeps all, or to a pipe."""
+"""Writes the structured log: one line of JSON for each event, with time and level, to a file or to a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long steps took: for a verb's report and its table, and for the spans that the ledger keeps of a rollout."""
+"""Measures how long steps took: for a verb's report and table, and for the rollout's record in the ledger."""
 
 from __future__ import annotations
 

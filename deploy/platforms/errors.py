@@ -84,7 +84,7 @@ class NotFound(PlatformError):
 
 
 class Conflict(PlatformError):
-    """Somebody else holds or has changed it."""
+    """Another client holds it or has changed it."""
 
     suggestion = "see who deploys now (invoke status), then run the command again"
 

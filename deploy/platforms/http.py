@@ -1,7 +1,7 @@
 """The one send function under every client: authentication, retries, and errors with their context.
 
-Retried: what never reached the platform (no connection could be made), 429, and for idempotent methods also a lost
-answer and 502, 503, 504. A POST that may have taken effect is never sent twice here: only its caller can know.
+It retries requests that never reached the platform (no connection), and 429; idempotent requests also after a lost
+answer and after 502, 503 and 504. A POST that may have taken effect is not sent again: only its caller can tell.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Patience:
 
 
 class _Passing(Exception):
-    """An answer worth another try; carries it in case no try is left."""
+    """An answer worth another try; it carries the response for when no try is left."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
@@ -54,9 +54,10 @@ class Sender:
         self._authorize = authorize
         self._request_id_header = request_id_header
         self._patience = patience
-        timeout = httpx.Timeout(30, read=75)  # the longest documented wait is 60 s
+        timeout = httpx.Timeout(30, read=75)  # the platform's longest documented wait is 60 s; the rest is slack
         self.guard: Callable[[], None] = lambda: None
-        """Called before each request that may change something; raises when its sender may not act any more."""
+        """Called before each request that may change something; raises when this run may not act any more."""
+        # A redirect could lead to another host, which must not get the token.
         self._client = httpx.Client(timeout=timeout, transport=transport, follow_redirects=False)
 
     def close(self) -> None:
@@ -87,14 +88,17 @@ class Sender:
         clean = {key: value for key, value in (params or {}).items() if value is not None}
 
         def once() -> httpx.Response:
+            # For each try, not once before them: the lock may be lost, or Ctrl+C pressed, while the retries wait.
             if method not in READING:
                 self.guard()
             sent = dict(headers or {})
+            # A header that the caller gave has priority: an upload carries a token of its own.
             if value := self._authorize():
                 sent.setdefault("Authorization", value)
             response = self._client.request(
                 method, url, params=clean or None, json=json, content=content, headers=sent, **more
             )
+            # 429 means that nothing was done, so it may always be tried again; a gateway's 5xx may hide an effect.
             if response.status_code == 429 or (again and response.status_code in PASSING):
                 raise _Passing(response)
             return response
@@ -102,7 +106,7 @@ class Sender:
         try:
             response = self._retrying(again)(once)
         except _Passing as passing:
-            response = passing.response
+            response = passing.response  # no try is left: the last answer becomes the error, or is in `accept`
         except httpx.HTTPError as lost:
             raise Unreachable(asked, 0, f"no answer from {httpx.URL(url).host}: {type(lost).__name__}") from lost
         if response.is_success or response.status_code in accept:
@@ -111,7 +115,7 @@ class Sender:
 
     @contextmanager
     def stream(self, path: str, *, asked: str, authorized: bool = True) -> Iterator[httpx.Response]:
-        """A GET whose body is read as it comes. Tried once: a stream that breaks is begun again by its caller."""
+        """A GET whose body is read as it comes. Sent once: if the stream breaks, its caller starts again."""
         url = path if path.startswith("http") else self.base_url + path
         headers = {"Authorization": self._authorize()} if authorized else {}
         try:
@@ -124,6 +128,7 @@ class Sender:
             raise Unreachable(asked, 0, f"no answer from {httpx.URL(url).host}: {type(lost).__name__}") from lost
 
     def _retrying(self, again: bool) -> tenacity.Retrying:
+        # Without a connection nothing was sent; any other broken exchange may have reached the platform.
         lost: tuple[type[Exception], ...] = (_Passing, httpx.ConnectError, httpx.ConnectTimeout)
         if again:
             lost = (_Passing, httpx.TransportError)
@@ -140,6 +145,7 @@ class Sender:
         )
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, _Passing):
+            # Capped: a platform that asks for an hour must not hold the lock so long; the engine's budget ends the run.
             given = failure.response.headers.get("retry-after", "")
             if given.isdigit():
                 return min(float(given), self._patience.longest)
@@ -167,6 +173,7 @@ def _detail(response: httpx.Response) -> str:
         body = response.json()
     except ValueError:
         return response.text.strip()[:200] or response.reason_phrase
+    # Cut short everywhere: a proxy may answer with a whole page, and this becomes one sentence of an error.
     if isinstance(body, dict):
         for key in ("error", "message"):
             if isinstance(body.get(key), str):

@@ -147,7 +147,7 @@ class PagesClient:
     def _result(self, response: httpx.Response, asked: str) -> Any:
         body = json_of(response, asked)
         if not isinstance(body, dict) or not body.get("success") or "result" not in body:
-            raise Malformed(asked, response.status_code, "the answer is no successful envelope")
+            raise Malformed(asked, response.status_code, "the answer does not report success")
         return body["result"]
 
 

@@ -88,7 +88,7 @@ class RegistryClient:
         start = self._send("POST", "/blobs/uploads/", asked, idempotent=True)
         location = start.headers.get("location", "")
         if not location:
-            raise Malformed(asked, start.status_code, "the registry gave no place to upload to")
+            raise Malformed(asked, start.status_code, "the registry gave no upload address")
         if location.startswith("/"):
             location = self._sender.base_url + location
         location += ("&" if "?" in location else "?") + f"digest={digest}"
@@ -147,5 +147,5 @@ def copy_image(source: RegistryClient, target: RegistryClient, digest: str, tag:
         sent += target.push_blob(blob, int(part["size"]), lambda blob=blob: source.blob(blob))  # type: ignore[misc]
     media_type = manifest.get("mediaType", MANIFEST)
     if target.push_manifest(content, media_type, tag) != same:
-        raise Malformed(f"copy image to {target.repository}", 200, "the digest changed on the way")
+        raise Malformed(f"copy image to {target.repository}", 200, "the digest changed during the copy")
     return sent

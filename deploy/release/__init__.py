@@ -1,1 +1,1 @@
-"""Deploy, promote, roll back: what is wanted, whether it may be, and the steps that bring it about (`verbs.py`)."""
+"""Releases an environment: the verbs (`verbs.py`, `recovery.py`), the gates they must pass, and the rollout."""

@@ -1,4 +1,4 @@
-"""An environment in the hands of one deployer: the lock held, the clients open, an engine for each rollout."""
+"""What a verb works with in one environment: the held lock, the open clients, and an engine for each rollout."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from deploy.target import Target
 
 @dataclass
 class Desk:
-    """What a verb works with while it holds the lock."""
+    """An environment's lock, ledger and clients, for as long as one verb holds the lock."""
 
     target: Target
     logs: Path
@@ -48,9 +48,9 @@ class Desk:
     bus: Bus
 
     log: Path | None = None
-    """Of the last rollout: where the story of what turned it back is kept."""
-    last_words: str = ""
-    """Of the last rollout: what machines at fault wrote."""
+    """Log file of the check that failed in the last rollout, if any."""
+    last_output: str = ""
+    """Last log lines of the machines at fault in the last rollout."""
 
     @functools.cached_property
     def toml(self) -> FlyConfig:
@@ -62,13 +62,13 @@ class Desk:
         return self.book.snapshot()
 
     def settle(self) -> DeploymentInfo | None:
-        """Finish, or take back, what a deployer left half-way; None when there is nothing."""
+        """Continue the rollout that a deployer left half-way; returns its outcome, None when there is none."""
         left = self.snapshot().intent()
         if left is None:
             return None
         self.bus.say(
             f"{left.verb} of {left.wanted.version} was left half-way "
-            f"({'going forward' if left.forward else 'going back'}); going on with it"
+            f"({'going forward' if left.forward else 'rolling back'}); continuing it"
         )
         return self.carry_out(left)
 
@@ -78,9 +78,9 @@ class Desk:
         return strangers(there, self.target.name, launches_of(self.snapshot()))
 
     def refuse_strangers(self, *, releasing: bool = True) -> None:
-        """Raise DeployError where machines are in traffic that the ledger does not know; tell of the others.
+        """Raise DeployError if machines that the ledger does not know are in traffic; report the other unknown ones.
 
-        What brings back an earlier release is refused only beside machines that were made from another ledger.
+        With `releasing` False (rollback, repair) only machines made from another ledger are a reason to refuse.
         """
         found, target = self.strangers(), self.target
         refuse(
@@ -101,9 +101,9 @@ class Desk:
         strategy: Strategy,
         notes: tuple[str, ...] = (),
     ) -> DeploymentInfo:
-        """Begin a rollout and carry it out; raises RolloutFailed when it was taken back.
+        """Begin a rollout and carry it out; raises RolloutFailed when it was rolled back.
 
-        Where machines serve that the ledger does not know, nothing new is begun.
+        Raises DeployError, before anything is changed, if machines serve that the ledger does not know.
         """
         snapshot = self.snapshot()
         intent = Intent(verb, wanted, snapshot.current(), strategy, self.count(snapshot), notes=notes)
@@ -114,7 +114,7 @@ class Desk:
     def begin(self, intent: Intent, config: dict[str, Any], *, instead_of: Intent | None = None) -> DeploymentInfo:
         """Write the intent (`instead_of` one that was left half-way) and carry it out."""
         verb, wanted = intent.verb, intent.wanted
-        with interrupts.telling(lambda: half_way(intent, self.target)):
+        with interrupts.explained_by(lambda: half_way(intent, self.target)):
             if instead_of:
                 self.book.replace(instead_of, intent, config)
             else:
@@ -141,14 +141,14 @@ class Desk:
         return max(self.toml.min_machines, len(places))
 
     def carry_out(self, intent: Intent) -> DeploymentInfo:
-        """Run an intent that the ledger holds to its end; raises RolloutFailed when it was taken back."""
+        """Carry out an intent that is in the ledger; raises RolloutFailed when it was rolled back."""
         done = self.end(intent)
         if done.status is not Status.DEPLOYED:
-            raise RolloutFailed(told(intent, done) + self.last_words, log=self.log)
+            raise RolloutFailed(failure_message(intent, done) + self.last_output, log=self.log)
         return done
 
     def end(self, intent: Intent) -> DeploymentInfo:
-        """Run an intent that the ledger holds to its end, whichever that is; raises Unfinished when it stops."""
+        """Carry out an intent that is in the ledger, whatever its outcome; raises Unfinished when it stops half-way."""
         policy = self.target.config.release
         begun = RolloutBegun(verb=intent.verb, version=intent.wanted.version, deployment=intent.id)
         self.bus.emit(begun)
@@ -168,7 +168,7 @@ class Desk:
         )
         try:
             # The engine's intent, not this one: it may turn back meanwhile.
-            with interrupts.telling(lambda: half_way(engine.intent, self.target)):
+            with interrupts.explained_by(lambda: half_way(engine.intent, self.target)):
                 return engine.run()
         except RolloutFailed:
             raise
@@ -176,35 +176,35 @@ class Desk:
             why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
             raise Unfinished(f"{why}. {half_way(engine.intent, self.target)}", log=failed.log) from failed
         finally:
-            self.log, self.last_words = engine.log, last_words(engine.reports)
+            self.log, self.last_output = engine.log, last_output(engine.reports)
 
 
 def half_way(intent: Intent, target: Target) -> str:
-    """What an interrupted rollout leaves, and the commands that go on from there."""
+    """One sentence that says which rollout is unfinished, and the commands that continue it or roll it back."""
     resume = f"invoke resume --env {target.name}"
-    back = f"; take it back with: {resume} --back{target.flag}" if intent.releasing else ""
-    direction = "forward" if intent.forward else "going back"
+    back = f"; roll it back with: {resume} --back{target.flag}" if intent.releasing else ""
+    direction = "going forward" if intent.forward else "rolling back"
     return (
         f"{intent.verb} of {intent.wanted.version} is half-way in {target.name} ({direction}). "
         f"Go on with: {resume}{target.flag}{back}"
     )
 
 
-def told(intent: Intent, done: DeploymentInfo) -> str:
+def failure_message(intent: Intent, done: DeploymentInfo) -> str:
     """What failed, and what serves now."""
     now = f"{intent.previous.version} serves" if intent.previous else "nothing served before, and nothing serves now"
     return f"{done.environment}: {done.version} was not released: {done.reason}. {now[0].upper()}{now[1:]}"
 
 
-def last_words(reports: Sequence[Report]) -> str:
-    """What machines at fault wrote last, for the end of a message; "" when nothing is known."""
-    told = [f"\nmachine {each.machine} wrote last:\n  " + "\n  ".join(each.lines) for each in reports if each.lines]
-    return "".join(told)
+def last_output(reports: Sequence[Report]) -> str:
+    """The last log lines of machines at fault, for the end of a message; "" when there are none."""
+    written = [each for each in reports if each.lines]
+    return "".join(f"\nlast output of machine {each.machine}:\n  " + "\n  ".join(each.lines) for each in written)
 
 
 @contextlib.contextmanager
-def at_work(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> Iterator[Desk]:
-    """Take the environment's lock and open its clients; raises LockHeld saying who works on it, after `wait`."""
+def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> Iterator[Desk]:
+    """Take the environment's lock and open its clients; raises LockHeld, naming the holder, when `wait` is over."""
     target.require_tokens()
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
     try:
@@ -225,21 +225,21 @@ def at_work(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timedelta
 
 def _take(holding: Holding, wait: timedelta, bus: Bus) -> None:
     """Take the lock; while another holds it, again and again until `wait` is over."""
-    end, told = time.monotonic() + wait.total_seconds(), ""
+    end, shown = time.monotonic() + wait.total_seconds(), ""
     while True:
         try:
             return holding.take()
         except LockHeld as held:
             if time.monotonic() >= end:
                 raise
-            if str(held) != told:
-                told = str(held)
+            if str(held) != shown:
+                shown = str(held)
                 bus.say(f"waiting: {held}")
             time.sleep(min(1.0, max(0.0, end - time.monotonic())))
 
 
 def _give_back(holding: Holding) -> None:
-    """A lock that cannot be given back ends by itself; what went wrong before matters more."""
+    """Release the lock. A failure is ignored: the lease expires anyway, and must not hide the verb's own error."""
     with contextlib.suppress(LedgerError), interrupts.shielded():
         holding.release()
 

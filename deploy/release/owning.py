@@ -1,4 +1,4 @@
-"""Adopt, or ignore, a machine that the ledger does not know (`strangers.py`)."""
+"""`machines --adopt` and `--ignore`: decides for a machine that the ledger does not know (`strangers.py`)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def adopt_machine(desk: Desk, machine_id: str) -> DeploymentInfo:
     elif machine.digest != serving.image:
         raise UsageError(
             f"machine {machine_id} runs {machine.digest or 'an unknown image'} and {desk.target.name} serves "
-            f"{serving.image}; let it be: invoke machines --env {desk.target.name} --ignore {machine_id}"
+            f"{serving.image}; ignore it: invoke machines --env {desk.target.name} --ignore {machine_id}"
             f"{desk.target.flag}; or remove it"
         )
     taken = {
@@ -45,7 +45,7 @@ def adopt_machine(desk: Desk, machine_id: str) -> DeploymentInfo:
 
 
 def ignore_machine(desk: Desk, machine_id: str) -> None:
-    """Let a machine be: it stops no release any more, and is never changed."""
+    """Mark a machine as ignored: it stops no release any more, and the pipeline never changes it."""
     _one(desk, desk.snapshot(), machine_id)
     _label(desk, machine_id, {IGNORED: f"by {who()}"})
 

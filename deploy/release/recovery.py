@@ -1,8 +1,7 @@
-"""Roll back, resume, repair: the verbs that bring an environment back to a whole release.
+"""Roll back, resume, repair: the verbs that return an environment to one whole release.
 
-None of them depends on more than it needs: `rollback` takes the shortest path to the last good release whatever was
-left half-way (`unfinished.py`), starts sleeping machines before it creates any, and no machine that nobody knows, no
-freeze and no breaker stops it.
+Each needs as little as possible. `rollback` takes the shortest path to the release asked for, whatever was left
+half-way (`unfinished.py`); it starts sleeping machines before it creates new ones; no gate applies to it.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
 from deploy.ledger.identity import who
-from deploy.release.desk import Desk, at_work
-from deploy.release.rollout.unfinished import BY_HAND, Way, way_back
+from deploy.release.desk import Desk, working_on
+from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
 from deploy.release.verbs import pending
 from deploy.settings.policy import Strategy
 from deploy.target import Target
@@ -28,12 +27,12 @@ NOW = timedelta()
 def rollback(
     target: Target, sha: str | None, bus: Bus, logs: Path, *, suite: bool = True, wait: timedelta = NOW
 ) -> DeploymentInfo:
-    """Back to the last good release, or to that of `sha`: image, configuration and page.
+    """Roll back to the last good release, or to that of `sha`: image, configuration and page.
 
-    Returns the release that serves then. The smoke suite runs afterwards, when `suite`: what it finds is told, and
-    changes nothing any more.
+    Returns the release that serves then. With `suite` the smoke suite runs afterwards; a failure is reported by
+    SuiteFailed and changes nothing any more.
     """
-    with at_work(target, f"roll back to {sha[:12] if sha else 'the release before'}", bus, logs, wait=wait) as desk:
+    with working_on(target, f"roll back to {sha[:12] if sha else 'the release before'}", bus, logs, wait=wait) as desk:
         desk.refuse_strangers(releasing=False)
         done = _back(desk, sha)
     if suite:
@@ -43,10 +42,10 @@ def rollback(
 
 
 def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
-    """The shortest path; the release that serves at its end."""
+    """Take the shortest path; returns the release that serves at its end."""
     snapshot = desk.snapshot()
     left = snapshot.intent()
-    way = way_back(left, sha)
+    way = way_to_roll_back(left, sha)
     if left is None or way is Way.BEGIN:
         intent, config = _rollback(desk, snapshot, earlier(desk.target, snapshot, sha), desk.count(snapshot))
         return desk.begin(intent, config)
@@ -62,7 +61,7 @@ def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
     done = desk.end(left)
     towards = done if done.status is Status.DEPLOYED else left.previous
     if towards is None:
-        raise DeployError(f"{desk.target.name}: {done.version} was taken away, and nothing serves now")
+        raise DeployError(f"{desk.target.name}: {done.version} was removed, and nothing is serving now")
     return towards
 
 
@@ -97,19 +96,19 @@ def earlier(target: Target, snapshot: Snapshot, sha: str | None) -> DeploymentIn
 
 
 def earlier_release(environment: str, snapshot: Snapshot, sha: str | None, flag: str = "") -> DeploymentInfo:
-    """The release before the one that serves, less those that were rolled back; with `sha`, the last one of it."""
+    """The newest release before the serving one that was not rolled back; with `sha`, the newest of that commit."""
     serving = snapshot.current()
     if serving is None:
         left = snapshot.intent()
         what = (
-            f"finish or take back what is half-way: invoke resume --env {environment} [--back]{flag}"
+            f"finish or roll back the unfinished rollout: invoke resume --env {environment} [--back]{flag}"
             if left
             else "deploy one first"
         )
         raise UsageError(f"{environment} has no release yet; {what}")
     if sha and serving.commit_sha.startswith(sha):
         raise UsageError(
-            f"{environment} serves {serving.version} already; where its machines do not, run: "
+            f"{environment} serves {serving.version} already; if its machines do not, run: "
             f"invoke repair --env {environment}{flag}"
         )
     events = snapshot.events()
@@ -123,39 +122,40 @@ def earlier_release(environment: str, snapshot: Snapshot, sha: str | None, flag:
         and (sha or event.id not in gone)
     ]
     if not found:
-        wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
+        wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the serving one"
         raise UsageError(f"{environment} has {wanted}; see `invoke history --env {environment}{flag}`")
     return found[-1]
 
 
 def resume(target: Target, bus: Bus, logs: Path, *, back: bool = False, wait: timedelta = NOW) -> DeploymentInfo | None:
-    """Finish, or take back, a rollout that was left half-way; None when there is none.
+    """Finish, or roll back, a rollout that was left half-way; returns what serves then, None for nothing.
 
-    With `back` a release that was going forward is taken back; it is not rejected. Returns what serves then.
+    With `back` a release that was going forward is rolled back, and not rejected. Raises UsageError if the rollout
+    cannot be rolled back.
     """
-    with at_work(target, "resume", bus, logs, wait=wait) as desk:
+    with working_on(target, "resume", bus, logs, wait=wait) as desk:
         left = desk.snapshot().intent()
         if not back or left is None:
             return desk.settle()
         if not left.releasing and left.forward:
             raise UsageError(
-                f"the {left.verb} to {left.wanted.version} is not taken back: that would bring back what it left. "
-                f"Go on with it: invoke resume --env {target.name}{target.flag}"
+                f"--back does not undo a {left.verb}: that would bring back the release it replaces. Finish the "
+                f"{left.verb} to {left.wanted.version}: invoke resume --env {target.name}{target.flag}"
             )
         if left.forward:
-            left = left.turned(f"taken back by {who()}", blame=False)
-            desk.book.keep(left, "taken back by hand")
+            left = left.turned(f"rolled back by {who()}", blame=False)
+            desk.book.keep(left, "rolled back by hand")
         done = desk.end(left)
-        bus.say(f"{done.version} was taken back")
+        bus.say(f"{done.version} was rolled back")
         return left.previous
 
 
 def repair(target: Target, bus: Bus, logs: Path, *, wait: timedelta = NOW) -> DeploymentInfo:
-    """Make the platform serve what the ledger says: machines stopped or removed by hand, others left in traffic.
+    """Make the platform match the ledger: replace stopped or removed machines, take others out of traffic.
 
     What was left half-way is finished first. Returns the release that serves; raises UsageError when there is none.
     """
-    with at_work(target, "repair", bus, logs, wait=wait) as desk:
+    with working_on(target, "repair", bus, logs, wait=wait) as desk:
         desk.settle()
         snapshot = desk.snapshot()
         serving = snapshot.current()

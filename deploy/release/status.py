@@ -1,6 +1,6 @@
-"""What an environment serves: what its ledger says beside what its machines and its page say, and what needs a person.
+"""`invoke status`: compares an environment's ledger with its machines and page, and lists what needs a person.
 
-Ledger and platform are two halves: when one cannot be read, the other is shown all the same.
+Ledger and platform are read separately: if one cannot be read, the other is shown.
 """
 
 from __future__ import annotations
@@ -123,13 +123,13 @@ def _machine(machine: Machine) -> dict[str, Any]:
 
 
 def _lock(lock: Lock, now: datetime) -> dict[str, Any]:
-    """Who works there; `ended`: nobody any more, the lock only has not been taken over yet."""
+    """Who holds the lock; `ended`: the holder is gone, and no one has taken the lock over yet."""
     body = {key: value for key, value in lock.to_json().items() if key != "token"}
     return body | {"ended": lock.expires <= now or known_dead(lock.process)}
 
 
 def _rollout(intent: Intent) -> dict[str, Any]:
-    """What is under way, or was left half-way."""
+    """The rollout that is running or was left half-way."""
     return {
         "verb": intent.verb,
         "version": intent.wanted.version,
@@ -207,7 +207,7 @@ def _problems(
     if rollout:
         way = "forward" if rollout["direction"] == "forward" else f"back, {rollout['reason']}"
         since = write_moment(datetime.fromisoformat(rollout["since"]))
-        who = f"{lock['holder']} works on it" if at_work else "nobody works on it"
+        who = f"{lock['holder']} works on it" if at_work else "no deployer works on it"
         go_on = "" if at_work else f": invoke resume --env {env}{flag}"
         found.append(f"{rollout['verb']} of {rollout['version']} is half-way ({way}), since {since}; {who}{go_on}")
     elif at_work:

@@ -1,6 +1,6 @@
-"""Whether an environment serves one release, and the same one, from the beginning of a suite to its end.
+"""Checks that an environment serves one release, and the same one, from the start of a suite to its end.
 
-Suites ask whatever serves. When that changes meanwhile, their result belongs to no release.
+Suites test whatever serves. If that changes while they run, their result belongs to no release.
 """
 
 from __future__ import annotations

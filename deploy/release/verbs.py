@@ -1,6 +1,6 @@
-"""Deploy, verify, promote, tidy. Whoever changes an environment holds its lock, and settles what was half-way first.
+"""Deploy, verify, promote, tidy. A verb that changes an environment holds its lock and first settles unfinished work.
 
-`recovery.py` holds the verbs that bring an environment back: rollback, resume, repair.
+`recovery.py` holds the other verbs: rollback, resume, repair.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from deploy.ledger import DeploymentInfo, Evidence, Status
 from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
 from deploy.platforms.registry import MANIFEST, copy_image
-from deploy.release.desk import Desk, at_work
+from deploy.release.desk import Desk, working_on
 from deploy.release.gates.ancestry import ancestry, in_history, replaces
 from deploy.release.gates.breaker import read_breaker, required_strategy, state_at
 from deploy.release.gates.evidence import staged
@@ -41,7 +41,7 @@ ORGANIZATION = "personal"  # of an app that has to be created
 
 @dataclass(frozen=True)
 class Options:
-    """How a promotion is made: the reasons given for passing a gate, and a strategy other than the settings'."""
+    """How a promotion is made: reasons for overriding gates, and a strategy instead of the configured one."""
 
     strategy: Strategy | None = None
     hotfix_reason: str = ""
@@ -53,7 +53,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a promotion would do, and what speaks against it. Making one changes nothing."""
+    """What a promotion would do, and which gates refuse it. Making a plan changes nothing."""
 
     sha: str
     release: DeploymentInfo | None
@@ -133,11 +133,11 @@ def deploy(
     *,
     wait: timedelta = timedelta(),
 ) -> DeploymentInfo:
-    """Deploy an artifact that was built here; raises RolloutFailed when it was taken back."""
+    """Deploy an artifact that was built here; raises RolloutFailed when it was rolled back."""
     target.require_tokens()
     manifest = load_manifest(root, label)
     backend, frontend = layouts(root, label)
-    with at_work(target, f"deploy {manifest.version}", bus, logs, wait=wait) as desk:
+    with working_on(target, f"deploy {manifest.version}", bus, logs, wait=wait) as desk:
         _ensure_app(desk)
         _settle(desk)
         desk.refuse_strangers()
@@ -178,7 +178,8 @@ def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs:
     if not evidence.ok:
         names = ", ".join(f"{s.name}: {s.failed} failed" for s in evidence.suites if not s.ok)
         raise SuiteFailed(
-            f"{serving.version} is not proven ({names}); it will not be promoted. Mend it and deploy again", log=log
+            f"{serving.version} is not proven ({names}); it will not be promoted. Fix it, commit, and deploy again",
+            log=log,
         )
     return evidence
 
@@ -186,10 +187,10 @@ def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs:
 def promote(
     source: Target, target: Target, sha: str, bus: Bus, logs: Path, options: Options | None = None
 ) -> DeploymentInfo:
-    """Bring to `target` what `source` proved, by digest; raises NotProven, or RolloutFailed when it was taken back."""
+    """Promote to `target` what `source` proved, by digest; raises NotProven, or RolloutFailed when rolled back."""
     source.require_tokens()
     options = options or Options()
-    with at_work(target, f"promote {sha[:12]}", bus, logs, wait=options.wait) as desk:
+    with working_on(target, f"promote {sha[:12]}", bus, logs, wait=options.wait) as desk:
         left = _settle(desk)
         if left is not None and (left.commit_sha, left.status) == (sha, Status.DEPLOYED):
             return left
@@ -219,7 +220,7 @@ def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:
 
 def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> int:
     """Remove the machines kept for a rollback once the rollback window is over; how many."""
-    with at_work(target, "tidy", bus, logs, wait=wait) as desk:
+    with working_on(target, "tidy", bus, logs, wait=wait) as desk:
         snapshot = desk.snapshot()
         serving = snapshot.current()
         if serving is None or snapshot.intent() is not None:
@@ -236,7 +237,7 @@ def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta())
 
 
 def _settle(desk: Desk) -> DeploymentInfo | None:
-    """What was left half-way comes first, whatever becomes of it."""
+    """Settle an unfinished rollout first; that it was rolled back does not stop the verb."""
     try:
         return desk.settle()
     except RolloutFailed as failed:

@@ -1,4 +1,4 @@
-"""How environments follow on one another: which is deployed to, and from which each of the others is promoted.
+"""Works out the order of environments: which are deployed to, and from which each of the others is promoted.
 
 Worked out from the roles alone: an environment is added by its `.env.<name>` and `deploy/fly.<name>.toml`.
 """
@@ -124,7 +124,7 @@ def require_deployed(name: str, chain: Chain) -> str:
 
 
 def default_target(chain: Chain) -> str | None:
-    """Where promotions go when nobody says: the one protected environment; None where there are several, or none."""
+    """Where promotions go without --env: the only protected environment; None if there are several, or none."""
     protected = [name for name in chain.promoted if chain.configs[name].role is Role.PROTECTED]
     return protected[0] if len(protected) == 1 else None
 

@@ -1,4 +1,4 @@
-"""Time as people write it: stretches (30s, 15m, 12h, 3d) and moments (2026-03-01T08:00, or a stretch from now)."""
+"""Reads times as people write them: durations (30s, 15m, 12h, 3d), and moments (2026-03-01T08:00, or a duration)."""
 
 from __future__ import annotations
 

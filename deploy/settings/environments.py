@@ -1,4 +1,4 @@
-"""What differs between environments, and nothing secret: `.env.<name>` read once into a frozen EnvironmentConfig.
+"""Reads `.env.<name>` into a frozen EnvironmentConfig: what differs between environments, and nothing secret.
 
 KEYS is the one place where a key is declared: its type, default and help. The documentation is made from it.
 """
@@ -33,9 +33,9 @@ class Role(StrEnum):
     PROVING = "proving"
     """Suites run against it, and what passes is promoted from it."""
     PROTECTED = "protected"
-    """Users are on it: it receives promotions alone, failures count against the breaker, people are called."""
+    """It has users: only promotions reach it, failures count for the breaker, and people are alerted."""
     PREVIEW = "preview"
-    """Deployed to directly, promoted from never."""
+    """Deployed to directly; nothing is promoted from it."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,11 @@ KEYS: tuple[Key, ...] = (
     Key("APPROVALS", _whole(0, 99), "how many people must approve what is promoted to it", "0"),
     Key("EVIDENCE_DAYS", _whole(1, 9999), "how many days evidence counts", "7"),
     Key("BREAKER_THRESHOLD", _whole(1, 9999), "failed promotions in a row that open the breaker", "1"),
-    Key("BREAKER_COOLDOWN", parse_duration, "how long it stays open before it lets one canary through", "60m"),
+    Key("BREAKER_COOLDOWN", parse_duration, "how long the breaker stays open before it allows one canary", "60m"),
     Key("FREEZE_WINDOWS", parse_windows, "weekly times without promotions, or none", "none"),
     Key("STRATEGY", _one_of(Strategy), "bluegreen, canary, rolling or immediate", "bluegreen"),
-    Key("ROLLBACK_WINDOW", parse_duration, "how long the release before can be returned to at once", "24h"),
-    Key("DRAIN", parse_duration, "how long a machine finishes its requests once it gets no new ones", "5s"),
+    Key("ROLLBACK_WINDOW", parse_duration, "how long machines are kept for an immediate rollback", "24h"),
+    Key("DRAIN", parse_duration, "how long a machine may finish its requests after it gets no new ones", "5s"),
 )
 
 

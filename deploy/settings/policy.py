@@ -1,4 +1,4 @@
-"""How an environment is released to: what `.env.<name>` says of promotions, as one frozen value."""
+"""The release policy: what `.env.<name>` says about promotions and rollouts, as one frozen value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which remote the ledger is kept in: LEDGER_REMOTE, else `origin`, else the only one there is; none: this clone."""
+"""Chooses the git remote of the ledger: LEDGER_REMOTE, else `origin`, else the only remote; without any, this clone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def choose_remote(root: Path, wanted: str) -> str | None:
     """
     done = git(root, "remote")
     if not done.ok:
-        raise UsageError(f"git remote (in {root}): {done.said}; mend that, then run this again")
+        raise UsageError(f"git remote (in {root}): {done.said}; fix that, then run this again")
     names = done.text.split()
     if wanted in names:
         return wanted

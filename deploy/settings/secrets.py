@@ -1,4 +1,4 @@
-"""Tokens: a type that never prints itself, and the two places tokens may come from."""
+"""Tokens: a type that never prints its value, and the two places that tokens are read from."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Place:
     line: int
     name: str
 
-    def told(self) -> str:
+    def shown(self) -> str:
         """For people."""
         return f"{self.name} in {self.file}{f':{self.line}' if self.line else ''}"
 
@@ -132,5 +132,5 @@ def refuse_shared(one: Tokens, other: Tokens) -> None:
                 here.file,
                 here.line,
                 here.name,
-                f"is the same as {other.environment}'s ({there.told()}); create one token for each environment",
+                f"is the same as {other.environment}'s ({there.shown()}); create one token for each environment",
             )

@@ -1,4 +1,4 @@
-"""Stretches of every week, by the clock on a wall somewhere: `Fri 16:00 - Mon 08:00 Europe/Berlin`.
+"""Weekly time windows in a time zone: `Fri 16:00 - Mon 08:00 Europe/Berlin`.
 
 A window is resolved to instants before anything is compared: by the wall alone, an hour that a clock change repeats
 would end it twice. Where a clock change gives an edge two instants, the window takes the longer stretch.

@@ -1,4 +1,4 @@
-"""Asks a new machine and old ones the same real run, in turn, through the edge; the verdict is `verdict.py`'s."""
+"""Sends the same real runs to a new machine and to old ones, through the edge; `verdict.py` judges the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of a suite says: it passed, tests failed, or it was not run, and then it says nothing of the release."""
+"""Judges a run of a suite: it passed, tests failed, or it was not run and says nothing about the release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One page for all environments: what is served is what was released, and only its configuration differs by place."""
+"""Checks the served page: its files are the released ones, and environments differ in their configuration only."""
 
 from __future__ import annotations
 

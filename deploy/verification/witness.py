@@ -1,4 +1,4 @@
-"""Sees from outside when an environment has changed hands: which release its API and its page answer with."""
+"""Watches from outside which release an environment's API and page serve, and when that changed."""
 
 from __future__ import annotations
 

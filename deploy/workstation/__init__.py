@@ -1,4 +1,4 @@
-"""What this machine must have for a verb: system packages, two server programs, and a Docker engine.
+"""Provides what a verb needs on this machine: system packages, two server programs, and a Docker engine.
 
 As root on Debian or Ubuntu it is installed; elsewhere the exact command is printed and the verb exits 2.
 """

@@ -28,5 +28,7 @@ def main(names: list[str]) -> int:
 
 if __name__ == "__main__":
     again = f"python -m deploy.workstation {' '.join(sys.argv[1:])}"
-    interrupts.from_now_on(lambda: f"a package installation that had begun goes on by itself. Run again: {again}")
+    interrupts.from_now_on(
+        lambda: f"a package installation that had begun continues in the background. Run again: {again}"
+    )
     interrupts.guarded(lambda: main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A Docker engine: the one that answers, else a private one that is started here and stopped when its last user leaves.
+"""Finds a Docker engine, or starts a private one, which is stopped when its last user leaves.
 
 The private engine is one for this machine (it needs root anyway), so that several clones share images and never a
 bridge's name. Each clone that uses it leaves a mark; `stop_engine` ends it when the last mark is taken away.

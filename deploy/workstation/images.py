@@ -1,4 +1,4 @@
-"""What builds and rehearsals leave in a Docker engine, and which of it can go.
+"""Finds what builds and rehearsals leave in a Docker engine, and which of it can be deleted.
 
 In an engine that is somebody's own only images under this project's name are touched. The private one holds nothing but
 what the project put there: the stages of earlier builds, which have no name, and what emulators pulled.

@@ -1,4 +1,4 @@
-"""System packages by what they are needed for. `need("browser")` returns when the programs are there."""
+"""Installs system packages by purpose: `need("browser")` returns once the programs are there."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _apt(*arguments: str) -> None:
             if done.returncode:
                 last = "\n".join(APT_LOG.read_text(errors="replace").splitlines()[-5:])
                 raise MachineLacks(
-                    f"`{' '.join(full)}` failed:\n{last}\nMend this machine's packages, then run this again"
+                    f"`{' '.join(full)}` failed:\n{last}\nFix this machine's packages, then run this again"
                 )
 
 

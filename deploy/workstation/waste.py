@@ -1,4 +1,4 @@
-"""Something on this machine that can go: what it is, how large, and how it goes."""
+"""Something on this machine that can be deleted: its kind, its size, and how to delete it."""
 
 from __future__ import annotations
 

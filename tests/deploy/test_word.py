@@ -73,7 +73,7 @@ def test_a_rollback_of_what_is_half_way_is_one_step_back(
     begun = time.monotonic()
     told = project.invoke("rollback", "--env", "production", "--rehearsal")
     print(f"rolled back after {until}: {time.monotonic() - begun:.1f} s")
-    assert "turns back, and that is the rollback" in told.stderr + told.stdout
+    assert "it is rolled back now, which is the rollback asked for" in told.stderr + told.stdout
     assert whole(project, {first, second}) == serving
     assert outcomes(project)[: len(outcomes(project)) - before] == [("rolled-back", other)]
 
@@ -186,7 +186,7 @@ def test_a_machine_without_a_label_stops_no_rollback_and_can_be_let_be(project: 
             api.delete(f"/machines/{made}", params={"force": "true"})
 
 
-def test_a_service_that_exits_at_once_is_told_in_seconds_with_its_last_words(
+def test_a_service_that_exits_at_once_is_reported_in_seconds_with_its_last_output(
     project: Any, first: str, second: str
 ) -> None:
     project.commit("Exit at once", ("backend/runner/__main__.py", HEAD, HEAD + EXITS))

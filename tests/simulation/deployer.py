@@ -14,7 +14,7 @@ from deploy.release.recovery import earlier_release
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.engine import Engine, Pace
 from deploy.release.rollout.strangers import launches_of
-from deploy.release.rollout.unfinished import BY_HAND, Way, way_back
+from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
 from deploy.settings.policy import Strategy
 from tests.simulation.model import Chaos, Killed, ModelChecks, ModelLedger, ModelPlatform, SkewedClock, Timeline
 
@@ -158,7 +158,7 @@ class Deployer:
     def _rollback(self, left: Intent | None, book: Book) -> Engine:
         """As `recovery.py` does it: the shortest path, whatever was left half-way."""
         snapshot = book.snapshot()
-        way = way_back(left, None)
+        way = way_to_roll_back(left, None)
         self.expected = ""
         if left is not None and way is Way.TURN and left.previous:
             self.expected = left.previous.commit_sha

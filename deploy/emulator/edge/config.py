@@ -1,4 +1,4 @@
-"""Caddy's whole configuration as a value made of values; nothing here talks to Caddy.
+"""Builds Caddy's whole configuration as a value; nothing here talks to Caddy.
 
 Three kinds of server: the edge (all hosts on one port), one port for each tenant's host (because its name resolves
 nowhere on a plain machine), and the registry's front. Pages' hosts are another process's: a reload ends the requests

@@ -1,4 +1,4 @@
-"""Caddys as children: each started on a first configuration, given the next one whenever it differs."""
+"""Runs Caddys as children: each starts with a first configuration and is reloaded whenever it changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How tests and chaos runs set faults. Standard library alone, as all that finds and starts an emulator."""
+"""The client with which tests and chaos runs set faults. Standard library only, like all that starts an emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API port's open connections, so that one can be closed in a client's face: ASGI has no word for that."""
+"""Tracks the API port's open connections, so that a fault can close one mid-request: ASGI cannot do that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How machines were a while ago: what an eventually consistent list may still say. Kept only while a rule needs it."""
+"""Remembers earlier states of machines, for faults that answer with a stale list. Kept only while a rule needs it."""
 
 from __future__ import annotations
 

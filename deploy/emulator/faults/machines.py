@@ -1,4 +1,4 @@
-"""Faults of machines: one that dies some time after it has started, one whose checks alternate."""
+"""Faults of machines: a machine dies some time after its start, or its checks alternate."""
 
 from __future__ import annotations
 

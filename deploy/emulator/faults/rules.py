@@ -1,4 +1,4 @@
-"""Rules of faults: their shape, what they match, and when they strike. No request and no clock in here.
+"""Fault rules: their fields, what they match, and when they apply. Pure: no request and no clock.
 
     {"kind": "error_after", "status": 504, "match": {"method": "POST", "path": "/machines$"}, "skip": 1, "times": 2}
 

@@ -1,4 +1,4 @@
-"""What machines write, as Fly's own command line reads it: `/api/v1/apps/APP/logs`, on the platform's other host."""
+"""Serves machines' logs as Fly's own command line reads them: `/api/v1/apps/APP/logs`, on the platform's other host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May this machine be made so? What a creation or update asks for, held against what there is."""
+"""Decides whether a machine may be created or updated as asked: checks image, secrets, name and volumes."""
 
 from __future__ import annotations
 

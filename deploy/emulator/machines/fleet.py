@@ -1,4 +1,4 @@
-"""Machines and their life: every transition, in one place.
+"""The lifecycle of machines: every state transition, in one place.
 
 An operation sets the passing state (`starting`, `stopping`, …) at once, so that the caller's answer and the edge see
 it, and does its work in a task that holds the machine's lock. Whoever waits for a state is woken at every change.

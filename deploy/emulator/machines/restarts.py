@@ -1,4 +1,4 @@
-"""What happens when a machine's process ends by itself. Rules only.
+"""Decides what happens when a machine's process exits on its own. Rules only.
 
 `restart.policy` is `no`, `always`, or `on-failure` (the default): up to `max_retries` times, 10 by default, after an
 exit code other than 0. A machine that is not started again is `stopped`; `failed` is one that could not be started.

@@ -1,4 +1,4 @@
-"""Auto stop and auto start: what a machine's configuration says, and which machine is one too many.
+"""Auto stop and auto start: reads a machine's settings, and decides which machine is not needed.
 
 As Fly's proxy: of an app that nobody has asked for a while, one machine after the other is stopped or suspended, down
 to `min_machines_running`; a request that finds none running starts one. Only machines whose own configuration has

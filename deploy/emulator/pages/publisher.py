@@ -1,4 +1,4 @@
-"""From a manifest to files that the edge serves: assemble, switch, look, and only then say success."""
+"""Publishes a deployment: assembles its files, switches the edge, checks what it serves, then reports success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what in the registry: a decision from method, path and speaker. Whatever is not understood is refused."""
+"""Decides who may do what in the registry, from method, path and client. Unknown requests are refused."""
 
 from __future__ import annotations
 

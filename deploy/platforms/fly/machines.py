@@ -153,8 +153,8 @@ class MachineClient:
         answer = self._sender.send(
             "POST", path, json=body, headers=self._nonce(machine_id), asked=asked, idempotent=True, accept=refusals
         )
-        told = json_of(answer, asked) if answer.is_success else {}
-        return str(told.get("stdout", "")) if told.get("exit_code") == 0 else None
+        outcome = json_of(answer, asked) if answer.is_success else {}
+        return str(outcome.get("stdout", "")) if outcome.get("exit_code") == 0 else None
 
     def suspend(self, machine_id: str) -> bool:
         """Freeze the machine, memory and all; False when the platform will not (too much memory, not running)."""

@@ -1,4 +1,4 @@
-"""Whether a commit is part of a branch, by the clone at hand."""
+"""The gates on a commit's history: it must be part of the branch, and not older than the serving release."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ancestry(root: Path, sha: str, branch: str, remote: str | None = DEFAULT_REM
         if found.code != 1:
             return f"git could not tell: {found.said}"
     else:
-        return f"this clone knows no branch {branch}, neither of {name} nor its own"
+        return f"this clone has no branch {branch}, neither its own nor from {name}"
     if not git(root, "rev-parse", "--verify", "--quiet", f"{sha}^{{commit}}").ok:
         return f"this clone has no commit {sha[:12]}"
     done = git(root, "merge-base", "--is-ancestor", sha, ref)
@@ -32,7 +32,7 @@ def ancestry(root: Path, sha: str, branch: str, remote: str | None = DEFAULT_REM
     if done.code == 1:
         # What a shallow clone has cut off may be what connects the two.
         shallow = git(root, "rev-parse", "--is-shallow-repository").text == "true"
-        return "this clone is shallow: it cannot tell what the branch is made of" if shallow else False
+        return "this clone is shallow: it lacks some commits of the branch" if shallow else False
     return f"git could not tell: {done.said}"
 
 
@@ -59,7 +59,7 @@ def ancestor_gate(situation: Situation) -> Gate:
     if situation.ancestry is True:
         return Gate("ancestor", True, f"part of {branch}")
     if situation.ancestry is False:
-        action = f"merge it into {branch}, push, git fetch; then promote the commit that {branch} has"
+        action = f"merge it into {branch}, push, git fetch; then promote the merged commit"
         return Gate("ancestor", False, f"{short} is not part of {branch}", action)
     action = (
         f"git fetch --unshallow or git fetch {situation.remote} {branch}; or set BRANCH in .env.{situation.config.name}"
@@ -70,7 +70,7 @@ def ancestor_gate(situation: Situation) -> Gate:
 def downgrade_gate(situation: Situation) -> Gate:
     """An old job that is run again must not bring back what was replaced."""
     if situation.replaces != "older":
-        words = {"same": "it is what serves", "unknown": "whether it is older than what serves is unknown here"}
+        words = {"same": "it is the serving release", "unknown": "whether it is older than what serves is unknown here"}
         return Gate("downgrade", True, words.get(situation.replaces, "it is not older than what serves"))
     serving = situation.target.current()
     version = serving.version if serving else "the release"

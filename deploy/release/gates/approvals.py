@@ -1,4 +1,4 @@
-"""What people say of an artifact before it is promoted. An approval counts only for the digests that it names."""
+"""The gates that people answer: approvals and checklists. An approval counts only for the digests that it names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def approvals_gate(situation: Situation, deployment: DeploymentInfo) -> Gate:
 
 
 def checklist_gate(situation: Situation, deployment: DeploymentInfo, evidence: Gate, name: str) -> Gate:
-    """A list is complete when the ledger shows, and somebody or else the evidence says, that each item holds.
+    """A list is complete when each item holds: shown by the ledger, or answered by people or by the evidence.
 
     That staging served the release is what brought us here; all else that the ledger shows is in the evidence.
     """
@@ -71,7 +71,7 @@ def checklist_gate(situation: Situation, deployment: DeploymentInfo, evidence: G
     answers = {item: each.person for each in read_approvals(situation.target, deployment) for item in each.items}
     missing = [item for item in by_hand if item not in answers]
     if missing:
-        action = f"invoke approve --sha {situation.short} --yes {','.join(missing)}{situation.flag} (when they hold)"
+        action = f"invoke approve --sha {situation.short} --yes {','.join(missing)}{situation.flag} (once all are true)"
         return Gate(name, False, f"not answered by anybody: {', '.join(missing)}", action)
     people = sorted({answers[item] for item in by_hand})
     return Gate(name, True, f"{', '.join(by_hand)}: answered by {', '.join(people)}")

@@ -1,4 +1,4 @@
-"""The breaker of production: failed promotions open it, and while it is open nothing is promoted.
+"""The circuit breaker of a protected environment: failed promotions open it, and an open breaker stops promotions.
 
 Theory of operation. `failures` counts promotions that failed in a row; at BREAKER_THRESHOLD the breaker opens. After
 BREAKER_COOLDOWN it is half-open: the next promotion is let through as a canary, on little traffic. If it holds, the
@@ -58,7 +58,7 @@ def required_strategy(state: State) -> Strategy | None:
 
 
 def after_failure(record: Breaker, policy: ReleasePolicy, now: datetime, reason: str, by: str) -> Breaker:
-    """The breaker after a promotion failed: opened, or open anew, or one nearer to it."""
+    """The breaker after a failed promotion: one failure more, and open from the threshold on or when half-open."""
     failures = record.failures + 1
     opens = record.opened_at is not None or failures >= policy.breaker_threshold
     return replace(record, failures=failures, opened_at=now if opens else None, reason=reason, by=by)
@@ -104,10 +104,10 @@ def breaker_gate(situation: Situation) -> Gate:
     ends = half_open_at(record, situation.policy)
     if record.opened_at is None or ends is None:
         threshold = situation.policy.breaker_threshold
-        return Gate("breaker", True, f"closed; {record.failures} failed in a row, {threshold} open it")
+        return Gate("breaker", True, f"closed; {record.failures} promotions failed in a row, {threshold} open it")
     if state is State.HALF_OPEN:
         return Gate("breaker", True, f"half-open since {write_moment(ends)}: lets one promotion through, as a canary")
     reason = f"open since {write_moment(record.opened_at)}, {record.failures} failed in a row: {record.reason}"
     reset = f'invoke breaker --reset --reason "…"{situation.flags}'
-    action = f"mend the cause, then: {reset}; or wait until {write_moment(ends)}"
+    action = f"fix the cause, then: {reset}; or wait until {write_moment(ends)}"
     return Gate("breaker", False, reason, action)

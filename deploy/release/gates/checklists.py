@@ -1,4 +1,4 @@
-"""The two lists that stand before production: what staging must have shown, and what makes a release ready."""
+"""The two checklists of a promotion: what the proving environment must have shown, and what makes a release ready."""
 
 from __future__ import annotations
 

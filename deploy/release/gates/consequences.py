@@ -1,6 +1,6 @@
-"""What an outcome in a protected environment means for later promotions: the breaker and rejections.
+"""What a rollout's outcome in a protected environment changes for later promotions: breaker and rejections.
 
-It is written in the outcome's own commit.
+Both are written in the same commit as the outcome.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from deploy.target import Target
 
 
 def consequences_for(target: Target) -> Consequences:
-    """Those of a protected environment; others have none: there a release may fail as often as it likes."""
+    """The consequences for a protected environment; other environments have none: releases may fail there freely."""
     if target.config.role is not Role.PROTECTED:
         return no_consequences
     policy = target.config.release

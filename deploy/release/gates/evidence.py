@@ -1,4 +1,4 @@
-"""The gates that ask the proving environment's ledger: was it served there, was it proven, from a clean tree."""
+"""The gates on the proving environment's ledger: the commit was served there, is proven, and was built clean."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ def _evidence(situation: Situation, deployment: DeploymentInfo) -> Gate:
     if evidence is None or evidence.commit_sha != sha:
         return Gate("evidence", False, f"{sha[:12]}: no suite has run against it in {where}", action)
     if (evidence.image, evidence.frontend) != (deployment.image, deployment.frontend):
-        return Gate(
-            "evidence", False, f"{sha[:12]}: what was proven has other digests than what {where} served", action
-        )
+        return Gate("evidence", False, f"{sha[:12]}: the evidence is for other digests than {where} served", action)
     if not evidence.ok:
         failed = ", ".join(f"{s.name}: {s.failed} failed" for s in evidence.suites if not s.ok)
         return Gate("evidence", False, f"{sha[:12]}: its suites failed in {where} ({failed})", action)

@@ -1,4 +1,4 @@
-"""Times without promotions: set by people in the ledger, or every week by FREEZE_WINDOWS."""
+"""The gate for freezes: times without promotions, set by people in the ledger or weekly by FREEZE_WINDOWS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATH = "freezes.json"
 
 @dataclass(frozen=True)
 class InForce:
-    """A freeze that holds now. `id` lifts it; a weekly one has none and only passes."""
+    """A freeze that is in force. `id` is what lifts it; a weekly freeze has none and ends on its own."""
 
     until: datetime
     reason: str

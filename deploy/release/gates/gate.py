@@ -1,4 +1,4 @@
-"""What a gate is, and what it is judged by. Gates are pure: each a value with its reason; all are shown."""
+"""Defines a gate and the situation it judges. Gates are pure functions, and every gate is evaluated and shown."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def promotion_gates(situation: Situation) -> tuple[Gate, ...]:
 
 
 def passes(situation: Situation) -> tuple[str, ...]:
-    """The gates that would be closed but for a reason somebody gave: for the ledger."""
+    """One note for each gate that a person overrides, for the ledger."""
     notes = []
     if situation.hotfix_reason and (held := in_force(situation.target, situation.policy, situation.now)):
         why = "; ".join(freeze.reason for freeze in held)

@@ -1,4 +1,4 @@
-"""Artifacts that failed in production: rejected by their commit, so that nothing promotes them again by itself."""
+"""The gate for rejections: failed releases, keyed by commit, so that automation never promotes them again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -
 
 
 def readmit_change(production: Snapshot, sha: str) -> dict[str, bytes | None]:
-    """What takes a rejection back, as when the commit was promoted again and held; nothing when there is none."""
+    """What removes a rejection, after the commit was promoted again with success; nothing when there is none."""
     return {_path(sha): None} if _path(sha) in production.files else {}
 
 
@@ -39,4 +39,4 @@ def rejected_gate(situation: Situation) -> Gate:
     if situation.again_reason:
         return Gate("rejected", True, f"PASSED WITH --again ({situation.again_reason}) though {reason}")
     again = f'invoke promote --sha {situation.short} --again --reason "…"{situation.flags}'
-    return Gate("rejected", False, reason, f"mend it in a new commit; or, when the cause lay elsewhere: {again}")
+    return Gate("rejected", False, reason, f"fix it in a new commit; or, if the release was not the cause: {again}")

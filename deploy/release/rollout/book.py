@@ -1,4 +1,4 @@
-"""The engine's writes to the ledger: each one compare-and-swap, by the lock's holder only, and safe to repeat."""
+"""Writes a rollout's records to the ledger: each write is a compare-and-swap by the lock's holder, safe to repeat."""
 
 from __future__ import annotations
 

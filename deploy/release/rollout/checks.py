@@ -1,4 +1,4 @@
-"""What a release is asked beside the platform's own checks: the canary's verdict and the smoke suite."""
+"""The checks of a release beyond the platform's own: the canary's verdict and the smoke suite."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REQUESTS = {Strategy.BLUEGREEN: 40, Strategy.CANARY: 200}
 
 
 class RealChecks:
-    """Both, against an environment as its users reach it."""
+    """Runs both against an environment's public addresses, as its users reach it."""
 
     def __init__(self, target: Target, logs: Path) -> None:
         self._target, self._logs = target, logs

@@ -1,13 +1,13 @@
-"""The decision: from an intent and a look at the world, the one next step. Pure; the same for every way a run began.
+"""Decides the one next step of a rollout, from its intent and what the platform shows. Pure, with no memory of its own.
 
-Read aloud, forward: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
-into traffic and judge it beside the old ones; let all in; withdraw every other; publish the page; run the smoke suite;
-drain, then put the machines of the release before to sleep, remove those of others; record the outcome. Back is the
-same towards the release before, without judge and suite, and what was being released is removed instead of kept.
+Forward, in order: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
+into traffic and judge it beside the old ones; let all in; withdraw every other machine; publish the page; run the smoke
+suite; drain; put the previous release's machines to sleep and remove those of other releases; record the outcome.
+Rolling back is the same towards the previous release, without verdict and suite, and the failed release's machines are
+removed instead of kept.
 
-A rollback, and a release that is taken back, take what there is: sleeping machines are started before any is created;
-where the platform has no room for more they go on with those they have; a machine whose host cannot be reached is left
-alone.
+A rollback, started by a person or by a failure, must need as little as possible: it starts sleeping machines before it
+creates any; without room for more it continues with those it has; it leaves a machine on a lost host alone.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def decide(intent: Intent, world: World) -> Step:
     usable = [machine for machine in world.machines if machine.id not in world.unusable]
     if release is None:
         return _leave_nothing(usable)
+    # A machine that cannot be used takes no place, so that another is created for it; nor is it a surplus to remove.
     there = [machine for machine in world.of(release.launch) if machine.id not in world.unusable]
     ours, surplus = _places(there, intent.count)
     others = [machine for machine in usable if machine.launch != release.launch] + surplus
@@ -53,6 +54,8 @@ def decide(intent: Intent, world: World) -> Step:
         return broken
     if intent.forward and intent.strategy is Strategy.ROLLING and (step := _roll(intent, ours, others, world)):
         return step
+    # The order is the safety argument: nothing old leaves traffic before all that replaces it is healthy and in; the
+    # page follows the machines, whose API it needs; and nothing old is put away before the suite has passed.
     return (
         _fill(intent.count, ours, world)
         or _ready(ours)
@@ -68,6 +71,8 @@ def decide(intent: Intent, world: World) -> Step:
 
 def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
     """One machine for each number up to `count`, and those that are too many."""
+    # Two machines of one number: a creation answered by an error had worked, or a lost one came back. `World.of`
+    # lists the one in traffic first, then the healthy one, so that one is kept.
     ours: dict[int, Seen] = {}
     surplus: list[Seen] = []
     for machine in machines:
@@ -79,9 +84,10 @@ def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
 
 
 def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World) -> Step | None:
-    """What to do about a machine of the release that will not serve: when it is released, it is the release's fault."""
+    """What to do about a machine that will not serve: while releasing, the release is at fault; else replace it."""
     for machine in ours:
         if machine.digest and machine.digest != release.image:
+            # Before all else: bytes that were never proven must not get a request, however healthy they look.
             why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
         elif machine.failed:
             why = f"machine {machine.id} is {machine.state}"
@@ -101,11 +107,12 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
 
 
 def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
-    """Start what sleeps, then create what is missing: a rollback must not depend on room that it does not need."""
+    """Start sleeping machines, then create missing ones: a rollback must not depend on room that it does not need."""
     for machine in ours:
         if machine.asleep:
             return Start(machine.id)
     there = {machine.number for machine in ours}
+    # One machine that serves beats waiting for room; without any there is nothing to continue with, so it tries on.
     if world.full and there:
         return None
     for number in range(1, count + 1):
@@ -117,8 +124,9 @@ def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
 
 
 def _refill(count: int, ours: list[Seen], world: World) -> Step | None:
-    """Where there was no room, try once more after the others have gone."""
+    """After a lack of room, try once more when the other machines are gone: they may have been what filled it."""
     missing = sorted(set(range(1, count + 1)) - {machine.number for machine in ours})
+    # `full` counts the refusals: after the second one the rollout ends with fewer instead of trying for ever.
     return Create(missing[0]) if world.full == 1 and missing else None
 
 
@@ -128,6 +136,7 @@ def _ready(ours: list[Seen]) -> Step | None:
 
 
 def _judged(intent: Intent, ours: list[Seen], others: list[Seen]) -> Step | None:
+    # Only healthy old machines are a fair measure, and without any there is nothing to compare with.
     blue = tuple(machine.id for machine in others if machine.traffic and machine.healthy)
     if intent.strategy not in JUDGING or JUDGED in intent.marks or not blue:
         return None
@@ -139,6 +148,7 @@ def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
     for machine in ours:
         if not machine.traffic:
             return Admit(machine.id)
+    # Only now, with every new machine in traffic, may an old one leave.
     heirs = tuple(machine.id for machine in ours)
     for machine in others:
         if machine.traffic:
@@ -147,7 +157,7 @@ def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
 
 
 def _checked(intent: Intent) -> Step | None:
-    """Forward, the smoke suite; back from a release that failed it, the same suite against what serves again."""
+    """Forward: the smoke suite. Back from a release that failed it: the same suite against the previous release."""
     if intent.releasing:
         return None if SMOKED in intent.marks else Smoke()
     if not intent.forward and intent.blame and SUSPECT in intent.marks and COMPARED not in intent.marks:
@@ -156,11 +166,12 @@ def _checked(intent: Intent) -> Step | None:
 
 
 def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
-    """Machine by machine: one in, one out; None when every place is filled and in traffic."""
+    """Rolling strategy: one machine in, one out; None when every place is filled and in traffic."""
     serving = [machine for machine in ours if machine.traffic]
     old = [machine for machine in others if machine.traffic]
     if len(serving) >= intent.count:
         return None
+    # An old machine leaves only while there is one more in traffic than needed: capacity never falls below `count`.
     if old and len(serving) + len(old) > intent.count:
         return Withdraw(old[0].id, tuple(machine.id for machine in serving))
     if step := _fill(len(serving) + 1, ours, world):
@@ -170,10 +181,10 @@ def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) ->
 
 
 def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
-    """What is out of traffic: drained, then kept asleep for a rollback to it, else removed."""
+    """Drain machines out of traffic, then put those of the previous release to sleep for a rollback, remove others."""
     kept = intent.previous.launch if intent.forward and intent.previous else ""
     left = others
-    if not intent.forward:  # what a rollback from the release that serves again would start stays as it was
+    if not intent.forward:  # sleeping machines of an earlier release stay: the next rollback would start them
         left = [machine for machine in others if machine.launch == intent.wanted.launch or not machine.asleep]
     awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
     if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):
@@ -187,7 +198,7 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
 
 
 def _leave_nothing(machines: list[Seen]) -> Step:
-    """Nothing served before: what was tried is taken away."""
+    """Nothing served before this release, so its machines are removed."""
     for machine in machines:
         if machine.traffic:
             return Withdraw(machine.id, ())

@@ -1,40 +1,42 @@
-"""The engine that brings a release to an environment, or takes it back, whatever happens on the way.
+"""The engine that brings a release to an environment, or rolls it back, whatever happens during the rollout.
 
 Theory of operation.
 
-Actors: one *holder* of the environment's lock, who runs this engine; the *ledger* (git), which holds the intent; the
-*platform* (machines and page), which holds the world. Nothing else remembers anything: a run that is killed loses only
-what it can find out again.
+The actors: one *holder* of the lock, who runs this engine; the *ledger* (git), which holds the intent; the *platform*
+(machines and page), which holds the world. Nothing else has state, so a killed run loses only what the next one can
+find out again.
 
-A rollout first writes its intent to the ledger. Then, again and again: the lock is renewed, the platform looked at, one
-next step decided (`decide.py`, pure) and taken, until world and intent agree; then one commit records the outcome and
-takes the intent away. Whoever finds an intent with no living holder goes on from there, because
+A rollout first writes its intent to the ledger. Then it loops: renew the lock, look at the platform, decide one next
+step (`decide.py`, pure), take it, until world and intent agree. One commit then records the outcome and removes the
+intent. Whoever finds an intent whose holder is gone can continue from there, because
 
-- every step may be taken twice: creations carry a launch key and a name of their own, so one that was answered by an
-  error is found by looking; the others name a state to be in;
-- what a look cannot show (a verdict, a passed suite, the turn back) is written into the intent before it is acted upon;
+- every step may be taken twice: a creation carries a launch key and a name of its own, so one that was answered by an
+  error is found by looking; every other step names a state to be in;
+- what the platform cannot show (a verdict, a passed suite, the decision to roll back) is written into the intent first;
 - every write to the ledger is refused unless its writer still holds the lock.
 
-Failures are told apart in `trouble.py`. *The release is at fault* (unhealthy, wrong digest, failed verdict or suite):
-the intent turns back, the release is rejected; a suite that fails against the release before as well acquits it. *The
-platform or the ledger's remote cannot be reached*, or asks to go slower: tried again, more and more slowly and never in
-step with others, within a budget; then the run stops, the intent stays, and nobody blames the release. *The platform
-has no room*: a release turns back unblamed, a rollback goes on with the machines that there are. *One machine's host is
-gone*: it is left alone. *We may not go on* (token refused, lock lost): the run stops at once and the intent stays.
+`trouble.py` says what each failure means:
 
-Only machines of launches that the ledger knows are touched: what else is in the app is somebody else's.
+- *The release is at fault* (unhealthy, wrong digest, failed verdict or suite): it is rolled back and rejected. If the
+  previous release then fails the same suite, the release is acquitted: rolled back, but not rejected.
+- *The platform or the ledger's remote does not answer*, or asks to go slower: the step is tried again after growing,
+  jittered pauses, within a budget. Then the run stops and the intent stays; the release is not rejected.
+- *The platform has no room*: a release is rolled back without blame; a rollback continues with the machines it has.
+- *One machine's host is gone*: that machine is left alone.
+- *This run may not continue* (token refused, lock lost): it stops at once and the intent stays.
 
-In production, at every moment, a whole release that was proven is in traffic: a machine leaves it only after those that
-take over were seen healthy, and the page follows the machines.
+Only machines of launches that the ledger knows are touched; other machines in the app are not ours.
+
+In production a whole, proven release is in traffic at every moment: a machine leaves traffic only after those that take
+over were seen healthy, and the page follows the machines.
 """
 
 from __future__ import annotations
 
 import contextlib
 import random
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,6 +62,7 @@ from deploy.platforms.errors import PlatformError
 from deploy.release.rollout import steps
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
+from deploy.release.rollout.memory import Memory
 from deploy.release.rollout.platform import Platform, Report
 from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, Unhealthy, meaning, unhealthy
 from deploy.release.rollout.world import Seen, World
@@ -67,7 +70,7 @@ from deploy.release.rollout.world import Seen, World
 
 @dataclass(frozen=True)
 class Pace:
-    """How long things may take, in seconds; `budget`: how long the platform may be out of reach until a run stops."""
+    """Time limits in seconds; `budget`: how long the platform may be unreachable before the run stops."""
 
     health: float = 120
     poll: float = 0.05
@@ -90,35 +93,12 @@ class Checks(Protocol):
         """Run the smoke suite against what serves, or `machine` of it alone; returns what it found."""
 
 
-@dataclass
-class _Memory:
-    """What this run did itself. Losing it costs time, never correctness."""
-
-    drained: set[str] = field(default_factory=set)
-    withdrawn: dict[str, float] = field(default_factory=dict)
-    starts: Counter[str] = field(default_factory=Counter)
-    creations: Counter[int] = field(default_factory=Counter)
-    waiting: dict[tuple[str, ...], float] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)
-    gone: set[str] = field(default_factory=set)
-    unusable: set[str] = field(default_factory=set)
-    full: int = 0
-    failures: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """By step: how often in a row it failed, and when first."""
-    ours: tuple[str, ...] = ()
-    """Usable machines of the release moved towards, as last seen."""
-    asked: str = ""
-    """The machine that was asked for last."""
-    page: str | None = None
-    """As last looked at: under the lock it changes by this run alone, which looks again after each change."""
-
-
 class Engine:
     """Carries out one intent. `advance` is one turn of the loop; `run` turns until it is done.
 
-    `configs` yields the machine configuration of a digest, None when the ledger has lost it. `launches` are those that
+    `configs` returns the machine configuration of a digest, None when the ledger has lost it. `launches` are those that
     the ledger knows beside the intent's own; `flag` is added to the commands that messages name. `escalates`: whether
-    people are called when a release is taken back.
+    people are alerted when a release is rolled back.
     """
 
     def __init__(
@@ -145,44 +125,50 @@ class Engine:
         self._clock, self._pace = clock, pace
         self._spans = Spans()
         self._bus = bus.about(intent.wanted.environment, intent.id).also(self._spans)
-        self._memory = _Memory()
+        self._memory = Memory()
         self._begun = clock.monotonic()
         self._failing: float | None = None
         self._pauses = 0
         self.log: Path | None = None
-        """Where the story of what turned it back is kept."""
+        """Log file of the check that failed, if any."""
         self.reports: list[Report] = []
-        """What machines told that were at fault, before they were removed."""
+        """Reports of the machines at fault, read before they were removed."""
 
     def run(self) -> DeploymentInfo:
-        """Until done; the outcome. Raises Unfinished, LockLost or LedgerError when it must stop, the intent kept."""
+        """Run to the outcome. Raises Unfinished, LockLost or LedgerError when it must stop; the intent then stays."""
         while True:
             if done := self.advance():
                 return done
 
     def advance(self) -> DeploymentInfo | None:
-        """Look, decide, take one step; the outcome when that was the last."""
-        step: steps.Step | None = None
+        """Look, decide, take one step; returns the outcome when that step was the last, else None."""
+        step: steps.Step | None = None  # still None when looking fails: then no step is at fault
         try:
+            # First the lock: a run that slept for long must not even decide, let alone act, on another's rollout.
             self._book.holding.keep()
             step = self._next()
             done = self._take(step)
         except (PlatformError, LedgerUnreachable, NotChecked, ReleaseFault) as failed:
             self._answer(failed, step)
             return None
+        # Any step that succeeds shows that the platform answers, so the budget for its silence starts over.
         self._memory.failures.pop(repr(step), None)
         self._failing, self._pauses = None, 0
         return done
 
     def observe(self) -> World:
-        """The world now. What this run made is asked for by name when a list, perhaps an old one, leaves it out."""
+        """The world as it is now.
+
+        The platform's list of machines may be stale, so a machine that this run created and the list lacks is asked
+        for by its id: taking it for gone would create it twice.
+        """
         memory = self._memory
         listed = {machine.id: machine for machine in self._platform.machines() if machine.launch in self._launches}
         for id_ in memory.made - listed.keys() - memory.gone - memory.unusable:
             if found := self._platform.look(id_):
                 listed[id_] = found
             else:
-                memory.made.discard(id_)
+                memory.made.discard(id_)  # asked by id it is gone: no list will name it again
         machines = tuple(machine for machine in listed.values() if machine.id not in memory.gone)
         for machine in machines:
             if not machine.reachable:
@@ -225,7 +211,7 @@ class Engine:
                 self._await_asleep(machine)
                 platform.start(machine)
                 memory.starts[machine] += 1
-                memory.waiting.clear()  # it has its time anew
+                memory.waiting.clear()  # a machine just started gets the whole time to become healthy
             case steps.AwaitHealthy(machines):
                 self._await_healthy(machines)
             case steps.Admit(machine):
@@ -240,7 +226,7 @@ class Engine:
                 memory.withdrawn[machine] = self._clock.monotonic()
                 self._moved()
             case steps.Publish(_):
-                memory.page = None
+                memory.page = None  # forgotten before, not after: a failed call may have published all the same
                 platform.publish(self._release())
                 self._moved()
             case steps.Smoke():
@@ -251,7 +237,7 @@ class Engine:
                 platform.rest(machine)
             case steps.Destroy(machine):
                 platform.destroy(machine)
-                memory.gone.add(machine)
+                memory.gone.add(machine)  # a stale list may still show it, and it must not be destroyed for ever
             case steps.Compare():
                 self._compare()
             case steps.TurnBack(reason, blame, machine):
@@ -263,11 +249,11 @@ class Engine:
         return None
 
     def _moved(self) -> None:
-        """Note when traffic, or the page, was moved: the last time counts."""
+        """Emit when traffic or the page was switched; the last such event of a rollout counts."""
         self._bus.emit(TrafficMoved(seconds=self._clock.monotonic() - self._begun))
 
     def _release(self) -> DeploymentInfo:
-        """The release that the steps concern; taking back to nothing, the one that is taken away."""
+        """The release that the steps bring to traffic; if nothing served before, the one that is removed."""
         return self.intent.towards or self.intent.wanted
 
     def _create(self, number: int) -> None:
@@ -284,22 +270,24 @@ class Engine:
         self._memory.gone.discard(made)
 
     def _await_healthy(self, machines: tuple[str, ...]) -> None:
-        """Look until all are healthy; a machine that stops or fails meanwhile is left to the next decision."""
+        """Wait until all are healthy; returns early when one stops or fails, so that `decide` sees it."""
         image = self._release().image
-        # From when these were first waited for: a platform that fails now and then does not give them time for ever.
+        # The deadline outlives this call: were it set anew after each platform error, it might never come.
         deadline = self._memory.waiting.setdefault(machines, self._clock.monotonic()) + self._pace.health
         while True:
             asked = self._clock.monotonic()
             looks = [self._look(id_) for id_ in machines]
             if any(seen is None or seen.failed or seen.asleep or not seen.reachable for seen in looks):
                 return
+            # A program that exits is restarted each time; two exits tell enough, without waiting for the deadline.
             if self.intent.releasing and any(seen and seen.exits >= EXITS and not seen.healthy for seen in looks):
                 return
             if all(seen and seen.healthy and seen.digest == image for seen in looks):
                 return
             if any(seen and seen.digest and seen.digest != image for seen in looks):
                 return
-            if asked > deadline:  # by a look that began after it: one who stood still does not blame the release
+            # Only a look that started after the deadline counts, so a suspended deployer cannot blame the release.
+            if asked > deadline:
                 raise unhealthy(looks, self._pace.health)
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
@@ -309,18 +297,19 @@ class Engine:
         return self._platform.look(machine)
 
     def _await_asleep(self, machine: str) -> None:
-        """A machine that is just being stopped cannot be started yet."""
+        """Wait while a machine is stopping: the platform refuses to start it until it has stopped."""
         deadline = self._clock.monotonic() + self._pace.health
         while (seen := self._platform.look(machine)) and seen.state in ("stopping", "suspending"):
             if self._clock.monotonic() > deadline:
-                return
+                return  # started all the same: the platform's refusal says more than a guess of ours
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
 
     def _confirmed(self, heirs: tuple[str, ...]) -> bool:
-        """Capacity is never lowered on the word of an old list: those that take over are looked at once more.
+        """Look once more at the machines that take over, before one is withdrawn: a stale list must not cost capacity.
 
-        False when the host of one of them is gone: that is the next decision's, and nobody's fault.
+        Returns False when the host of one of them is gone: that is no fault of the release, and `decide` goes on
+        without it. Raises Unhealthy when one is not healthy.
         """
         for id_ in heirs:
             seen = self._platform.look(id_)
@@ -328,10 +317,11 @@ class Engine:
                 return False
             if seen is None or not seen.healthy:
                 state = seen.state if seen else "gone"
-                raise Unhealthy(f"machine {id_} was to take over and is {state}, not healthy", (id_,))
+                raise Unhealthy(f"machine {id_} was to take over traffic but is {state}, not healthy", (id_,))
         return True
 
     def _drain(self, machines: tuple[str, ...]) -> None:
+        # A run that resumes does not know when a machine was withdrawn, so it gives the whole time from now.
         now = self._clock.monotonic()
         last = max(self._memory.withdrawn.get(id_, now) for id_ in machines)
         end = last + self._pace.drain
@@ -343,30 +333,32 @@ class Engine:
     # how the intent changes
 
     def _mark(self, mark: str, words: str) -> None:
+        # The ledger first: if that write fails, this run must not go on as if the check had been recorded.
         marked = self.intent.marked(mark)
         self._book.keep(marked, words)
         self.intent = marked
 
     def _compare(self) -> None:
-        """What fails against the release before as well does not speak against the one that was taken back."""
-        intent, words = self.intent.marked(COMPARED), "the release before passes the smoke suite"
+        """Run the smoke suite against the previous release: if it fails there too, the new release is acquitted."""
+        intent, words = self.intent.marked(COMPARED), "the previous release passes the smoke suite"
         try:
             self._checks.smoke(self.intent, self._asked_alone())
         except ReleaseFault as fault:
-            words = f"the release before fails the smoke suite as well ({fault}): nobody is blamed"
+            words = f"the previous release fails the smoke suite as well ({fault}): nobody is blamed"
             intent = intent.acquitted(words)
         except NotChecked as unknown:
-            words = f"the smoke suite could not be run against the release before ({unknown}): nobody is blamed"
+            words = f"the smoke suite could not be run against the previous release ({unknown}): nobody is blamed"
             intent = intent.acquitted(words)
         self._book.keep(intent, words[:200])
         self.intent = intent
         self._note(words)
 
     def _asked_alone(self) -> str:
-        """A machine of ours, where one that was left as it is may still answer beside it for another release."""
+        """The machine to send the suite to, "" for any: one left in traffic may answer for another release."""
         return self._memory.ours[0] if self._memory.unusable and self._memory.ours else ""
 
     def _turn(self, reason: str, *, blame: bool, machines: tuple[str, ...] = ()) -> None:
+        # There is nothing to turn to: a rollback has left the other release, and a repair leads to what serves already.
         if not self.intent.forward or self.intent.verb == "repair":
             raise self._stopped(ReleaseFault(reason))
         reports = self._reported(machines)
@@ -375,6 +367,7 @@ class Engine:
         turned = self.intent.turned(reason, blame=blame)
         self._book.keep(turned, "turns back")
         self.intent = turned
+        # The counts were about the failed release's machines: the previous one's get all of their tries.
         self._memory.starts.clear()
         self._memory.creations.clear()
         self._memory.waiting.clear()
@@ -383,14 +376,14 @@ class Engine:
         self._bus.emit(RolloutTurned(reason=reason, blame=blame))
 
     def _reported(self, machines: tuple[str, ...]) -> list[Report]:
-        """What machines at fault tell while they are still there; a platform that cannot say is no reason to wait."""
-        told: list[Report] = []
+        """Read what failing machines report before they are removed. Best effort: it must not delay a rollback."""
+        read: list[Report] = []
         for id_ in machines:
             with contextlib.suppress(PlatformError):
-                told.append(report := self._platform.report(id_))
+                read.append(report := self._platform.report(id_))
                 self._bus.emit(MachineReported(machine=id_, summary=report.summary, lines=tuple(report.lines)))
-        self.reports += told
-        return told
+        self.reports += read
+        return read
 
     def _finish(self) -> DeploymentInfo:
         done = self._book.finish(self.intent, self._spans.summed())
@@ -404,13 +397,15 @@ class Engine:
     # when it does not go on
 
     def _answer(self, failed: PlatformError | LedgerUnreachable | NotChecked | ReleaseFault, step: Any) -> None:
-        """Do what a failure means."""
+        """Find out what a failure means (`trouble.py`) and act on it."""
         memory, now = self._memory, self._clock.monotonic()
         tries, first = memory.failures.get(repr(step), (0, now))
         memory.failures[repr(step)] = (tries + 1, first)
         machine = getattr(step, "machine", "") or (memory.asked if isinstance(step, steps.AwaitHealthy) else "")
+        # Asked only about a step on one machine: a failure without one cannot be that machine's host.
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
+        # Before a release is rejected: a lost host makes its machines look unhealthy too, and is nobody's fault.
         if found is Meaning.BLAME and self._lost_hosts():
             return
         match found:
@@ -422,19 +417,20 @@ class Engine:
                 self._leave(machine, str(failed))
             case Meaning.FEWER:
                 memory.full += 1
-                self._note(f"no more machines can be had, going on with {len(memory.ours)}: {failed}")
+                self._note(f"the platform has no room for more machines, continuing with {len(memory.ours)}: {failed}")
             case Meaning.RENEW:
                 self._renew(getattr(failed, "machines", ()), failed)
             case Meaning.TURN | Meaning.BLAME:
                 self.log = failed.log or self.log
+                # `decide` then runs the suite against the previous release too, which may acquit this one.
                 if isinstance(step, steps.Smoke) and isinstance(failed, ReleaseFault):
                     self.intent = self.intent.marked(SUSPECT)
                 self._turn(str(failed), blame=found is Meaning.BLAME, machines=getattr(failed, "machines", ()))
 
     def _others_answer(self, machine: str, tries: int) -> bool:
-        """Whether the platform acts on another machine of ours while it does not on this one."""
+        """Whether the platform still acts on another machine of the release, so that only `machine` is lost."""
         if tries < MACHINE_TRIES:
-            return False
+            return False  # one failure is no pattern, and asking takes a lease on another machine
         others = [id_ for id_ in self._memory.ours if id_ != machine]
         try:
             return self._platform.reaches(others[0]) if others else True
@@ -442,7 +438,7 @@ class Engine:
             return False
 
     def _lost_hosts(self) -> bool:
-        """Whether the host of one of our machines is gone: what failed meanwhile says nothing about the release."""
+        """Whether a machine of the release has lost its host; then its failure says nothing about the release."""
         lost = False
         for id_ in self._memory.ours:
             with contextlib.suppress(PlatformError):
@@ -452,25 +448,25 @@ class Engine:
         return lost
 
     def _leave(self, machine: str, why: str) -> None:
-        """Go on without a machine; where it had been made for a place, that place is filled again."""
+        """Continue without a machine and never touch it again; `decide` fills its place with another one."""
         if machine in self._memory.unusable:
             return
         self._memory.unusable.add(machine)
         mend = f"once it answers again: invoke repair --env {self.intent.wanted.environment}{self._flag}"
-        self._note(f"machine {machine} was left as it is: {why[:300]}; {mend}")
+        self._note(f"machine {machine} was left unchanged: {why[:300]}; {mend}")
 
     def _renew(self, machines: tuple[str, ...], failed: DeployError) -> None:
-        """Remove machines that do not become healthy, so that others are made in their place."""
+        """Remove machines that do not become healthy; `decide` creates others in their place."""
         for id_ in machines:
             try:
                 self._platform.destroy(id_)
                 self._memory.gone.add(id_)
             except PlatformError as refused:
-                self._leave(id_, str(refused))
-        self._note(f"{failed}; made anew")
+                self._leave(id_, str(refused))  # a rollback must not wait for a machine that it does without
+        self._note(f"{failed}; it is replaced")
 
     def _note(self, text: str) -> None:
-        """Tell of what is unusual, and keep it with the outcome."""
+        """Report something unusual, and record it with the outcome."""
         self.intent = replace(self.intent, notes=(*self.intent.notes, text[:500]))
         self._bus.emit(RolloutNoted(note=text))
 
@@ -480,6 +476,7 @@ class Engine:
         self._failing = now if self._failing is None else self._failing
         if now - self._failing > self._pace.budget:
             raise self._stopped(failed) from failed
+        # Longer each time, so that a struggling platform is not held down; jitter keeps deployers out of step.
         pause = min(self._pace.first_pause * 2**self._pauses, self._pace.longest_pause)
         self._pauses += 1
         self._bus.emit(PlatformUnavailable(problem=str(failed)[:500]))
@@ -488,13 +485,13 @@ class Engine:
     def _stopped(self, failed: DeployError) -> Unfinished:
         wanted, environment = self.intent.wanted, self.intent.wanted.environment
         backable = self.intent.releasing
-        doing = "the rollout of" if self.intent.forward else "taking back"
+        doing = "the rollout of" if self.intent.forward else "the rollback from"
         about = "" if isinstance(failed, ReleaseFault) else " It says nothing about the release, which is not rejected."
         self._bus.emit(RolloutStopped(problem=str(failed)[:500]))
         why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
         return Unfinished(
             f"{environment}: {doing} {wanted.version} stopped half-way: {why}.{about} "
             f"Go on with: invoke resume --env {environment}{self._flag}"
-            + (f"; take it back with: invoke resume --env {environment} --back{self._flag}" if backable else ""),
+            + (f"; roll it back with: invoke resume --env {environment} --back{self._flag}" if backable else ""),
             log=failed.log,
         )

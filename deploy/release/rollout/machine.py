@@ -1,4 +1,4 @@
-"""What a machine of a release looks like: fly.toml and the environment's settings; the image by digest; its labels."""
+"""Builds a machine's configuration: fly.toml and the environment's settings, the image by digest, and labels."""
 
 from __future__ import annotations
 

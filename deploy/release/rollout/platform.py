@@ -1,4 +1,4 @@
-"""An environment's platform as the engine uses it: a dozen calls, each safe to repeat.
+"""The platform as the engine uses it: a dozen calls, each safe to repeat.
 
 On the real platform a machine says neither that it is cordoned nor why it was made, so both are written into its
 metadata: the launch key and number when it is created, traffic after each change of it. A change that was interrupted
@@ -38,7 +38,7 @@ METRICS = ("python3", "-c", _ASK)
 
 @dataclass(frozen=True)
 class Report:
-    """What a machine at fault told: `summary` in a sentence, and the last `lines` of what it wrote."""
+    """A failing machine's report: `summary` in one sentence, and the last `lines` of its log."""
 
     machine: str
     summary: str
@@ -109,7 +109,7 @@ class CloudPlatform:
         lines: tuple[str, ...] = ()
         with contextlib.suppress(PlatformError):  # logs live on another host of the platform
             lines = tuple(self._fly.logs(machine))
-        return Report(machine, told_of(found), lines, _launched_nowhere(found))
+        return Report(machine, described(found), lines, _launched_nowhere(found))
 
     def reaches(self, machine: str) -> bool:
         """By its lease."""
@@ -231,8 +231,8 @@ def _launched_nowhere(machine: Machine) -> bool:
     return last.get("type") == "launch_failed" and says_no_room(str(request.get("error", "")))
 
 
-def told_of(machine: Machine) -> str:
-    """How a machine ended and what its failing checks said, in a sentence; "" when it tells nothing."""
+def described(machine: Machine) -> str:
+    """How a machine ended and what its failing checks said, in one sentence; "" when neither is known."""
     said: list[str] = []
     for event in machine.events:
         if event.get("type") == "exit" and (ended := exit_of(event)) and not ended.get("requested_stop"):

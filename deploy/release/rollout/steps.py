@@ -1,4 +1,4 @@
-"""The steps of a rollout, as values. `engine.py` executes them; listeners tell people and machines of them."""
+"""The steps of a rollout, as values. `decide.py` chooses them and `engine.py` executes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do. `text` names it for people and in the ledger's spans; `says` is its pattern, over the fields."""
+    """One thing to do. `text` names it, for people and in the ledger; `says` is its format string over the fields."""
 
     says: ClassVar[str]
 
@@ -70,9 +70,9 @@ class Judge(Step):
 
 @dataclass(frozen=True)
 class Withdraw(Step):
-    """Send a machine no more requests. `heirs` take over, and are looked at again first."""
+    """Send a machine no more requests. `heirs` take over, and are confirmed healthy first."""
 
-    says = "send none to {machine}"
+    says = "send no more requests to {machine}"
     machine: str
     heirs: tuple[str, ...]
 
@@ -94,7 +94,7 @@ class Smoke(Step):
 
 @dataclass(frozen=True)
 class Drain(Step):
-    """Give machines out of traffic the time to finish what they have."""
+    """Give machines out of traffic time to finish their requests."""
 
     machines: tuple[str, ...]
 
@@ -122,25 +122,25 @@ class Destroy(Step):
 
 @dataclass(frozen=True)
 class TurnBack(Step):
-    """Give the release up, and bring the one before back. `blame`: the release is at fault."""
+    """Roll back to the previous release. `blame`: the release is at fault."""
 
     says = "turn back"
     reason: str
     blame: bool = True
     machine: str = ""
-    """The machine at fault: what it reported is kept before it is removed."""
+    """The machine at fault; its report is read before it is removed."""
 
 
 @dataclass(frozen=True)
 class Compare(Step):
-    """Run the smoke suite against the release that serves again: what fails there too is not the other's fault."""
+    """Run the smoke suite against the previous release, which serves again: if it fails too, the new is acquitted."""
 
-    says = "run the smoke suite against the release before"
+    says = "run the smoke suite against the previous release"
 
 
 @dataclass(frozen=True)
 class Finish(Step):
-    """World and intent agree: record the outcome."""
+    """The platform matches the intent: record the outcome."""
 
     says = "record the outcome"
 

@@ -1,8 +1,8 @@
-"""Machines in the environment's app that its ledger does not know: somebody else's, or those of another ledger.
+"""Finds machines in the environment's app that its ledger does not know: someone else's, or from another ledger.
 
-They are never changed. Where one is in traffic, nothing new is released: a ledger that does not know what serves (a
-fork as the remote, an empty repository) would let a failing deployment take the serving machine away. A rollback goes
-on beside them, unless they were made from another ledger: then this one does not know what to go back to.
+They are never changed, and while one is in traffic nothing new is released: with a ledger that does not know what
+serves (a fork as the remote, an empty repository) a failing deployment would remove the serving machine. A rollback may
+run beside them, unless they were made from another ledger: then this ledger does not know what to roll back to.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from deploy.platforms.fly import Machine
 from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, in_traffic
 
 IGNORED = "codecanvas_ignored"
-"""The label of a machine that a person has let be: it stops nothing."""
+"""The label of a machine that a person ignored (`machines --ignore`): it stops no release."""
 
 RUNNING = frozenset({"started", "starting", "restarting"})
 
@@ -34,7 +34,7 @@ class Stranger:
     ignored: bool
     why: str
     foreign: bool = False
-    """It carries the environment's own label: it was made from another ledger."""
+    """It carries this environment's label, so it was created by a deployer with another ledger."""
 
     def to_json(self) -> dict[str, Any]:
         """As `invoke machines --json` and `invoke status --json` print it."""
@@ -42,7 +42,7 @@ class Stranger:
 
 
 def launches_of(snapshot: Snapshot) -> Set[str]:
-    """The launches that the ledger knows: those of its events, and of what is half-way."""
+    """The launches that the ledger knows: those of its events and of an unfinished rollout."""
     return Launches(snapshot)
 
 
@@ -67,7 +67,7 @@ def strangers(machines: Iterable[Machine], environment: str, launches: Set[str])
 
 
 def refuse(found: Iterable[Stranger], environment: str, app: str, ledger: str, flag: str) -> None:
-    """Raise DeployError where one is in traffic that nobody has let be. `ledger` says which one was read."""
+    """Raise DeployError if one of `found` is in traffic and not ignored. `ledger` names the ledger that was read."""
     serving = [stranger for stranger in found if stranger.traffic and not stranger.ignored]
     if not serving:
         return
@@ -75,7 +75,7 @@ def refuse(found: Iterable[Stranger], environment: str, app: str, ledger: str, f
     first = serving[0].id
     raise DeployError(
         f"{environment}: machines of app {app} are in traffic that this ledger does not know; nothing was changed:"
-        f"{lines}\nThe ledger is {ledger}. When another one is right, set LEDGER_REMOTE to its remote. When this one "
-        f"is, say for each what it is: invoke machines --env {environment} --adopt {first}{flag} (it serves this "
-        f"release), or invoke machines --env {environment} --ignore {first}{flag} (somebody else's: let it be)"
+        f"{lines}\nThe ledger is {ledger}. If it is the wrong one, set LEDGER_REMOTE to the right remote. If it is the "
+        f"right one, decide for each machine: invoke machines --env {environment} --adopt {first}{flag} (it serves "
+        f"this release), or invoke machines --env {environment} --ignore {first}{flag} (it is not ours: leave it alone)"
     )

@@ -1,8 +1,8 @@
-"""What a failure in the middle of a rollout means. Pure; `engine.py` does what follows from it.
+"""Decides what a failure during a rollout means. Pure; `engine.py` acts on it.
 
 The release is at fault only when it is being released and what failed is its own: it is not healthy, its digest is
 another, a verdict or suite speaks against it, or the platform refuses its machine for longer than a registry may take
-to show an image. Everything else is the platform's, the ledger's or nobody's, and blames nobody.
+to show an image. Every other failure is the platform's, the ledger's or nobody's, and the release is not rejected.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from deploy.release.rollout.world import Seen
 
 REFUSED = frozenset({400, 404, 422})
 REFUSED_SECONDS = 30.0
-"""How long a refused creation is tried again before anybody is blamed: a new image may not be seen everywhere yet."""
+"""How long a refused creation is tried again before the release is blamed: a registry may not show a new image yet."""
 MACHINE_TRIES, MACHINE_SECONDS = 2, 15.0
 """Failures in a row of one step on one machine, others answering, after which that machine is left alone."""
 CREATE_TRIES = 3
 
 
 class Meaning(StrEnum):
-    """What follows from a failure."""
+    """What the engine does about a failure."""
 
     AGAIN = "the step is tried again, within the budget"
     STOP = "the run stops and the intent stays"
-    TURN = "the rollout turns back and nobody is blamed"
-    BLAME = "the rollout turns back and the release is rejected"
+    TURN = "the release is rolled back and not rejected"
+    BLAME = "the release is rolled back and rejected"
     LEAVE = "the rollout goes on without this machine"
     FEWER = "the rollout goes on without one more machine"
-    RENEW = "the machines are removed, and made anew"
+    RENEW = "the machines are removed and created again"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Unhealthy(ReleaseFault):
 
 
 def unhealthy(looks: Sequence[Seen | None], seconds: float) -> Unhealthy:
-    """The fault of machines as last seen that were not healthy within `seconds`."""
+    """The error for machines that were not healthy within `seconds`, from their last look."""
     wrong = [seen for seen in looks if seen and not seen.healthy]
     states = "; ".join(f"{seen.id} is {seen.state}, not healthy" for seen in wrong)
     words = f"not healthy after {seconds:.0f} s: {states or 'no digest was reported'}"
@@ -77,49 +77,58 @@ def unhealthy(looks: Sequence[Seen | None], seconds: float) -> Unhealthy:
 
 
 def meaning(failed: DeployError, intent: Intent, step: Step | None, case: Case) -> Meaning:
-    """What a failure of `step` (None: of looking, or of the ledger between steps) means."""
+    """What a failure means. `step` is the step that failed, None when looking or the ledger failed between steps."""
     if isinstance(failed, LedgerUnreachable):
         return Meaning.AGAIN
+    # An unproven release must not stay; a rollback has nothing better to turn to, so a person looks.
     if isinstance(failed, NotChecked):
         return Meaning.TURN if intent.releasing else Meaning.STOP
     if isinstance(failed, ReleaseFault):
         if isinstance(step, Smoke) and intent.releasing and intent.previous is None:
-            return Meaning.TURN  # a first release: there is none before it to tell what else may be broken
+            return Meaning.TURN  # a first release: no previous one shows whether something else is broken
+        # When rolling back, the release was healthy once: the machine is at fault, not what it runs.
         return Meaning.RENEW if isinstance(failed, Unhealthy) and not intent.releasing else Meaning.BLAME
     if not isinstance(failed, PlatformError):
-        return Meaning.STOP
+        return Meaning.STOP  # nothing known to be safe to repeat
     if isinstance(step, Create) and (found := _creation(failed, intent, case)):
         return found
     if _one_machine(step, intent) and case.alone and (case.seconds >= MACHINE_SECONDS or failed.exhausted):
         return Meaning.LEAVE
+    # No room: the previous release still serves, so a release gives way; a rollback needs the machine and waits.
     if failed.exhausted:
         return Meaning.TURN if intent.releasing else Meaning.AGAIN
+    # Trying again cannot help, and rolling back would need the same token.
     if isinstance(failed, (Unauthorized, Forbidden)):
         return Meaning.STOP
     return Meaning.AGAIN if _passing(failed) else Meaning.STOP
 
 
 def _creation(failed: PlatformError, intent: Intent, case: Case) -> Meaning | None:
-    """A machine could not be created; None when that means what it means for every step."""
+    """What a failed creation means; None when it means the same as for any other step."""
     if not intent.releasing:
+        # A rollback continues with the machines it has rather than wait for one that the platform refuses; it needs
+        # at least one, though.
         at_once = failed.exhausted or failed.status in REFUSED
         if case.ours and (at_once or case.tries >= CREATE_TRIES):
             return Meaning.FEWER
         return Meaning.AGAIN if at_once else None
     if failed.exhausted:
         return Meaning.TURN
+    # The same answers come for an image that the registry does not show yet, so a refusal counts only when it lasts.
     if failed.status in REFUSED:
         return Meaning.AGAIN if case.seconds < REFUSED_SECONDS else Meaning.BLAME
     return None
 
 
 def _one_machine(step: Step | None, intent: Intent) -> bool:
-    """Whether the step acts on a machine that the rollout can do without."""
+    """Whether the step acts on a machine that the rollout can continue without."""
+    # The first four act on machines that are leaving. The others act on the release's own: a rollback can do with
+    # fewer, but a release that cannot start one of its machines is not proven.
     if isinstance(step, (Withdraw, Drain, Rest, Destroy)):
         return True
     return isinstance(step, (Start, Admit, AwaitHealthy)) and not intent.releasing
 
 
 def _passing(failed: PlatformError) -> bool:
-    """Whether trying again may help: no answer, too fast, somebody's lease, what an old list named, its own fault."""
+    """Whether trying again may help: no answer, rate limit, another's lease, a stale list, or the platform's 5xx."""
     return isinstance(failed, (Unreachable, RateLimited, Conflict, TimedOut, NotFound)) or failed.status >= 500

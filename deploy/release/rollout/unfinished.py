@@ -1,9 +1,10 @@
-"""What `rollback` does about a rollout that was left half-way: always the shortest path to the last good release. Pure.
+"""How `rollback` treats an unfinished rollout: it takes the shortest path to the release asked for. Pure.
 
-The release to go back to is known before anything is done, so nothing is finished only to be taken back: a release
-that is half-way turns back, and that is the rollback; one that goes back already goes on; a rollback that is half-way
-goes on; and where none of these leads to the release asked for, a rollback to that one takes the place of what is
-half-way.
+The release to go back to is known first, so no rollout is finished only to be rolled back:
+
+- an unfinished release is rolled back, and that is the rollback; one that is rolling back already continues;
+- an unfinished rollback continues;
+- if neither leads to the release asked for, a rollback to that release replaces the unfinished rollout.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from deploy.ledger import DeploymentInfo, Intent
 from deploy.ledger.intent import RELEASING
 
 BY_HAND = "taken back by hand"
-"""The mark of a release that a person rolled back while it was half-way: rejected, and the breaker is not told."""
+"""Mark in the intent of an unfinished release that a person rolled back: rejected, but no failure for the breaker."""
 
 
 class Way(StrEnum):
-    """How a rollback begins."""
+    """How a rollback begins; the value ends the sentence that tells people of the unfinished rollout."""
 
-    BEGIN = "nothing is half-way: a rollback begins"
-    TURN = "what is half-way turns back, and that is the rollback"
-    CONTINUE = "what is half-way leads there already"
-    FORWARD = "a rollback that had turned towards the release it left goes on as a rollback"
-    REPLACE = "a rollback takes the place of what is half-way"
+    BEGIN = "no rollout is unfinished: a new rollback begins"
+    TURN = "it is rolled back now, which is the rollback asked for"
+    CONTINUE = "it already leads to the release asked for, and is finished"
+    FORWARD = "that rollback had turned back; it goes to the release asked for again"
+    REPLACE = "a rollback to the release asked for replaces it"
 
 
-def way_back(intent: Intent | None, sha: str | None) -> Way:
-    """How to go back to the release of `sha` (its beginning is enough), or with None to the last good one."""
+def way_to_roll_back(intent: Intent | None, sha: str | None) -> Way:
+    """How to go back to the release of `sha` (its first digits are enough), or with None to the last good one."""
     if intent is None:
         return Way.BEGIN
     if intent.verb in RELEASING:

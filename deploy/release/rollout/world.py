@@ -1,4 +1,4 @@
-"""What a look at the platform shows, as values: the only thing that a decision is made from, beside the intent."""
+"""What the platform shows at one moment, as values. Decisions are made from this and the intent, nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Seen:
     reachable: bool = True
     """Whether the platform reaches the machine's host; a machine on a dead host can be neither used nor changed."""
     exits: int = 0
-    """How often its program has ended by itself since it was last started by somebody."""
+    """How often its program has exited on its own since it was last started."""
 
     @property
     def asleep(self) -> bool:
@@ -32,7 +32,7 @@ class Seen:
 
     @property
     def failed(self) -> bool:
-        """It will not come up by itself."""
+        """Whether it cannot start any more without being replaced."""
         return self.state in FAILED
 
 

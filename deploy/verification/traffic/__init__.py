@@ -1,4 +1,4 @@
-"""Requests counted through a rollout: a visitor for each, every answer checked, every loss named.
+"""Counts lost requests during a rollout: every answer is checked, and every loss is reported with its cause.
 
 Theory of operation. `python -m deploy.verification.traffic` is a process of its own, so that what it measures is not
 slowed by whoever started it. Arrivals come at a constant rate whether or not earlier ones were answered (an open loop):

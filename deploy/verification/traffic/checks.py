@@ -1,4 +1,4 @@
-"""What a right answer is. Each check returns what is wrong, in a few words, or nothing."""
+"""Checks answers. Each check returns what is wrong with one, in a few words, or "" when it is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was sent, what was lost and how long it took."""
+"""Tallies requests: how many were sent, how many were lost, and how long they took."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ DOING = {
             raise ValueError("not counted")
     """,
     "telling another story": """
-        with interrupts.telling(lambda: 1 / 0):
+        with interrupts.explained_by(lambda: 1 / 0):
             ready()
             time.sleep(60)
     """,

@@ -17,7 +17,7 @@ WORKS = """
 import sys
 from pathlib import Path
 from deploy import occupancy
-with occupancy.at_work(Path(sys.argv.pop(1))):
+with occupancy.in_use(Path(sys.argv.pop(1))):
     print("at work", flush=True)
     sys.stdin.read()
 """
@@ -54,11 +54,11 @@ def test_a_killed_verb_holds_nothing_up(tmp_path: Path) -> None:
 
 def test_two_may_work_at_once_and_none_begins_while_the_platforms_stop(tmp_path: Path) -> None:
     process = working(tmp_path)
-    with occupancy.at_work(tmp_path):
+    with occupancy.in_use(tmp_path):
         pass
     process.communicate("")
     refused = pytest.raises(UsageError, match="invoke rehearse --up")
-    with occupancy.alone(tmp_path, force=False), refused, occupancy.at_work(tmp_path):
+    with occupancy.alone(tmp_path, force=False), refused, occupancy.in_use(tmp_path):
         raise AssertionError("it went on")
     assert not any((tmp_path / occupancy.WORKERS).iterdir())
 

@@ -109,7 +109,7 @@ def test_approving_what_staging_never_served_fails_and_says_what_to_run(run: Run
     [
         ({"yes": ["all"]}, "--sha is missing"),
         ({"sha": "0123456789", "yes": ["all"]}, "names no single commit"),
-        ({"sha": "HEAD"}, "nobody can be asked here; give --yes all"),
+        ({"sha": "HEAD"}, "no terminal to ask on; give --yes all"),
         ({"sha": "HEAD", "yes": ["typo"]}, "no item of the checklists is named typo"),
         ({"sha": "HEAD", "yes": ["all"], "env": "staging"}, "use --env production"),
     ],

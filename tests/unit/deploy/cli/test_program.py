@@ -151,7 +151,7 @@ def test_a_short_flag_means_the_same_in_every_verb() -> None:
 def test_every_verb_is_in_a_group_of_the_list() -> None:
     for name in namespace.task_names:
         assert namespace[name].body.__module__ in GROUPS, name
-    assert "Hold promotions back, or let them pass:" in invoke("--list").stdout
+    assert "Allow or stop promotions:" in invoke("--list").stdout
 
 
 def test_progress_as_json_is_lines_of_json_alone_errors_too() -> None:

@@ -169,7 +169,7 @@ def test_what_is_half_way_is_told_with_who_works_on_it_or_what_to_run(target: Ta
     write(target, intent=Intent("promote", NEXT, SERVES, Strategy.BLUEGREEN, 1).to_json())
     (problem,) = problems(target)
     assert problem.startswith("promote of 0.2.0 is half-way (forward), since ")
-    assert problem.endswith("nobody works on it: invoke resume --env production --rehearsal")
+    assert problem.endswith("no deployer works on it: invoke resume --env production --rehearsal")
     assert environment_status(target)["agree"] is False
     now = datetime.now(UTC)
     write(target, lock=Lock("alice", "promote bbbb", now, now + timedelta(seconds=20)).to_json())

@@ -87,8 +87,8 @@ FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("only those that are not healthy", PROMOTE, "o1:on o2:on n1:up n2:sick", {}, "wait until n2 is healthy"),
     ("a healthy release enters traffic", PROMOTE, "o1:on o2:on n1:up n2:up", {}, "send requests to n1"),
     ("all of it", PROMOTE, "o1:on o2:on n1:on n2:up", {}, "send requests to n2"),
-    ("the old ones leave once it is in", PROMOTE, "o1:on o2:on n1:on n2:on", {}, "send none to o1"),
-    ("strangers of earlier releases too", PROMOTE, "x1:on n1:on n2:on", {}, "send none to x1"),
+    ("the old ones leave once it is in", PROMOTE, "o1:on o2:on n1:on n2:on", {}, "send no more requests to o1"),
+    ("strangers of earlier releases too", PROMOTE, "x1:on n1:on n2:on", {}, "send no more requests to x1"),
     ("the page follows the machines", PROMOTE, "o1:up o2:up n1:on n2:on", {}, "publish the page"),
     ("then the smoke suite", PROMOTE, "o1:up n1:on n2:on", {"page": NEW.frontend}, "smoke suite"),
     ("passed, the old ones finish", PASSED, "o1:up o2:up n1:on n2:on", {"page": NEW.frontend}, "let 2 machines finish"),
@@ -102,7 +102,7 @@ FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("earlier ones are removed", PASSED, "x1:asleep o1:asleep n1:on n2:on", {"page": NEW.frontend}, "remove x1"),
     ("a broken old one is not kept", PASSED, "o1:failed n1:on n2:on", {"page": NEW.frontend}, "remove o1"),
     ("all agrees", PASSED, "o1:asleep n1:on n2:on", {"page": NEW.frontend}, "record the outcome"),
-    ("one too many of ours leaves traffic", PROMOTE, "n1:on n2:on n3:on", {}, "send none to n3"),
+    ("one too many of ours leaves traffic", PROMOTE, "n1:on n2:on n3:on", {}, "send no more requests to n3"),
 ]
 
 JUDGING: list[tuple[str, Intent, str, dict[str, Any], str]] = [
@@ -125,9 +125,9 @@ MACHINE_BY_MACHINE: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("one is made", ROLLING, "o1:on o2:on", {}, "create machine 1"),
     ("and waited for", ROLLING, "o1:on o2:on n1:sick", {}, "wait until n1 is healthy"),
     ("it enters", ROLLING, "o1:on o2:on n1:up", {}, "send requests to n1"),
-    ("one leaves", ROLLING, "o1:on o2:on n1:on", {}, "send none to o1"),
+    ("one leaves", ROLLING, "o1:on o2:on n1:on", {}, "send no more requests to o1"),
     ("then the next", ROLLING, "o1:up o2:on n1:on", {}, "create machine 2"),
-    ("to the last", ROLLING, "o1:up o2:on n1:on n2:on", {}, "send none to o2"),
+    ("to the last", ROLLING, "o1:up o2:on n1:on n2:on", {}, "send no more requests to o2"),
 ]
 
 FAULTS: list[tuple[str, Intent, str, dict[str, Any], str]] = [
@@ -144,7 +144,7 @@ BACKWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("what was kept is started", BACK, "n1:on n2:on o1:asleep o2:asleep", {}, "start machine o1"),
     ("what is gone is made", BACK, "n1:on n2:on o1:up", {}, "create machine 2"),
     ("it enters before the bad one leaves", BACK, "n1:on n2:on o1:up o2:up", {}, "send requests to o1"),
-    ("the bad one leaves", BACK, "n1:on o1:on o2:on", {}, "send none to n1"),
+    ("the bad one leaves", BACK, "n1:on o1:on o2:on", {}, "send no more requests to n1"),
     ("its page too", BACK, "n1:up o1:on o2:on", {"page": NEW.frontend}, "publish the page"),
     ("no suite is asked", BACK, "n1:up o1:on o2:on", {}, "let n1 finish"),
     ("and it is not kept", BACK, "n1:up o1:on o2:on", {"drained": frozenset({"n1"})}, "remove n1"),
@@ -154,10 +154,10 @@ BACKWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
         replace(BACK, marks=(SUSPECT,)),
         "n1:up o1:on o2:on",
         {},
-        "run the smoke suite against the release before",
+        "run the smoke suite against the previous release",
     ),
     ("once", replace(BACK, marks=(SUSPECT, COMPARED)), "n1:up o1:on o2:on", {}, "let n1 finish"),
-    ("to nothing: out of traffic first", GONE, "n1:on n2:up", {}, "send none to n1"),
+    ("to nothing: out of traffic first", GONE, "n1:on n2:up", {}, "send no more requests to n1"),
     ("then away", GONE, "n1:up n2:up", {}, "remove n1"),
     ("until nothing is left", GONE, "", {}, "record the outcome"),
 ]

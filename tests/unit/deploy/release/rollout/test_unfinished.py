@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from deploy.ledger import Direction, Intent
-from deploy.release.rollout.unfinished import Way, way_back
+from deploy.release.rollout.unfinished import Way, way_to_roll_back
 from tests.unit.deploy.release.rollout.test_trouble import BACK, NEW, OLD, PROMOTE, ROLLBACK
 
 OLDER = "c" * 40
@@ -34,4 +34,4 @@ REPAIR = replace(PROMOTE, verb="repair", wanted=NEW, previous=OLD)
     ],
 )
 def test_the_shortest_path_back(left: Intent | None, sha: str | None, way: Way) -> None:
-    assert way_back(left, sha) is way
+    assert way_to_roll_back(left, sha) is way
