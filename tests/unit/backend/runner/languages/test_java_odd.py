@@ -11,6 +11,8 @@ import pytest
 from backend.runner.service import Service
 from tests.unit.backend.runner.conftest import RunProgram
 
+pytestmark = pytest.mark.any_python
+
 MAIN = 'public static void main(String[] args) { System.out.println("42"); }'
 
 WHAT = 'class Json { public static String what() { return "42"; } }'
