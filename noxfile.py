@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from deploy.verification.catalogue import BROWSER, EVIDENCE, SuiteSpec  # noqa: E402
 
 PYTHONS = ("3.11", "3.12", "3.13")
+"""The oldest first, which also runs the unit tests that are marked any_python."""
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
@@ -68,10 +69,11 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def unit(session: nox.Session) -> None:
-    """Unit tests, on each Python."""
+    """Unit tests, on each Python; those marked any_python on the oldest alone, unless `--` says which to run."""
     session.run_install("uv", "pip", "sync", "--quiet", "--require-hashes", "requirements/test.txt", external=True)
     session.run("python", "-m", "deploy.workstation", "sandbox", "languages", silent=True)
-    session.run("python", "-m", "pytest", "tests/unit", "-n", "2", "-q", *session.posargs)
+    chosen = session.posargs or ([] if session.python == PYTHONS[0] else ["-m", "not any_python"])
+    session.run("python", "-m", "pytest", "tests/unit", "-n", "2", "--dist", "worksteal", "-q", *chosen)
 
 
 @nox.session(venv_backend="none")
@@ -119,7 +121,7 @@ def integration(session: nox.Session) -> None:
 def warm(session: nox.Session) -> None:
     """Some 200 programs a language, from what waits and started anew: same bytes, status and exit code."""
     session.run("python", "-m", "deploy.workstation", "sandbox", "languages", silent=True)
-    session.run("python", "-m", "pytest", "tests/warm", "-n", "2", "-q", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/warm", "-n", "2", "--dist", "worksteal", "-q", *session.posargs)
 
 
 @nox.session(venv_backend="none")

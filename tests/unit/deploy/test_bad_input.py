@@ -33,6 +33,7 @@ from deploy.settings.environments import load_environment
 from deploy.settings.remotes import choose_remote
 from deploy.settings.secrets import Secret, Tokens
 from deploy.target import Target, cloud_addresses
+from tests.unit.deploy.cli.invoked import invoke
 from tests.unit.deploy.test_git import alive, hanging_ssh
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -284,8 +285,7 @@ def test_an_expired_token_is_told_apart_and_never_shown() -> None:
     ],
 )
 def test_wrong_words_exit_2_and_name_the_right_ones(verb: Callable[[], tuple[str, ...]]) -> None:
-    command = [sys.executable, "-m", "deploy.cli", *verb()]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = invoke(*verb())
     assert done.returncode == 2, done.stderr
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr

@@ -128,6 +128,22 @@ def served() -> Callable[..., None]:
     return run
 
 
+@pytest.fixture(scope="module")
+def served_by_one() -> Iterator[Callable[[Case], None]]:
+    """The same of one service, with nothing set, for all cases of a module that leave it as it was."""
+    with asyncio.Runner() as runner:
+        stack = contextlib.AsyncExitStack()
+        client, service = runner.run(stack.enter_async_context(_served({})))
+        try:
+            yield lambda case: runner.run(_do(case, client, service))
+        finally:
+            runner.run(stack.aclose())
+
+
+async def _do(case: Case, client: httpx.AsyncClient, service: Service) -> None:
+    await case(client, service)
+
+
 RunProgram = Callable[..., Outcome]
 RunTests = Callable[..., Outcome]
 

@@ -21,9 +21,10 @@ from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.ledger.controls import Breaker
 from deploy.release.gates.breaker import breaker_changes
 from deploy.release.gates.checklists import MANUAL
-from deploy.settings.environments import ROOT, load_environment
+from deploy.settings.environments import load_environment
 from deploy.settings.secrets import Tokens
 from deploy.target import Target, cloud_addresses
+from tests.unit.deploy.cli.invoked import invoke
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE = ["git", "-c", "user.name=me", "-c", "user.email=me@example.invalid"]
@@ -261,8 +262,7 @@ def test_a_freeze_lasts_from_its_beginning() -> None:
 
 @pytest.mark.parametrize("verb", ["approve", "breaker", "freeze"])
 def test_every_verb_and_flag_has_help(verb: str) -> None:
-    command = [sys.executable, "-m", "deploy.cli", "--help", verb]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = invoke("--help", verb)
     assert done.returncode == 0
     flags = [line for line in done.stdout.splitlines() if line.startswith("  -")]
     assert flags

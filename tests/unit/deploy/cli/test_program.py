@@ -12,6 +12,7 @@ from deploy.cli.program import GROUPS
 from deploy.cli.wrapper import SHORT
 from deploy.settings.environments import ROOT
 from tasks import namespace
+from tests.unit.deploy.cli.invoked import invoke
 
 VERBS = (
     "build",
@@ -29,14 +30,21 @@ VERBS = (
 )
 
 
-def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+def started(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program itself, from its first line."""
     environment = {key: value for key, value in os.environ.items() if "TOKEN" not in key}
     command = [sys.executable, "-m", "deploy.cli", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
 
 
+@pytest.mark.parametrize("arguments", [("--help", "promote"), ("promote", "--rehersal")], ids=" ".join)
+def test_a_verb_that_is_forked_says_what_one_does_that_starts(arguments: tuple[str, ...]) -> None:
+    one, other = started(*arguments), invoke(*arguments)
+    assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
+
+
 def test_every_verb_is_listed() -> None:
-    done = invoke("--list")
+    done = started("--list")
     assert done.returncode == 0
     assert all(f"  {verb} " in done.stdout for verb in (*VERBS, "bench.rollout"))
 
@@ -110,7 +118,7 @@ def test_no_variable_of_invokes_changes_what_a_verb_does(name: str, monkeypatch:
 def test_a_dry_run_asked_for_in_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".invoke.yaml").write_text("run: {dry: true}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    done = invoke("doctor")
+    done = started("doctor")
     assert (done.returncode, done.stdout) == (2, "")
     assert "run.dry in an invoke.yaml" in done.stderr
 
@@ -133,7 +141,7 @@ def test_a_group_and_its_task_are_two_words_or_one_with_a_dot() -> None:
 
 
 def test_no_colour_codes_when_piped() -> None:
-    assert "\x1b" not in invoke("deploy").stderr
+    assert "\x1b" not in started("deploy").stderr
 
 
 def test_a_short_flag_means_the_same_in_every_verb() -> None:
@@ -155,7 +163,7 @@ def test_every_verb_is_in_a_group_of_the_list() -> None:
 
 
 def test_progress_as_json_is_lines_of_json_alone_errors_too() -> None:
-    done = invoke("--progress", "json", "promote")
+    done = started("--progress", "json", "promote")
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["verb.begun", "verb.ended"]
     assert (lines[-1]["code"], lines[-1]["problem"]) == (2, "--sha is missing; see invoke --help")

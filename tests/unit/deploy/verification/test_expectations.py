@@ -63,6 +63,7 @@ def collected(spec: SuiteSpec, languages: list[str]) -> int:
     return sum(int(line.rpartition(": ")[2]) for line in done.stdout.splitlines() if line.startswith("tests/"))
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("spec", SUITES, ids=lambda spec: spec.name)
 @pytest.mark.parametrize("languages", [CORE, sorted(all_languages()), ["bash", "c"]], ids=["core", "all", "two"])
 def test_as_many_tests_are_expected_as_there_are(spec: SuiteSpec, languages: list[str]) -> None:

@@ -19,7 +19,7 @@ async def _busy(service: Service) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_program_is_run(served: Served) -> None:
+def test_a_program_is_run(served_by_one: Served) -> None:
     async def case(client: httpx.AsyncClient, service: Service) -> None:
         body = {
             "language": "bash",
@@ -35,10 +35,10 @@ def test_a_program_is_run(served: Served) -> None:
         }  # fmt: skip
         assert (answer["status"], answer["stdout"], answer["exit_code"]) == ("ok", "in file a\n", 0)
 
-    served(case)
+    served_by_one(case)
 
 
-def test_marks_and_lines_of_other_systems_are_no_part_of_a_program(served: Served) -> None:
+def test_marks_and_lines_of_other_systems_are_no_part_of_a_program(served_by_one: Served) -> None:
     text = "if true; then\r\n  . ./lib.sh\r\nfi\r\ncat <<END\r\n$1.\r\nEND\r\nwc -c < data.csv\r\n"
     asked = {
         "language": "bash", "args": ["a"],
@@ -53,7 +53,7 @@ def test_marks_and_lines_of_other_systems_are_no_part_of_a_program(served: Serve
             answer = (await client.post("/api/v1/run", json={"language": language, "source": "\ufeff" + source})).json()
             assert (answer["stderr"], answer["stdout"]) == ("", "1\n")
 
-    served(case)
+    served_by_one(case)
 
 
 def test_health_version_and_status(served: Served) -> None:
@@ -112,7 +112,7 @@ def test_a_full_queue_is_429_with_retry_after(served: Served) -> None:
     served(case, NUM_RUNNERS="1", RUNNER_QUEUE_LIMIT="1")
 
 
-def test_a_body_too_large_is_refused_announced_or_not(served: Served) -> None:
+def test_a_body_too_large_is_refused_announced_or_not(served_by_one: Served) -> None:
     async def blocks() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b"x" * 65536
@@ -123,7 +123,7 @@ def test_a_body_too_large_is_refused_announced_or_not(served: Served) -> None:
             response = await client.post("/api/v1/run", content=content)
             assert (response.status_code, list(response.json())) == (413, ["error", "request_id"])
 
-    served(case)
+    served_by_one(case)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_a_body_too_large_is_refused_announced_or_not(served: Served) -> None:
         (b'{"source": "", "language": "x"}', "bash"),
     ],
 )
-def test_a_bad_body_is_400_and_names_its_fault(served: Served, body: bytes, named: str) -> None:
+def test_a_bad_body_is_400_and_names_its_fault(served_by_one: Served, body: bytes, named: str) -> None:
     async def case(client: httpx.AsyncClient, service: Service) -> None:
         response = await client.post("/api/v1/run", content=body)
         assert response.status_code == 400
         assert named in response.json()["error"]
 
-    served(case)
+    served_by_one(case)
 
 
 def test_a_clients_departure_leaves_its_slot_to_the_run_until_its_end(served: Served) -> None:
@@ -202,13 +202,13 @@ def test_the_page_is_served_with_types_and_caching(served: Served, tmp_path: Pat
     served(case, RUNNER_SITE=str(tmp_path))
 
 
-def test_errors_are_json_everywhere(served: Served) -> None:
+def test_errors_are_json_everywhere(served_by_one: Served) -> None:
     async def case(client: httpx.AsyncClient, service: Service) -> None:
         for method, path, code in (("GET", "/", 404), ("POST", "/healthz", 405), ("DELETE", "/api/v1/run", 405)):
             response = await client.request(method, path)
             assert (response.status_code, list(response.json())) == (code, ["error", "request_id"])
 
-    served(case)
+    served_by_one(case)
 
 
 def test_metrics_tell_runs_and_steps(served: Served) -> None:

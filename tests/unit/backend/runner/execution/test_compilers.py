@@ -14,6 +14,8 @@ from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.verdict import Ending, Verdict
 from tests.unit.backend.runner.conftest import Place, RunProgram
 
+pytestmark = pytest.mark.any_python
+
 _DEEP = "(" * 100_000 + "1" + ")" * 100_000
 _REPORT = (
     "Please submit a full bug report, with preprocessed source (by using -freport-bug).\n"

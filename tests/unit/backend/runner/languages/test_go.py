@@ -12,6 +12,8 @@ import pytest
 from backend.runner.languages.go import LANGUAGE
 from backend.runner.languages.language import arguments
 
+pytestmark = pytest.mark.any_python
+
 Build = subprocess.CompletedProcess[str]
 
 

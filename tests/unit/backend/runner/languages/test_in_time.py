@@ -13,6 +13,8 @@ from backend.runner.sandbox.limits import Limits
 from tests.languages.output import LATE, LINES, PROMPTS, UNASKED
 from tests.unit.backend.runner.conftest import RunProgram
 
+pytestmark = pytest.mark.any_python
+
 HERE = {name for name, language in all_languages().items() if language.core} | {"perl", "sqlite", "tcl"}
 LIMITS = Limits(timeout=1.5, memory_kb=1 << 20)
 

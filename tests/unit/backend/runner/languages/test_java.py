@@ -11,6 +11,8 @@ from backend.runner.languages import javac
 from backend.runner.languages.resident import Compiled, End
 from tests.unit.backend.runner.conftest import RunProgram
 
+pytestmark = pytest.mark.any_python
+
 Compile = Callable[[Mapping[str, str]], Compiled]
 WARM = Path(javac.__file__).with_name("warm") / "java/codecanvas"
 

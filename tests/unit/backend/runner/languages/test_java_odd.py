@@ -1,7 +1,6 @@
 """Java programs with odd names or too much to say: never our fault, and the same whether a compiler stays or not."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,9 @@ import httpx
 import pytest
 
 from backend.runner.service import Service
-from tests.unit.backend.runner.conftest import RunProgram
+from tests.unit.backend.runner.conftest import RunProgram, until
+
+pytestmark = pytest.mark.any_python
 
 MAIN = 'public static void main(String[] args) { System.out.println("42"); }'
 
@@ -56,16 +57,9 @@ PROGRAMS = {
 
 
 async def _warm(client: httpx.AsyncClient, service: Service) -> None:
-    """Have a javac that stays, and answers."""
+    """Have a javac that stays: a program that is asked for once has it made, and it says when it is warm."""
     await client.post("/api/v1/run", json={"language": "java", "source": _main("Main")})
-    until = time.monotonic() + 60
-    for number in range(600):
-        begun = time.monotonic()
-        await client.post("/api/v1/run", json={"language": "java", "source": _main("Main", after=f"// {number}")})
-        if service.tender.residents["java"].ready:
-            return
-        assert begun < until, "javac did not come to stay"
-        await asyncio.sleep(0.1)
+    await until(lambda: service.tender.residents["java"].ready, 60)
 
 
 def test_the_same_of_one_that_stays(served: Callable[..., None]) -> None:

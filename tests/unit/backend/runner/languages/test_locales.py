@@ -7,6 +7,8 @@ import pytest
 from tests.languages.locales import ASKING
 from tests.unit.backend.runner.conftest import RunProgram
 
+pytestmark = pytest.mark.any_python
+
 HERE = ("bash", "c", "c++", "perl", "python3")
 
 

@@ -10,6 +10,8 @@ import pytest
 from backend.runner.languages import all_languages
 from backend.runner.languages.language import arguments
 
+pytestmark = pytest.mark.any_python
+
 
 def _run(name: str, work: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Run what `work` holds with the command and variables of the language, which compiles nothing."""

@@ -12,6 +12,8 @@ from tests.languages.options import TRIED
 from tests.languages.tried import Tried
 from tests.unit.backend.runner.conftest import RunProgram
 
+pytestmark = pytest.mark.any_python
+
 HERE = {name for name, language in all_languages().items() if language.core} | {"perl"}
 """What a machine that runs these tests has; of the others tests/languages tries each option in the image."""
 

@@ -17,6 +17,8 @@ from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.spares import Recipe
 from tests.unit.backend.runner.conftest import Place, RunProgram
 
+pytestmark = pytest.mark.any_python
+
 _C = "#include <stdio.h>\n#include <stdlib.h>\n#include <signal.h>\n#include <unistd.h>\nint main(void) {{ {} }}"
 _CPP = "#include <iostream>\n#include <cstdlib>\n#include <csignal>\n#include <string>\n#include <unistd.h>\nint main() {{ {} }}"
 

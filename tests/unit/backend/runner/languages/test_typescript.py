@@ -10,6 +10,8 @@ import pytest
 from backend.runner.languages.language import arguments
 from backend.runner.languages.typescript import LANGUAGE
 
+pytestmark = pytest.mark.any_python
+
 
 def _output(place: Path, files: dict[str, str]) -> str:
     """What main.ts of `files` prints, compiled as a compile step does it with /program elsewhere."""

@@ -19,6 +19,8 @@ from backend.runner.service import Service
 from backend.runner.settings import Settings
 from backend.runner.startup import make_service
 
+pytestmark = pytest.mark.any_python
+
 PUTS = "#include <stdio.h>\nint main(void) { puts(TEXT); return 0; }\n"
 C = {
     "hello": '#include <stdio.h>\nint main(void) { puts("hello"); }\n',

@@ -24,6 +24,8 @@ from backend.runner.sandbox.step import SPAWNER, Step
 from backend.runner.sandbox.verdict import Ending
 from tests.unit.backend.runner.conftest import VARIABLES, Place, until
 
+pytestmark = pytest.mark.any_python
+
 RUBY = all_languages()["ruby"]
 BASH = dataclasses.replace(all_languages()["bash"], hold=Hold("r"), run=("bash", "main.sh"), run_variables=())
 """It reads its program as it goes on, and so is held at once."""

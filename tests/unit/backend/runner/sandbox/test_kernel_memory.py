@@ -14,6 +14,8 @@ from backend.runner.sandbox.verdict import Ending
 from tests.holds import HOLDS
 from tests.unit.backend.runner.conftest import VARIABLES, Place, compile_c
 
+pytestmark = pytest.mark.any_python
+
 MEGABYTE = 1 << 20
 
 KEEPS = {

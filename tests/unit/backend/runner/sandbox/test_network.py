@@ -10,6 +10,8 @@ from backend.runner.sandbox.limits import Limits
 from backend.runner.sandbox.spares import Recipe
 from tests.unit.backend.runner.conftest import VARIABLES, Place, compile_c, until
 
+pytestmark = pytest.mark.any_python
+
 LIMITS = Limits(timeout=20, memory_kb=1 << 20)
 TEMPLATE = ("/usr/bin/python3", "-B", "main.py")
 PYTHON = Recipe(command=TEMPLATE, variables=(*VARIABLES, ("PYTHONPATH", TEMPLATE_PLACE)), limits=LIMITS)

@@ -11,6 +11,8 @@ from backend.runner.sandbox.host import Host
 from tests.unit.backend.runner.conftest import Place
 from tests.unit.backend.runner.sandbox import test_keeper, test_launcher, test_slots
 
+pytestmark = pytest.mark.any_python
+
 REPORT = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:")
 
 for _module in (test_keeper, test_launcher, test_slots):

@@ -12,6 +12,8 @@ import pytest
 
 from backend.runner import sandbox
 
+pytestmark = pytest.mark.any_python
+
 LAUNCHER = Path(sandbox.__file__).parent / "launcher"
 
 

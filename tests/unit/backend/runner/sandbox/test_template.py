@@ -14,6 +14,8 @@ from backend.runner.sandbox.spares import MOST_USES, Recipe
 from backend.runner.sandbox.verdict import Ending, Verdict
 from tests.unit.backend.runner.conftest import VARIABLES, Place, until
 
+pytestmark = pytest.mark.any_python
+
 PYTHON = (*VARIABLES, ("PYTHONNOUSERSITE", "1"), ("PYTHONUTF8", "1"))
 ANEW = (*PYTHON, *all_languages()["python3"].run_variables)
 COMMAND = ("/usr/bin/python3", "-B", "main.py")

@@ -15,6 +15,8 @@ from backend.runner.sandbox.step import Step
 from backend.runner.sandbox.verdict import Ending, Verdict
 from tests.unit.backend.runner.conftest import VARIABLES, Place, compile_c
 
+pytestmark = pytest.mark.any_python
+
 MEGABYTE = 1 << 20
 
 
