@@ -30,7 +30,23 @@ def main() -> None:
 
     from deploy.cli import program
 
-    program.main()
+    try:
+        program.main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is left to be flushed into the pipe at exit
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads standard output any more, as after `invoke history … | head`."""
+    import select
+
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 if __name__ == "__main__":

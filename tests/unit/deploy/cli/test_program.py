@@ -167,3 +167,13 @@ def test_progress_as_json_is_lines_of_json_alone_errors_too() -> None:
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["verb.begun", "verb.ended"]
     assert (lines[-1]["code"], lines[-1]["problem"]) == (2, "--sha is missing; see invoke --help")
+
+
+def test_a_reader_that_leaves_ends_a_verb_quietly() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "--list"], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert (done.stderr, done.returncode) == (b"", 141)
