@@ -10,6 +10,7 @@ DeployError                     exit 1: the work failed
 ├── RolloutFailed               a deployment failed and was rolled back
 │   └── Unfinished              a rollout stopped half-way; `resume` finishes it or rolls it back
 ├── ReleaseFault                the release itself is bad: unhealthy, wrong digest, failed verdict or suite
+│   ├── Unhealthy               machines that were not healthy in time
 │   └── SuiteFailed             a suite found something wrong
 ├── NotChecked                  a check could not be made: the release is neither proven nor at fault
 │   └── SuiteNotRun             a suite was not run to its end
@@ -86,6 +87,14 @@ class Unfinished(RolloutFailed):
 
 class ReleaseFault(DeployError):
     """The release itself is at fault: it is rolled back and rejected."""
+
+
+class Unhealthy(ReleaseFault):
+    """Machines that were not healthy in time. `machines`: their ids."""
+
+    def __init__(self, message: str, machines: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.machines = machines
 
 
 class SuiteFailed(ReleaseFault):

@@ -9,7 +9,10 @@ Refusal                     answered to a client as the provider would; never en
 ├── FlyRefusal              {"error", "status"}
 └── PagesRefusal            {"success": false, "errors": [{"code", "message"}]}
 
-Both stand apart from the pipeline's own errors: the emulator shares no code with the clients it serves.
+RulesWrong, RuleWrong, CheckWrong, DeploymentWrong: what a client or a person sent cannot be understood; whoever answers
+them makes a Refusal of it.
+
+Both trees stand apart from the pipeline's own errors: the emulator shares no code with the clients it serves.
 """
 
 from __future__ import annotations
@@ -59,3 +62,19 @@ class PagesRefusal(Refusal):
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(status, message)
         self.code = code
+
+
+class RulesWrong(ValueError):
+    """A line that Cloudflare would refuse; the message names it."""
+
+
+class RuleWrong(ValueError):
+    """A rule that says nothing sensible; the message says what a right one has."""
+
+
+class CheckWrong(ValueError):
+    """A check's or duration's configuration cannot be understood."""
+
+
+class DeploymentWrong(ValueError):
+    """A manifest that cannot be deployed; the message names the path."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deploy.emulator.errors import RulesWrong
+
 MAX_HEADER_RULES = 100
 MAX_LINE = 2000
 REDIRECT_CODES = frozenset({301, 302, 303, 307, 308})
@@ -33,10 +35,6 @@ class Redirect:
     pattern: str
     target: str
     code: int
-
-
-class RulesWrong(ValueError):
-    """A line that Cloudflare would refuse; the message names it."""
 
 
 def parse_headers(text: str) -> tuple[HeaderRule, ...]:

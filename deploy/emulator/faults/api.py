@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deploy.emulator.faults.rules import Rule, Rules, RuleWrong, parse
+from deploy.emulator.errors import RuleWrong
+from deploy.emulator.faults.rules import Rule, Rules, parse
 
 MAX_RULES = 100
 

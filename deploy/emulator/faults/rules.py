@@ -17,15 +17,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from deploy.emulator.errors import RuleWrong
+
 ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list"}
 MACHINE_KINDS = frozenset({"die", "flap"})
 MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
-
-
-class RuleWrong(ValueError):
-    """A rule that says nothing sensible; the message says what a right one has."""
 
 
 @dataclass(frozen=True)

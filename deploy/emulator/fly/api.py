@@ -14,12 +14,12 @@ from starlette.routing import Route
 
 from deploy.emulator.access import Keyring
 from deploy.emulator.control import Tenant
-from deploy.emulator.errors import FlyRefusal
+from deploy.emulator.errors import CheckWrong, FlyRefusal
 from deploy.emulator.faults.history import History
 from deploy.emulator.faults.requests import AS_OF
 from deploy.emulator.fly.wire import NONCE_HEADER, app_json, machine_json, ok, paged, read_object, refused
 from deploy.emulator.machines import leases
-from deploy.emulator.machines.checks import CheckWrong, seconds
+from deploy.emulator.machines.checks import seconds
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.model import SETTLED, App, Json, Machine
 from deploy.emulator.store import Store

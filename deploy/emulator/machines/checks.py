@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from deploy.emulator.errors import CheckWrong
 from deploy.emulator.model import now_text
 from deploy.emulator.plain import plain_client
 
@@ -22,10 +23,6 @@ EAGER_FOR_SECONDS = 60.0
 OUTPUT_LIMIT = 500
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-
-
-class CheckWrong(ValueError):
-    """A check's or duration's configuration cannot be understood."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from deploy.emulator.errors import PagesRefusal
+from deploy.emulator.errors import DeploymentWrong, PagesRefusal
 from deploy.emulator.files import write_bytes
 
 MAX_FILE = 25 << 20
@@ -27,10 +27,6 @@ MAX_BUCKET_FILES = 2000
 MAX_FILES = 20_000
 NOT_ASSETS = frozenset({"/_headers", "/_redirects", "/_routes.json", "/_worker.js"})
 _NAME = re.compile(r"[0-9a-f]{32}")
-
-
-class DeploymentWrong(ValueError):
-    """A manifest that cannot be deployed; the message names the path."""
 
 
 def asset_name(content: bytes, path: str) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 
-from deploy.emulator.edge.rules import RulesWrong, parse_headers, parse_redirects
-from deploy.emulator.errors import ChildFailed
+from deploy.emulator.edge.rules import parse_headers, parse_redirects
+from deploy.emulator.errors import ChildFailed, DeploymentWrong, RulesWrong
 from deploy.emulator.files import point_to
 from deploy.emulator.model import Deployment, Project, now_text
-from deploy.emulator.pages.assets import Assets, DeploymentWrong
+from deploy.emulator.pages.assets import Assets
 from deploy.emulator.plain import plain_client
 from deploy.emulator.store import Store
 

@@ -44,7 +44,7 @@ import msgspec
 from msgspec.structs import replace
 
 from deploy.clock import Clock
-from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished
+from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished, Unhealthy
 from deploy.events.bus import Bus
 from deploy.events.events import (
     Escalation,
@@ -64,7 +64,7 @@ from deploy.release.rollout.book import Book
 from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
 from deploy.release.rollout.memory import Memory
 from deploy.release.rollout.platform import Platform, Report
-from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, Unhealthy, meaning, unhealthy
+from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, meaning, unhealthy
 from deploy.release.rollout.world import Seen, World
 
 

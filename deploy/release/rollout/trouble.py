@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deploy.errors import DeployError, LedgerUnreachable, NotChecked, ReleaseFault
+from deploy.errors import DeployError, LedgerUnreachable, NotChecked, ReleaseFault, Unhealthy
 from deploy.ledger import Intent
 from deploy.platforms.errors import (
     Conflict,
@@ -58,14 +58,6 @@ class Case:
     seconds: float = 0.0
     ours: int = 0
     alone: bool = False
-
-
-class Unhealthy(ReleaseFault):
-    """Machines that were not healthy in time. `machines`: their ids."""
-
-    def __init__(self, message: str, machines: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.machines = machines
 
 
 def unhealthy(looks: Sequence[Seen | None], seconds: float) -> Unhealthy:

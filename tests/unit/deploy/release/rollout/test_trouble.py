@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from deploy.errors import DeployError, LedgerUnreachable, NotChecked, ReleaseFault
+from deploy.errors import DeployError, LedgerUnreachable, NotChecked, ReleaseFault, Unhealthy
 from deploy.ledger import DeploymentInfo, Direction, Intent, Status
 from deploy.platforms.errors import (
     Conflict,
@@ -32,7 +32,7 @@ from deploy.release.rollout.steps import (
     Step,
     Withdraw,
 )
-from deploy.release.rollout.trouble import Case, Meaning, Unhealthy, meaning
+from deploy.release.rollout.trouble import Case, Meaning, meaning
 from deploy.settings.policy import Strategy
 
 OLD = DeploymentInfo(
