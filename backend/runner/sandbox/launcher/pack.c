@@ -161,6 +161,8 @@ static bool matches_path(const char *pattern, const char *name)
 
 bool matches(const char *pattern, const char *name)
 {
+    if (*name == 0)
+        return false;
     if (strchr(pattern, '/'))
         return matches_path(pattern, name);
     const char *last = strrchr(name, '/');
