@@ -97,7 +97,7 @@ class Program(InvokeProgram):
                 self.print_columns(tasks)
 
     def update_config(self, merge: bool = True) -> None:
-        """Read Invoke's configuration, and refuse what of it would not be honoured."""
+        """Read Invoke's configuration, and refuse settings that our verbs would ignore."""
         for name in os.environ:
             if name.startswith(SETTINGS):
                 raise Exit(f"error: {name} is set and verbs do not honour it. Run: unset {name}", code=2)

@@ -68,7 +68,7 @@ def ancestor_gate(situation: Situation) -> Gate:
 
 
 def downgrade_gate(situation: Situation) -> Gate:
-    """An old job that is run again must not bring back what was replaced."""
+    """Refuses a commit older than the serving one: an old CI job that is run again must not bring it back."""
     if situation.replaces != "older":
         words = {"same": "it is the serving release", "unknown": "whether it is older than what serves is unknown here"}
         return Gate("downgrade", True, words.get(situation.replaces, "it is not older than what serves"))
