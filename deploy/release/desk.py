@@ -183,7 +183,7 @@ def half_way(intent: Intent, target: Target) -> str:
     """One sentence that says which rollout is unfinished, and the commands that continue it or roll it back."""
     resume = f"invoke resume --env {target.name}"
     back = f"; roll it back with: {resume} --back{target.flag}" if intent.releasing else ""
-    direction = "going forward" if intent.forward else "rolling back"
+    direction = "forward" if intent.forward else "rolling back"
     return (
         f"{intent.verb} of {intent.wanted.version} is half-way in {target.name} ({direction}). "
         f"Go on with: {resume}{target.flag}{back}"

@@ -23,7 +23,7 @@ def ancestry(root: Path, sha: str, branch: str, remote: str | None = DEFAULT_REM
         if found.code != 1:
             return f"git could not tell: {found.said}"
     else:
-        return f"this clone has no branch {branch}, neither its own nor from {name}"
+        return f"this clone knows no branch {branch}, neither of {name} nor its own"
     if not git(root, "rev-parse", "--verify", "--quiet", f"{sha}^{{commit}}").ok:
         return f"this clone has no commit {sha[:12]}"
     done = git(root, "merge-base", "--is-ancestor", sha, ref)

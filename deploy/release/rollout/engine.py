@@ -453,7 +453,7 @@ class Engine:
             return
         self._memory.unusable.add(machine)
         mend = f"once it answers again: invoke repair --env {self.intent.wanted.environment}{self._flag}"
-        self._note(f"machine {machine} was left unchanged: {why[:300]}; {mend}")
+        self._note(f"machine {machine} was left as it is: {why[:300]}; {mend}")
 
     def _renew(self, machines: tuple[str, ...], failed: DeployError) -> None:
         """Remove machines that do not become healthy; `decide` creates others in their place."""
