@@ -27,7 +27,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 @verb(
     help={
         "count": "how many promotions and how many rollbacks (default: 20 of each)",
-        "rate": "requests a second meanwhile (default: 200)",
+        "rate": "requests a second during the rollouts (default: 200)",
         "json": "print as JSON",
     }
 )

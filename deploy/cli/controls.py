@@ -242,7 +242,7 @@ def freeze(
         lifted = _lift(target, lift)
         if lifted:
             context.bus.about(target.name).emit(FreezeLifted(freezes=tuple(lifted)))
-        context.bus.say(f"lifted {', '.join(lifted)}" if lifted else "nobody has set a freeze")
+        context.bus.say(f"lifted {', '.join(lifted)}" if lifted else "no freeze is set, so none was lifted")
     if list or json or not (until or lift):
         state = _freeze_state(target.ledger.snapshot(), target.config.release, now)
         print_json(state) if json else print_result(_freeze_table(state))

@@ -54,7 +54,7 @@ class Program(InvokeProgram):
 
     def core_args(self) -> list[Argument]:
         """Invoke's own options, and ours that every verb has."""
-        text = f"how steps are told: {', '.join(Progress)} (default: {PROGRESS_VARIABLE}, else auto)"
+        text = f"how progress is shown: {', '.join(Progress)} (default: {PROGRESS_VARIABLE}, else auto)"
         return [*super().core_args(), Argument(names=("progress",), help=text)]
 
     def parse_core(self, argv: list[str] | None) -> None:

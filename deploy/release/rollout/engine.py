@@ -344,10 +344,10 @@ class Engine:
         try:
             self._checks.smoke(self.intent, self._asked_alone())
         except ReleaseFault as fault:
-            words = f"the previous release fails the smoke suite as well ({fault}): nobody is blamed"
+            words = f"the previous release fails the smoke suite as well ({fault}): the release is not rejected"
             intent = intent.acquitted(words)
         except NotChecked as unknown:
-            words = f"the smoke suite could not be run against the previous release ({unknown}): nobody is blamed"
+            words = f"the smoke suite could not be run against the previous release ({unknown}): the release is not rejected"
             intent = intent.acquitted(words)
         self._book.keep(intent, words[:200])
         self.intent = intent
