@@ -347,7 +347,7 @@ class Engine:
             words = f"the previous release fails the smoke suite as well ({fault}): the release is not rejected"
             intent = intent.acquitted(words)
         except NotChecked as unknown:
-            words = f"the smoke suite could not be run against the previous release ({unknown}): the release is not rejected"
+            words = f"the smoke suite could not be run against the previous release ({unknown}): nothing is rejected"
             intent = intent.acquitted(words)
         self._book.keep(intent, words[:200])
         self.intent = intent
