@@ -31,7 +31,7 @@ BUSY_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What can go, and what stays though it was asked for: each a sentence that says why and what to run."""
+    """What can be deleted, and what cannot: one sentence each that says why, and what to run."""
 
     waste: tuple[Waste, ...]
     kept: tuple[str, ...]
@@ -44,7 +44,7 @@ class Cleaning:
 
 @contextlib.contextmanager
 def cleaning(*, everything: bool = False, orphans: bool = True, root: Path = ROOT) -> Iterator[Cleaning]:
-    """Look for what can go, and hold builds of this clone off until it has gone (or was only shown).
+    """Find what can be deleted, and block builds of this clone during the block.
 
     `everything` keeps no build, and not this clone's rehearsal either where it does not run. `orphans` also takes what
     emulators pulled that do not run. Raises DeployError while a build is under way.

@@ -25,7 +25,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class End(enum.Enum):
-    """What becomes of a child when the verb is interrupted, fails or is killed."""
+    """How a child is ended when the verb is interrupted, fails or is killed."""
 
     WITH_US = "killed"
     NEVER = "left alone"
@@ -115,7 +115,7 @@ def stop(process: subprocess.Popen[Any], grace: float = GRACE) -> None:
 
 
 def sweep(process: subprocess.Popen[Any]) -> None:
-    """Kill what is left of the group of a child that has ended."""
+    """Kill the remaining processes in the group of a child that has ended."""
     _signal(process.pid, signal.SIGKILL)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.workstation.waste import Waste
 
 MOST_BYTES = 5 << 30
-"""Beyond this much only the newest build is kept."""
+"""Bytes beyond which only the newest build is kept."""
 PACKAGES = "site-packages-*"
 
 

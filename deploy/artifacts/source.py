@@ -71,7 +71,7 @@ def resolve_sha(root: Path, given: str, known: Iterable[str] = ()) -> str:
     if done.code != 1:  # 1: there is no such commit; anything else is git's own trouble
         raise UsageError(_failed(root, arguments, done))
     among = f" ({' '.join(done.said.split())})" if done.said else ""  # several begin alike: git lists them
-    raise UsageError(f"{given!r} is not one commit of this repository{among}; give the sha that `git log` shows")
+    raise UsageError(f"{given!r} names no single commit of this repository{among}; give the sha that `git log` shows")
 
 
 def built_shas(root: Path) -> Iterator[str]:

@@ -27,12 +27,12 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 @verb(
     help={
         "count": "how many promotions and how many rollbacks (default: 20 of each)",
-        "rate": "requests a second meanwhile (default: 200)",
+        "rate": "requests a second during the rollouts (default: 200)",
         "json": "print as JSON",
     }
 )
 def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = False) -> None:
-    """Promote and roll back under load in the rehearsal; requests lost, and seconds until all traffic had moved."""
+    """Promote and roll back the rehearsal under load; shows lost requests, and seconds until all traffic had moved."""
     from deploy.bench.rollout import bench_rollout  # slow to import, as all that is measured with
 
     bus: Bus = context.bus
@@ -54,7 +54,7 @@ def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = Fal
     }
 )
 def runner(context: Context, quick: bool = False, json: bool = False, docs: bool = False) -> None:
-    """Run programs bare, in what others isolate with, and through the service, side by side on this machine."""
+    """Compare the service with bare toolchains and other sandboxes, side by side on this machine."""
     from deploy.bench.runner import Plan, measure
 
     bus: Bus = context.bus

@@ -65,7 +65,7 @@ def approve(
     json: bool = False,
     rehearsal: bool = False,
 ) -> None:
-    """Answer the checklists for a commit, as yourself; it counts for exactly the digests that staging served."""
+    """Answer the checklists for a commit, in your own name; it counts only for the digests that were served."""
     source, target = promotion_of(env, rehearsal)
     wanted = resolve_sha(ROOT, required(sha, "--sha"), known_shas(source, target)) if sha or not list else ""
     release = _served(source, target, wanted) if wanted else None
@@ -97,7 +97,7 @@ def _served(source: Target, target: Target, sha: str) -> DeploymentInfo:
 
 
 def _asked(release: DeploymentInfo, flag: str) -> tuple[str, ...]:
-    """Ask a person each item; raises DeployError at the first that does not hold."""
+    """Ask for each item; raises DeployError at the first that is not confirmed."""
     if not sys.stdin.isatty():
         raise UsageError(f"no terminal to ask on; give --yes all, or --yes with some of {', '.join(MANUAL)}")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -242,14 +242,14 @@ def freeze(
         lifted = _lift(target, lift)
         if lifted:
             context.bus.about(target.name).emit(FreezeLifted(freezes=tuple(lifted)))
-        context.bus.say(f"lifted {', '.join(lifted)}" if lifted else "nobody has set a freeze")
+        context.bus.say(f"lifted {', '.join(lifted)}" if lifted else "no freeze is set, so none was lifted")
     if list or json or not (until or lift):
         state = _freeze_state(target.ledger.snapshot(), target.config.release, now)
         print_json(state) if json else print_result(_freeze_table(state))
 
 
 def new_freeze(start: str, until: str, reason: str, by: str, now: datetime) -> Freeze:
-    """A freeze as its flags say; raises UsageError for what is no time, or ends before it begins."""
+    """The freeze that the flags describe; raises UsageError for a malformed time, or an end before the start."""
     begins = _moment("--from", start, now) if start else now
     ends = _moment("--until", until, begins)
     if ends <= max(begins, now):
@@ -324,7 +324,7 @@ def _write(target: Target, message: str, change: Change, see: str) -> None:
 
 
 def _recording(see: str) -> None:
-    """What is said when an interrupt comes from here on: run again, some of these verbs would record it twice."""
+    """Set the line for an interrupt from here on: running some of these verbs again would record the change twice."""
     interrupts.from_now_on(lambda: f"the change may already be recorded. Check before you run it again: {see}")
 
 

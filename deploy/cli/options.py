@@ -50,7 +50,7 @@ def logs_of(rehearsal: bool) -> Path:
 
 
 def target_of(env: str, rehearsal: bool) -> Target:
-    """The environment named on the command line; raises UsageError for one that nothing is deployed to."""
+    """The environment named on the command line; raises UsageError if releases cannot go there."""
     return rehearsals.rehearsal_target(env) if rehearsal else cloud_target(env)
 
 

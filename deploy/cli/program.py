@@ -54,7 +54,7 @@ class Program(InvokeProgram):
 
     def core_args(self) -> list[Argument]:
         """Invoke's own options, and ours that every verb has."""
-        text = f"how steps are told: {', '.join(Progress)} (default: {PROGRESS_VARIABLE}, else auto)"
+        text = f"how progress is shown: {', '.join(Progress)} (default: {PROGRESS_VARIABLE}, else auto)"
         return [*super().core_args(), Argument(names=("progress",), help=text)]
 
     def parse_core(self, argv: list[str] | None) -> None:
@@ -97,7 +97,7 @@ class Program(InvokeProgram):
                 self.print_columns(tasks)
 
     def update_config(self, merge: bool = True) -> None:
-        """Read Invoke's configuration, and refuse what of it would not be honoured."""
+        """Read Invoke's configuration, and refuse settings that our verbs would ignore."""
         for name in os.environ:
             if name.startswith(SETTINGS):
                 raise Exit(f"error: {name} is set and verbs do not honour it. Run: unset {name}", code=2)

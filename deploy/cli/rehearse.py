@@ -153,7 +153,7 @@ def _counted(target: Target, bus: Bus, logs: Path, report: dict[str, object]) ->
         finally:
             counted = sending.stop()
             report["requests"] = counted.to_json()
-            bus.say(f"{counted.sent} requests meanwhile, {counted.lost} lost")
+            bus.say(f"{counted.sent} requests sent meanwhile, {counted.lost} lost")
             for loss in counted.losses[:5]:
                 bus.say(f"  lost: {loss}")
 

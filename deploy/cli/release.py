@@ -81,7 +81,7 @@ def verify(context: Context, env: str = "", rehearsal: bool = False, json: bool 
 
 
 def _concluded(bus: Bus, target: Target, evidence: Evidence) -> None:
-    """What was proven, and what comes next."""
+    """Say what was proven, and which command comes next."""
     passed, seconds = (sum(getattr(suite, key) for suite in evidence.suites) for key in ("passed", "seconds"))
     sha = evidence.commit_sha[:12]
     following = [target_of(name, target.rehearsal) for name in read_chain().following(target.name)]

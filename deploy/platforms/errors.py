@@ -24,11 +24,11 @@ _NO_ROOM = re.compile(
     r"too many machines|payment required|add (a )?(credit card|payment)|unpaid|trial (has )?(ended|expired)",
     re.IGNORECASE,
 )
-"""Words by which platforms say that there is no room, no quota or no money."""
+"""Phrases with which platforms report a lack of room, quota or payment."""
 
 
 def says_no_room(words: str) -> bool:
-    """Whether these are a platform's words for no room, no quota or no money."""
+    """Whether a platform's message reports a lack of room, quota or payment."""
     return _NO_ROOM.search(words) is not None
 
 
@@ -72,13 +72,13 @@ class Unauthorized(PlatformError):
 
 
 class Forbidden(PlatformError):
-    """The token does not act on this resource."""
+    """The token may not act on this resource."""
 
     suggestion = "use the token of this environment"
 
 
 class NotFound(PlatformError):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     suggestion = "check the name, or create it first"
 

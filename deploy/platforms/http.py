@@ -159,7 +159,7 @@ class Sender:
 
 
 def _code(response: httpx.Response) -> str:
-    """The platform's own word for the error (`status` beside `error`), "" for none."""
+    """The platform's error code (`status` beside `error`), "" for none."""
     try:
         body = response.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Cloudflare Pages, direct upload: only what the platform lacks is sent, so publishing an old release is quick."""
+"""Cloudflare Pages by direct upload: sends only files that the platform lacks, so an old release is published fast."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ class PagesClient:
         return [_deployment(item) for item in self._result(response, asked)]
 
     def current(self) -> PagesDeployment | None:
-        """What the project's own address serves now; None before the first publication."""
+        """The deployment that the project's own address serves now; None before the first publication."""
         asked = f"look at {self.project}"
         project = self._result(self.sender.send("GET", self._path, asked=asked), asked)
         item = project.get("canonical_deployment")
         return _deployment(item) if item else None
 
     def rollback(self, deployment: PagesDeployment) -> bool:
-        """Serve an earlier deployment again; False when the platform will not, and it must be published anew."""
+        """Serve an earlier deployment again; False if the platform refuses, so that it must be published again."""
         asked = f"go back to deployment {deployment.id} of {self.project}"
         path = f"{self._path}/deployments/{deployment.id}/rollback"
         refusals = frozenset({400, 404, 405, 409})

@@ -183,7 +183,7 @@ def half_way(intent: Intent, target: Target) -> str:
     """One sentence that says which rollout is unfinished, and the commands that continue it or roll it back."""
     resume = f"invoke resume --env {target.name}"
     back = f"; roll it back with: {resume} --back{target.flag}" if intent.releasing else ""
-    direction = "going forward" if intent.forward else "rolling back"
+    direction = "forward" if intent.forward else "rolling back"
     return (
         f"{intent.verb} of {intent.wanted.version} is half-way in {target.name} ({direction}). "
         f"Go on with: {resume}{target.flag}{back}"
@@ -224,7 +224,7 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
 
 
 def _take(holding: Holding, wait: timedelta, bus: Bus) -> None:
-    """Take the lock; while another holds it, again and again until `wait` is over."""
+    """Take the lock; while another deployer holds it, try again until `wait` is over, then raise LockHeld."""
     end, shown = time.monotonic() + wait.total_seconds(), ""
     while True:
         try:
@@ -245,7 +245,7 @@ def _give_back(holding: Holding) -> None:
 
 
 def _guard(holding: Holding) -> Callable[[], None]:
-    """Called before each change on a platform: by the lock's holder alone, and not by a verb that is ending."""
+    """Called before each change on a platform; raises if the lock was lost or the verb is being interrupted."""
 
     def guard() -> None:
         interrupts.check()

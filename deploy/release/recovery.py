@@ -122,7 +122,7 @@ def earlier_release(environment: str, snapshot: Snapshot, sha: str | None, flag:
         and (sha or event.id not in gone)
     ]
     if not found:
-        wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the serving one"
+        wanted = f"no earlier release of {sha[:12]}" if sha else "no release before the one that serves"
         raise UsageError(f"{environment} has {wanted}; see `invoke history --env {environment}{flag}`")
     return found[-1]
 

@@ -118,7 +118,7 @@ def plan(source: Target, target: Target, sha: str, options: Options | None = Non
 
 
 def superseded(target: Target, sha: str) -> DeploymentInfo | None:
-    """The release that `target` serves, when `sha` is older than it: a job that was run again, or ran late."""
+    """The release that `target` serves if `sha` is older, as when a CI job ran late or was run again; else None."""
     serving = target.ledger.snapshot().current()
     return serving if replaces(ROOT, serving, sha) == "older" else None
 
@@ -208,7 +208,7 @@ def promote(
 
 
 def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:
-    """The release of a plan whose gates are open; raises NotProven with what each of the closed ones asks for."""
+    """The plan's release if every gate is open; else raises NotProven with each closed gate's reason and action."""
     closed = [gate for gate in wanted.gates if not gate.ok]
     if not closed and wanted.release is not None:
         return wanted.release
@@ -219,7 +219,7 @@ def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:
 
 
 def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> int:
-    """Remove the machines kept for a rollback once the rollback window is over; how many."""
+    """Remove the machines kept for a rollback once the rollback window is over; returns how many."""
     with working_on(target, "tidy", bus, logs, wait=wait) as desk:
         snapshot = desk.snapshot()
         serving = snapshot.current()

@@ -32,7 +32,7 @@ class Chain:
 
     @property
     def deployed(self) -> tuple[str, ...]:
-        """All but local ones: what is promoted after what it is promoted from."""
+        """All environments but local ones, each after the one that it is promoted from."""
         ordered: list[str] = []
         left = [name for name, config in self.configs.items() if config.role is not Role.LOCAL]
         while left:
@@ -43,7 +43,7 @@ class Chain:
 
     @property
     def promoted(self) -> tuple[str, ...]:
-        """Those that receive promotions."""
+        """The environments that receive promotions."""
         return tuple(name for name in self.deployed if self.sources[name])
 
     def line_to(self, name: str) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Chain:
 
 
 def read_chain(root: Path = ROOT) -> Chain:
-    """Read every environment; raises ConfigurationError for one that is promoted from what it cannot be."""
+    """Read every environment; raises ConfigurationError if one cannot be promoted from the environment it names."""
     configs = {name: load_environment(name, root) for name in environment_names(root)}
     sources = {name: _explicit(config, configs) for name, config in configs.items()}
     last = _last_proving(configs, sources)
@@ -108,7 +108,7 @@ def _refuse_circle(name: str, sources: Mapping[str, str | None]) -> None:
 
 
 def first_proving(chain: Chain) -> str:
-    """The environment that commits reach first; raises UsageError where that is not one."""
+    """The environment that commits reach first; raises UsageError if there is none, or more than one."""
     first = [name for name in chain.deployed if chain.configs[name].role is Role.PROVING and not chain.sources[name]]
     if len(first) != 1:
         raise UsageError(f"--env is missing; use --env {' or --env '.join(chain.deployed)}")
@@ -116,7 +116,7 @@ def first_proving(chain: Chain) -> str:
 
 
 def require_deployed(name: str, chain: Chain) -> str:
-    """`name`, when releases can go there; raises UsageError for another."""
+    """Return `name` if releases can go there; else raise UsageError."""
     if name not in chain.deployed:
         what = "is this machine: nothing is deployed to it" if name in chain.configs else "is not an environment"
         raise UsageError(f"{name!r} {what}; use --env {' or --env '.join(chain.deployed)}")
@@ -130,7 +130,7 @@ def default_target(chain: Chain) -> str | None:
 
 
 def require_promoted(name: str, chain: Chain) -> str:
-    """`name`, or for "" the one protected environment, when it receives promotions; raises UsageError for another."""
+    """Return `name`, or the only protected environment for "", if it receives promotions; else raise UsageError."""
     name = name or default_target(chain) or ""
     if name not in chain.promoted:
         options = " or ".join(f"--env {each}" for each in chain.promoted)

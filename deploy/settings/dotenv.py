@@ -1,4 +1,4 @@
-"""Reads a .env file with python-dotenv, keeping the line of each key, and refusing what it would pass over."""
+"""Reads a .env file with python-dotenv; keeps each key's line number, and refuses lines that python-dotenv ignores."""
 
 from __future__ import annotations
 

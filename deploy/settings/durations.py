@@ -9,7 +9,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_duration(text: str) -> timedelta:
-    """A stretch of time; raises ValueError with what is wrong."""
+    """Read a duration; raises ValueError with what is wrong."""
     found = re.fullmatch(r"([0-9]{1,5})([smhd])", text.strip())
     if not found:
         raise ValueError("is not a duration such as 30s, 15m, 12h or 3d")

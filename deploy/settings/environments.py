@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Role(StrEnum):
-    """What an environment is for. Code asks for roles, never for names."""
+    """What an environment is for. Code depends on roles, never on names."""
 
     LOCAL = "local"
     """This machine; nothing is deployed to it."""

@@ -24,7 +24,7 @@ def parse_remote(text: str) -> str:
 
 
 def is_address(remote: str) -> bool:
-    """Whether it is a URL, ssh's host:path or an absolute path, and no remote's name."""
+    """Whether it is an address (a URL, ssh's host:path or an absolute path) rather than a remote's name."""
     return bool(_ADDRESS.fullmatch(remote))
 
 

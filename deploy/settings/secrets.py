@@ -21,7 +21,7 @@ TOKEN_NAMES: dict[str, str] = {
 
 
 class Secret:
-    """A value that shows itself only to `reveal()`: not in repr, str, format, pickles or copies of its state."""
+    """A value that only `reveal()` returns: repr, str, format and pickles never contain it."""
 
     __slots__ = ("__value",)
 

@@ -22,7 +22,7 @@ _EXITS = {
 
 
 class Outcome(enum.StrEnum):
-    """PASSED is proof and FAILED is blame; NOT_RUN is neither."""
+    """PASSED speaks for the release, FAILED against it; NOT_RUN says nothing about it."""
 
     PASSED = "passed"
     FAILED = "failed"

@@ -15,7 +15,7 @@ _SHA = re.compile(r'"sha":\s*"([^"]+)"')
 
 
 class Witness:
-    """Asks again and again, each time over a new connection, from `with` to its end; remembers when it saw what."""
+    """Asks repeatedly during a `with` block, each time over a new connection, and records when it saw which release."""
 
     def __init__(self, service_url: str, page_url: str) -> None:
         self._urls = (f"{service_url}version", f"{page_url}config.js")
@@ -65,7 +65,7 @@ def settled(seen: list[tuple[float, str, str]], urls: tuple[str, ...], sha: str)
 
 
 def _release(client: httpx.Client, url: str) -> str:
-    """The commit that answers; "" when none does, which is for others to count."""
+    """The commit that answers; "" without an answer, which is not counted as a loss here."""
     try:
         answer = client.get(url)
     except httpx.TransportError:

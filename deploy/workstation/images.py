@@ -22,7 +22,7 @@ OURS = "codecanvas/"
 TEST_IMAGES = "cc-emulator-test"
 STAGES_KEPT = 6  # the next build uses them again
 MOST_BYTES = 20 << 30
-"""Beyond this much only the newest build's image is kept."""
+"""Bytes beyond which only the newest build's image is kept."""
 _NONE = "<none>"
 
 
@@ -40,7 +40,7 @@ class Found:
 
 
 def removable(host: str, *, keep: int, private: bool, orphans: bool) -> list[Waste]:
-    """Images that can go, but for those of the `keep` builds that were used last and all that a container uses.
+    """Images that can be deleted: not those of the `keep` builds used last, nor any that a container uses.
 
     `private` says that the engine is the project's own. `orphans` asks for what emulators pulled that do not run: they
     pull it again when they start.

@@ -17,7 +17,7 @@ GONE = frozenset({"destroyed", "destroying", "replaced"})
 
 @dataclass(frozen=True)
 class Check:
-    """One health check's last word: passing, warning or critical."""
+    """One health check's latest result: passing, warning or critical."""
 
     name: str
     status: str
@@ -46,12 +46,12 @@ class Machine:
 
     @property
     def gone(self) -> bool:
-        """It is no more, or about to be."""
+        """Whether it is destroyed, or about to be."""
         return self.state in GONE
 
     @property
     def exits(self) -> int:
-        """How often its program ended by itself since somebody last started or created the machine."""
+        """How often its program exited on its own since the machine was last started or created."""
         count = 0
         for event in self.events:
             if event.get("source") == "user" and event.get("type") in ("start", "launch", "update", "restart"):

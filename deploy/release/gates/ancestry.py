@@ -23,7 +23,7 @@ def ancestry(root: Path, sha: str, branch: str, remote: str | None = DEFAULT_REM
         if found.code != 1:
             return f"git could not tell: {found.said}"
     else:
-        return f"this clone has no branch {branch}, neither its own nor from {name}"
+        return f"this clone knows no branch {branch}, neither of {name} nor its own"
     if not git(root, "rev-parse", "--verify", "--quiet", f"{sha}^{{commit}}").ok:
         return f"this clone has no commit {sha[:12]}"
     done = git(root, "merge-base", "--is-ancestor", sha, ref)
@@ -68,7 +68,7 @@ def ancestor_gate(situation: Situation) -> Gate:
 
 
 def downgrade_gate(situation: Situation) -> Gate:
-    """An old job that is run again must not bring back what was replaced."""
+    """Refuses a commit older than the serving one: an old CI job that is run again must not bring it back."""
     if situation.replaces != "older":
         words = {"same": "it is the serving release", "unknown": "whether it is older than what serves is unknown here"}
         return Gate("downgrade", True, words.get(situation.replaces, "it is not older than what serves"))

@@ -71,19 +71,19 @@ def after_success(record: Breaker) -> Breaker:
 
 
 def breaker_changes(record: Breaker) -> dict[str, bytes | None]:
-    """What writes it to the ledger."""
+    """The change that writes it to the ledger."""
     return {PATH: encode(record)}
 
 
 def failure_change(
     production: Snapshot, policy: ReleasePolicy, now: datetime, reason: str, by: str
 ) -> dict[str, bytes | None]:
-    """What a failed promotion writes."""
+    """The change for a failed promotion."""
     return breaker_changes(after_failure(read_breaker(production), policy, now, reason, by))
 
 
 def reset_change(production: Snapshot, reason: str, by: str) -> dict[str, bytes | None]:
-    """What a person writes who closes it. A breaker that is damaged is closed too: this is how it is mended."""
+    """The change with which a person closes it; this also repairs a damaged breaker file."""
     try:
         record = read_breaker(production)
     except LedgerError:
@@ -92,7 +92,7 @@ def reset_change(production: Snapshot, reason: str, by: str) -> dict[str, bytes 
 
 
 def success_change(production: Snapshot) -> dict[str, bytes | None]:
-    """What a promotion that succeeded writes; nothing when the breaker was closed without failures."""
+    """The change for a successful promotion; empty when the breaker was closed without failures."""
     record = read_breaker(production)
     closed = after_success(record)
     return {} if closed == record else breaker_changes(closed)

@@ -43,12 +43,12 @@ def in_force(production: Snapshot, policy: ReleasePolicy, now: datetime) -> tupl
 
 
 def freeze_change(production: Snapshot, freeze: Freeze, now: datetime) -> dict[str, bytes | None]:
-    """What sets a freeze; those that ended leave the file, and stay in the branch's history."""
+    """The change that sets a freeze. It also drops freezes that ended; the branch's history keeps them."""
     return _changes([*(each for each in read_freezes(production) if each.until > now), freeze])
 
 
 def lift_change(production: Snapshot, ids: frozenset[str]) -> dict[str, bytes | None]:
-    """What lifts freezes; nothing when there is none of these."""
+    """The change that lifts freezes; empty when none of these is set."""
     freezes = read_freezes(production)
     kept = [each for each in freezes if each.id not in ids]
     return _changes(kept) if len(kept) < len(freezes) else {}

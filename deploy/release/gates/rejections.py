@@ -21,13 +21,13 @@ def rejection(production: Snapshot, sha: str) -> Rejection | None:
 
 
 def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -> dict[str, bytes | None]:
-    """What rejects the release of a deployment that failed."""
+    """The change that rejects a failed deployment's release."""
     record = Rejection(failed.commit_sha, failed.image, failed.frontend, failed.id, reason, now, by)
     return {_path(failed.commit_sha): encode(record)}
 
 
 def readmit_change(production: Snapshot, sha: str) -> dict[str, bytes | None]:
-    """What removes a rejection, after the commit was promoted again with success; nothing when there is none."""
+    """The change that removes a rejection, after the commit was promoted again with success; empty without one."""
     return {_path(sha): None} if _path(sha) in production.files else {}
 
 

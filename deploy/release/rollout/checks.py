@@ -22,7 +22,7 @@ class RealChecks:
         self._target, self._logs = target, logs
 
     def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
-        """The verdict's words; raises ReleaseFault when it is against the release, NotChecked when it is none."""
+        """The verdict in words; raises ReleaseFault if it is against the release, NotChecked without a verdict."""
         requests = REQUESTS[intent.strategy]
         verdict = judge_canary(self._target.config.api_url, green, blue, requests)
         if not verdict.ok:
@@ -32,7 +32,7 @@ class RealChecks:
         return f"canary {verdict.reason}"
 
     def smoke(self, intent: Intent, machine: str = "") -> str:
-        """How many checks passed; raises SuiteFailed or SuiteNotRun with its log, Unfinished when it was killed."""
+        """How many checks passed; raises SuiteFailed or SuiteNotRun with its log, Unfinished if it was killed."""
         target = self._target
         # What is compared with a failure must not write over the failure's log.
         logs = self._logs if intent.forward else self._logs / "before"

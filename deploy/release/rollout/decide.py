@@ -92,14 +92,14 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
         elif machine.failed:
             why = f"machine {machine.id} is {machine.state}"
         elif intent.releasing and machine.exits >= EXITS and not machine.healthy:
-            why = f"machine {machine.id} ended by itself {machine.exits} times"
+            why = f"machine {machine.id} exited on its own {machine.exits} times"
         elif machine.asleep and world.starts.get(machine.id, 0) >= ATTEMPTS:
             why = f"machine {machine.id} is {machine.state} again after {ATTEMPTS} starts"
-        elif machine.asleep and intent.releasing and machine.exits:  # stopped by somebody, it is started again
-            why = f"machine {machine.id} ended by itself ({machine.state})"
+        elif machine.asleep and intent.releasing and machine.exits:  # one that a person stopped is started again
+            why = f"machine {machine.id} exited on its own ({machine.state})"
         else:
             continue
-        # A kept machine that will not come back is made anew; one just made for this release speaks against it.
+        # A kept machine that will not start is replaced; one just created for this release speaks against the release.
         if intent.releasing or world.creations.get(machine.number, 0) >= ATTEMPTS:
             return TurnBack(why, machine=machine.id)
         return Destroy(machine.id)

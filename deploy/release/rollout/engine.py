@@ -344,10 +344,10 @@ class Engine:
         try:
             self._checks.smoke(self.intent, self._asked_alone())
         except ReleaseFault as fault:
-            words = f"the previous release fails the smoke suite as well ({fault}): nobody is blamed"
+            words = f"the previous release fails the smoke suite as well ({fault}): the release is not rejected"
             intent = intent.acquitted(words)
         except NotChecked as unknown:
-            words = f"the smoke suite could not be run against the previous release ({unknown}): nobody is blamed"
+            words = f"the smoke suite could not be run against the previous release ({unknown}): nothing is rejected"
             intent = intent.acquitted(words)
         self._book.keep(intent, words[:200])
         self.intent = intent
@@ -453,7 +453,7 @@ class Engine:
             return
         self._memory.unusable.add(machine)
         mend = f"once it answers again: invoke repair --env {self.intent.wanted.environment}{self._flag}"
-        self._note(f"machine {machine} was left unchanged: {why[:300]}; {mend}")
+        self._note(f"machine {machine} was left as it is: {why[:300]}; {mend}")
 
     def _renew(self, machines: tuple[str, ...], failed: DeployError) -> None:
         """Remove machines that do not become healthy; `decide` creates others in their place."""

@@ -44,7 +44,7 @@ class Report:
     summary: str
     lines: tuple[str, ...] = ()
     exhausted: bool = False
-    """The platform had no room to launch it: no fault of what it was to run."""
+    """The platform had no room to launch it, which is no fault of the release."""
 
 
 class Platform(Protocol):
@@ -57,7 +57,7 @@ class Platform(Protocol):
         """How it ended, what its checks said, what it wrote last."""
 
     def reaches(self, machine: str) -> bool:
-        """Whether the platform acts on this machine just now: its lease is taken and given back."""
+        """Whether the platform acts on this machine now: takes its lease and gives it back."""
 
     def look(self, machine: str) -> Seen | None:
         """One machine, None when it is gone."""
@@ -65,19 +65,19 @@ class Platform(Protocol):
     def create(
         self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
     ) -> str:
-        """Create and launch the machine of this number, out of traffic; its id.
+        """Create and launch the machine of this number, out of traffic; returns its id.
 
-        One of the same launch and number that is there already is it, unless it is one of those to `avoid`.
+        A machine of the same launch and number that exists already is returned instead, unless it is in `avoid`.
         """
 
     def start(self, machine: str) -> None:
         """Start it."""
 
     def admit(self, machine: str) -> None:
-        """Let the edge use it."""
+        """Let the edge send it requests."""
 
     def withdraw(self, machine: str) -> None:
-        """Let the edge use it no more."""
+        """Stop the edge from sending it requests."""
 
     def rest(self, machine: str) -> None:
         """Put it to sleep; it can be started again."""

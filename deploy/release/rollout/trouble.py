@@ -41,8 +41,8 @@ class Meaning(StrEnum):
     STOP = "the run stops and the intent stays"
     TURN = "the release is rolled back and not rejected"
     BLAME = "the release is rolled back and rejected"
-    LEAVE = "the rollout goes on without this machine"
-    FEWER = "the rollout goes on without one more machine"
+    LEAVE = "the rollout continues without this machine"
+    FEWER = "the rollout continues with the machines it has"
     RENEW = "the machines are removed and created again"
 
 

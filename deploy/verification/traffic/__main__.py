@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--api", required=True, help="the API, as `invoke status` shows it")
     parser.add_argument("--page", required=True, help="the page, as `invoke status` shows it")
     parser.add_argument("--rate", type=_rate, default=200.0, help="requests a second in all (default: 200)")
-    parser.add_argument("--seconds", type=float, help="stop by itself after so long (default: on SIGTERM or SIGINT)")
-    parser.add_argument("--out", type=Path, required=True, help="the report, written anew each second")
+    parser.add_argument("--seconds", type=float, help="stop after this time (default: on SIGTERM or SIGINT)")
+    parser.add_argument("--out", type=Path, required=True, help="the report file, rewritten each second")
     parser.add_argument("--child-of", type=int, metavar="PID", help="stop when this parent process has gone")
     parser.add_argument("--i-own-this-host", action="store_true", help="allow hosts other than this machine")
     return parser

@@ -256,7 +256,7 @@ def test_a_freeze_lasts_from_its_beginning() -> None:
     assert (made.start, made.until) == (datetime(2026, 3, 2, 8, tzinfo=UTC), datetime(2026, 3, 5, 8, tzinfo=UTC))
     with pytest.raises(UsageError, match="not after now"):
         new_freeze("2026-02-01T08:00Z", "2026-02-02T08:00Z", "", "me", NOW)
-    with pytest.raises(UsageError, match="not after its beginning"):
+    with pytest.raises(UsageError, match="not after the start of the freeze"):
         new_freeze("2026-03-02T08:00Z", "2026-03-02T07:00Z", "", "me", NOW)
 
 

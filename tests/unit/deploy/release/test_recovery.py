@@ -64,5 +64,7 @@ def test_where_there_is_none_it_says_so(events: tuple[DeploymentInfo, ...], sha:
 
 
 def test_what_is_half_way_and_has_none_before_it_is_told() -> None:
-    with pytest.raises(UsageError, match=r"what is half-way: invoke resume --env production \[--back\]"):
+    with pytest.raises(
+        UsageError, match=r"roll back the unfinished rollout: invoke resume --env production \[--back\]"
+    ):
         earlier_release("production", ledger(half_way=True), None)

@@ -435,7 +435,7 @@ def test_what_is_half_way_is_told_with_the_commands_that_go_on(stage: Stage) -> 
     resume = "invoke resume --env production"
     assert half_way(intent, target) == (
         f"promote of good+2 is half-way in production (forward). Go on with: {resume} --rehearsal; "
-        f"take it back with: {resume} --back --rehearsal"
+        f"roll it back with: {resume} --back --rehearsal"
     )
     assert half_way(intent.turned("bad", blame=True), target) == (
         f"promote of good+2 is half-way in production (going back). Go on with: {resume} --rehearsal"
