@@ -73,7 +73,8 @@ def unit(session: nox.Session) -> None:
     session.run_install("uv", "pip", "sync", "--quiet", "--require-hashes", "requirements/test.txt", external=True)
     session.run("python", "-m", "deploy.workstation", "sandbox", "languages", silent=True)
     chosen = session.posargs or ([] if session.python == PYTHONS[0] else ["-m", "not any_python"])
-    session.run("python", "-m", "pytest", "tests/unit", "-n", "2", "--dist", "worksteal", "-q", *chosen)
+    # Three workers on two cores: most of these tests wait most of the time, for programs to be ended and for remotes.
+    session.run("python", "-m", "pytest", "tests/unit", "-n", "3", "--dist", "worksteal", "-q", *chosen)
 
 
 @nox.session(venv_backend="none")

@@ -1,4 +1,7 @@
-"""One program twice: from what waits to be used, and from an interpreter or machine that is started anew."""
+"""One program twice: from what waits to be used, and from an interpreter or machine that is started anew.
+
+A compiler that stays counts as what waits. What it made is run both ways; what it refuses is compiled both ways.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from backend.runner.execution.libraries import recipe as library_recipe
 from backend.runner.execution.offer import Offer
 from backend.runner.execution.outcome import Outcome
 from backend.runner.execution.request import RunRequest
+from backend.runner.execution.residents import ResidentCompiler
 from backend.runner.execution.toolchains import with_libraries
 from backend.runner.languages import __file__ as languages_file
 from backend.runner.languages import all_languages
@@ -72,17 +76,37 @@ class Pair:
         """Programs for which a template waited that holds libraries."""
         installed = os.environ.get("RUNNER_LAUNCHER")  # as an image says
         host = Host.find(find_launcher(Path(installed) if installed else None), warm=warm)
-        self._slot = Slot(0, Plan(host=host, cgroups=None, caches=None))
+        plan = Plan(host=host, cgroups=None, caches=None)
+        self._slot, self._other = Slot(0, plan), Slot(1, plan)
+        self.language: Language = with_libraries(all_languages()[name])
+        self._residents: dict[str, ResidentCompiler] = {}
         cache = CompileCache(256 << 20)
         quick = frozenset({"fork_server", "warm"})
-        self._warm = Executor(host, Offer(), cache=cache, accelerations=quick)
+        self._warm = Executor(host, Offer(), cache=cache, accelerations=quick, residents=self._residents)
         self._cold = Executor(host, Offer(), cache=cache, accelerations=frozenset())
-        self.language: Language = with_libraries(all_languages()[name])
-        self._do(self._slot.open())
+        self._do(self._open())
+
+    async def _open(self) -> None:
+        """Have the slot, and the compiler that stays where the language has one: it waits too, in a slot of its own."""
+        await self._slot.open()
+        if self.language.resident is not None:
+            variables = self._warm.variables.of_waiting_run(self.language)
+            made = ResidentCompiler(self.language.name, self.language.resident, self._other, variables)
+            self._residents[self.language.name] = made
+            made.start()
+            async with asyncio.timeout(_READY_SECONDS):
+                while not made.ready:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.01)
+
+    async def _close(self) -> None:
+        for resident in self._residents.values():
+            await resident.stop()
+        await self._other.close()
+        await self._slot.close()
 
     def close(self) -> None:
         """End everything."""
-        self._do(self._slot.close())
+        self._do(self._close())
         self._runner.close()
 
     def told(self, program: Program, *, waited: float = 0.0) -> tuple[Told, Told]:
