@@ -32,7 +32,9 @@ def rollback(
     Returns the release that serves then. With `suite` the smoke suite runs afterwards; a failure is reported by
     SuiteFailed and changes nothing any more.
     """
-    with working_on(target, f"roll back to {sha[:12] if sha else 'the release before'}", bus, logs, wait=wait) as desk:
+    with working_on(
+        target, f"roll back to {sha[:12] if sha else 'the previous release'}", bus, logs, wait=wait
+    ) as desk:
         desk.refuse_strangers(releasing=False)
         done = _back(desk, sha)
     if suite:

@@ -402,7 +402,7 @@ class Engine:
         tries, first = memory.failures.get(repr(step), (0, now))
         memory.failures[repr(step)] = (tries + 1, first)
         machine = getattr(step, "machine", "") or (memory.asked if isinstance(step, steps.AwaitHealthy) else "")
-        # Asked only about a step on one machine: a failure without one cannot be that machine's host.
+        # Only a step on one machine can fail because that machine's host is gone.
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
         # Before a release is rejected: a lost host makes its machines look unhealthy too, and is nobody's fault.

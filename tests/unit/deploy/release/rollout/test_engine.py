@@ -438,5 +438,5 @@ def test_what_is_half_way_is_told_with_the_commands_that_go_on(stage: Stage) -> 
         f"roll it back with: {resume} --back --rehearsal"
     )
     assert half_way(intent.turned("bad", blame=True), target) == (
-        f"promote of good+2 is half-way in production (going back). Go on with: {resume} --rehearsal"
+        f"promote of good+2 is half-way in production (rolling back). Go on with: {resume} --rehearsal"
     )
