@@ -24,6 +24,7 @@ from backend.runner.execution.outcome import Outcome
 from backend.runner.execution.request import RunRequest
 from backend.runner.execution.residents import ResidentCompiler
 from backend.runner.execution.toolchains import with_libraries
+from backend.runner.execution.variables import Variables
 from backend.runner.languages import __file__ as languages_file
 from backend.runner.languages import all_languages
 from backend.runner.languages.imports import held_modules
@@ -80,6 +81,9 @@ class Pair:
         self._slot, self._other = Slot(0, plan), Slot(1, plan)
         self.language: Language = with_libraries(all_languages()[name])
         self._residents: dict[str, ResidentCompiler] = {}
+        if self.language.resident is not None:
+            variables = Variables(host, Offer()).of_waiting_run(self.language)
+            self._residents[name] = ResidentCompiler(name, self.language.resident, self._other, variables)
         cache = CompileCache(256 << 20)
         quick = frozenset({"fork_server", "warm"})
         self._warm = Executor(host, Offer(), cache=cache, accelerations=quick, residents=self._residents)
@@ -89,14 +93,16 @@ class Pair:
     async def _open(self) -> None:
         """Have the slot, and the compiler that stays where the language has one: it waits too, in a slot of its own."""
         await self._slot.open()
-        if self.language.resident is not None:
-            variables = self._warm.variables.of_waiting_run(self.language)
-            made = ResidentCompiler(self.language.name, self.language.resident, self._other, variables)
-            self._residents[self.language.name] = made
-            made.start()
+        for resident in self._residents.values():
+            resident.start()
             async with asyncio.timeout(_READY_SECONDS):
-                while not made.ready:  # noqa: ASYNC110 - it tells nobody
+                while not resident.ready:  # noqa: ASYNC110 - it tells nobody
                     await asyncio.sleep(0.01)
+
+    @property
+    def compiled(self) -> int:
+        """Programs that the compiler that stays has compiled."""
+        return sum(resident._compiles for resident in self._residents.values())
 
     async def _close(self) -> None:
         for resident in self._residents.values():

@@ -66,6 +66,17 @@ def test_time_begins_with_the_program(pairs: dict[str, Pair], warm: Path, langua
     assert quick[3].strip() == "just"
 
 
+def test_a_compiler_that_stays_compiles_what_is_run_warm(pairs: dict[str, Pair], warm: Path) -> None:
+    if "java" not in pairs:
+        pairs["java"] = Pair("java", warm)
+    before = pairs["java"].compiled
+    source = 'class Other { public static void main(String[] a) { System.out.println("once"); } }'
+    quick, usual = pairs["java"].told(Program(source))
+    assert quick == usual
+    assert quick[3] == "once\n"
+    assert pairs["java"].compiled == before + 1
+
+
 @pytest.mark.parametrize("language", PROGRAMS)
 def test_there_are_enough_programs(language: str) -> None:
     assert len(PROGRAMS[language]) >= 200
