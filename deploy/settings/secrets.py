@@ -93,7 +93,8 @@ class Tokens:
 
 def variable(name: str, environment: str) -> str:
     """The process environment's name of a token: each environment has its own, so that one job may hold both."""
-    return f"{name}_{environment.upper()}"
+    suffix = environment.upper().replace("-", "_")
+    return f"{name}_{suffix}"
 
 
 def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.environ) -> Tokens:

@@ -94,3 +94,8 @@ def test_a_shared_token_is_named_where_it_stands(tmp_path: Path) -> None:
         r"\(FLY_API_TOKEN in \.env\.staging\.secrets:2\)",
     ):
         refuse_shared(process, file)
+
+
+def test_a_hyphen_of_an_environments_name_is_an_underscore_in_the_process_environment(tmp_path: Path) -> None:
+    found = read_tokens("pre-prod", tmp_path, {"FLY_API_TOKEN_PRE_PROD": VALUE})
+    assert found.get("FLY_API_TOKEN") == Secret(VALUE)
