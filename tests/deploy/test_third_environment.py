@@ -48,7 +48,7 @@ def test_a_release_passes_through_it_on_its_way_to_production(longer: Project) -
 
     longer.invoke("deploy", "--env", "staging", "--rehearsal")
     refused = longer.invoke("deploy", "--env", "qa", "--rehearsal", code=2)
-    assert "qa receives only what staging proved; use: invoke promote --sha SHA --env qa --rehearsal" in refused.stderr
+    assert "releases reach qa only by promotion from staging; use: invoke promote --sha SHA --env qa" in refused.stderr
     refused = longer.invoke("promote", "--sha", sha, "--env", "qa", "--rehearsal", code=1)
     assert "no suite has run against it in staging" in refused.stderr
     assert longer.status()["qa"]["machines"] == []
