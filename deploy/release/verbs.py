@@ -194,10 +194,10 @@ def promote(
         left = _settle(desk)
         if left is not None and (left.commit_sha, left.status) == (sha, Status.DEPLOYED):
             return left
+        desk.refuse_strangers()
         wanted = plan(source, target, sha, options)
         release = _allowed(wanted, desk.bus)  # before anything is made: a refused promotion leaves nothing behind
         _ensure_app(desk)
-        desk.refuse_strangers()
         with bus.step("copy the images"), source.registry() as origin:
             for image, tag in ((release.image, sha), (release.frontend, f"frontend-{sha}")):
                 copy_image(origin, desk.registry, image, tag)

@@ -118,7 +118,7 @@ def test_machines_that_the_ledger_does_not_know_are_not_touched(project: Any, fi
             there = {machine["id"]: machine["state"] for machine in api.get("/machines").json()}
         assert all(there[id_] == "started" for id_ in machines)
         adopted = project.invoke("machines", "--env", "production", "--adopt", machines[0], "--rehearsal")
-        assert "is one of" in adopted.stdout + adopted.stderr
+        assert "now belongs to" in adopted.stdout + adopted.stderr
         state = project.status()["production"]
         assert (state["commitSha"], state["agree"], state["strangers"]) == (serving, True, state["strangers"])
         assert sorted(machine["id"] for machine in state["machines"]) == sorted(machines)
