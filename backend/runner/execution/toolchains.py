@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from pathlib import Path
@@ -73,8 +74,14 @@ def _has_file(path: str) -> bool:
 
 
 def _installed(package: str) -> bool:
-    """Whether the Debian package is installed."""
-    return any((_PACKAGES / f"{package}{architecture}.list").exists() for architecture in ("", ":amd64", ":arm64"))
+    """Whether the Debian package is installed.
+
+    Of one that was removed and not purged, dpkg still lists the configuration files, but not the root directory.
+    """
+    for architecture in ("", ":amd64", ":arm64"):
+        with contextlib.suppress(OSError), (_PACKAGES / f"{package}{architecture}.list").open("rb") as listed:
+            return listed.readline() == b"/.\n"
+    return False
 
 
 async def ask_version(slot: Slot, language: Language, variables: Variables) -> str | None:

@@ -21,7 +21,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(toolchains, "_PACKAGES", tmp_path)
     for language in all_languages().values():
         for package in language.packages:
-            (tmp_path / f"{package}.list").touch()
+            (tmp_path / f"{package}.list").write_text("/.\n")
     return tmp_path
 
 
@@ -39,9 +39,9 @@ def test_without_any_one_of_them_it_is_not(host: Host, installed: Path, language
     assert language.packages
     for package in language.packages:
         (installed / f"{package}.list").unlink()
-        (installed / f"{package}-base.list").touch()  # a package that brings a part of it under another name
+        (installed / f"{package}-base.list").write_text("/.\n")  # a package that brings a part of it under another name
         assert not _offered(host, language), f"{language.name} is offered without {package}"
-        (installed / f"{package}:amd64.list").touch()
+        (installed / f"{package}:amd64.list").write_text("/.\n")
         assert _offered(host, language)
         (installed / f"{package}:amd64.list").rename(installed / f"{package}.list")
 
@@ -50,8 +50,16 @@ def test_without_any_one_of_them_it_is_not(host: Host, installed: Path, language
 def test_libraries_are_offered_each_by_its_own_package(installed: Path, language: Language) -> None:
     assert toolchains.with_libraries(language).libraries == ()
     for library in language.libraries:
-        (installed / f"{library.package}.list").touch()
+        (installed / f"{library.package}.list").write_text("/.\n")
         assert library in toolchains.with_libraries(language).libraries
+
+
+def test_a_library_that_was_removed_and_left_its_configuration_is_not_offered(installed: Path) -> None:
+    language = all_languages()["python3"]
+    library = language.libraries[0]
+    for left in ("", "/etc/matplotlibrc\n"):
+        (installed / f"{library.package}.list").write_text(left)
+        assert library not in toolchains.with_libraries(language).libraries
 
 
 def test_each_program_that_tells_a_version_belongs_to_one_language_at_most() -> None:
