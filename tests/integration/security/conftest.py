@@ -68,11 +68,16 @@ def _internal_errors(client: httpx.Client) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in counted)
 
 
-def _at_rest(client: httpx.Client, service_pid: int | None) -> tuple[float, footprint.Footprint | None]:
-    """Internal errors so far, and what the service occupies after a run of each language."""
+def _use_every_language(client: httpx.Client) -> None:
+    """Run each language once, in their order: which processes wait then depends on what was used last."""
     for language in client.get("api/v1/languages").raise_for_status().json()["languages"]:
         name = language if isinstance(language, str) else language["name"]
         client.post("api/v1/run", json={"language": name, "source": ""})
+
+
+def _at_rest(client: httpx.Client, service_pid: int | None) -> tuple[float, footprint.Footprint | None]:
+    """Internal errors so far, and what the service occupies after a run of each language."""
+    _use_every_language(client)
     return _internal_errors(client), None if service_pid is None else footprint.steady(service_pid)
 
 
@@ -95,6 +100,8 @@ def before_all(
             errors, before = _at_rest(client, service_pid)
         yield before
         assert _internal_errors(client) == errors, "some runs ended with internal_error; the service's log says why"
+        if service_pid is not None:
+            _use_every_language(client)
     if service_pid is not None and before is not None:
         assert footprint.settled(service_pid, before, _SETTLE_SECONDS_AT_THE_END) == []
 
