@@ -57,8 +57,6 @@ def build(
     engine's address when one is needed. A dirty tree is always built anew. Raises UsageError for a language that there
     is not, BuildFailed with the log's path; nothing half-built is left under the artifact's name.
     """
-    from deploy.artifacts.backend import build_backend, tag_backend  # the Docker SDK is slow to import
-
     selected = select_languages(languages)
     place = artifact_directory(root, source.label)
     place.parent.mkdir(exist_ok=True)
@@ -66,8 +64,12 @@ def build(
         if kept := _kept(place, source, selected):
             lay_out(root, place, environment)
             if environment:
+                from deploy.artifacts.backend import tag_backend  # the Docker SDK is slow to import
+
                 tag_backend(source, environment)
             return kept, True
+        from deploy.artifacts.backend import build_backend
+
         engine = host()  # first: without one, a page would be built in vain
         logs = place.parent / "logs"
         logs.mkdir(exist_ok=True)
@@ -106,26 +108,19 @@ def lay_out(root: Path, place: Path, environment: str = "") -> None:
 
     These are for people to look at and to serve: what is published is read from the image.
     """
-    names = [name for name in ([environment] if environment else environment_names(root)) if not _laid(place, name)]
-    if not names:
+    wanted = {name: place / "site" / name for name in ([environment] if environment else environment_names(root))}
+    missing = {name: site for name, site in wanted.items() if not site.is_dir()}
+    if not missing:
         return
     image = Layout(place / "frontend").files()
-    for name in names:
+    for name, site in missing.items():
         with tempfile.TemporaryDirectory(dir=place) as scratch:
             for file, content in site_files(image, name).items():
                 path = Path(scratch) / "site" / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            (place / "site").mkdir(exist_ok=True)
-            (Path(scratch) / "site").rename(_site(place, name))
-
-
-def _site(place: Path, name: str) -> Path:
-    return place / "site" / name
-
-
-def _laid(place: Path, name: str) -> bool:
-    return _site(place, name).is_dir()
+            site.parent.mkdir(exist_ok=True)
+            (Path(scratch) / "site").rename(site)
 
 
 def _kept(place: Path, source: Source, languages: tuple[str, ...]) -> Manifest | None:

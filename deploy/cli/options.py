@@ -43,10 +43,15 @@ def strategy_of(text: str) -> Strategy | None:
 
 
 def logs_of(rehearsal: bool) -> Path:
-    """Where logs of verbs are kept."""
-    place = (rehearsals.STATE if rehearsal else ROOT / "dist") / "logs"
+    """Where logs of verbs are kept; the directory is there."""
+    place = log_directory(rehearsal)
     place.mkdir(parents=True, exist_ok=True)
     return place
+
+
+def log_directory(rehearsal: bool) -> Path:
+    """Where logs of verbs are kept."""
+    return (rehearsals.STATE if rehearsal else ROOT / "dist") / "logs"
 
 
 def target_of(env: str, rehearsal: bool) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -75,18 +76,17 @@ def verify(context: Context, env: str = "", rehearsal: bool = False, json: bool 
     target = with_ledger_shown(context, target_of(env or first_proving(chain), rehearsal))
     configs = [target_of(name, rehearsal).config for name in chain.deployed]
     evidence = verbs.verify(target, configs, context.bus, logs_of(rehearsal))
-    _concluded(context.bus, target, evidence)
+    _concluded(context.bus, target, chain.following(target.name), evidence)
     if json:
         print_json(evidence.to_json())
 
 
-def _concluded(bus: Bus, target: Target, evidence: Evidence) -> None:
+def _concluded(bus: Bus, target: Target, following: Sequence[str], evidence: Evidence) -> None:
     """Say what was proven, and which command comes next."""
     passed, seconds = (sum(getattr(suite, key) for suite in evidence.suites) for key in ("passed", "seconds"))
     sha = evidence.commit_sha[:12]
-    following = [target_of(name, target.rehearsal) for name in read_chain().following(target.name)]
     commands = []
-    for each in following:
+    for each in (target_of(name, target.rehearsal) for name in following):
         policy = each.config.release
         verb = "promote" if policy.promotion is Promotion.AUTOMATIC and not policy.approvals else "approve"
         commands.append(f"invoke {verb} --sha {sha}{each.to}{each.flag}")

@@ -15,13 +15,13 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from deploy import interrupts, rehearsals
+from deploy.cli.options import log_directory
 from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Aside, Bus
 from deploy.events.console import Progress, Teller, progress
 from deploy.events.events import VerbBegun, VerbEnded
 from deploy.events.log import kept_in, logged_to
 from deploy.events.times import StepTimes
-from deploy.settings.environments import ROOT
 
 LAST_WORDS = 2.0
 """Seconds that listeners may take to catch up once a verb is over."""
@@ -73,9 +73,8 @@ def _streamed(function: Callable[..., None]) -> Callable[..., None]:
     def wrapper(context: Context, *arguments: Any, **options: Any) -> None:
         rehearsal = bool(options.get("rehearsal")) and rehearsals.STATE.is_dir()
         works = rehearsals.in_use() if rehearsal else contextlib.nullcontext()
-        logs = (rehearsals.STATE if rehearsal else ROOT / "dist") / "logs"
         context.times = StepTimes()
-        with _stream(context, logs), works:
+        with _stream(context, log_directory(rehearsal)), works:
             function(context, *arguments, **options)
 
     return wrapper

@@ -198,7 +198,7 @@ class Host:
         config = uvicorn.Config(
             faulty,
             http=connections.protocol(),
-            proxy_headers=False,  # a client is who holds the connection
+            proxy_headers=False,  # the client is the connection's peer, whatever its headers say
             log_config=None,
             access_log=False,
             lifespan="off",

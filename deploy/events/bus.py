@@ -22,7 +22,6 @@ Listener = Callable[[Event], None]
 PATIENCE = 0.05
 """Seconds that an event waits for a listener with a thread of its own; longer, and it is not waited for again until it
 has caught up."""
-COMMON = ("environment", "deployment")
 WAITING = 10_000
 """Events that may wait for such a listener; while the queue is full, further events are dropped for it."""
 
@@ -90,7 +89,6 @@ class Aside:
         self._listener = listener
         self._events: queue.SimpleQueue[tuple[Event | None, threading.Event]] = queue.SimpleQueue()
         self._last = threading.Event()
-        self._last.set()
         self._slow = False
         self.missed = 0
         """Events that the listener did not get, because its queue was full or it had failed."""
@@ -102,7 +100,7 @@ class Aside:
             self.missed += 1
             return
         self._put(event)
-        if self._slow and not self._last.is_set() and self._events.qsize() > 1:
+        if self._slow and self._events.qsize() > 1:
             return
         self._slow = not self._last.wait(PATIENCE)
 
@@ -124,6 +122,9 @@ class Aside:
                 except Exception:
                     self._broken = True
             delivered.set()
+
+
+COMMON = ("environment", "deployment")
 
 
 def fields_of(event: Event) -> dict[str, Any]:

@@ -19,11 +19,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
         """The kind, as the structured log calls it."""
         return str(type(self).__struct_config__.tag)
 
-    @property
-    def loud(self) -> bool:
-        """Whether it is logged as a warning, because a person should know."""
-        return False
-
 
 class VerbBegun(Event, frozen=True, kw_only=True, tag="verb.begun"):
     """A verb starts; `command` as typed, without `invoke`."""
@@ -40,10 +35,6 @@ class VerbEnded(Event, frozen=True, kw_only=True, tag="verb.ended"):
     seconds: float
     problem: str = ""
     log: str = ""
-
-    @property
-    def loud(self) -> bool:
-        return not self.ok
 
 
 class Said(Event, frozen=True, kw_only=True, tag="said"):
@@ -73,10 +64,6 @@ class StepEnded(Event, frozen=True, kw_only=True, tag="step.ended"):
     ok: bool
     problem: str = ""
     direction: str = ""
-
-    @property
-    def loud(self) -> bool:
-        return not self.ok
 
 
 class Built(Event, frozen=True, kw_only=True, tag="artifact.built"):
@@ -112,19 +99,11 @@ class GateRefused(Event, frozen=True, kw_only=True, tag="gate.refused"):
     reason: str
     action: str
 
-    @property
-    def loud(self) -> bool:
-        return True
-
 
 class GateOverridden(Event, frozen=True, kw_only=True, tag="override"):
     """A promotion overrides a closed gate, for the reason in `note`."""
 
     note: str
-
-    @property
-    def loud(self) -> bool:
-        return True
 
 
 class Approved(Event, frozen=True, kw_only=True, tag="approved"):
@@ -163,10 +142,6 @@ class EvidenceRecorded(Event, frozen=True, kw_only=True, tag="evidence.recorded"
     passed: int
     failed: int
 
-    @property
-    def loud(self) -> bool:
-        return not self.ok
-
 
 class RolloutBegun(Event, frozen=True, kw_only=True, tag="rollout.begun"):
     """A rollout starts, or continues from its intent in the ledger."""
@@ -180,10 +155,6 @@ class RolloutTurned(Event, frozen=True, kw_only=True, tag="rollout.turned"):
 
     reason: str
     blame: bool
-
-    @property
-    def loud(self) -> bool:
-        return True
 
 
 class RolloutNoted(Event, frozen=True, kw_only=True, tag="rollout.noted"):
@@ -203,10 +174,6 @@ class RolloutStopped(Event, frozen=True, kw_only=True, tag="rollout.stopped"):
 
     problem: str
 
-    @property
-    def loud(self) -> bool:
-        return True
-
 
 class RolloutEnded(Event, frozen=True, kw_only=True, tag="rollout.ended"):
     """A rollout is over: `status` as the ledger holds it."""
@@ -217,27 +184,14 @@ class RolloutEnded(Event, frozen=True, kw_only=True, tag="rollout.ended"):
     blame: bool
 
 
-class Escalation(Event, frozen=True, kw_only=True, tag="escalation"):
+class Escalation(RolloutEnded, frozen=True, kw_only=True, tag="escalation"):
     """A release was rolled back in a protected environment: a person should look."""
-
-    status: str
-    reason: str
-    version: str
-    blame: bool
-
-    @property
-    def loud(self) -> bool:
-        return True
 
 
 class PlatformUnavailable(Event, frozen=True, kw_only=True, tag="platform.unavailable"):
     """The platform, or the ledger's remote, did not answer as it should; the step is tried again."""
 
     problem: str
-
-    @property
-    def loud(self) -> bool:
-        return True
 
 
 class MachineReported(Event, frozen=True, kw_only=True, tag="machine.reported"):

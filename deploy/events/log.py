@@ -10,9 +10,19 @@ from typing import TextIO
 import msgspec
 
 from deploy.events.bus import Listener, fields_of
-from deploy.events.events import Event
+from deploy.events.events import (
+    Escalation,
+    Event,
+    GateOverridden,
+    GateRefused,
+    PlatformUnavailable,
+    RolloutStopped,
+    RolloutTurned,
+)
 
 LOG = "events.jsonl"
+LOUD = (Escalation, GateOverridden, GateRefused, PlatformUnavailable, RolloutStopped, RolloutTurned)
+"""Logged as warnings because a person should know, as is whatever did not go well (`ok` is false)."""
 LARGEST = 10_000_000
 """Bytes after which a log is put aside as `events.jsonl.1`; the one that was there goes."""
 
@@ -22,7 +32,8 @@ def logged_to(stream: TextIO) -> Listener:
 
     def listen(event: Event) -> None:
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = {"timestamp": moment, "level": "warning" if event.loud else "info", **fields_of(event)}
+        loud = isinstance(event, LOUD) or getattr(event, "ok", True) is False
+        line = {"timestamp": moment, "level": "warning" if loud else "info", **fields_of(event)}
         stream.write(msgspec.json.encode(line).decode() + "\n")
         stream.flush()
 

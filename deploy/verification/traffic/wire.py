@@ -107,7 +107,7 @@ class Client:
         return answer
 
     def close(self) -> None:
-        """Close what is kept."""
+        """Close the idle connections."""
         while self._kept:
             self._kept.pop().close()
 
