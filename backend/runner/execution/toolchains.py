@@ -79,8 +79,8 @@ def _installed(package: str) -> bool:
     Of one that was removed and not purged, dpkg still lists the configuration files, but not the root directory.
     """
     for architecture in ("", ":amd64", ":arm64"):
-        with contextlib.suppress(OSError), (_PACKAGES / f"{package}{architecture}.list").open("rb") as listed:
-            return listed.readline() == b"/.\n"
+        with contextlib.suppress(OSError):
+            return (_PACKAGES / f"{package}{architecture}.list").read_bytes().startswith(b"/.\n")
     return False
 
 
