@@ -7,11 +7,15 @@ import sys
 from deploy import interrupts
 from deploy.errors import DeployError
 from deploy.workstation import docker_host, need, program
-from deploy.workstation.packages import SERVERS
+from deploy.workstation.packages import NEEDS, SERVERS
 
 
 def main(names: list[str]) -> int:
     """Ensure each need; returns the exit code."""
+    known = sorted({*NEEDS, *SERVERS, "engine"})
+    if not names or not set(names) <= set(known):
+        sys.stderr.write(f"usage: python -m deploy.workstation NEED …, each one of: {', '.join(known)}\n")
+        return 2
     try:
         for name in names:
             if name in SERVERS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -28,8 +29,8 @@ DEFAULT = "unix:///var/run/docker.sock"
 
 def answers(host: str) -> bool:
     """Whether a Docker engine answers at `host`."""
-    if host.startswith("unix://") and not Path(host.removeprefix("unix://")).exists():
-        return False  # asked for, the SDK would leave a socket open
+    if host.startswith("unix://") and not _listens(host.removeprefix("unix://")):
+        return False  # the SDK would leave its socket open, also where an engine that ended left its file
     import docker  # slow to import, and most verbs need no engine
     import docker.errors
 
@@ -42,6 +43,17 @@ def answers(host: str) -> bool:
     finally:
         if client is not None:
             client.close()
+
+
+def _listens(path: str) -> bool:
+    """Whether something accepts connections at the Unix socket `path`."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 def docker_host(tell: Callable[[str], None] | None = None) -> str:
