@@ -138,7 +138,7 @@ class Desk:
         there = [each for each in self.platform.machines() if each.launch in launches and each.traffic]
         # Places, not machines: one that was replaced while its host was gone may be back beside the other.
         places = {(each.launch, each.number) for each in there if each.reachable and each.state == "started"}
-        return max(self.toml.min_machines, len(places))
+        return max(self.toml.min_machines, len(places), 1)
 
     def carry_out(self, intent: Intent) -> DeploymentInfo:
         """Carry out an intent that is in the ledger; raises RolloutFailed when it was rolled back."""

@@ -27,7 +27,7 @@ from deploy.release.gates.breaker import read_breaker, required_strategy, state_
 from deploy.release.gates.evidence import staged
 from deploy.release.gates.gate import Gate, Situation
 from deploy.release.gates.promotion import passes, promotion_gates
-from deploy.release.rollout.machine import config_digest, release_config
+from deploy.release.rollout.machine import config_digest, release_config, usual_strategy
 from deploy.release.rollout.platform import read_page
 from deploy.release.rollout.strangers import launches_of
 from deploy.settings.environments import ROOT, EnvironmentConfig
@@ -111,7 +111,7 @@ def plan(source: Target, target: Target, sha: str, options: Options | None = Non
         sha=sha,
         release=staged(situation.source, sha),
         serving=ledger.current(),
-        strategy=required or options.strategy or policy.strategy,
+        strategy=required or options.strategy or usual_strategy(target.config),
         gates=promotion_gates(situation),
         notes=passes(situation),
     )
@@ -146,7 +146,7 @@ def deploy(
             _push(desk, frontend, f"frontend-{label}")
         config = release_config(target.config, desk.toml)
         info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
-        return desk.roll_out("deploy", info, config, strategy or target.config.release.strategy)
+        return desk.roll_out("deploy", info, config, strategy or usual_strategy(target.config))
 
 
 def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs: Path) -> Evidence:

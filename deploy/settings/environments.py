@@ -118,6 +118,10 @@ def _one_of(words: type[StrEnum]) -> Callable[[str], StrEnum]:
     return parse
 
 
+def _strategy(text: str) -> StrEnum | None:
+    return None if text == AUTO else _one_of(Strategy)(text)
+
+
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or float(text) <= 0:
         raise ValueError("is not a number of seconds above 0")
@@ -171,7 +175,12 @@ KEYS: tuple[Key, ...] = (
     Key("BREAKER_THRESHOLD", _whole(1, 9999), "failed promotions in a row that open the breaker", "1"),
     Key("BREAKER_COOLDOWN", parse_duration, "how long the breaker stays open before it allows one canary", "60m"),
     Key("FREEZE_WINDOWS", parse_windows, "weekly times without promotions, or none", "none"),
-    Key("STRATEGY", _one_of(Strategy), "bluegreen, canary, rolling or immediate", "bluegreen"),
+    Key(
+        "STRATEGY",
+        _strategy,
+        "bluegreen, canary, rolling or immediate; auto: what fly.toml says in [deploy], else bluegreen",
+        AUTO,
+    ),
     Key("ROLLBACK_WINDOW", parse_duration, "how long machines are kept for an immediate rollback", "24h"),
     Key("DRAIN", parse_duration, "how long a machine may finish its requests after it gets no new ones", "5s"),
 )

@@ -35,6 +35,7 @@ class ReleasePolicy:
     breaker_threshold: int
     breaker_cooldown: timedelta
     freeze_windows: tuple[WeeklyWindow, ...]
-    strategy: Strategy
+    strategy: Strategy | None
+    """None: what fly.toml says."""
     rollback_window: timedelta
     drain: timedelta

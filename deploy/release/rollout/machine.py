@@ -9,8 +9,9 @@ from typing import Any
 
 from deploy.ledger import DeploymentInfo
 from deploy.platforms.fly import Machine
-from deploy.platforms.fly.toml import FlyConfig
+from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
 from deploy.settings.environments import EnvironmentConfig
+from deploy.settings.policy import Strategy
 
 ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC = (
     "codecanvas_environment",
@@ -31,6 +32,11 @@ def release_config(config: EnvironmentConfig, fly: FlyConfig) -> dict[str, Any]:
         "RUN_TIMEOUT": f"{config.resource_limits.timeout:g}",
     }
     return machine
+
+
+def usual_strategy(config: EnvironmentConfig) -> Strategy:
+    """How releases are rolled out in an environment: STRATEGY of `.env.<name>`, or what its fly.toml says."""
+    return config.release.strategy or Strategy(read_fly_toml(config.fly_toml).strategy or Strategy.BLUEGREEN)
 
 
 def config_digest(config: dict[str, Any]) -> str:

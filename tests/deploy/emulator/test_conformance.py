@@ -142,9 +142,16 @@ def test_volumes(call: Caller) -> None:
     call("POST", f"{APP}/volumes", 400, json={"name": "?"})
 
 
-@pytest.mark.parametrize("environment", ["staging", "production"])
-def test_what_fly_toml_becomes_is_a_machine_configuration(provider: Provider, environment: str) -> None:
-    config = read_fly_toml(ROOT / "deploy" / f"fly.{environment}.toml").machine
+@pytest.mark.parametrize(
+    "file",
+    [
+        "deploy/fly.staging.toml",
+        "deploy/fly.production.toml",
+        "tests/unit/deploy/platforms/fly.everything.toml",
+    ],
+)
+def test_what_fly_toml_becomes_is_a_machine_configuration(provider: Provider, file: str) -> None:
+    config = read_fly_toml(ROOT / file).machine
     provider.agree(config, "MachineConfig")
 
 

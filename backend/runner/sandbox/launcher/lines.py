@@ -45,6 +45,7 @@ def _begin() -> None:
             del sys.modules[name]
     for place in (here, template):
         sys.path_importer_cache.pop(place, None)
+    sys.meta_path[-1].find_spec("sitecustomize")  # as a bare start looks for it: the caches are the same
     for name in [*globals()]:
         if name[:2] != "__":
             del globals()[name]

@@ -50,6 +50,9 @@ def _serve() -> None:
     for place in [here, *(each for each in path if "/+" in each)]:
         path.remove(place)
         sys.path_importer_cache.pop(place, None)
+    sys.meta_path[-1].find_spec(
+        "sitecustomize"
+    )  # a bare start looks for it: what it leaves in the caches is to be seen
     for name in ("sitecustomize", "site"):  # a module takes its place once it is whole
         modules[name] = modules.pop(name)
     sys.path_importer_cache["/work/main.py"] = None

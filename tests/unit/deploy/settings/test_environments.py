@@ -55,7 +55,7 @@ def test_how_an_environment_is_released_to_has_defaults(tmp_path: Path) -> None:
         breaker_threshold=1,
         breaker_cooldown=timedelta(minutes=60),
         freeze_windows=(),
-        strategy=Strategy.BLUEGREEN,
+        strategy=None,
         rollback_window=timedelta(hours=24),
         drain=timedelta(seconds=5),
     )
