@@ -27,6 +27,7 @@ from deploy.release.gates.breaker import read_breaker, required_strategy, state_
 from deploy.release.gates.evidence import staged
 from deploy.release.gates.gate import Gate, Situation
 from deploy.release.gates.promotion import passes, promotion_gates
+from deploy.release.release_command import run_release_command
 from deploy.release.rollout.machine import config_digest, release_config, usual_strategy
 from deploy.release.rollout.platform import read_page
 from deploy.release.rollout.strangers import launches_of
@@ -146,6 +147,7 @@ def deploy(
             _push(desk, frontend, f"frontend-{label}")
         config = release_config(target.config, desk.toml)
         info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
+        _prepare(desk, info, config)
         return desk.roll_out("deploy", info, config, strategy or usual_strategy(target.config))
 
 
@@ -204,7 +206,14 @@ def promote(
                 desk.bus.emit(ImageCopied(image=image, source=source.name))
         config = release_config(target.config, desk.toml)
         info = pending(desk, sha, release.version, release.image, release.frontend, config)
+        _prepare(desk, info, config)
         return desk.roll_out("promote", info, config, wanted.strategy, wanted.notes)
+
+
+def _prepare(desk: Desk, info: DeploymentInfo, config: dict[str, Any]) -> None:
+    """Run the release's own command, before anything is changed."""
+    name, image = f"{desk.target.name}-command-{info.launch}", desk.registry.reference(info.image)
+    run_release_command(desk.fly, desk.bus, desk.toml, image, config, name)
 
 
 def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:

@@ -20,6 +20,9 @@ ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC = (
     "codecanvas_traffic",
 )
 OFF, ON = "off", "on"
+GROUP, RELEASE_COMMAND = "fly_process_group", "fly_app_release_command"
+"""The provider's own name of what a machine is for; its tool makes machines for a while, that end by themselves."""
+FOR_A_WHILE = frozenset({RELEASE_COMMAND, "fly_app_test_machine_command", "fly_app_console"})
 
 
 def release_config(config: EnvironmentConfig, fly: FlyConfig) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def labelled(
     machine["env"] = machine.get("env", {}) | {"RUNNER_IMAGE_DIGEST": release.image}
     machine["metadata"] = {
         "fly_platform_version": "v2",
-        "fly_process_group": "app",
+        GROUP: "app",
         ENVIRONMENT: environment,
         LAUNCH: release.launch,
         NUMBER: str(number),

@@ -14,7 +14,7 @@ from typing import Any
 from deploy.errors import DeployError
 from deploy.ledger import Launches, Snapshot
 from deploy.platforms.fly import Machine
-from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, in_traffic
+from deploy.release.rollout.machine import ENVIRONMENT, FOR_A_WHILE, GROUP, LAUNCH, in_traffic
 
 IGNORED = "codecanvas_ignored"
 """The label of a machine that a person ignored (`machines --ignore`): it stops no release."""
@@ -51,7 +51,7 @@ def strangers(machines: Iterable[Machine], environment: str, launches: Set[str])
     found = []
     for machine in machines:
         owner, launch = machine.metadata.get(ENVIRONMENT), machine.metadata.get(LAUNCH, "")
-        if owner == environment and launch in launches:
+        if (owner == environment and launch in launches) or machine.metadata.get(GROUP) in FOR_A_WHILE:
             continue
         if not owner:
             why = "it carries no label of an environment"

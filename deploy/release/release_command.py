@@ -1,0 +1,110 @@
+"""Runs `[deploy] release_command` of fly.toml: on a machine of its own, before any machine of the release exists.
+
+As with the provider's own tool, the machine has the release's image, environment and size, RELEASE_COMMAND=1, no
+service, and destroys itself when its command has ended. A deployer that is killed meanwhile leaves it running: the next
+one waits for it, so that no two commands run at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import shlex
+import time
+from dataclasses import replace
+from typing import Any
+
+from deploy import interrupts
+from deploy.errors import ConfigurationError, DeployError
+from deploy.events.bus import Bus
+from deploy.platforms.errors import NotFound, PlatformError
+from deploy.platforms.fly import FlyClient, Machine
+from deploy.platforms.fly.machines import exit_of
+from deploy.platforms.fly.toml import FlyConfig
+from deploy.release.rollout.machine import GROUP, RELEASE_COMMAND
+from deploy.release.rollout.platform import described
+
+LAST_LINES = 20
+MOST_SECONDS_BETWEEN_LOOKS = 2.0
+
+
+def run_release_command(
+    fly: FlyClient, bus: Bus, toml: FlyConfig, image: str, config: dict[str, Any], name: str
+) -> None:
+    """Run it to its end, if the file has one. `image` is the release's, `config` its machines', `name` the machine's.
+
+    Raises DeployError with the command's last lines if it fails or takes longer than `release_command_timeout`.
+    """
+    if toml.release_command is None:
+        return
+    command, patience = toml.release_command.command, toml.release_command.timeout
+    try:
+        words = shlex.split(command)
+    except ValueError as wrong:
+        raise ConfigurationError("fly.toml", 0, "deploy.release_command", f"{command!r}: {wrong}") from None
+    _await_others(fly, bus, patience)
+    body = _configuration(config, image, words)
+    still = "the release command goes on; the next deploy waits until it has ended"
+    with bus.step(f"run the release command: {command}"), interrupts.explained_by(lambda: still):
+        machine = fly.machines.create(name, toml.region, body, register=False)
+        ended = _ended(fly, machine, patience)
+        if problem := _problem(ended) if ended else f"had not ended after {patience:g} s":
+            fly.machines.destroy(machine.id)
+            raise _failed(fly, machine, command, problem)
+
+
+def _configuration(config: dict[str, Any], image: str, words: list[str]) -> dict[str, Any]:
+    kept = {key: copy.deepcopy(config[key]) for key in ("guest", "stop_config") if key in config}
+    return kept | {
+        "image": image,
+        "env": {**config.get("env", {}), "RELEASE_COMMAND": "1", "FLY_PROCESS_GROUP": RELEASE_COMMAND},
+        "init": {**config.get("init", {}), "cmd": words},
+        "restart": {"policy": "no"},
+        "auto_destroy": True,
+        "metadata": {"fly_platform_version": "v2", GROUP: RELEASE_COMMAND},
+    }
+
+
+def _await_others(fly: FlyClient, bus: Bus, patience: float) -> None:
+    """Wait for the command of a deployer that was killed."""
+    for machine in fly.machines.list():
+        if machine.metadata.get(GROUP) != RELEASE_COMMAND:
+            continue
+        with bus.step("wait for the release command of an earlier run"):
+            if _ended(fly, machine, patience) is None:
+                fly.machines.destroy(machine.id)
+
+
+def _ended(fly: FlyClient, machine: Machine, patience: float) -> Machine | None:
+    """The machine once its command has ended, or could not begin; None after `patience` seconds."""
+    deadline, pause = time.monotonic() + patience, 0.25
+    while time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(pause * 1.5, MOST_SECONDS_BETWEEN_LOOKS)
+        try:
+            machine = fly.machines.get(machine.id)
+        except NotFound:
+            return replace(machine, state="destroyed")
+        if machine.gone or machine.state in ("stopped", "failed"):
+            return machine
+    return None
+
+
+def _problem(ended: Machine) -> str:
+    """How its command failed; "" if it ended with 0."""
+    for event in ended.events:
+        if event.get("type") == "exit" and (told := exit_of(event)):
+            memory = ", killed for memory" if told.get("oom_killed") else ""
+            return f"failed with exit code {told.get('exit_code')}{memory}" if told.get("exit_code") or memory else ""
+    return f"did not run, or the platform does not say how it ended; {described(ended) or 'nothing else is known'}"
+
+
+def _failed(fly: FlyClient, machine: Machine, command: str, problem: str) -> DeployError:
+    lines: list[str] = []
+    with contextlib.suppress(PlatformError):
+        lines = fly.logs(machine.id, LAST_LINES)
+    said = "".join(f"\n  {line}" for line in lines)
+    last = f" Its last lines:{said}" if said else ""
+    return DeployError(
+        f"the release command `{command}` {problem}; no machine was changed.{last}\nFix it, commit, and deploy again"
+    )
