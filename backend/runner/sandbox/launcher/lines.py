@@ -29,6 +29,7 @@ def write_lines() -> None:
 def _begin() -> None:
     import os
     import sys
+    from _frozen_importlib import module_from_spec
 
     here = __file__.rpartition("/")[0]
     template = here.rpartition("/")[0]
@@ -45,7 +46,12 @@ def _begin() -> None:
             del sys.modules[name]
     for place in (here, template):
         sys.path_importer_cache.pop(place, None)
-    sys.meta_path[-1].find_spec("sitecustomize")  # as a bare start looks for it: the caches are the same
+    if own := sys.meta_path[-1].find_spec("sitecustomize"):  # what a bare start would have run instead of this
+        try:
+            sys.modules["sitecustomize"] = module_from_spec(own)
+            own.loader.exec_module(sys.modules["sitecustomize"])
+        except Exception:  # noqa: S110 - it is somebody else's, and a bare start goes on too
+            pass
     for name in [*globals()]:
         if name[:2] != "__":
             del globals()[name]
