@@ -40,6 +40,7 @@ GROUPS = {
     "deploy.cli.recovery": "Roll back and repair",
     "deploy.cli.show": "Look",
     "deploy.cli.controls": "Allow or stop promotions",
+    "deploy.cli.secrets": "Secrets of the app",
     "deploy.cli.workstation": "This machine and this clone",
     "deploy.cli.bench": "Measure",
 }

@@ -134,6 +134,14 @@ class BreakerReset(Event, frozen=True, kw_only=True, tag="breaker.reset"):
     reason: str
 
 
+class SecretsChanged(Event, frozen=True, kw_only=True, tag="secrets.changed"):
+    """A secret was set or removed; the next release applies it. `version` is that of all secrets of the app."""
+
+    name: str
+    change: str
+    version: int
+
+
 class EvidenceRecorded(Event, frozen=True, kw_only=True, tag="evidence.recorded"):
     """The results of the suites for a commit were written to the ledger."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Self
 
 from msgspec.structs import replace
 
@@ -60,9 +60,10 @@ class DeploymentInfo(Record, frozen=True):
     launch: str = ""
     spans: tuple[Span, ...] = ()
     notes: tuple[str, ...] = ()
+    secrets_version: int = 0
+    """What its machines have of the app's secrets at least: the platform's version, 0 where none was ever set."""
 
-    LATER = frozenset({"reason", "config", "launch", "spans", "notes"})
-    RETIRED: ClassVar = {"secretsVersion": 0}
+    LATER = frozenset({"reason", "config", "launch", "spans", "notes", "secrets_version"})
 
     def settled(self) -> Self:
         """With its launch."""

@@ -6,7 +6,7 @@ answer and after 502, 503 and 504. A POST that may have taken effect is not sent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -76,12 +76,13 @@ class Sender:
         headers: Mapping[str, str] | None = None,
         accept: frozenset[int] = frozenset(),
         idempotent: bool | None = None,
+        hidden: Collection[Secret] = (),
         **more: Any,
     ) -> httpx.Response:
         """Send one request and return the answer: 2xx, or a status in `accept`; anything else is a PlatformError.
 
         `asked` says in words what is asked ("create a machine of runner"), for the error's text. A `path` that begins
-        with http is used as it is.
+        with http is used as it is. `hidden` are values of the body: no error shows them, whatever the platform answers.
         """
         url = path if path.startswith("http") else self.base_url + path
         again = method in IDEMPOTENT if idempotent is None else idempotent
@@ -111,7 +112,7 @@ class Sender:
             raise Unreachable(asked, 0, f"no answer from {httpx.URL(url).host}: {type(lost).__name__}") from lost
         if response.is_success or response.status_code in accept:
             return response
-        raise self.error(asked, response)
+        raise self.error(asked, response, hidden)
 
     @contextmanager
     def stream(self, path: str, *, asked: str, authorized: bool = True) -> Iterator[httpx.Response]:
@@ -151,11 +152,14 @@ class Sender:
                 return min(float(given), self._patience.longest)
         return seconds(state)
 
-    def error(self, asked: str, response: httpx.Response) -> PlatformError:
-        """The error that this answer stands for."""
+    def error(self, asked: str, response: httpx.Response, hidden: Collection[Secret] = ()) -> PlatformError:
+        """The error that this answer stands for; it shows none of the `hidden` values."""
         kind = BY_STATUS.get(response.status_code, PlatformError)
         request_id = response.headers.get(self._request_id_header, "")
-        return kind(asked, response.status_code, _detail(response), request_id, _code(response))
+        detail = _detail(response)
+        if hidden and not all(len(value.reveal()) > 2 and value.reveal() not in response.text for value in hidden):
+            detail = "the platform's answer is not shown: it holds a secret's value"  # cut short, it may hold a part
+        return kind(asked, response.status_code, detail, request_id, _code(response))
 
 
 def _code(response: httpx.Response) -> str:

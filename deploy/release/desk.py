@@ -23,6 +23,7 @@ from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
+from deploy.release.app_secrets import not_brought_back
 from deploy.release.gates.consequences import consequences_for
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.checks import RealChecks
@@ -144,6 +145,8 @@ class Desk:
         """Carry out an intent that is in the ledger; raises RolloutFailed when it was rolled back."""
         done = self.end(intent)
         if done.status is not Status.DEPLOYED:
+            if intent.previous and (note := not_brought_back(self.snapshot(), intent.previous.secrets_version)):
+                self.bus.say(note)
             raise RolloutFailed(failure_message(intent, done) + self.last_output, log=self.log)
         return done
 

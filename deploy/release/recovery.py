@@ -14,6 +14,7 @@ from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
 from deploy.ledger.identity import who
+from deploy.release.app_secrets import not_brought_back
 from deploy.release.desk import Desk, working_on
 from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
 from deploy.release.verbs import pending
@@ -78,6 +79,8 @@ def _instead_of(desk: Desk, snapshot: Snapshot, left: Intent, sha: str | None) -
 
 def _rollback(desk: Desk, snapshot: Snapshot, back: DeploymentInfo, count: int) -> tuple[Intent, dict[str, Any]]:
     config = _config(snapshot, back)
+    if note := not_brought_back(snapshot, back.secrets_version):
+        desk.bus.say(note)
     info = pending(desk, back.commit_sha, back.version, back.image, back.frontend, config, back)
     return Intent("rollback", info, snapshot.current(), Strategy.IMMEDIATE, count), config
 

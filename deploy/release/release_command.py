@@ -29,7 +29,7 @@ MOST_SECONDS_BETWEEN_LOOKS = 2.0
 
 
 def run_release_command(
-    fly: FlyClient, bus: Bus, toml: FlyConfig, image: str, config: dict[str, Any], name: str
+    fly: FlyClient, bus: Bus, toml: FlyConfig, image: str, config: dict[str, Any], name: str, secrets: int = 0
 ) -> None:
     """Run it to its end, if the file has one. `image` is the release's, `config` its machines', `name` the machine's.
 
@@ -46,7 +46,7 @@ def run_release_command(
     body = _configuration(config, image, words)
     still = "the release command goes on; the next deploy waits until it has ended"
     with bus.step(f"run the release command: {command}"), interrupts.explained_by(lambda: still):
-        machine = fly.machines.create(name, toml.region, body, register=False)
+        machine = fly.machines.create(name, toml.region, body, register=False, secrets=secrets)
         ended = _ended(fly, machine, patience)
         if problem := _problem(ended) if ended else f"had not ended after {patience:g} s":
             fly.machines.destroy(machine.id)

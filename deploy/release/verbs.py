@@ -18,6 +18,7 @@ from deploy.errors import NotProven, RolloutFailed, SuiteFailed
 from deploy.events.bus import Bus
 from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, ImagePushed, Tidied
 from deploy.ledger import DeploymentInfo, Evidence, Status
+from deploy.ledger.app_secrets import read_secrets
 from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
 from deploy.platforms.registry import MANIFEST, copy_image
@@ -213,7 +214,7 @@ def promote(
 def _prepare(desk: Desk, info: DeploymentInfo, config: dict[str, Any]) -> None:
     """Run the release's own command, before anything is changed."""
     name, image = f"{desk.target.name}-command-{info.launch}", desk.registry.reference(info.image)
-    run_release_command(desk.fly, desk.bus, desk.toml, image, config, name)
+    run_release_command(desk.fly, desk.bus, desk.toml, image, config, name, info.secrets_version)
 
 
 def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:
@@ -280,6 +281,7 @@ def pending(
         frontend=frontend,
         config=config_digest(config),
         launch=again.launch if again else id_,
+        secrets_version=read_secrets(desk.snapshot()).version,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -10,6 +12,14 @@ from deploy.platforms.errors import NotFound
 from deploy.platforms.fly.machines import MachineClient
 from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
 from deploy.settings.secrets import Secret
+
+
+@dataclass(frozen=True)
+class AppSecret:
+    """A secret of an app as the platform lists it."""
+
+    name: str
+    updated_at: str
 
 
 class FlyClient:
@@ -61,9 +71,23 @@ class FlyClient:
         found = [entry.get("attributes") or {} for entry in entries or [] if isinstance(entry, dict)]
         return [f"{each.get('timestamp', '')} {each.get('message', '')}".strip() for each in found][-lines:]
 
-    def set_secrets(self, values: dict[str, str | None]) -> int:
+    def secrets(self) -> list[AppSecret]:
+        """The app's secrets, without their values."""
+        asked = f"list the secrets of {self.app}"
+        answer = json_of(self.sender.send("GET", f"/apps/{self.app}/secrets", asked=asked), asked)
+        found = answer.get("secrets") if isinstance(answer, dict) else None
+        return [
+            AppSecret(str(each["name"]), str(each.get("updated_at") or "")) for each in found or [] if "name" in each
+        ]
+
+    def set_secrets(self, values: Mapping[str, Secret | None]) -> int:
         """Set (or with None, remove) app secrets; returns the version that machines must have at least."""
-        asked = f"set {len(values)} secrets of {self.app}"
-        response = self.sender.send("POST", f"/apps/{self.app}/secrets", json={"values": values}, asked=asked)
+        asked = f"set {', '.join(values)} of {self.app}"
+        sent = {"values": {name: value.reveal() if value else None for name, value in values.items()}}
+        hidden = [value for value in values.values() if value]
+        # Setting the same values again does no harm, and a gateway's error does not say whether they were set.
+        response = self.sender.send(
+            "POST", f"/apps/{self.app}/secrets", json=sent, asked=asked, idempotent=True, hidden=hidden
+        )
         answer: dict[str, Any] = json_of(response, asked)
         return int(answer.get("version") or answer.get("Version") or 0)

@@ -120,10 +120,17 @@ class MachineClient:
         asked = f"look at machine {machine_id}"
         return parse_machine(json_of(self._sender.send("GET", f"{self._base}/{machine_id}", asked=asked), asked))
 
-    def create(self, name: str, region: str, config: dict[str, Any], *, register: bool = True) -> Machine:
-        """Create and launch a machine; with `register` False the proxy sends it no requests until it is uncordoned."""
+    def create(
+        self, name: str, region: str, config: dict[str, Any], *, register: bool = True, secrets: int = 0
+    ) -> Machine:
+        """Create and launch a machine; with `register` False the proxy sends it no requests until it is uncordoned.
+
+        It gets the app's secrets as of version `secrets` at least; 0 for whatever is there.
+        """
         asked = f"create machine {name} of {self._app}"
         body = {"name": name, "region": region, "config": config, "skip_service_registration": not register}
+        if secrets:
+            body["min_secrets_version"] = secrets
         return parse_machine(json_of(self._sender.send("POST", self._base, json=body, asked=asked), asked))
 
     def wait(self, machine: Machine, state: str, timeout: float = 60) -> None:

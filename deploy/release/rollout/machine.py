@@ -20,6 +20,8 @@ ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC = (
     "codecanvas_traffic",
 )
 OFF, ON = "off", "on"
+IMAGE = "RUNNER_IMAGE_DIGEST"
+"""The variable by which a machine knows its image."""
 GROUP, RELEASE_COMMAND = "fly_process_group", "fly_app_release_command"
 """The provider's own name of what a machine is for; its tool makes machines for a while, that end by themselves."""
 FOR_A_WHILE = frozenset({RELEASE_COMMAND, "fly_app_test_machine_command", "fly_app_console"})
@@ -53,7 +55,7 @@ def labelled(
     """A machine's whole configuration. Every machine carries its environment's label and the key of its launch."""
     machine = copy.deepcopy(config)
     machine["image"] = image
-    machine["env"] = machine.get("env", {}) | {"RUNNER_IMAGE_DIGEST": release.image}
+    machine["env"] = machine.get("env", {}) | {IMAGE: release.image}
     machine["metadata"] = {
         "fly_platform_version": "v2",
         GROUP: "app",

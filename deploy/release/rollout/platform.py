@@ -139,7 +139,7 @@ class CloudPlatform:
         region = str(config.get("region") or "")
         body.pop("region", None)
         try:
-            made = self._fly.machines.create(name, region, body, register=False)
+            made = self._fly.machines.create(name, region, body, register=False, secrets=release.secrets_version)
         except Conflict as taken:
             if taken.exhausted:
                 raise

@@ -35,7 +35,7 @@ FILES = sorted(
 )
 EVIDENCE = next(path for path in FILES if path.startswith("evidence"))
 LATER = {  # what some ledgers lack, or what follows from the rest
-    "event": {"reason", "config", "launch", "spans", "notes"},
+    "event": {"reason", "config", "launch", "spans", "notes", "secretsVersion"},
     "lock.json": {"token", "process"},
     EVIDENCE: {"ok"},
 }
@@ -45,14 +45,8 @@ INFO = DeploymentInfo(
 
 
 def golden(path: str) -> Any:
-    """A file's JSON, without the secrets version that earlier versions wrote though it was never known."""
-
-    def without(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: without(each) for key, each in value.items() if key != "secretsVersion"}
-        return [without(each) for each in value] if isinstance(value, list) else value
-
-    return without(json.loads((GOLDEN / path).read_bytes()))
+    """A file's JSON."""
+    return json.loads((GOLDEN / path).read_bytes())
 
 
 def again(path: str, body: Any) -> Any:
@@ -163,9 +157,10 @@ def test_what_is_no_record_at_all_is_named(kind: type[Record], body: Any) -> Non
         record_from(kind, body, "x.json")
 
 
-def test_the_secrets_version_of_earlier_ledgers_is_left_out_unless_it_says_something() -> None:
+def test_a_release_before_secrets_were_known_has_version_0() -> None:
     body = INFO.to_json()
-    assert "secretsVersion" not in record_from(DeploymentInfo, body | {"secretsVersion": 0}, "x").to_json()
+    del body["secretsVersion"]
+    assert record_from(DeploymentInfo, body, "x").secrets_version == 0
     assert record_from(DeploymentInfo, body | {"secretsVersion": 7}, "x").to_json()["secretsVersion"] == 7
 
 
