@@ -27,6 +27,7 @@ from deploy.release.gates.consequences import consequences_for
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.checks import RealChecks
 from deploy.release.rollout.engine import Engine, Pace
+from deploy.release.rollout.former import former_pages
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
 from deploy.settings.environments import Role
@@ -219,7 +220,9 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
         registry = stack.enter_context(target.registry())
         fly.sender.guard = pages.sender.guard = _guard(holding)
         book = Book(target.ledger, holding, consequences_for(target))
-        platform = CloudPlatform(target, fly, pages, registry)
+        platform = CloudPlatform(
+            target, fly, pages, registry, lambda release: former_pages(target.ledger.snapshot(), release)
+        )
         yield Desk(target, logs, book, fly, pages, registry, platform, bus.about(target.name))
 
 
