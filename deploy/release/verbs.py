@@ -27,8 +27,8 @@ from deploy.release.gates.breaker import read_breaker, required_strategy, state_
 from deploy.release.gates.evidence import staged
 from deploy.release.gates.gate import Gate, Situation
 from deploy.release.gates.promotion import passes, promotion_gates
-from deploy.release.rollout.machine import config_digest, release_config
 from deploy.release.rollout.former import former_pages
+from deploy.release.rollout.machine import config_digest, release_config
 from deploy.release.rollout.platform import read_page, read_pages
 from deploy.release.rollout.strangers import launches_of
 from deploy.settings.environments import ROOT, EnvironmentConfig

@@ -121,7 +121,8 @@ def prove(
     """Run the integration suites against the environment that serves `deployment`, and compare its page at `site`.
 
     `pages` are the release's files, by environment and name; `former` are those of earlier releases that may be served
-    beside them. Returns the evidence, and the log of the first suite that failed. Raises SuiteNotRun when a suite was not run and none failed before: then there is no evidence.
+    beside them. Returns the evidence, and the log of the first suite that failed. Raises SuiteNotRun
+    when a suite was not run and none failed before: then there is no evidence.
     """
     environment = deployment.environment
     ran: list[SuiteRun] = []
