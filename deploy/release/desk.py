@@ -219,6 +219,7 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
         fly, pages = stack.enter_context(target.fly()), stack.enter_context(target.pages())
         registry = stack.enter_context(target.registry())
         fly.sender.guard = pages.sender.guard = _guard(holding)
+        pages.tell = bus.about(target.name).note
         book = Book(target.ledger, holding, consequences_for(target))
         platform = CloudPlatform(
             target, fly, pages, registry, lambda release: former_pages(target.ledger.snapshot(), release)

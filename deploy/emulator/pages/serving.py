@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deploy.emulator.model import Deployment, Project
 from deploy.emulator.pages.assets import Assets
@@ -93,10 +93,10 @@ class Sites:
         await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else body})
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        """Listening on every port until the block is left."""
+    async def serving(self, app: ASGIApp | None = None) -> AsyncIterator[None]:
+        """Listening on every port until the block is left; `app`, if given, stands before this one."""
         config = uvicorn.Config(
-            self,
+            app or self,
             proxy_headers=False,
             server_header=False,
             log_config=None,

@@ -222,9 +222,8 @@ class CloudPlatform:
     def _publish(self, release: DeploymentInfo, former: Sequence[str], timeout: float = 120) -> None:
         files = site_files(read_page(self._registry, release.frontend), self._target.name, self._target.config.api_url)
         files |= former_assets(files, read_pages(self._registry, former))
-        # Pages calls the project's main branch its production: each environment is a project of its own.
         message = f"codecanvas {release.version} {release.frontend}"
-        self._pages.publish(files, branch="main", sha=release.commit_sha, message=message, timeout=timeout)
+        self._pages.publish(files, sha=release.commit_sha, message=message, timeout=timeout)
 
     @contextlib.contextmanager
     def _held(self, machine: str, doing: str) -> Iterator[None]:

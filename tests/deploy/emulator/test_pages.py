@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from deploy.emulator.faults import FaultClient
+from deploy.platforms.errors import NotCanonical
+from deploy.platforms.pages import PagesClient
+from deploy.settings.secrets import Secret
 from tests.deploy.emulator.support import Emulated, asset_name, until
 
 HOST = "staging-frontend.pages.dev"
@@ -190,6 +193,46 @@ def test_files_of_the_deployment_before_may_be_served_for_a_while(
     assert emulated.edge(HOST, "/nobody-asked.js").status_code == 404
     faults.add({"kind": "cold_cache", "match": {"environment": "staging"}, "times": None})
     assert emulated.edge(HOST, "/before.js").status_code == 404
+
+
+def test_a_message_is_kept_as_bytes_and_refused_when_they_are_no_text(publisher: Publisher) -> None:
+    publisher.publish(page("words"))
+
+    def asked(message: str) -> httpx.Response:
+        manifest = json.dumps({path: asset_name(content, path) for path, content in page("words").items()})
+        form = {"manifest": (None, manifest), "branch": (None, "main"), "commit_message": (None, message)}
+        return publisher.pages.post(f"{publisher.project}/deployments", files=form)
+
+    whole = asked("a\n" + "ü" * 190)
+    assert whole.json()["result"]["deployment_trigger"]["metadata"]["commit_message"] == "a\r\n" + "ü" * 190
+    for message in ("x" + "ü" * 300, "a\n" + "ü" * 191):
+        refused = asked(message)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, 8000111)
+
+
+def test_our_client_publishes_to_the_projects_own_branch_and_tells_when_it_is_not_served(
+    emulated: Emulated, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = emulated.tokens["staging"]
+    client = PagesClient(
+        emulated.running.cloudflare_api,
+        Secret(tokens["CLOUDFLARE_ACCOUNT_ID"]),
+        PROJECT,
+        Secret(tokens["CLOUDFLARE_API_TOKEN"]),
+    )
+    try:
+        assert publisher.pages.patch(publisher.project, json={"production_branch": "live"}).status_code == 200
+        made = client.publish({"index.html": b"ours", "404.html": b"lost"}, sha="s", message="m sha256:1")
+        assert made.environment == "production"
+        assert emulated.edge(HOST, "/").content == b"ours"
+        assert emulated.edge(HOST, "/").headers["content-type"] == "text/html; charset=utf-8"
+        monkeypatch.setattr(client, "production_branch", lambda: "main")  # as it was when it was read
+        with pytest.raises(NotCanonical, match="of branch main is a preview deployment"):
+            client.publish({"index.html": b"not served"}, sha="s", message="m sha256:2")
+        assert emulated.edge(HOST, "/").content == b"ours"
+    finally:
+        publisher.pages.patch(publisher.project, json={"production_branch": "main"})
+        client.close()
 
 
 def test_uploads_are_checked(publisher: Publisher) -> None:
