@@ -1,6 +1,7 @@
 """Builds the page once for every environment and proves that the builds differ in `config.js` alone.
 
-The image holds the shared files under `site/` and each environment's `config.js` under `config/<name>/`.
+The image holds the shared files under `site/` and each environment's `config.js` under `config/<name>/`. What is
+published holds the hashed files of earlier releases too (`former_assets`), which are in no image but their own.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import filecmp
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.artifacts.oci import Blob, BlobStore, directory_image
@@ -24,6 +26,9 @@ from deploy.settings.environments import environment_names
 
 CONFIG = "config.js"
 PREFIX, SUFFIX = "globalThis.CODECANVAS_CONFIG = ", ";\n"
+FORMER_FILES, FORMER_BYTES = 500, 20 << 20
+"""How much of earlier releases is published beside one."""
+_HASHED = re.compile(r"assets/[^/]+\.[0-9a-f]{8,}\.\w+")
 
 
 def install_packages(frontend: Path, log: Path, tell: Callable[[str], None]) -> None:
@@ -102,6 +107,23 @@ def site_files(image: Mapping[str, bytes], environment: str, api_url: str = "") 
         config["environments"][environment]["url"] = api_url
     files[CONFIG] = (PREFIX + json.dumps(config, separators=(",", ":"), sort_keys=True) + SUFFIX).encode()
     return files
+
+
+def former_assets(files: Mapping[str, bytes], images: Iterable[Mapping[str, bytes]]) -> dict[str, bytes]:
+    """The hashed files of earlier releases that `files`, which are about to be published, lack.
+
+    `images` are those releases' pages, the newest first, read one after the other; one that would be more than
+    FORMER_FILES or FORMER_BYTES in all ends the search, so that of a release all files are there or none.
+    """
+    kept: dict[str, bytes] = {}
+    for image in images:
+        named = {name.removeprefix("site/"): content for name, content in image.items()}
+        more = {name: content for name, content in named.items() if _HASHED.fullmatch(name) and name not in files}
+        wider = {**more, **kept}
+        if len(wider) > FORMER_FILES or sum(map(len, wider.values())) > FORMER_BYTES:
+            break
+        kept = wider
+    return kept
 
 
 def _npm(frontend: Path, log: Path, *arguments: str, **settings: str) -> None:

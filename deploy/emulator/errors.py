@@ -9,7 +9,7 @@ Refusal                     answered to a client as the provider would; never en
 ├── FlyRefusal              {"error", "status"}
 └── PagesRefusal            {"success": false, "errors": [{"code", "message"}]}
 
-RulesWrong, RuleWrong, CheckWrong, DeploymentWrong: what a client or a person sent cannot be understood; whoever answers
+RuleWrong, CheckWrong, DeploymentWrong: what a client or a person sent cannot be understood; whoever answers
 them makes a Refusal of it.
 
 Both trees stand apart from the pipeline's own errors: the emulator shares no code with the clients it serves.
@@ -62,10 +62,6 @@ class PagesRefusal(Refusal):
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(status, message)
         self.code = code
-
-
-class RulesWrong(ValueError):
-    """A line that Cloudflare would refuse; the message names it."""
 
 
 class RuleWrong(ValueError):

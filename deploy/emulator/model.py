@@ -136,11 +136,12 @@ class Deployment:
 
 @dataclass
 class Project:
-    """A Pages project; `canonical` is the deployment that its host serves."""
+    """A Pages project; `canonical` is what its host serves, `max_files` how many the account's plan allows."""
 
     name: str
     environment: str
     production_branch: str = "main"
+    max_files: int = 20_000
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     created_on: str = field(default_factory=now_text)
     canonical: str | None = None

@@ -20,17 +20,16 @@ from deploy.emulator.application import application, environment_of
 from deploy.emulator.children import Child
 from deploy.emulator.control import Running, Tenant, process_ticks
 from deploy.emulator.docker_engine import Engine
-from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config, sites_config
+from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config
 from deploy.emulator.edge.names import NameServer
 from deploy.emulator.edge.proxy import Edge
-from deploy.emulator.edge.rules import parse_headers, parse_redirects
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.faults.connections import Connections
 from deploy.emulator.faults.history import History
 from deploy.emulator.faults.machines import FaultyMachines
 from deploy.emulator.faults.requests import FaultyRequests
-from deploy.emulator.faults.rules import Rules
+from deploy.emulator.faults.rules import SITE_KINDS, Facts, Rules
 from deploy.emulator.files import write_json
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
@@ -39,6 +38,7 @@ from deploy.emulator.machines.waking import Waker
 from deploy.emulator.model import Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
+from deploy.emulator.pages.serving import Sites
 from deploy.emulator.ports import assign
 from deploy.emulator.registry.server import Registry
 from deploy.emulator.store import Store
@@ -75,7 +75,6 @@ class Host:
         self._engine = Engine(settings["docker_host"], world.instance, profile)
         self._registry = Registry(Path(settings["registry"]), directory)
         self._edge = Edge("edge", Path(settings["caddy"]), directory, edge_config)
-        self._sites = Edge("sites", Path(settings["caddy"]), directory, sites_config)
         self._fleet = Fleet(self._store, self._engine, self._registry, f"127.0.0.1:{world.ports['registry']}")
         self._fleet.routes_changed = self.routes_changed
         self._set_up_faults()
@@ -85,7 +84,9 @@ class Host:
         self._names = NameServer(self._addresses)
         hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
         edge_url = f"http://127.0.0.1:{world.ports['edge']}"
-        self._publisher = Publisher(self._store, edge_url, hosts, self.routes_changed)
+        self._publisher = Publisher(self._store, edge_url, hosts)
+        ports = {world.ports[tenant.project_host]: tenant.project for tenant in self._tenants}
+        self._sites = Sites(world.projects, self._publisher.assets, ports, self._cold)
 
     def _set_up_faults(self) -> None:
         self._rules = Rules()
@@ -94,6 +95,9 @@ class Host:
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill)
         self._fleet.started = self._faulty.started
         self._fleet.watch.alter = self._faulty.finding
+
+    def _cold(self, environment: str, path: str) -> bool:
+        return bool(self._rules.struck(SITE_KINDS, Facts(environment, "GET", path)))
 
     def _faults_changed(self) -> None:
         self._history.note()
@@ -126,7 +130,6 @@ class Host:
 
     async def routes_changed(self) -> None:
         """Tell the edge when its configuration is no longer what the world asks for."""
-        await self._sites.apply(self._layout())
         await self._edge.apply(self._layout())
 
     def _layout(self) -> Layout:
@@ -138,23 +141,12 @@ class Host:
             for a in world.apps.values()
             if a.name not in own
         ]
-        sites = [self._site(tenant) for tenant in self._tenants]
+        sites = [SiteRoute(tenant.project_host, ports[tenant.project_host]) for tenant in self._tenants]
         return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites)
 
     def _app_ports(self, name: str) -> tuple[int, ...]:
         app = self._store.world.apps.get(name)
         return tuple(app.ports) if app else ()
-
-    def _site(self, tenant: Tenant) -> SiteRoute:
-        project = self._store.world.projects[tenant.project]
-        served = project.deployments.get(project.canonical or "")
-        return SiteRoute(
-            host=tenant.project_host,
-            root=f"pages/{project.name}/current",
-            headers=parse_headers(served.headers) if served else (),
-            redirects=parse_redirects(served.redirects) if served else (),
-            own_port=self._store.world.ports[tenant.project_host],
-        )
 
     @contextlib.asynccontextmanager
     async def up(self) -> AsyncIterator[asyncio.Task[EmulatorError]]:
@@ -166,11 +158,11 @@ class Host:
             await self._names.open()
             stack.callback(self._names.close)
             await stack.enter_async_context(self._serving())
-            children = (self._registry.child, self._sites.child, self._edge.child)
+            await stack.enter_async_context(self._sites.serving())
+            children = (self._registry.child, self._edge.child)
             for child in children:
                 stack.push_async_callback(child.stop)
             await self._registry.start()
-            await self._sites.start(self._layout())
             await self._edge.start(self._layout())
 
             def tell(name: str) -> None:  # called in the thread that follows the engine's events

@@ -8,7 +8,8 @@ PlatformError(DeployError)      a platform refused or failed
 ├── NotFound                    404
 ├── Conflict                    409, 412: somebody else changed it
 ├── TimedOut                    408: the state waited for was not reached
-└── Malformed                   the answer is not what the platform documents
+├── Malformed                   the answer is not what the platform documents
+└── NotCanonical                a page was published and is not what its project serves
 """
 
 from __future__ import annotations
@@ -99,6 +100,15 @@ class Malformed(PlatformError):
     """The answer does not have the documented shape."""
 
     suggestion = "check the base address"
+
+
+class NotCanonical(PlatformError):
+    """What was published is not what the project serves; publishing it again would not change that."""
+
+    suggestion = (
+        "see in the Cloudflare dashboard which branch is the project's production branch, whether automatic production "
+        "deployments are on, and who else publishes there; then run: invoke resume"
+    )
 
 
 BY_STATUS: dict[int, type[PlatformError]] = {

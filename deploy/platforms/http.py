@@ -163,12 +163,18 @@ class Sender:
 
 
 def _code(response: httpx.Response) -> str:
-    """The platform's error code (`status` beside `error`), "" for none."""
+    """The platform's error code (`status` beside `error`, or `errors[0].code`), "" for none."""
     try:
         body = response.json()
     except ValueError:
         return ""
-    return str(body["status"]) if isinstance(body, dict) and isinstance(body.get("status"), str) else ""
+    if not isinstance(body, dict):
+        return ""
+    if isinstance(body.get("status"), str):
+        return str(body["status"])
+    errors = body.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return str(first["code"]) if isinstance(first, dict) and isinstance(first.get("code"), (int, str)) else ""
 
 
 def _detail(response: httpx.Response) -> str:

@@ -1,10 +1,15 @@
-"""Cloudflare Pages by direct upload: sends only files that the platform lacks, so an old release is published fast."""
+"""Cloudflare Pages by direct upload: sends only files that the platform lacks, so an old release is published fast.
+
+It does what the provider's own client does where the platform fails: an upload token that expired is renewed, an answer
+that says "unknown error" is asked for again, and a failed `upsert-hashes` costs the next upload time and nothing else.
+"""
 
 from __future__ import annotations
 
 import base64
+import binascii
 import json
-import mimetypes
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,12 +22,45 @@ import httpx
 from blake3 import blake3
 
 from deploy.errors import UsageError
-from deploy.platforms.errors import Forbidden, Malformed, PlatformError, TimedOut, Unauthorized
+from deploy.platforms.errors import Forbidden, Malformed, NotCanonical, PlatformError, TimedOut, Unauthorized
 from deploy.platforms.http import Patience, Sender, bearer, json_of
 from deploy.settings.secrets import Secret
 
 FILE_LIMIT = 25 * 1024 * 1024  # bytes
+FILES_LIMIT = 20_000
+"""Files of a deployment, where the upload token does not say how many the account's plan allows."""
+MESSAGE_LIMIT = 384  # bytes; the platform cuts what is longer, and refuses what is no text then
 BUCKET_BYTES, BUCKET_FILES, AT_ONCE = 40 * 1024 * 1024, 2000, 3
+UNKNOWN, EXPIRED = "8000000", "8000013"
+"""The platform's codes for an error of its own that passes, and for an upload token that is no longer good."""
+TRIES = 3
+CANONICAL_SECONDS = 15.0
+"""How long a publication that succeeded may take to become the one that the project serves."""
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".gif": "image/gif",
+    ".htm": "text/html; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".xml": "application/xml",
+}
+"""What each file is served as: the platform serves the type that it was uploaded with. A table of our own, since a
+host's differs from machine to machine, and what the browser does with a file depends on it."""
 SPECIAL = frozenset({"_headers", "_redirects", "_routes.json", "_worker.js"})
 
 
@@ -44,6 +82,11 @@ def asset_hash(name: str, content: bytes) -> str:
     return blake3(base64.b64encode(content) + extension.encode()).hexdigest()[:32]
 
 
+def content_type(name: str) -> str:
+    """What a file is served as, by the ending of its name; what no ending tells is nothing that a browser shows."""
+    return TYPES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
+
+
 class PagesClient:
     """Publishes directories to one project; `base_url` ends before `/accounts`."""
 
@@ -58,6 +101,9 @@ class PagesClient:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.project = project
+        self.patience = patience
+        self.tell: Callable[[str], None] = lambda _: None
+        """Told what went wrong without being an error."""
         self._path = f"/accounts/{account.reveal()}/pages/projects/{project}"
         header = "cf-ray"
         self.sender = Sender(base_url, bearer(token), request_id_header=header, patience=patience, transport=transport)
@@ -67,15 +113,29 @@ class PagesClient:
         self.sender.close()
 
     def publish(
-        self, files: Mapping[str, bytes], *, branch: str, sha: str, message: str, timeout: float = 120
+        self,
+        files: Mapping[str, bytes],
+        *,
+        sha: str,
+        message: str,
+        timeout: float = 120,
+        branch: str | None = None,
     ) -> PagesDeployment:
-        """Publish `files` (path without leading slash → contents) and return when the platform serves them.
+        """Publish `files` (path without leading slash → contents) and return when they are served.
 
-        Raises UsageError for a file above the platform's limit, PlatformError when publishing fails.
+        `branch` None stands for the project's own production branch: then it is the project that serves them. Of a
+        `message` that is too long for the platform the middle is left out, never its last word. Raises UsageError,
+        naming the file, for what is above the platform's limits, before any file is sent; NotCanonical when what was
+        published is not what the project serves; PlatformError when publishing fails.
         """
         for name, content in files.items():
             if len(content) > FILE_LIMIT:
-                raise UsageError(f"{name} has {len(content)} bytes; Cloudflare Pages takes at most {FILE_LIMIT} a file")
+                raise UsageError(
+                    f"{name} has {len(content)} bytes, and Cloudflare Pages takes at most {FILE_LIMIT} a file; make it "
+                    "smaller"
+                )
+        production = branch is None
+        branch = branch or self.production_branch()
         assets = {name: content for name, content in files.items() if name not in SPECIAL}
         hashes = {name: asset_hash(name, content) for name, content in assets.items()}
         self._upload(assets, hashes)
@@ -83,13 +143,39 @@ class PagesClient:
             ("manifest", (None, json.dumps({f"/{name}": digest for name, digest in sorted(hashes.items())}))),
             ("branch", (None, branch)),
             ("commit_hash", (None, sha)),
-            ("commit_message", (None, message)),
+            ("commit_message", (None, cut_message(message))),
             ("commit_dirty", (None, "false")),
         ]
         form += [(name, (name, content)) for name, content in files.items() if name in SPECIAL]
         asked = f"publish {len(files)} files to {self.project}"
-        created = self._result(self.sender.send("POST", f"{self._path}/deployments", asked=asked, files=form), asked)
-        return self._settled(created["id"], timeout)
+        made = self._again(lambda: self.sender.send("POST", f"{self._path}/deployments", asked=asked, files=form))
+        deployment = self._settled(self._result(made, asked)["id"], timeout)
+        if production:
+            self._require_canonical(deployment, branch, asked)
+        return deployment
+
+    def production_branch(self) -> str:
+        """The branch whose publications the project's own address serves: a setting of the project."""
+        asked = f"read the production branch of {self.project}"
+        project = self._result(self.sender.send("GET", self._path, asked=asked), asked)
+        branch = project.get("production_branch")
+        if not isinstance(branch, str) or not branch:
+            raise Malformed(asked, 200, "the project has no production_branch")
+        return branch
+
+    def _require_canonical(self, made: PagesDeployment, branch: str, asked: str) -> None:
+        """Wait until the project serves `made`, or another publication of the same message; else NotCanonical."""
+        deadline = time.monotonic() + CANONICAL_SECONDS
+        while True:
+            current = self.current()
+            if current is not None and _alike(current, made):
+                return
+            if made.environment == "preview" or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
+        served = f"deployment {current.id}" if current else "nothing"
+        detail = f"deployment {made.id} of branch {branch} is a {made.environment or 'production'} deployment, and "
+        raise NotCanonical(asked, 200, f"{detail}{self.project} serves {served}")
 
     def deployments(self, environment: str = "production") -> list[PagesDeployment]:
         """The project's deployments, newest first."""
@@ -117,14 +203,34 @@ class PagesClient:
 
     def _upload(self, assets: Mapping[str, bytes], hashes: Mapping[str, str]) -> None:
         asked = f"upload files to {self.project}"
-        upload = _Upload(self.sender, self._upload_token, asked)
+        upload = _Upload(self, self._upload_token, asked)
+        if len(assets) > upload.most_files:
+            first = list(assets)[upload.most_files]
+            raise UsageError(
+                f"the page has {len(assets)} files, and the plan of {self.project} allows {upload.most_files} a "
+                f"deployment: {first} would be the first too many. Publish fewer files, or change the plan"
+            )
         wanted = sorted(set(hashes.values()))
         missing = set(self._result(upload.post("check-missing", {"hashes": wanted}), asked))
         by_hash = {digest: name for name, digest in hashes.items() if digest in missing}
         with ThreadPoolExecutor(AT_ONCE) as pool:
             buckets = _buckets({digest: (name, assets[name]) for digest, name in by_hash.items()})
             list(pool.map(lambda bucket: upload.post("upload", bucket), buckets))
-        upload.post("upsert-hashes", {"hashes": wanted})
+        try:
+            upload.post("upsert-hashes", {"hashes": wanted})
+        except PlatformError as failed:
+            self.tell(f"the files are uploaded, but the next upload may send them again: {failed}")
+
+    def _again(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """Send, and again where the platform says that it failed for a reason unknown to it."""
+        for attempt in range(TRIES):
+            try:
+                return send()
+            except PlatformError as failed:
+                if failed.code != UNKNOWN or attempt == TRIES - 1:
+                    raise
+                time.sleep(self.patience.first * 2 ** (attempt + 1))
+        raise AssertionError("the last try returns or raises")
 
     def _upload_token(self) -> str:
         asked = f"begin an upload to {self.project}"
@@ -154,29 +260,77 @@ class PagesClient:
 class _Upload:
     """Requests of one upload, which carry a token of its own. It is short-lived: one that expires is renewed."""
 
-    def __init__(self, sender: Sender, token: Callable[[], str], asked: str) -> None:
-        self._sender, self._renew, self._asked = sender, token, asked
+    def __init__(self, client: PagesClient, token: Callable[[], str], asked: str) -> None:
+        self._client, self._renew, self._asked = client, token, asked
         self._token = token()
+        self._good: set[str] = set()
         self._lock = threading.Lock()
+
+    @property
+    def most_files(self) -> int:
+        """How many files a deployment may have, as the token says."""
+        claimed = _claims(self._token).get("max_file_count_allowed")
+        return claimed if isinstance(claimed, int) and not isinstance(claimed, bool) else FILES_LIMIT
 
     def post(self, path: str, body: Any) -> httpx.Response:
         """Send one request; an asset is named by its contents, so sending it twice does no harm.
 
-        Raises what the platform answers; Unauthorized or Forbidden only when a new token is refused as well.
+        Raises what the platform answers; that a token is not good only when one is refused that never was.
         """
-        token = self._token
-        try:
-            return self._send(path, body, token)
-        except (Unauthorized, Forbidden):
+        renewed = False
+        while True:
+            token = self._token
+            try:
+                answer = self._client._again(lambda token=token: self._send(path, body, token))  # type: ignore[misc]
+            except PlatformError as failed:
+                refused = isinstance(failed, (Unauthorized, Forbidden)) or failed.code == EXPIRED
+                if not refused or (renewed and token not in self._good):
+                    raise
+            else:
+                self._good.add(token)
+                return answer
+            renewed = True
             with self._lock:  # of the requests that failed together, one asks for a new token
                 if self._token == token:
                     self._token = self._renew()
-            return self._send(path, body, self._token)
 
     def _send(self, path: str, body: Any, token: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"}
         url = f"/pages/assets/{path}"
-        return self._sender.send("POST", url, json=body, headers=headers, asked=self._asked, idempotent=True)
+        sender = self._client.sender
+        return sender.send("POST", url, json=body, headers=headers, asked=self._asked, idempotent=True)
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """What a JSON web token says, unverified: it is the platform's to verify. Empty for what is none."""
+    body = token.partition(".")[2].partition(".")[0]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (ValueError, binascii.Error):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def cut_message(message: str) -> str:
+    """`message` in as many bytes as the platform takes, of whole characters; its last word always whole.
+
+    Line breaks are two bytes, as the platform makes them.
+    """
+    text = re.sub(r"\r?\n", "\r\n", message)
+    if len(text.encode()) <= MESSAGE_LIMIT:
+        return text
+    end = re.search(r"\s+\S+$", text)
+    if end is None or len(end[0].encode()) > MESSAGE_LIMIT:
+        return _cut(text, MESSAGE_LIMIT)
+    return _cut(text[: end.start()], MESSAGE_LIMIT - len(end[0].encode())).rstrip() + end[0]
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")
+
+
+def _alike(one: PagesDeployment, other: PagesDeployment) -> bool:
+    return one.id == other.id or (one.message == other.message and one.message != "")
 
 
 def _buckets(files: Mapping[str, tuple[str, bytes]]) -> list[list[dict[str, Any]]]:
@@ -187,8 +341,8 @@ def _buckets(files: Mapping[str, tuple[str, bytes]]) -> list[list[dict[str, Any]
         if size + len(value) > BUCKET_BYTES or len(buckets[-1]) >= BUCKET_FILES:
             buckets.append([])
             size = 0
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        buckets[-1].append({"key": digest, "value": value, "metadata": {"contentType": kind}, "base64": True})
+        metadata = {"contentType": content_type(name)}
+        buckets[-1].append({"key": digest, "value": value, "metadata": metadata, "base64": True})
         size += len(value)
     return buckets
 

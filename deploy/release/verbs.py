@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.artifacts.build import layouts, load_manifest
-from deploy.artifacts.frontend import site_files
+from deploy.artifacts.frontend import former_assets, site_files
 from deploy.artifacts.oci import Layout
 from deploy.errors import NotProven, RolloutFailed, SuiteFailed
 from deploy.events.bus import Bus
@@ -29,8 +29,9 @@ from deploy.release.gates.evidence import staged
 from deploy.release.gates.gate import Gate, Situation
 from deploy.release.gates.promotion import passes, promotion_gates
 from deploy.release.release_command import run_release_command
+from deploy.release.rollout.former import former_pages
 from deploy.release.rollout.machine import config_digest, release_config, usual_strategy
-from deploy.release.rollout.platform import read_page
+from deploy.release.rollout.platform import read_page, read_pages
 from deploy.release.rollout.strangers import launches_of
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from deploy.settings.policy import Strategy
@@ -166,13 +167,17 @@ def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs:
     need("browser", tell=bus.note)
     with target.registry() as registry:
         image = read_page(registry, serving.frontend)
+        pages = {one.name: site_files(image, one.name, one.api_url) for one in configs}
+        earlier = former_pages(target.ledger.snapshot(), serving)
+        former = former_assets(pages[target.name], read_pages(registry, earlier))
     evidence, log = prove(
         serving,
-        {one.name: site_files(image, one.name, one.api_url) for one in configs},
+        pages,
         target.config.frontend_url,
         rehearsal=target.rehearsal,
         logs=logs,
         tell=bus.note,
+        former=former,
     )
     require_unchanged(target, before)
     target.ledger.prove(evidence)

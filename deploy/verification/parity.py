@@ -25,25 +25,33 @@ class _NotServed(Exception):
 
 
 def check_parity(
-    files: Mapping[str, Mapping[str, bytes]], environment: str, served: httpx.Client, log: Path
+    files: Mapping[str, Mapping[str, bytes]],
+    environment: str,
+    served: httpx.Client,
+    log: Path,
+    former: Mapping[str, bytes] | None = None,
 ) -> SuiteRun:
     """Compare `files`, each environment's by name, with one another and with what `environment` serves.
 
     Every file counts as a check: it must be alike in all environments unless it is config.js, which must differ, and be
-    served as it is. `served` is a client at the page's root; what is wrong is written to `log`, a line each. Not run
-    when the page's host cannot be reached, or answers 429 or 5xx again and again: files do not make a host fail.
+    served as it is. `former` are files of earlier releases, by name, which each environment has its own of: one of them
+    must be served as it was or answered with 404, never with something else, such as a page where a script was.
+    `served` is a client at the page's root; what is wrong is written to `log`, a line each. Not run when the page's
+    host cannot be reached, or answers 429 or 5xx again and again: files do not make a host fail.
     """
     begun = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     names = sorted({name for each in files.values() for name in each})
     try:
         faults = {name: _fault(name, [*files.values()], files[environment], served) for name in names}
+        for name in sorted((former or {}).keys() - faults.keys()):
+            faults[name] = _unlike(name, (former or {})[name], served, or_gone=True)
     except _NotServed as failed:
         log.write_text(f"{failed}\n", encoding="utf-8")
         return SuiteRun(Outcome.NOT_RUN, Suite(NAME, 0, 0, round(time.monotonic() - begun, 2)), log, str(failed))
     wrong = [f"{name}: {fault}\n" for name, fault in faults.items() if fault]
     log.write_text("".join(wrong), encoding="utf-8")
-    suite = Suite(NAME, len(names) - len(wrong), len(wrong), round(time.monotonic() - begun, 2))
+    suite = Suite(NAME, len(faults) - len(wrong), len(wrong), round(time.monotonic() - begun, 2))
     return SuiteRun(Outcome.PASSED if suite.ok else Outcome.FAILED, suite, log)
 
 
@@ -58,9 +66,11 @@ def _fault(
     return "" if name in SPECIAL else _unlike(name, here[name], served)
 
 
-def _unlike(name: str, content: bytes, served: httpx.Client) -> str:
+def _unlike(name: str, content: bytes, served: httpx.Client, *, or_gone: bool = False) -> str:
     """What is wrong with how `name` is served; hosts serve index.html as the directory that it is in."""
     response = _read(name.removesuffix("index.html"), served)
+    if or_gone and response.status_code == 404:
+        return ""
     if not response.is_success:
         return f"is answered with HTTP {response.status_code}"
     if response.content != content:

@@ -116,17 +116,19 @@ def prove(
     rehearsal: bool,
     logs: Path,
     tell: Callable[[str], None],
+    former: Mapping[str, bytes] | None = None,
 ) -> tuple[Evidence, Path | None]:
     """Run the integration suites against the environment that serves `deployment`, and compare its page at `site`.
 
-    `pages` are the release's files, by environment and name. Returns the evidence, and the log of the first suite that
-    failed. Raises SuiteNotRun when a suite was not run and none failed before: then there is no evidence.
+    `pages` are the release's files, by environment and name; `former` are those of earlier releases that may be served
+    beside them. Returns the evidence, and the log of the first suite that failed. Raises SuiteNotRun
+    when a suite was not run and none failed before: then there is no evidence.
     """
     environment = deployment.environment
     ran: list[SuiteRun] = []
     log = logs / f"{PARITY}-{environment}.log"
     with httpx.Client(base_url=site, timeout=30) as served:
-        ran.append(check_parity(pages, environment, served, log))
+        ran.append(check_parity(pages, environment, served, log, former))
     tell(f"{ran[0].suite.name}: {ran[0].words} in {ran[0].suite.seconds:.1f} s")
     for spec in EVIDENCE:
         if ran[-1].outcome is Outcome.NOT_RUN:

@@ -22,6 +22,8 @@ import { contentSecurityPolicy, headersFile, TRUSTED_TYPES } from "./headers.mjs
 import { MapsPlugin } from "./maps-plugin.mjs";
 import { safeOutput } from "./output.mjs";
 
+/** Whether a file's name holds the hash of its content. Source maps are not published. */
+const isHashed = (name) => /^assets\/[^/]+\.[0-9a-f]{10}\.(js|css)$/.test(name);
 const frontend = join(dirname(fileURLToPath(import.meta.url)), "..");
 const source = (name) => join(frontend, "src", name);
 
@@ -60,6 +62,8 @@ export function configuration(tools) {
     optimization: {
       moduleIds: "deterministic",
       chunkIds: "named",
+      // A chunk's name and hash are in what everybody loads first: one a feature.
+      splitChunks: false,
       runtimeChunk: "single",
       realContentHash: true,
     },
@@ -75,7 +79,7 @@ export function configuration(tools) {
         "config.js": configScript(settings, environments),
         "favicon.svg": readFileSync(source("favicon.svg"), "utf8"),
         "404.html": readFileSync(source("404.html"), "utf8"),
-        _headers: headersFile(environments),
+        _headers: (names) => headersFile(environments, names.filter(isHashed)),
       }),
       new MapsPlugin(maps),
     ],

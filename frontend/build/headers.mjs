@@ -6,6 +6,8 @@
  * instead of writing such elements. Style attributes are permitted, because Chromium itself writes one
  * for a moment when a person types over coloured text in an editable element.
  */
+import { BuildError } from "./environments.mjs";
+
 const LOOPBACK = ["http://localhost:*", "http://*.localhost:*", "http://127.0.0.1:*"];
 const webSocket = (address) => address.replace(/^http/, "ws");
 
@@ -39,8 +41,19 @@ export function contentSecurityPolicy(environments) {
     .join("; ");
 }
 
-/** @param {Record<string, {url: string}>} environments */
-export function headersFile(environments) {
+/** As many rules as the host reads of `_headers`; it ignores what comes after them. */
+const MAX_RULES = 100;
+
+/**
+ * Files whose names hold a hash of their content are kept for ever. They are named one by one: the host gives the
+ * headers of a path to its 404 too, and a browser that asked for a file a moment before it was there, or after it was
+ * gone, would keep that answer for ever.
+ *
+ * @param {Record<string, {url: string}>} environments
+ * @param {readonly string[]} hashed paths without a slash at the beginning
+ * @throws {BuildError} when they are more than the host reads
+ */
+export function headersFile(environments, hashed) {
   const everywhere = {
     // Any page may embed the canvas: it knows no account and no cookie that a frame around it could misuse.
     // Browsers take frame-ancestors from a header only.
@@ -51,13 +64,19 @@ export function headersFile(environments) {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
   };
   const fresh = { "Cache-Control": "no-cache" };
-  return [
+  const kept = { "Cache-Control": "public, max-age=31536000, immutable" };
+  const sections = [
     section("/*", everywhere),
-    section("/assets/*", { "Cache-Control": "public, max-age=31536000, immutable" }),
-    section("/", fresh),
-    section("/index.html", fresh),
-    section("/config.js", fresh),
-  ].join("\n");
+    ...["/", "/index.html", "/config.js"].map((path) => section(path, fresh)),
+    ...[...hashed].sort().map((path) => section(`/${path}`, kept)),
+  ];
+  if (sections.length > MAX_RULES) {
+    throw new BuildError(
+      `_headers has ${sections.length} rules and the host reads ${MAX_RULES}. Merge chunks of the page: files of one ` +
+        "webpackChunkName are one chunk.",
+    );
+  }
+  return sections.join("\n");
 }
 
 function section(path, headers) {

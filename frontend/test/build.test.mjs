@@ -195,7 +195,7 @@ describe("settings", () => {
 });
 
 describe("_headers", () => {
-  const text = headersFile(readEnvironments(root));
+  const text = headersFile(readEnvironments(root), ["assets/main.0123456789.js"]);
   const [, policy] = /Content-Security-Policy: (.*)/.exec(text);
 
   it("lets the page reach the services and loopback, and run only its own scripts", () => {
@@ -212,8 +212,23 @@ describe("_headers", () => {
     expect(policy.replace("style-src-attr 'unsafe-inline'", "")).not.toContain("unsafe");
   });
 
+  it("names every hashed file by itself, since the host gives a path's headers to its 404 too", () => {
+    const { out } = build("headers", release("staging"));
+    const made = files(out);
+    const rules = made._headers.toString().match(/^\/.*$/gm);
+    const hashed = Object.keys(made).filter((name) => name.startsWith("assets/"));
+    expect(hashed.length).toBeGreaterThan(10);
+    expect(rules).toEqual(["/*", "/", "/index.html", "/config.js", ...hashed.map((name) => `/${name}`).sort()]);
+  });
+
+  it("is refused with more rules than the host reads", () => {
+    const many = Array.from({ length: 97 }, (_, index) => `assets/a.${String(index).padStart(10, "0")}.js`);
+    expect(() => headersFile(readEnvironments(root), many)).toThrow(/101 rules and the host reads 100/);
+    expect(headersFile(readEnvironments(root), many.slice(1))).toContain("/assets/a.0000000096.js");
+  });
+
   it("keeps hashed files for ever and asks again for the others", () => {
-    expect(text).toMatch(/\/assets\/\*\n {2}Cache-Control: public, max-age=31536000, immutable\n/);
+    expect(text).toMatch(/\/assets\/main\.0123456789\.js\n {2}Cache-Control: public, max-age=31536000, immutable\n/);
     for (const path of ["/", "/index.html", "/config.js"])
       expect(text).toContain(`\n${path}\n  Cache-Control: no-cache\n`);
   });

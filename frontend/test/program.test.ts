@@ -127,6 +127,29 @@ describe("Memory", () => {
     ).toEqual(program("old"));
   });
 
+  it("has what a reload brought along, also where nothing is stored", () => {
+    vi.stubGlobal("localStorage", undefined);
+    const [refused, displaced] = [vi.fn(), vi.fn()];
+    for (const keeps of [true, false]) {
+      const memory = new Memory(refused, displaced, keeps, { c: JSON.stringify(full), "": "c" });
+      expect([memory.language, memory.program("c"), memory.program("go")]).toEqual(["c", full, null]);
+    }
+  });
+
+  it("takes what a reload brought along for older than what another window stored meanwhile", () => {
+    const kept = new Map([["codecanvas:program:c", JSON.stringify(program("of the other"))]]);
+    vi.stubGlobal("localStorage", {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => kept.set(key, value),
+    });
+    const displaced = vi.fn();
+    const memory = new Memory(() => undefined, displaced, true, { c: JSON.stringify(full) });
+    expect(memory.program("c")).toEqual(full);
+    memory.keepProgram("c", program("changed"));
+    expect(displaced).toHaveBeenCalledTimes(1);
+    expect(memory.earlier("c")).toEqual(program("of the other"));
+  });
+
   it("keeps what two windows write, and says that there are two", () => {
     const kept = new Map<string, string>();
     vi.stubGlobal("localStorage", {

@@ -56,6 +56,20 @@ describe("Workspace", () => {
     expect(memory().program("c")).toMatchObject({ stdin: "Ada" });
   });
 
+  it("hands over all programs of the visit as they are on the screen, stored or not", () => {
+    workspace.open(c);
+    editor.source = "in c";
+    workspace.touched();
+    workspace.open({ ...c, id: "go" });
+    editor.source = "in go";
+    page.stdin.value = "Ada"; // neither has been noticed as a change
+    const carried = workspace.carried();
+    const reloaded = new Memory(nothing, nothing, false, carried);
+    expect(reloaded.language).toBe("go");
+    expect(reloaded.program("go")).toMatchObject({ files: [{ text: "in go" }], stdin: "Ada" });
+    expect(reloaded.program("c")).toMatchObject({ files: [{ text: "in c" }] });
+  });
+
   it("leaves a program alone that somebody began to write", () => {
     workspace.open(c);
     editor.source = "mine";

@@ -82,7 +82,8 @@ async def _unsent(message: Message) -> None:
 async def _answer(rule: Rule, scope: Scope, send: Send) -> None:
     text = rule.text or f"fault {rule.id}: the emulator was told to answer {rule.status}"
     if scope["path"].startswith("/client/"):
-        body: object = {"success": False, "errors": [{"code": 10001, "message": text}], "messages": [], "result": None}
+        code = int(rule.code) if rule.code.isdecimal() else 10001
+        body: object = {"success": False, "errors": [{"code": code, "message": text}], "messages": [], "result": None}
     else:
         body = {"error": text, "status": rule.code or "unknown"}
     headers = [(b"content-type", b"application/json"), (b"fly-request-id", f"fault-{rule.id}".encode())]

@@ -6,6 +6,7 @@ For requests: `error_before` (answer `status`, nothing done), `error_after` (don
 the error's words `text` and the platform's own word for it `code` where given; `delay`
 (`seconds`, then as usual), `drop` and `drop_after` (the connection closed without an answer, before or after it was
 done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, as it was when it was last asked for).
+For files of former deployments that Pages still serves from a cache: `cold_cache` (it serves none of them).
 For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure).
 """
 
@@ -21,7 +22,9 @@ from deploy.emulator.errors import RuleWrong
 
 ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list"}
+SITE_KINDS = frozenset({"cold_cache"})
 MACHINE_KINDS = frozenset({"die", "flap"})
+ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS
 MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
@@ -84,8 +87,8 @@ def parse(raw: Any) -> Rule:
     if not isinstance(raw, dict) or set(raw) - FIELDS:
         raise RuleWrong(f"a rule is an object with the fields {', '.join(sorted(FIELDS))}")
     kind, match = raw.get("kind"), raw.get("match", {})
-    if kind not in REQUEST_KINDS | MACHINE_KINDS:
-        raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(REQUEST_KINDS | MACHINE_KINDS))}")
+    if kind not in ALL_KINDS:
+        raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(ALL_KINDS))}")
     known = MATCHES["machine" if kind in MACHINE_KINDS else "request"]
     if not isinstance(match, dict) or set(match) - known or not all(isinstance(v, str) for v in match.values()):
         raise RuleWrong(f"match of {kind} is an object of strings with the fields {', '.join(sorted(known))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 AUTHENTICATION = 10000
 COMMIT_LIMIT = 1000
+MESSAGE_BYTES = 384
 
 
 class PagesApi:
@@ -113,7 +115,7 @@ class PagesApi:
 
     async def upload_token(self, request: Request) -> Response:
         project = self._project(request)
-        return success({"jwt": ticket.issue(self._store.private.jwt_key, project.name, time.time())})
+        return success({"jwt": ticket.issue(self._store.private.jwt_key, project.name, time.time(), project.max_files)})
 
     async def check_missing(self, request: Request) -> Response:
         assets = self._assets(request)
@@ -141,7 +143,7 @@ class PagesApi:
         trigger = {
             "branch": branch,
             "commit_hash": form.get("commit_hash", "")[:COMMIT_LIMIT],
-            "commit_message": form.get("commit_message", "")[:COMMIT_LIMIT],
+            "commit_message": _message(form.get("commit_message", "")),
             "commit_dirty": form.get("commit_dirty", "false") == "true",
         }
         deployment = Deployment(
@@ -186,6 +188,14 @@ class PagesApi:
         except ChildFailed as error:
             raise PagesRefusal(500, 8000000, str(error)) from error
         return success(self._shown(deployment, project))
+
+
+def _message(text: str) -> str:
+    """The message as Pages keeps it: line breaks of two bytes, cut off by bytes; refused when that cuts a character."""
+    try:
+        return re.sub(r"\r?\n", "\r\n", text).encode()[:MESSAGE_BYTES].decode()
+    except UnicodeDecodeError as error:
+        raise PagesRefusal(400, 8000111, "Invalid commit message, it must be a valid UTF-8 string.") from error
 
 
 def _manifest(text: str | None) -> dict[str, str]:

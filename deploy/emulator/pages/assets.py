@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import mimetypes
 import os
 import posixpath
 import re
@@ -36,12 +37,13 @@ def asset_name(content: bytes, path: str) -> str:
 
 
 class Assets:
-    """The directory of one project: `assets/NAME`, `deployments/ID/…`, and `current`, a link to what is served."""
+    """The directory of one project: `assets/NAME`, `types/NAME`, the type it was uploaded with, `deployments/ID/…`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._assets = directory / "assets"
-        self._assets.mkdir(parents=True, exist_ok=True)
+        self._assets, self._types = directory / "assets", directory / "types"
+        for place in (self._assets, self._types):
+            place.mkdir(parents=True, exist_ok=True)
 
     def missing(self, names: list[str]) -> list[str]:
         """Those that were never uploaded."""
@@ -50,23 +52,30 @@ class Assets:
     def store(self, payload: Any) -> int:
         """Store one upload's bucket; how many files it held. Raises PagesRefusal."""
         if not isinstance(payload, list) or len(payload) > MAX_BUCKET_FILES:
-            raise PagesRefusal(400, 8000013, f"expected a list of at most {MAX_BUCKET_FILES} files")
+            raise PagesRefusal(400, 8000012, f"expected a list of at most {MAX_BUCKET_FILES} files")
         contents = [_read(entry) for entry in payload]
-        if sum(len(content) for _, content in contents) > MAX_BUCKET:
+        if sum(len(content) for _, content, _ in contents) > MAX_BUCKET:
             raise PagesRefusal(413, 8000014, f"a bucket holds at most {MAX_BUCKET >> 20} MiB; send several")
-        for name, content in contents:
-            path = self._assets / name
-            write_bytes(path, content)
-            # Caddy makes a file's ETag of its time and size: a time made of the content makes the ETag tell contents
-            # apart, and the same in every deployment. Two decades' seconds do; the date itself is never sent.
-            stamp = 1 + int(blake3(content).hexdigest()[:7], 16)
-            os.utime(path, (stamp, stamp))
+        for name, content, kind in contents:
+            write_bytes(self._types / name, kind.encode())
+            write_bytes(self._assets / name, content)
         return len(contents)
 
-    def assemble(self, deployment: str, files: Mapping[str, str]) -> None:
+    def read(self, name: str) -> bytes:
+        """An asset's content. Raises FileNotFoundError."""
+        return (self._assets / name).read_bytes()
+
+    def type_of(self, name: str, path: str) -> str:
+        """The type that an asset was uploaded with."""
+        try:
+            return (self._types / name).read_text()
+        except FileNotFoundError:  # stored by an earlier version
+            return mimetypes.guess_type(path)[0] or "application/octet-stream"
+
+    def assemble(self, deployment: str, files: Mapping[str, str], most: int = MAX_FILES) -> None:
         """Make the deployment's directory from hard links. Raises DeploymentWrong; the directory is whole or absent."""
-        if len(files) > MAX_FILES:
-            raise DeploymentWrong(f"{len(files)} files, at most {MAX_FILES} are allowed")
+        if len(files) > most:
+            raise DeploymentWrong(f"{len(files)} files, at most {most} are allowed")
         for path, name in files.items():
             self._verify(path, name)
         root = self.directory / "deployments" / deployment
@@ -81,7 +90,9 @@ class Assets:
         root = self.directory / "deployments" / deployment
         for path in root.rglob("*"):
             if path.is_file() and path.stat().st_nlink == 2:  # this one, and the asset itself
-                (self._assets / asset_name(path.read_bytes(), path.name)).unlink(missing_ok=True)
+                name = asset_name(path.read_bytes(), path.name)
+                (self._assets / name).unlink(missing_ok=True)
+                (self._types / name).unlink(missing_ok=True)
         shutil.rmtree(root, ignore_errors=True)
 
     def _verify(self, path: str, name: str) -> None:
@@ -104,11 +115,12 @@ def names_of(body: Any) -> list[str]:
     return names
 
 
-def _read(entry: Any) -> tuple[str, bytes]:
+def _read(entry: Any) -> tuple[str, bytes, str]:
     name = entry.get("key") if isinstance(entry, dict) else None
     if not isinstance(name, str) or not _NAME.fullmatch(name) or entry.get("base64") is not True:
         raise PagesRefusal(400, 8000012, "each file is {key, value, metadata: {contentType}, base64: true}")
-    if not isinstance((entry.get("metadata") or {}).get("contentType"), str):
+    kind = (entry.get("metadata") or {}).get("contentType")
+    if not isinstance(kind, str):
         raise PagesRefusal(400, 8000012, f"file {name}: metadata.contentType is missing")
     try:
         content = base64.b64decode(entry["value"], validate=True)
@@ -116,4 +128,4 @@ def _read(entry: Any) -> tuple[str, bytes]:
         raise PagesRefusal(400, 8000012, f"file {name}: value is not base64") from error
     if len(content) > MAX_FILE:
         raise PagesRefusal(413, 8000014, f"file {name} is larger than {MAX_FILE >> 20} MiB")
-    return name, content
+    return name, content, kind

@@ -13,9 +13,9 @@ VALID_SECONDS = 300
 _HEAD = {"alg": "HS256", "typ": "JWT"}
 
 
-def issue(key: str, project: str, now: float) -> str:
-    """A token for `project`, valid for VALID_SECONDS from `now` (Unix time)."""
-    claims = {"project": project, "iat": int(now), "exp": int(now) + VALID_SECONDS}
+def issue(key: str, project: str, now: float, max_files: int) -> str:
+    """A token for `project`, valid for VALID_SECONDS from `now` (Unix time); it says how many files the plan allows."""
+    claims = {"project": project, "iat": int(now), "exp": int(now) + VALID_SECONDS, "max_file_count_allowed": max_files}
     body = f"{_encode(json.dumps(_HEAD).encode())}.{_encode(json.dumps(claims).encode())}"
     return f"{body}.{_sign(key, body)}"
 

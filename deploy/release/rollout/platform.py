@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from deploy.artifacts.frontend import site_files
+from deploy.artifacts.frontend import former_assets, site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo
@@ -27,6 +27,8 @@ from deploy.release.rollout.world import Seen
 from deploy.target import Target
 
 LEASE_SECONDS = 10
+ADDING_SECONDS = 20.0
+"""How long a page that serves already waits for the files of other releases to be served beside it."""
 # Out of traffic a machine cannot be reached through the edge: what it is working on is asked from within.
 _ASK = """
 import os, urllib.request
@@ -95,8 +97,17 @@ class Platform(Protocol):
 class CloudPlatform:
     """Fly Machines and Cloudflare Pages through their clients; the cloud's or a rehearsal's."""
 
-    def __init__(self, target: Target, fly: FlyClient, pages: PagesClient, registry: RegistryClient) -> None:
+    def __init__(
+        self,
+        target: Target,
+        fly: FlyClient,
+        pages: PagesClient,
+        registry: RegistryClient,
+        former: Callable[[DeploymentInfo], Sequence[str]] = lambda _: (),
+    ) -> None:
+        """`former` gives the digests of the pages published before a release's, the newest first."""
         self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
+        self._former = former
 
     def machines(self) -> list[Seen]:
         """Those that carry the environment's label; what else is in the app is not touched (`strangers.py`)."""
@@ -194,14 +205,25 @@ class CloudPlatform:
         return digest_of(current.message) if current else ""
 
     def publish(self, release: DeploymentInfo) -> None:
-        """An earlier publication of the same page is brought back where there is one; else its files are published."""
+        """An earlier publication of the same page is brought back where there is one; else its files are published.
+
+        What is brought back lacks the files of the releases after it, which people have open: so it serves at once,
+        and is then published anew with them. That it could not be is no failure: the release's page is served.
+        """
+        former = self._former(release)
         for earlier in self._pages.deployments():
             if digest_of(earlier.message) == release.frontend and earlier.succeeded and self._pages.rollback(earlier):
+                if former:
+                    with contextlib.suppress(PlatformError):
+                        self._publish(release, former, timeout=ADDING_SECONDS)
                 return
+        self._publish(release, former)
+
+    def _publish(self, release: DeploymentInfo, former: Sequence[str], timeout: float = 120) -> None:
         files = site_files(read_page(self._registry, release.frontend), self._target.name, self._target.config.api_url)
-        # Pages calls the project's main branch its production: each environment is a project of its own.
+        files |= former_assets(files, read_pages(self._registry, former))
         message = f"codecanvas {release.version} {release.frontend}"
-        self._pages.publish(files, branch="main", sha=release.commit_sha, message=message)
+        self._pages.publish(files, sha=release.commit_sha, message=message, timeout=timeout)
 
     @contextlib.contextmanager
     def _held(self, machine: str, doing: str) -> Iterator[None]:
@@ -261,3 +283,13 @@ def read_page(registry: RegistryClient, digest: str) -> dict[str, bytes]:
     """The files of a frontend image in a repository."""
     _, manifest, _ = registry.manifest(digest)
     return files_of_layers([b"".join(registry.blob(layer["digest"])) for layer in manifest["layers"]])
+
+
+def read_pages(registry: RegistryClient, digests: Sequence[str]) -> Iterator[dict[str, bytes]]:
+    """The files of several frontend images, each read when it is asked for; those that are gone are left out."""
+    for digest in digests:
+        try:
+            page = read_page(registry, digest)
+        except PlatformError:
+            continue
+        yield page

@@ -60,7 +60,9 @@ export class Canvas {
       () => this.say(forgets),
       () => this.act("displaced"),
       !embedded,
+      history.state ?? {},
     );
+    history.replaceState(null, ""); // a later reload must not bring this back
     const editor: Editor = new Editor(
       page.editor,
       () => workspace.touched(),
@@ -84,6 +86,14 @@ export class Canvas {
     for (const list of [page.example, page.optionList]) {
       list.addEventListener("change", () => void this.choose(list));
     }
+    // Whichever part of the page it was: parts are named by their content, and are gone some releases later.
+    addEventListener(
+      "error",
+      ({ target }) => {
+        if (target instanceof HTMLScriptElement) page.stale.hidden = false;
+      },
+      true,
+    );
     onShortcut((command) => this.act(command));
     const mac = /Mac|iPhone|iPad/.test(navigator.userAgent);
     if (mac) page.hint.textContent = page.hint.textContent.replace("Ctrl+", "⌘");
@@ -95,8 +105,23 @@ export class Canvas {
 
   /** Does what a button or a key asks for, once it can. */
   private act(command: string, index = 0): void {
-    if (this.refusal !== null && RUNS.includes(command)) this.showProblem(this.refusal);
+    if (command === "reload") void this.reload();
+    else if (this.refusal !== null && RUNS.includes(command)) this.showProblem(this.refusal);
     else void this.with((tools) => tools.act(command, index));
+  }
+
+  /**
+   * Loads the page anew with all that was written, if there is a page to be had. Needs nothing that has to be loaded,
+   * and no storage: neither may be there.
+   */
+  private async reload(): Promise<void> {
+    const there = await fetch("/", { cache: "no-store" }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (!there) return this.tell(new NotLoaded("the page"));
+    history.replaceState(this.parts.workspace.carried(), "");
+    location.reload();
   }
 
   private choose(list: HTMLSelectElement): Promise<void> {

@@ -13,9 +13,10 @@ export function showChoices(page: Page, language: Language): void {
   page.optionsField.hidden = Object.keys(language.options).length === 0;
   page.optionList.replaceChildren(new Option("Add…", ""));
   page.optionList.onpointerdown = page.optionList.onfocus = async () => {
+    const loaded = await import(/* webpackChunkName: "options" */ "../languages/options").catch(() => null);
+    if (!loaded || !page.optionList.onfocus) return; // the next look tries again
     page.optionList.onpointerdown = page.optionList.onfocus = null;
-    const { choices } = await import(/* webpackChunkName: "options" */ "../languages/options");
-    page.optionList.append(...choices(language.options).map(group));
+    page.optionList.append(...loaded.choices(language.options).map(group));
   };
 }
 

@@ -12,6 +12,7 @@ import type { Language } from "../languages/languages";
 import { RunControl } from "../run/control";
 import { formatted } from "../service/format";
 import { addDivider } from "./divider";
+import { Newer } from "./newer";
 import type { Parts } from "./parts";
 import css from "./tools.css?raw";
 
@@ -22,6 +23,7 @@ export class Tools {
   private readonly runs: RunControl;
   private readonly files: Files;
   private readonly acts: Readonly<Record<string, Act>>;
+  private readonly newer: Newer;
 
   constructor(private readonly parts: Parts) {
     const { page, workspace, editor, memory, root, settings } = parts;
@@ -40,6 +42,8 @@ export class Tools {
     this.notices = notices;
     this.files = files;
     this.runs = runs;
+    this.newer = new Newer(page, root);
+    void this.newer.look();
     this.acts = {
       run: () => runs.start(),
       toggle: () => (runs.busy ? runs.stop() : runs.start()),
@@ -62,12 +66,16 @@ export class Tools {
       shortcuts: async () => (await dialogs()).showShortcuts(),
       libraries: async () => (await dialogs()).showLibraries(workspace.language.name, librariesOf(workspace.language)),
       whole: () => this.openWhole(),
+      later: () => {
+        page.stale.hidden = true;
+      },
     };
   }
 
   /** Does what a button or a key asks for; `index` says with which file. Throws CanvasError. */
   async act(command: string, index: number): Promise<void> {
     await this.acts[command]?.(index);
+    void this.newer.look();
   }
 
   /** A value was chosen from a list. */
@@ -108,7 +116,7 @@ export class Tools {
   }
 
   private async download(): Promise<void> {
-    const archive = await part("downloads", import(/* webpackChunkName: "archive" */ "../program/archive"));
+    const archive = await part("downloads", import(/* webpackChunkName: "more" */ "../program/archive"));
     const { names, program, language } = this.parts.workspace;
     const entries = program.files.map(({ text }, index) => ({ name: names[index] ?? "", text }));
     archive.download(entries, `codecanvas-${language.source.replace(/\W/g, "-")}`);
@@ -191,8 +199,8 @@ function librariesOf({ entry }: Language): string[] {
   return Array.isArray(entry.libraries) ? entry.libraries.filter((name) => typeof name === "string") : [];
 }
 
-const dialogs = () => part("this dialog", import(/* webpackChunkName: "dialogs" */ "./dialogs"));
-const sharing = () => part("what links are made of", import(/* webpackChunkName: "share" */ "../program/share"));
+const dialogs = () => part("this dialog", import(/* webpackChunkName: "more" */ "./dialogs"));
+const sharing = () => part("what links are made of", import(/* webpackChunkName: "more" */ "../program/share"));
 
 /** A part of the page that loads when it is needed. Throws NotLoaded. */
 async function part<T>(what: string, loading: Promise<T>): Promise<T> {

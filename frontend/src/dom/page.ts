@@ -24,6 +24,7 @@ export function findPage() {
     noticeText: element("notice-text", HTMLElement),
     noticeAct: element("notice-act", HTMLButtonElement),
     noticeDismiss: element("notice-dismiss", HTMLButtonElement),
+    stale: element("stale", HTMLElement),
     tabs: element("tabs", HTMLElement),
     editor: element("editor", HTMLElement),
     stdin: element("stdin", HTMLTextAreaElement),

@@ -58,6 +58,14 @@ export class Workspace {
     return this.current.files.map(({ name }) => name || this.chosen.source);
   }
 
+  /** All programs of this visit as they are now, for `Memory` after a reload of the page. */
+  carried(): Record<string, string> {
+    this.keep();
+    this.gather();
+    const texts = [...this.opened].map(([id, opened]) => [id, JSON.stringify(opened)]);
+    return { ...Object.fromEntries(texts), "": this.chosen.id };
+  }
+
   /** Opens the program of `language` as it was left, or its first example. */
   open(language: Language): void {
     this.keep();

@@ -16,16 +16,19 @@ export class Memory {
    * @param refused called once, when the browser refuses storage
    * @param displaced called when this window's program replaces one that another window stored meanwhile
    * @param keeps false in a page that must leave no traces, such as one inside another page
+   * @param carried what the page brought along when it reloaded itself: each language's program as it would be stored,
+   *   and the id of the language that was open under ""
    */
   constructor(
     private readonly refused: () => void,
     private readonly displaced: () => void,
     private readonly keeps = true,
+    private readonly carried: Readonly<Record<string, string>> = {},
   ) {}
 
   /** The program of `language` as it was left; null when there is none. */
   program(language: string): Program | null {
-    const text = this.read(`program:${language}`) ?? "";
+    const text = this.carried[language] ?? this.read(`program:${language}`) ?? "";
     this.known.set(language, text);
     const kept = asProgram(parse(text));
     if (kept) return kept;
@@ -54,7 +57,7 @@ export class Memory {
   }
 
   get language(): string | null {
-    return this.read("language");
+    return this.carried[""] ?? this.read("language");
   }
 
   set language(id: string) {

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from deploy.emulator.faults import FaultClient
+from deploy.platforms.errors import NotCanonical
+from deploy.platforms.pages import PagesClient
+from deploy.settings.secrets import Secret
 from tests.deploy.emulator.support import Emulated, asset_name, until
 
 HOST = "staging-frontend.pages.dev"
@@ -70,6 +75,14 @@ def publisher(emulated: Emulated) -> Any:
     found.pages.close()
 
 
+@pytest.fixture
+def faults(emulated: Emulated) -> Iterator[FaultClient]:
+    """Faults of this emulator, forgotten after the test."""
+    client = FaultClient(emulated.state)
+    yield client
+    client.clear()
+
+
 def page(text: str) -> dict[str, bytes]:
     """A site of two files."""
     return {"/index.html": f"<p>{text}</p>".encode(), "/app.js": f"// {text}".encode()}
@@ -87,9 +100,12 @@ def test_a_deployment_is_served_once_it_says_success(emulated: Emulated, publish
     assert index.content == files["/index.html"]
     assert index.headers["cache-control"] == "public, max-age=0, must-revalidate"
     script = emulated.edge(HOST, "/app.js")
-    assert (script.content, script.headers["content-type"]) == (files["/app.js"], "application/javascript")
-    assert emulated.edge(HOST, "/app.js", headers={"If-None-Match": script.headers["etag"]}).status_code == 304
-    assert emulated.edge(HOST, "/missing").status_code == 404
+    assert (script.content, script.headers["content-type"]) == (files["/app.js"], "text/plain")  # as it was uploaded
+    known = emulated.edge(HOST, "/app.js", headers={"If-None-Match": script.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    head = emulated.edge(HOST, "/app.js", method="HEAD")
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(script.content)), b"")
+    assert emulated.edge(HOST, "/missing").content == files["/index.html"]  # no 404.html: a single-page app
     assert emulated.edge(HOST, "/", method="POST").status_code == 405
     project = publisher.pages.get(publisher.project).json()["result"]
     assert project["canonical_deployment"]["id"] == deployment["id"]
@@ -127,11 +143,96 @@ def test_rollback_serves_an_earlier_deployment_again(emulated: Emulated, publish
 def test_what_cannot_be_deployed_fails_and_leaves_what_was_served(emulated: Emulated, publisher: Publisher) -> None:
     publisher.publish(page("good"))
     never_uploaded = publisher.deploy({"/index.html": b"never uploaded"})
-    wrong_headers = publisher.deploy(page("good"), _headers="  X-Nothing: no path before\n")
     outside = publisher.deploy({"/../index.html": page("good")["/index.html"]})
-    for failed in (never_uploaded, wrong_headers, outside):
+    for failed in (never_uploaded, outside):
         assert failed["latest_stage"]["status"] == "failure"
     assert b"good" in emulated.edge(HOST, "/").content
+
+
+def test_rules_that_cannot_be_read_are_ignored_and_told(emulated: Emulated, publisher: Publisher) -> None:
+    headers = "  X-Nothing: no path before\n/app.js\n  X-Who: staging\n"
+    deployment = publisher.publish(page("mostly good"), _headers=headers, _redirects="/only-one\n/old /app.js\n")
+    assert emulated.edge(HOST, "/app.js").headers["x-who"] == "staging"
+    assert emulated.edge(HOST, "/old").headers["location"] == "/app.js"
+    said = (emulated.state / "logs" / "emulator.log").read_text()
+    told = [line for line in said.splitlines() if deployment["id"] in line]
+    assert ["_headers:1" in told[0], "_redirects:1" in told[1]] == [True, True]
+
+
+def test_what_is_missing_is_the_nearest_404_page_and_clean_addresses_are_led_to(
+    emulated: Emulated, publisher: Publisher
+) -> None:
+    files = {"/404.html": b"lost", "/docs/404.html": b"lost in docs", "/docs/a.html": b"a", "/index.html": b"home"}
+    publisher.publish(files)
+    for path, status, content in (
+        ("/no/such", 404, b"lost"),
+        ("/docs/no", 404, b"lost in docs"),
+        ("/docs/a", 200, b"a"),
+    ):
+        found = emulated.edge(HOST, path)
+        assert (found.status_code, found.content) == (status, content)
+    for path, leads in (
+        ("/docs/a.html", "/docs/a"),
+        ("/index.html?q", "/?q"),
+        ("/index", "/"),
+        ("/docs/a/", "/docs/a"),
+    ):
+        moved = emulated.edge(HOST, path)
+        assert (moved.status_code, moved.headers["location"]) == (308, leads)
+
+
+def test_files_of_the_deployment_before_may_be_served_for_a_while(
+    emulated: Emulated, publisher: Publisher, faults: FaultClient
+) -> None:
+    before = {"/404.html": b"lost", "/before.js": b"before", "/nobody-asked.js": b"nobody"}
+    publisher.publish(before)
+    assert emulated.edge(HOST, "/before.js").status_code == 200
+    publisher.publish({"/404.html": b"lost", "/after.js": b"after"})
+    kept = emulated.edge(HOST, "/before.js")
+    assert (kept.content, kept.headers["cache-control"]) == (b"before", "public, s-maxage=604800")
+    assert emulated.edge(HOST, "/nobody-asked.js").status_code == 404
+    faults.add({"kind": "cold_cache", "match": {"environment": "staging"}, "times": None})
+    assert emulated.edge(HOST, "/before.js").status_code == 404
+
+
+def test_a_message_is_kept_as_bytes_and_refused_when_they_are_no_text(publisher: Publisher) -> None:
+    publisher.publish(page("words"))
+
+    def asked(message: str) -> httpx.Response:
+        manifest = json.dumps({path: asset_name(content, path) for path, content in page("words").items()})
+        form = {"manifest": (None, manifest), "branch": (None, "main"), "commit_message": (None, message)}
+        return publisher.pages.post(f"{publisher.project}/deployments", files=form)
+
+    whole = asked("a\n" + "ü" * 190)
+    assert whole.json()["result"]["deployment_trigger"]["metadata"]["commit_message"] == "a\r\n" + "ü" * 190
+    for message in ("x" + "ü" * 300, "a\n" + "ü" * 191):
+        refused = asked(message)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, 8000111)
+
+
+def test_our_client_publishes_to_the_projects_own_branch_and_tells_when_it_is_not_served(
+    emulated: Emulated, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = emulated.tokens["staging"]
+    client = PagesClient(
+        emulated.running.cloudflare_api,
+        Secret(tokens["CLOUDFLARE_ACCOUNT_ID"]),
+        PROJECT,
+        Secret(tokens["CLOUDFLARE_API_TOKEN"]),
+    )
+    try:
+        assert publisher.pages.patch(publisher.project, json={"production_branch": "live"}).status_code == 200
+        made = client.publish({"index.html": b"ours", "404.html": b"lost"}, sha="s", message="m sha256:1")
+        assert made.environment == "production"
+        assert emulated.edge(HOST, "/").content == b"ours"
+        assert emulated.edge(HOST, "/").headers["content-type"] == "text/html; charset=utf-8"
+        monkeypatch.setattr(client, "production_branch", lambda: "main")  # as it was when it was read
+        with pytest.raises(NotCanonical, match="of branch main is a preview deployment"):
+            client.publish({"index.html": b"not served"}, sha="s", message="m sha256:2")
+        assert emulated.edge(HOST, "/").content == b"ours"
+    finally:
+        publisher.pages.patch(publisher.project, json={"production_branch": "main"})
+        client.close()
 
 
 def test_uploads_are_checked(publisher: Publisher) -> None:

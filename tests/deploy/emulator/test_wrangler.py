@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from deploy.emulator.faults import FaultClient
 from tests.deploy.emulator.support import Emulated
 
 PLACE = Path(__file__).with_name("wrangler")
@@ -40,12 +43,22 @@ def wrangler() -> list[str]:
     return [str(BIN / "node"), str(PLACE / "node_modules" / "wrangler" / "bin" / "wrangler.js")]
 
 
-def publish(wrangler: list[str], emulated: Emulated, site: Path, token: str = "") -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def faults(emulated: Emulated) -> Iterator[FaultClient]:
+    """Faults of this emulator, forgotten after the test."""
+    client = FaultClient(emulated.state)
+    yield client
+    client.clear()
+
+
+def publish(
+    wrangler: list[str], emulated: Emulated, site: Path, token: str = "", *more: str
+) -> subprocess.CompletedProcess[str]:
     """Publish a directory to staging's project."""
     tokens = emulated.tokens["staging"]
     command = [*wrangler, "pages", "deploy", str(site), "--project-name", "staging-frontend", "--branch", "main"]
     return run(
-        [*command, "--commit-dirty=true", "--commit-hash", "a" * 40],
+        [*command, "--commit-dirty=true", "--commit-hash", "a" * 40, *more],
         site.parent,
         CLOUDFLARE_API_BASE_URL=emulated.running.cloudflare_api,
         CLOUDFLARE_API_TOKEN=token or tokens["CLOUDFLARE_API_TOKEN"],
@@ -84,6 +97,32 @@ def test_wrangler_publishes_to_the_emulator(wrangler: list[str], emulated: Emula
     assert again.returncode == 0, again.stdout + again.stderr
     assert "Uploaded 1 files" in again.stdout  # what is there already is not sent again
     assert emulated.edge(HOST, "/").text == "<p>again</p>"
+
+
+def test_wrangler_comes_through_where_the_platform_fails(
+    wrangler: list[str], emulated: Emulated, tmp_path: Path, faults: FaultClient
+) -> None:
+    def failing(end: str, status: int, code: int, times: int = 1) -> dict[str, Any]:
+        match = {"method": "POST", "path": f"/{end}$"}
+        return {"kind": "error_before", "status": status, "code": str(code), "match": match, "times": times}
+
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("<p>all the same</p>")
+    faults.add(
+        failing("upload", 403, 8000013),
+        failing("upsert-hashes", 500, 8000000, times=2),
+        failing("deployments", 500, 8000000),
+    )
+    done = publish(wrangler, emulated, site, "", "--commit-message", "ü" * 300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Failed to update file hashes" in done.stdout + done.stderr
+    assert all(rule["hits"] == rule["times"] for rule in faults.all())
+    assert emulated.edge(HOST, "/").text == "<p>all the same</p>"
+    with emulated.pages("staging") as pages:
+        project = emulated.account("staging", "staging-frontend")
+        deployment = pages.get(f"{project}/deployments").json()["result"][0]
+    assert deployment["deployment_trigger"]["metadata"]["commit_message"] == "ü" * 192
 
 
 def test_wrangler_is_refused_with_a_wrong_token(wrangler: list[str], emulated: Emulated, tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ class Canvas:
         self.status = self._text("the verdict", "#status")
         self.alert = self._text("the alert", "#problem")
         self.notice = self._text("the notice", "#notice-text")
+        self.stale = self._text("the offer to reload", "#stale span")
         self.banner = self._text("the banner", "#environment")
         self.footer = self._text("the footer", "footer")
         self.dialog = self._text("the dialog", "dialog[open]")

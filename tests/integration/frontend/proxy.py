@@ -90,6 +90,10 @@ class FaultProxy:
         self.failed = False
         self.asked.clear()
 
+    def also(self, address: str) -> None:
+        """Pass on what is meant for another host of this machine too, from now on."""
+        self._known.add(_address(urlsplit(address)))
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.settings.environments import EnvironmentConfig, environment_names
+from deploy.settings.environments import EnvironmentConfig, Role, environment_names
 
 CONFIG = re.compile(r"globalThis\.CODECANVAS_CONFIG = (\{.*\});\n")
 ASSET = re.compile(r'<(?:script|link)\b[^>]*"/(assets/[^"]+)"[^>]*>')
@@ -103,5 +103,23 @@ def test_hashed_files_are_kept_and_others_asked_for_again(site: httpx.Client, in
         assert "no-cache" in site.get(path).headers["cache-control"], path
 
 
-def test_unknown_addresses_are_not_found(site: httpx.Client) -> None:
+def test_unknown_addresses_are_not_found(
+    site: httpx.Client, index: httpx.Response, environment: EnvironmentConfig
+) -> None:
     assert site.get("assets/main.0000000000000000.js").status_code == 404
+    for path in ("assets/main.0123456789.js", "no/such/page", "no-such-page", "favicon.svg/"):
+        answer = site.get(path, headers={"Accept": "text/html"})
+        assert (answer.status_code, media_type(answer)) == (404, "text/html"), path
+        assert '<a href="/">Go to the canvas</a>' in answer.text, path
+        assert "<script" not in answer.text, path
+        # What a browser keeps of a file that is not there, it would keep when the file is there again.
+        assert not re.search("immutable|max-age=[1-9]", answer.headers.get("cache-control", "")), path
+    if environment.role is not Role.LOCAL:  # `invoke up` serves files under their own names alone
+        for path, leads in (("index.html", "/"), ("index", "/"), ("404.html", "/404")):
+            moved = site.get(path, params={"embed": "1"})
+            assert (moved.status_code, moved.headers["location"]) == (308, f"{leads}?embed=1"), path
+        assert site.get("404").status_code == 200
+    for path in ("", *(tag[1] for tag in ASSET.finditer(index.text))):
+        whole = site.get(path)
+        assert site.head(path).headers["content-type"] == whole.headers["content-type"], path
+        assert site.get(path, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304, path

@@ -106,3 +106,22 @@ def test_a_host_that_fails_blames_nobody(tmp_path: Path, monkeypatch: pytest.Mon
         server.shutdown()
     assert ran.outcome is Outcome.NOT_RUN
     assert "HTTP 503" in ran.reason
+
+
+@pytest.mark.parametrize(
+    ("there", "fault"),
+    [
+        (b"old()", ""),
+        (None, ""),
+        (b"<main>", "assets/old.1.js: is served with other content"),
+    ],
+)
+def test_a_file_of_an_earlier_release_is_served_as_it_was_or_not_at_all(
+    served: httpx.Client, place: Path, tmp_path: Path, there: bytes | None, fault: str
+) -> None:
+    if there is not None:
+        (place / "assets/old.1.js").write_bytes(there)
+    former = {"assets/old.1.js": b"old()", "assets/main.1.js": b"another release's, under this one's name"}
+    ran = check_parity(PAGES, "staging", served, tmp_path / "log", former)
+    assert (ran.suite.passed, ran.suite.failed) == (4 if fault else 5, 1 if fault else 0)
+    assert fault in ran.log.read_text()

@@ -250,6 +250,58 @@ def test_where_going_back_is_refused_the_page_is_published_anew(
     assert sent == [f"codecanvas 0.1.0+aaaa {PAGE}"]
 
 
+EARLIER = ["sha256:" + "8" * 64, "sha256:" + "9" * 64]
+
+
+@pytest.fixture
+def pages_by_digest(monkeypatch: pytest.MonkeyPatch, platform: CloudPlatform) -> list[dict[str, bytes]]:
+    """A registry of three pages, of which the oldest is gone; returns what is published."""
+    config = b'globalThis.CODECANVAS_CONFIG = {"environments":{"production":{"url":"https://p/"}}};\n'
+
+    def read(_: RegistryClient, digest: str) -> dict[str, bytes]:
+        if digest == EARLIER[1]:
+            raise PlatformError("read the page", 404, "no such manifest")
+        name = f"site/assets/main.{digest[-10:]}.js"
+        return {name: digest.encode(), "site/index.html": digest.encode(), "config/production/config.js": config}
+
+    monkeypatch.setattr("deploy.release.rollout.platform.read_page", read)
+    sent: list[dict[str, bytes]] = []
+    monkeypatch.setattr(PagesClient, "publish", lambda self, files, **more: sent.append(files))
+    platform._former = lambda release: [EARLIER[1], EARLIER[0]] if release is RELEASE else []
+    return sent
+
+
+OPEN = {f"assets/main.{PAGE[-10:]}.js", f"assets/main.{EARLIER[0][-10:]}.js", "index.html", "config.js"}
+
+
+def test_a_page_is_published_with_what_is_loaded_by_those_who_have_an_earlier_one_open(
+    wire: Wire, platform: CloudPlatform, pages_by_digest: list[dict[str, bytes]]
+) -> None:
+    wire.on("GET", "/deployments", 200, {"success": True, "result": []})
+    platform.publish(RELEASE)
+    (files,) = pages_by_digest
+    assert set(files) == OPEN
+    assert files["index.html"] == PAGE.encode()
+
+
+def test_a_page_that_is_brought_back_serves_at_once_and_then_with_what_came_after_it(
+    wire: Wire, platform: CloudPlatform, pages_by_digest: list[dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = published(f"codecanvas 0.1.0 {PAGE}")
+    wire.on("GET", "/deployments", 200, {"success": True, "result": [earlier]})
+    wire.on("POST", "/p1/rollback", 200, {"success": True, "result": earlier})
+    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": earlier}})
+    platform.publish(RELEASE)
+    assert [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"] == ["rollback"]
+    assert [set(files) for files in pages_by_digest] == [OPEN]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PlatformError("publish", 500, "no")
+
+    monkeypatch.setattr(PagesClient, "publish", refuse)
+    platform.publish(RELEASE)  # the page serves already: that is no failure
+
+
 IDLE = "codecanvas_runs_in_flight 0.0\ncodecanvas_queue_depth 0.0\n"
 
 

@@ -13,6 +13,7 @@ from deploy.platforms.errors import (
     Conflict,
     Forbidden,
     Malformed,
+    NotCanonical,
     NotFound,
     PlatformError,
     RateLimited,
@@ -79,6 +80,7 @@ DEAD = PlatformError("cordon", 503, "host unreachable")
         (Conflict("x", 409, "leased"), PROMOTE, Admit("m3"), Case(), Meaning.AGAIN),
         (Unauthorized("x", 401, "expired"), PROMOTE, None, Case(), Meaning.STOP),
         (Malformed("x", 200, "no JSON"), PROMOTE, None, Case(), Meaning.STOP),
+        (NotCanonical("x", 200, "another branch"), PROMOTE, None, Case(), Meaning.STOP),
         (LedgerUnreachable("no answer"), PROMOTE, Smoke(), Case(), Meaning.AGAIN),
         (NO_ROOM, ROLLBACK, Start("m1"), Case(ours=1), Meaning.AGAIN),
         # checks
