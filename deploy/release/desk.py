@@ -136,8 +136,9 @@ class Desk:
         current = snapshot.current()
         launches = {current.launch} if current else launches_of(snapshot)  # none that was left behind counts
         there = [each for each in self.platform.machines() if each.launch in launches and each.traffic]
-        # Places, not machines: one that was replaced while its host was gone may be back beside the other.
-        places = {(each.launch, each.number) for each in there if each.reachable and each.state == "started"}
+        # Places, not machines: one that was replaced while its host was gone may be back beside the other. One whose
+        # host is gone now has a place that is to be filled.
+        places = {(each.launch, each.number) for each in there if not each.reachable or each.state == "started"}
         return max(self.toml.min_machines, len(places))
 
     def carry_out(self, intent: Intent) -> DeploymentInfo:

@@ -20,6 +20,7 @@ from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, Ima
 from deploy.ledger import DeploymentInfo, Evidence, Status
 from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
+from deploy.platforms.errors import PlatformError
 from deploy.platforms.registry import MANIFEST, copy_image
 from deploy.release.desk import Desk, working_on
 from deploy.release.gates.ancestry import ancestry, in_history, replaces
@@ -30,6 +31,7 @@ from deploy.release.gates.promotion import passes, promotion_gates
 from deploy.release.rollout.machine import config_digest, release_config
 from deploy.release.rollout.platform import read_page
 from deploy.release.rollout.strangers import launches_of
+from deploy.release.rollout.world import Seen
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from deploy.settings.policy import Strategy
 from deploy.settings.remotes import DEFAULT_REMOTE
@@ -229,11 +231,28 @@ def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta())
             return 0
         known = launches_of(snapshot) - {serving.launch}
         kept = [m for m in desk.platform.machines() if m.launch in known and m.asleep and not m.traffic]
-        for machine in kept:
-            with bus.step(f"remove {machine.id}"):
+        removed = tuple(machine.id for machine in kept if _removed(desk, machine))
+        desk.bus.emit(Tidied(machines=removed))
+        return len(removed)
+
+
+def _removed(desk: Desk, machine: Seen) -> bool:
+    """Remove a machine; False, and a note, when its host cannot be reached: the others must not wait for it."""
+    why = "its host cannot be reached"
+    if machine.reachable:
+        try:
+            with desk.bus.step(f"remove {machine.id}"):
                 desk.platform.destroy(machine.id)
-        desk.bus.emit(Tidied(machines=tuple(machine.id for machine in kept)))
-        return len(kept)
+        except PlatformError as failed:
+            now = desk.platform.look(machine.id)
+            if now and now.reachable and failed.status < 500:
+                raise
+            why = str(failed)
+        else:
+            return True
+    again = f"invoke tidy --env {desk.target.name}{desk.target.flag}"
+    desk.bus.note(f"machine {machine.id} was left as it is: {why[:300]}; once it answers again: {again}")
+    return False
 
 
 def _settle(desk: Desk) -> DeploymentInfo | None:

@@ -294,7 +294,9 @@ class Engine:
 
     def _look(self, machine: str) -> Seen | None:
         self._memory.asked = machine
-        return self._platform.look(machine)
+        if (seen := self._platform.look(machine)) and not seen.reachable:
+            self._leave(machine, "its host cannot be reached")  # a list may say so later, or not at all
+        return seen
 
     def _await_asleep(self, machine: str) -> None:
         """Wait while a machine is stopping: the platform refuses to start it until it has stopped."""
@@ -312,7 +314,7 @@ class Engine:
         without it. Raises Unhealthy when one is not healthy.
         """
         for id_ in heirs:
-            seen = self._platform.look(id_)
+            seen = self._look(id_)
             if seen and not seen.reachable:
                 return False
             if seen is None or not seen.healthy:
@@ -442,9 +444,7 @@ class Engine:
         lost = False
         for id_ in self._memory.ours:
             with contextlib.suppress(PlatformError):
-                if (seen := self._platform.look(id_)) and not seen.reachable:
-                    self._leave(id_, "its host cannot be reached")
-                    lost = True
+                lost = lost or ((seen := self._look(id_)) is not None and not seen.reachable)
         return lost
 
     def _leave(self, machine: str, why: str) -> None:
