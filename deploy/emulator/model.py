@@ -180,6 +180,13 @@ class World:
         """As JSON values."""
         return dataclasses.asdict(self)
 
+    def age_of(self, machine: str) -> float:
+        """Seconds since a machine was created; without end for one that is not known."""
+        found = self.machines.get(machine)
+        if found is None:
+            return float("inf")
+        return (datetime.now(UTC) - datetime.fromisoformat(found.created_at)).total_seconds()
+
     def machines_of(self, app: str) -> list[Machine]:
         """The app's machines, oldest first, destroyed ones included."""
         return [machine for machine in self.machines.values() if machine.app == app]

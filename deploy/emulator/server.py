@@ -92,7 +92,7 @@ class Host:
         self._history = History(self._store.world, self._rules)
         self._store.saved = self._history.note
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill)
-        self._fleet.started = self._faulty.started
+        self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
 
     def _faults_changed(self) -> None:
@@ -194,7 +194,8 @@ class Host:
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed)
         app = application(self._store, self._keyring, fly, pages, faults, limited=self._limited)
         connections = Connections()
-        faulty = FaultyRequests(app, self._rules, connections, environment_of(self._store, self._keyring))
+        whose = environment_of(self._store, self._keyring)
+        faulty = FaultyRequests(app, self._rules, connections, whose, self._store.world.age_of)
         config = uvicorn.Config(
             faulty,
             http=connections.protocol(),

@@ -121,7 +121,7 @@ class Desk:
                 self.book.begin(intent, config)
             for note in intent.notes:
                 self.bus.emit(GateOverridden(note=note, deployment=intent.id))
-            done = self.carry_out(intent)
+            done = self.carry_out(intent, takes_over=instead_of is not None)
             # Run again, a rollback would go back by one more.
             interrupts.from_now_on(
                 lambda: (
@@ -141,15 +141,18 @@ class Desk:
         places = {(each.launch, each.number) for each in there if not each.reachable or each.state == "started"}
         return max(self.toml.min_machines, len(places))
 
-    def carry_out(self, intent: Intent) -> DeploymentInfo:
+    def carry_out(self, intent: Intent, *, takes_over: bool = True) -> DeploymentInfo:
         """Carry out an intent that is in the ledger; raises RolloutFailed when it was rolled back."""
-        done = self.end(intent)
+        done = self.end(intent, takes_over=takes_over)
         if done.status is not Status.DEPLOYED:
             raise RolloutFailed(failure_message(intent, done) + self.last_output, log=self.log)
         return done
 
-    def end(self, intent: Intent) -> DeploymentInfo:
-        """Carry out an intent that is in the ledger, whatever its outcome; raises Unfinished when it stops half-way."""
+    def end(self, intent: Intent, *, takes_over: bool = True) -> DeploymentInfo:
+        """Carry out an intent that is in the ledger, whatever its outcome; raises Unfinished when it stops half-way.
+
+        `takes_over`: another deployer began it, or what it replaces.
+        """
         policy = self.target.config.release
         begun = RolloutBegun(verb=intent.verb, version=intent.wanted.version, deployment=intent.id)
         self.bus.emit(begun)
@@ -166,6 +169,7 @@ class Desk:
             launches=frozenset(launches_of(snapshot)),  # all read now: nothing may fail half-way for an old event
             flag=self.target.flag,
             escalates=self.target.config.role is Role.PROTECTED,
+            takes_over=takes_over,
         )
         try:
             # The engine's intent, not this one: it may turn back meanwhile.

@@ -50,6 +50,11 @@ class FaultyMachines:
             return finding
         return replace(finding, passed=False, output="the emulator was told to let this check fail")
 
+    def afflicted(self, kind: str, machine: Machine) -> str | None:
+        """The `code` of the rule of a lasting kind that concerns the machine; None when it has no such fault."""
+        rule = self._rules.lasting(kind, self._facts(machine))
+        return rule.code if rule else None
+
     def close(self) -> None:
         """Let nobody die any more."""
         for task in self._tasks:

@@ -46,7 +46,8 @@ Changed = Callable[[], Awaitable[None]]
 class Fleet:
     """All machines. `registry_address` is where the engine pulls from.
 
-    `routes_changed` is awaited for new ports, `started` called for each machine that has started.
+    `routes_changed` is awaited for new ports, `started` called for each machine that has started; `afflicted` tells
+    whether a machine has a fault of a kind that lasts: the `code` of its rule, or None.
     """
 
     def __init__(self, store: Store, engine: Engine, registry: Registry, registry_address: str) -> None:
@@ -60,6 +61,7 @@ class Fleet:
         self._pulse = asyncio.Event()
         self.routes_changed: Changed = _nothing
         self.started: Callable[[Machine], None] = lambda machine: None
+        self.afflicted: Callable[[str, Machine], str | None] = lambda kind, machine: None
         self.watch = Watch(self.save)
 
     # what is known
@@ -67,7 +69,11 @@ class Fleet:
     def addresses(self, app: str, port: int, instance: str = "") -> list[str]:
         """Where requests for `app` on `port` may go now, all or one machine's; the name server asks this."""
         known = [m for m in self._store.world.machines_of(app) if instance in ("", m.id)]
-        return [m.private_ip for m in known if routable(m) and m.internal_port == port]
+        return [m.private_ip for m in known if routable(m) and m.internal_port == port and self.reachable(m)]
+
+    def reachable(self, machine: Machine) -> bool:
+        """Whether its host can be reached."""
+        return self.afflicted("lose_host", machine) is None
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait for `condition`, looked at after every change of any machine. False when time ran out."""
@@ -276,6 +282,11 @@ class Fleet:
             self._run(machine)
 
     async def _resume(self, machine: Machine) -> None:
+        if self.afflicted("forget_snapshot", machine) is not None:  # what it had in memory is gone: a cold start
+            await _threaded(self._engine.unpause, machine.container)
+            await _threaded(self._engine.stop, machine.container, "SIGKILL", 0.0)
+            await self._boot(machine)
+            return
         machine.private_ip = await _threaded(self._engine.unpause, machine.container)
         self._run(machine)
 
