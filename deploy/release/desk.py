@@ -121,7 +121,7 @@ class Desk:
                 self.book.begin(intent, config)
             for note in intent.notes:
                 self.bus.emit(GateOverridden(note=note, deployment=intent.id))
-            done = self.carry_out(intent, takes_over=instead_of is not None)
+            done = self.carry_out(intent, takes_over=instead_of is not None or verb == "repair")
             # Run again, a rollback would go back by one more.
             interrupts.from_now_on(
                 lambda: (
@@ -151,7 +151,7 @@ class Desk:
     def end(self, intent: Intent, *, takes_over: bool = True) -> DeploymentInfo:
         """Carry out an intent that is in the ledger, whatever its outcome; raises Unfinished when it stops half-way.
 
-        `takes_over`: another deployer began it, or what it replaces.
+        `takes_over`: another deployer began it, or what it replaces; or it mends what a list may not show yet.
         """
         policy = self.target.config.release
         begun = RolloutBegun(verb=intent.verb, version=intent.wanted.version, deployment=intent.id)

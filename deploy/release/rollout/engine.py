@@ -90,7 +90,7 @@ class Engine:
 
     `configs` returns the machine configuration of a digest, None when the ledger has lost it. `launches` are those that
     the ledger knows beside the intent's own; `flag` is added to the commands that messages name. `escalates`: whether
-    people are alerted when a release is rolled back; `takes_over`: another run may just have created machines.
+    people are alerted when a release is rolled back; `takes_over`: another run may just have changed machines.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 A list may lack a machine that was just created, and show another as it was before it was changed. So the machines that
 this run created or changed a moment ago are asked for by their ids: taking one for gone would create it twice, and
-taking its old state for the present would change it again and again.
+taking its old state for the present would change it again and again. So is one on a lost host, before it is given up.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def machines_now(platform: Platform, memory: Memory, launches: Set[str], now: fl
     """The machines of `launches`, less those that this run removed. `now` is monotonic time in seconds."""
     listed = {machine.id: machine for machine in platform.machines() if machine.launch in launches}
     recent = {id_ for id_, at in memory.touched.items() if now - at < LIST_SECONDS} & (listed.keys() | memory.made)
+    recent |= {id_ for id_, machine in listed.items() if not machine.reachable}  # its host may be back
     for id_ in (recent | (memory.made - listed.keys())) - memory.gone - memory.unusable:
         if found := platform.look(id_):
             listed[id_] = found
