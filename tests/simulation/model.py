@@ -197,10 +197,10 @@ class ModelPlatform:
         self._chaos.strike("list machines", PLATFORM_FAULTS | STALLS)
         if self._chaos.stale():
             return self._old
-        self._old = self._listed()
+        self._old = self.listed()
         return list(self._old)
 
-    def _listed(self) -> list[Seen]:
+    def listed(self) -> list[Seen]:
         """The list as it was `lag` seconds ago."""
         then = self._timeline.passed - self.lag
         before = [(machines, dead) for at, machines, dead in self._past if at <= then]
@@ -244,7 +244,7 @@ class ModelPlatform:
         self.guard()
         for machine in self.all.values():
             if (machine.launch, machine.number) == (release.launch, number) and machine.id not in avoid:
-                if machine.id not in {each.id for each in self._listed()}:
+                if machine.id not in {each.id for each in self.listed()}:
                     raise Conflict("create a machine", 409, "its name is taken")  # by one that no list shows yet
                 if machine.id not in self.dead:
                     return machine.id
@@ -283,7 +283,7 @@ class ModelPlatform:
         self._chaos.strike("destroy a machine", PLATFORM_FAULTS | STALLS)
         self.guard()
         self._reach(machine, "destroy")
-        if self.all.pop(machine, None) is None and machine in {each.id for each in self._listed()}:
+        if self.all.pop(machine, None) is None and machine in {each.id for each in self.listed()}:
             raise NotFound("destroy a machine", 404, "no such machine")  # as the real client: a list shows it still
         self.remember()
         self._chaos.strike("destroyed a machine", PLATFORM_FAULTS)

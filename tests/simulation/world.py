@@ -118,7 +118,7 @@ class Simulation:
     def _foreign(self, behaviour: str) -> None:
         """A deployer with an empty ledger, as with a fork for its remote: what serves must not be touched."""
         scene = self.scene
-        if not any(machine.noted for machine in scene.platform.all.values()):
+        if not any(machine.traffic for machine in scene.platform.listed()):  # none serves that anybody could see
             return
         ours, armed = scene.ledger, list(scene.chaos.armed)
         scene.chaos.armed.clear()

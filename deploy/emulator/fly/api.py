@@ -28,7 +28,7 @@ from deploy.emulator.fly.wire import (
     refused,
 )
 from deploy.emulator.machines import leases
-from deploy.emulator.machines.checks import seconds
+from deploy.emulator.machines.checks import compatible, seconds
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.model import SETTLED, App, Json, Machine
 from deploy.emulator.store import Store
@@ -214,6 +214,8 @@ class FlyApi:
         shown = machine_json(machine, nonce=nonce, summary=summary)
         if self.fleet.afflicted("hide_cordoned", machine) is not None:
             del shown["cordoned"]
+        if self.fleet.afflicted("shadow_checks", machine) is not None:
+            shown["checks"] = compatible(machine.checks)
         lost = self.fleet.afflicted("lose_host", machine)
         return shown if lost is None or summary else lost_json(shown, bare=lost == "bare")
 

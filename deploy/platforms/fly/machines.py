@@ -12,7 +12,14 @@ from typing import Any
 from deploy.platforms.errors import Malformed, PlatformError, TimedOut
 from deploy.platforms.http import Sender, json_of
 
-GONE = frozenset({"destroyed", "destroying", "replaced"})
+GONE = frozenset({"destroyed", "destroying", "replaced", "migrated"})
+"""States that a machine never leaves. One that was migrated has a successor on another host, of the same name."""
+SERVICE, COMPATIBLE = "servicecheck-", "bg_deployments_"
+"""How names of checks begin: those of services; those that the platform adds for old clients, about nothing."""
+WAIT_SECONDS = (1, 60)
+"""The shortest and longest time for which one call may wait."""
+UNKNOWN_SECONDS = 15.0
+"""For how long after a wait began a machine that is not found may just have been created."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,24 @@ class Machine:
 
     @property
     def healthy(self) -> bool:
-        """At least one check reported, and all that reported pass. A fresh machine has none, and is not healthy."""
-        return self.state == "started" and bool(self.checks) and all(c.status == "passing" for c in self.checks)
+        """Started, and every check that decides whether the proxy sends it requests was reported and passes.
+
+        Those are the checks of its services, and its own of the kind readiness. Its other checks count where it has
+        none of these. A fresh machine has no check, and is not healthy.
+        """
+        own = {check.name: check for check in self.checks if not check.name.startswith(COMPATIBLE)}
+        ready = {name for name, check in _object(self.config, "checks").items() if _kind(check) == "readiness"}
+        deciding = {name for name in own if name.startswith(SERVICE)} | ready
+        asked = sum(len(service.get("checks") or []) for service in self.config.get("services") or [])
+        if not deciding and not asked:
+            deciding = set(own)
+        if len(deciding - ready) < asked or not deciding <= own.keys():
+            return False
+        return self.state == "started" and bool(deciding) and all(own[name].status == "passing" for name in deciding)
+
+
+def _kind(check: Any) -> str:
+    return str(check.get("kind") or "") if isinstance(check, dict) else ""
 
 
 def exit_of(event: dict[str, Any]) -> dict[str, Any]:
@@ -147,19 +170,27 @@ class MachineClient:
         return parse_machine(json_of(self._sender.send("POST", self._base, json=body, asked=asked), asked))
 
     def wait(self, machine: Machine, state: str, timeout: float = 60) -> None:
-        """Return when the machine is in `state`; raises TimedOut after `timeout` s (one call waits 60 at most)."""
+        """Return when the machine is in `state`; raises TimedOut after `timeout` s, however few one call may wait.
+
+        A machine that was just created may not be found for a while; NotFound is raised when that lasts.
+        """
         asked = f"wait for machine {machine.id} to be {state}"
-        deadline = time.monotonic() + timeout
+        begun = time.monotonic()
+        shortest, longest = WAIT_SECONDS
         while True:
-            left = deadline - time.monotonic()
+            left = begun + timeout - time.monotonic()
             if left <= 0:
                 raise TimedOut(asked, 408, f"not {state} after {timeout:.0f} s")
-            params = {"state": state, "timeout": max(1, min(60, int(left))), "instance_id": machine.instance_id or None}
-            answer = self._sender.send(
-                "GET", f"{self._base}/{machine.id}/wait", params=params, asked=asked, accept=frozenset({408})
-            )
-            if answer.status_code != 408:
+            seconds = max(shortest, min(longest, int(left)))
+            params = {"state": state, "timeout": seconds, "version": machine.instance_id or None}
+            path = f"{self._base}/{machine.id}/wait"
+            answer = self._sender.send("GET", path, params=params, asked=asked, accept=frozenset({404, 408}))
+            if answer.is_success:
                 return
+            if answer.status_code == 404:
+                if time.monotonic() - begun > UNKNOWN_SECONDS:
+                    raise self._sender.error(asked, answer)
+                time.sleep(0.25)
 
     def stop(self, machine_id: str) -> None:
         """Ask the machine to stop; its own kill signal and timeout apply."""
