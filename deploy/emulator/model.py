@@ -11,6 +11,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
+ENDED = frozenset({"destroyed", "migrated"})
+"""States that a machine never leaves. One that was migrated has a successor of the same name."""
 SETTLED = frozenset({"created", "started", "stopped", "suspended", "failed", "destroyed"})
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

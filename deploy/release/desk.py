@@ -29,6 +29,7 @@ from deploy.release.rollout.checks import RealChecks
 from deploy.release.rollout.engine import Engine, Pace
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
+from deploy.settings.chain import read_chain
 from deploy.settings.environments import Role
 from deploy.settings.policy import Strategy
 from deploy.target import Target
@@ -211,6 +212,7 @@ def last_output(reports: Sequence[Report]) -> str:
 def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> Iterator[Desk]:
     """Take the environment's lock and open its clients; raises LockHeld, naming the holder, when `wait` is over."""
     target.require_tokens()
+    _warn_of_sharing(target, bus)
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
     try:
         _take(holding, wait, bus)
@@ -226,6 +228,17 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
         book = Book(target.ledger, holding, consequences_for(target))
         platform = CloudPlatform(target, fly, pages, registry)
         yield Desk(target, logs, book, fly, pages, registry, platform, bus.about(target.name))
+
+
+def _warn_of_sharing(target: Target, bus: Bus) -> None:
+    """Say which environments are in the same organisation. A rehearsal has none of its own: there it is no use."""
+    if target.rehearsal or not (shared := read_chain().sharing(target.name)):
+        return
+    names = ", ".join(f".env.{name}" for name in (target.name, *shared))
+    bus.say(
+        f"warning: {target.name} and {', '.join(shared)} share the Fly organisation {target.config.fly_organization}: "
+        f"whoever may act on one may act on the other. Give each its own: FLY_ORGANIZATION in {names}"
+    )
 
 
 def _take(holding: Holding, wait: timedelta, bus: Bus) -> None:

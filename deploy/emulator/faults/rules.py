@@ -9,8 +9,9 @@ done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, 
 `eventual` makes the Machines API as eventually consistent as the provider's: for `seconds` (3 by default) lists are as
 they were that long ago, and a new machine is not found by its id; of creations and changes of metadata, one is answered
 408 though it was done, the next 408 without being done, the third as usual, and so on.
-For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure). As
-long as the rule is there: `lose_host` (its host is unreachable: the platform shows `incomplete_config`, with
+For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure),
+`migrate` (moved to another host: it ends as `migrated`, and a successor has its name and configuration). As long as the
+rule is there: `lose_host` (its host is unreachable: the platform shows `incomplete_config`, with
 `code` "bare" none of its metadata either; it is sent no requests and cannot be changed), `hide_cordoned` (the platform
 does not say whether it is cordoned), `forget_snapshot` (suspended, it starts as if it had been stopped),
 `shadow_checks` (each check of a service is shown twice: failing, as `bg_deployments_compat-…`, too, as the provider
@@ -31,7 +32,7 @@ ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list", "eventual"}
 LASTING = frozenset({"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
 """Kinds that last until they are forgotten, unless a rule says how often they strike."""
-MACHINE_KINDS = frozenset({"die", "flap", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
+MACHINE_KINDS = frozenset({"die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
 EVENTUAL_SECONDS = 3.0
 MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})

@@ -30,7 +30,7 @@ from deploy.emulator.fly.wire import (
 from deploy.emulator.machines import leases
 from deploy.emulator.machines.checks import compatible, seconds
 from deploy.emulator.machines.fleet import Fleet
-from deploy.emulator.model import SETTLED, App, Json, Machine
+from deploy.emulator.model import ENDED, SETTLED, App, Json, Machine
 from deploy.emulator.store import Store
 
 MAX_WAIT_SECONDS = 60.0
@@ -45,6 +45,7 @@ class FlyApi:
     def __init__(self, store: Store, fleet: Fleet, keyring: Keyring, tenants: list[Tenant], history: History) -> None:
         self.store, self.fleet, self._keyring, self._history = store, fleet, keyring, history
         self._owners = {tenant.app: tenant.environment for tenant in tenants}
+        self._organizations = {tenant.environment: tenant.organization for tenant in tenants}
 
     def routes(self) -> list[Route]:
         """All routes of this file, to be mounted at /v1."""
@@ -88,8 +89,14 @@ class FlyApi:
         if self._owners.get(name, speaker) != speaker:
             raise FlyRefusal(403, f"this token may not act on app {name}")
         if found := self.store.world.apps.get(name):
+            self._same_organization(speaker, found.org_slug)
             return found
         raise FlyRefusal(404, f"app {name} not found; create it first")
+
+    def _same_organization(self, speaker: str, slug: str) -> None:
+        """Refuse (403) a token of another organisation."""
+        if (own := self._organizations.get(speaker, "")) and own != slug:
+            raise FlyRefusal(403, f"this token is of organization {own} and may not act in organization {slug}")
 
     def machine(self, request: Request) -> Machine:
         """The machine of the path. Raises FlyRefusal as `app` does."""
@@ -110,8 +117,8 @@ class FlyApi:
         """The machine of the path, for a change: not while another holds its lease (FlyRefusal 409)."""
         machine = self.reachable(request)
         leases.permit(machine, request.headers.get(NONCE_HEADER, ""), time.time())
-        if machine.state == "destroyed":
-            raise FlyRefusal(404, f"machine {machine.id} is destroyed")
+        if machine.state in ENDED:
+            raise FlyRefusal(404, f"machine {machine.id} is {machine.state}")
         return machine
 
     # apps
@@ -130,6 +137,7 @@ class FlyApi:
             raise FlyRefusal(400, f"name {name!r} is not a name for an app")
         if not isinstance(body.get("org_slug"), str):
             raise FlyRefusal(400, "org_slug is required")
+        self._same_organization(speaker, body["org_slug"])
         if name in self.store.world.apps:
             raise FlyRefusal(422, f"app name {name} is taken", "name_taken")
         if self._owners.get(name) != speaker:
@@ -147,7 +155,7 @@ class FlyApi:
         machines = self.store.world.machines_of(app.name)
         for machine in machines:
             self.fleet.destroy(machine, force=True)
-        await self.fleet.until(lambda: all(m.state == "destroyed" for m in machines), MAX_WAIT_SECONDS)
+        await self.fleet.until(lambda: all(m.state in ENDED for m in machines), MAX_WAIT_SECONDS)
         for machine in machines:
             self.store.world.machines.pop(machine.id, None)
         for volume in [v for v in self.store.world.volumes.values() if v.app == app.name]:
@@ -160,7 +168,7 @@ class FlyApi:
         return Response(status_code=202)
 
     def _app_json(self, app: App) -> Json:
-        machines = [m for m in self.store.world.machines_of(app.name) if m.state != "destroyed"]
+        machines = [m for m in self.store.world.machines_of(app.name) if m.state not in ENDED]
         volumes = [v for v in self.store.world.volumes.values() if v.app == app.name]
         return app_json(app, len(machines), len(volumes))
 
