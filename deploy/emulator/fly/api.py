@@ -266,6 +266,8 @@ class FlyApi:
 
     async def wait(self, request: Request) -> Response:
         machine, query = self.reachable(request), request.query_params
+        if machine.state == "migrated":  # no state of it will ever come
+            raise FlyRefusal(404, f"machine {machine.id} is migrated")
         wanted = {word for text in query.getlist("state") for word in text.split(",")} or {"started"}
         version = query.get("version") or query.get("instance_id")  # the latter is deprecated
         if not wanted <= {"started", "stopped", "suspended", "destroyed", "failed", "settled"}:

@@ -70,7 +70,7 @@ def test_a_machine_on_a_lost_host_is_shown_without_its_configuration(
 def test_a_release_replaces_what_is_on_a_lost_host_and_a_repair_removes_it_when_it_is_back(
     released: Staging, faults: FaultClient, code: str
 ) -> None:
-    faults.add({"kind": "lose_host", "code": code, "match": {"machine": "staging-d1-1"}})
+    faults.add({"kind": "lose_host", "code": code, "match": {"machine": "staging-d1-1$"}})
     assert released.repair() is Status.DEPLOYED
     assert len([each for each in released.machines() if each[3]]) >= 2
     lost = next(each for each in released.platform.machines() if not each.reachable)
@@ -177,7 +177,9 @@ def test_a_rollback_to_machines_whose_snapshots_are_gone_loses_no_request(
 ) -> None:
     assert released.deploy(released.release()) is Status.DEPLOYED
     kept = [each.id for each in released.platform.machines() if each.launch == "d1"]
-    for machine in kept:  # the image has no metrics, so it was stopped
+    # Suspended by hand: the image has no metrics, so they were stopped.
+    assert until(lambda: {each.state for each in released.platform.machines() if each.id in kept} == {"stopped"})
+    for machine in kept:
         released.fly.machines.start(machine)
     assert until(lambda: all(is_healthy(released.emulated.look("staging", machine)) for machine in kept))
     for machine in kept:
