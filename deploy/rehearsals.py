@@ -39,6 +39,7 @@ def tenants(root: Path = ROOT) -> list[emulator.Tenant]:
             project=config.pages_project,
             app_host=config.service_host,
             project_host=config.frontend_host,
+            organization=config.fly_organization,
         )
         for config in configs
     ]

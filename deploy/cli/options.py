@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def log_directory(rehearsal: bool) -> Path:
 def target_of(env: str, rehearsal: bool) -> Target:
     """The environment named on the command line; raises UsageError if releases cannot go there."""
     return rehearsals.rehearsal_target(env) if rehearsal else cloud_target(env)
+
+
+def others_of(target: Target) -> tuple[Target, ...]:
+    """The other environments that releases go to, where they are; those that a rehearsal does not know are left out."""
+    found = []
+    for name in read_chain().deployed:
+        with contextlib.suppress(UsageError):
+            if name != target.name:
+                found.append(target_of(name, target.rehearsal))
+    return tuple(found)
 
 
 def promotion_of(env: str, rehearsal: bool) -> tuple[Target, Target]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from deploy.artifacts.source import resolve_sha
-from deploy.cli.options import ENV, REHEARSAL, WAIT, logs_of, patience, target_of, with_ledger_shown
+from deploy.cli.options import ENV, REHEARSAL, WAIT, logs_of, others_of, patience, target_of, with_ledger_shown
 from deploy.cli.wrapper import required, verb
 from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
@@ -35,7 +35,9 @@ def rollback(context: Context, env: str = "", to: str = "", wait: str = "", rehe
     """
     target = with_ledger_shown(context, target_of(required(env, "--env"), rehearsal))
     sha = resolve_sha(ROOT, to, known_shas(target)) if to else None
-    info = recovery.rollback(target, sha, context.bus, logs_of(rehearsal), wait=patience(wait))
+    info = recovery.rollback(
+        target, sha, context.bus, logs_of(rehearsal), wait=patience(wait), others=others_of(target)
+    )
     context.bus.say(f"{target.name} serves {info.version} again")
 
 
@@ -51,7 +53,9 @@ def resume(context: Context, env: str = "", back: bool = False, wait: str = "", 
     """Finish, or roll back, a rollout that a killed or interrupted deployer left half-way."""
     target = with_ledger_shown(context, target_of(required(env, "--env"), rehearsal))
     half_way = target.ledger.snapshot().intent()
-    info = recovery.resume(target, context.bus, logs_of(rehearsal), back=back, wait=patience(wait))
+    info = recovery.resume(
+        target, context.bus, logs_of(rehearsal), back=back, wait=patience(wait), others=others_of(target)
+    )
     if info is None:
         context.bus.say(f"{target.name}: nothing {'is serving' if half_way else 'was left half-way'}")
     else:
@@ -62,7 +66,7 @@ def resume(context: Context, env: str = "", back: bool = False, wait: str = "", 
 def repair(context: Context, env: str = "", wait: str = "", rehearsal: bool = False) -> None:
     """Make machines and page match the ledger again, for example after machines were stopped or removed by hand."""
     target = with_ledger_shown(context, target_of(required(env, "--env"), rehearsal))
-    info = recovery.repair(target, context.bus, logs_of(rehearsal), wait=patience(wait))
+    info = recovery.repair(target, context.bus, logs_of(rehearsal), wait=patience(wait), others=others_of(target))
     context.bus.say(f"{target.name} serves {info.version}, as its ledger says")
 
 

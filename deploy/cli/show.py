@@ -12,7 +12,7 @@ from deploy.cli.options import ENV, REHEARSAL, logs_of, target_of, with_ledger_s
 from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, UsageError
 from deploy.events.console import print_json, print_result
-from deploy.release.rollout.machine import LAUNCH, in_traffic
+from deploy.release.rollout.machine import LAUNCH, in_traffic, labels_of
 from deploy.release.rollout.strangers import launches_of, strangers
 from deploy.release.status import environment_status
 from deploy.settings.chain import read_chain, require_deployed
@@ -123,7 +123,7 @@ def machines_of(target: Target) -> list[dict[str, Any]]:
     rows = []
     for machine in there:
         stranger = strange.get(machine.id)
-        launch = machine.metadata.get(LAUNCH, "")
+        launch = labels_of(machine).get(LAUNCH, "")
         rows.append(
             {
                 "id": machine.id,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 _ACCOUNT = re.compile(r"/accounts/[^/]+")
+_MACAROON = re.compile(r"fm(?:1r|1a|2)_")
 
 
 def logged(path: str) -> str:
@@ -28,7 +29,7 @@ class Keyring:
     def fly(self, authorization: str) -> str | None:
         """The environment that a Machines API `Authorization` header (`Bearer` or `FlyV1`) belongs to."""
         scheme, _, token = authorization.partition(" ")
-        return self._holder("FLY_API_TOKEN", token.strip()) if scheme.lower() in ("bearer", "flyv1") else None
+        return self._fly_holder(token) if scheme.lower() in ("bearer", "flyv1") else None
 
     def pages(self, authorization: str) -> str | None:
         """The environment that a Pages API `Authorization` header (`Bearer`) belongs to."""
@@ -38,18 +39,35 @@ class Keyring:
     def registry(self, authorization: str) -> str | None:
         """The environment that a registry `Authorization` header (`Basic x:TOKEN`) belongs to."""
         password = basic_password(authorization)
-        return None if password is None else self._holder("FLY_API_TOKEN", password)
+        return None if password is None else self._fly_holder(password)
 
     def account(self, environment: str) -> str:
         """The environment's Cloudflare account id."""
         return self._values[environment]["CLOUDFLARE_ACCOUNT_ID"]
 
+    def _fly_holder(self, token: str) -> str | None:
+        """Macaroons and other tokens in one header are refused, as the provider does."""
+        given = _parts(token)
+        if {bool(_MACAROON.match(part)) for part in given} == {True, False}:
+            return None
+        return self._holder("FLY_API_TOKEN", ",".join(given))
+
     def _holder(self, name: str, token: str) -> str | None:
         found = None
         for environment, values in self._values.items():  # all of them, always: time tells nothing
-            if hmac.compare_digest(values[name].encode(), token.encode()):
+            held = values[name]
+            if name == "FLY_API_TOKEN":
+                parts = _parts(held)
+                held = ",".join([part for part in parts if _MACAROON.match(part)] or parts)
+            if hmac.compare_digest(held.encode(), token.encode()):
                 found = environment
         return found
+
+
+def _parts(token: str) -> list[str]:
+    """The single tokens of a value, which may begin with its scheme."""
+    text = re.sub(r"^(?:(?:flyv1|bearer)\s+)+", "", token.strip(), flags=re.IGNORECASE)
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def basic_password(authorization: str) -> str | None:

@@ -29,13 +29,17 @@ DEBIAN_PACKAGE = {"caddy": "caddy", "registry": "docker-registry"}
 
 @dataclass(frozen=True)
 class Tenant:
-    """One environment's holdings: its Fly app and its Pages project, and the host names they answer to."""
+    """One environment's holdings: its Fly app and its Pages project, and the host names they answer to.
+
+    `organization` is the slug of the Fly organisation that its token belongs to; "" for any.
+    """
 
     environment: str
     app: str
     project: str
     app_host: str
     project_host: str
+    organization: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
+ENDED = frozenset({"destroyed", "migrated"})
+"""States that a machine never leaves. One that was migrated has a successor of the same name."""
 SETTLED = frozenset({"created", "started", "stopped", "suspended", "failed", "destroyed"})
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -180,6 +182,13 @@ class World:
     def dump(self) -> Json:
         """As JSON values."""
         return dataclasses.asdict(self)
+
+    def age_of(self, machine: str) -> float:
+        """Seconds since a machine was created; without end for one that is not known."""
+        found = self.machines.get(machine)
+        if found is None:
+            return float("inf")
+        return (datetime.now(UTC) - datetime.fromisoformat(found.created_at)).total_seconds()
 
     def machines_of(self, app: str) -> list[Machine]:
         """The app's machines, oldest first, destroyed ones included."""

@@ -35,7 +35,7 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
-from deploy.emulator.model import Project
+from deploy.emulator.model import ENDED, Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
 from deploy.emulator.pages.serving import Sites
@@ -92,8 +92,8 @@ class Host:
         self._rules = Rules()
         self._history = History(self._store.world, self._rules)
         self._store.saved = self._history.note
-        self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill)
-        self._fleet.started = self._faulty.started
+        self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
+        self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
 
     def _cold(self, environment: str, path: str) -> bool:
@@ -102,6 +102,10 @@ class Host:
     def _faults_changed(self) -> None:
         self._history.note()
         self._faulty.changed()
+
+    async def _prune(self, app: str) -> list[str]:
+        machines = [each for each in self._store.world.machines_of(app) if each.state not in ENDED]
+        return await self._registry.prune(app, frozenset(each.image["digest"] for each in machines))
 
     def _claim_ports(self) -> None:
         hosts = [host for tenant in self._tenants for host in (tenant.app_host, tenant.project_host)]
@@ -183,10 +187,11 @@ class Host:
     async def _serving(self) -> AsyncIterator[None]:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
         pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
-        faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed)
+        faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed, self._prune)
         app = application(self._store, self._keyring, fly, pages, faults, limited=self._limited)
         connections = Connections()
-        faulty = FaultyRequests(app, self._rules, connections, environment_of(self._store, self._keyring))
+        whose = environment_of(self._store, self._keyring)
+        faulty = FaultyRequests(app, self._rules, connections, whose, self._store.world.age_of)
         config = uvicorn.Config(
             faulty,
             http=connections.protocol(),

@@ -207,12 +207,29 @@ def bearer(token: Secret) -> Callable[[], str]:
     return lambda: f"Bearer {token.reveal()}"
 
 
+MACAROONS = frozenset({"fm1r", "fm1a", "fm2"})
+"""What stands before the first `_` of a macaroon."""
+
+
+def fly_tokens(token: Secret) -> tuple[str, bool]:
+    """The tokens to send, comma separated, and whether they are macaroons.
+
+    A value may begin with a scheme (`FlyV1`, `Bearer`) and hold several tokens; where one is a macaroon, only macaroons
+    are sent: no service but the one that makes tokens takes both kinds at once.
+    """
+    text = token.reveal().strip()
+    while (parts := text.split(None, 1))[1:] and parts[0].lower() in ("flyv1", "bearer"):
+        text = parts[1].strip()
+    every = [part.strip() for part in text.split(",") if part.strip()]
+    macaroons = [part for part in every if part.partition("_")[0] in MACAROONS]
+    return ",".join(macaroons or every), bool(macaroons)
+
+
 def fly_authorization(token: Secret) -> Callable[[], str]:
-    """`FlyV1` for a value of comma parts of which one is a macaroon (fm1r_, fm2_), else `Bearer`."""
+    """`FlyV1` and the macaroons of a value, else `Bearer` and its tokens."""
 
     def value() -> str:
-        text = token.reveal().removeprefix("FlyV1 ").strip()
-        macaroon = any(part.strip().startswith(("fm1r_", "fm2_")) for part in text.split(","))
-        return f"{'FlyV1' if macaroon else 'Bearer'} {text}"
+        text, macaroons = fly_tokens(token)
+        return f"{'FlyV1' if macaroons else 'Bearer'} {text}"
 
     return value

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from deploy.platforms.errors import Malformed, PlatformError
-from deploy.platforms.http import Patience, Sender, json_of
+from deploy.platforms.http import Patience, Sender, fly_tokens, json_of
 from deploy.settings.secrets import Secret
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -126,7 +126,7 @@ class RegistryClient:
         realm = fields.pop("realm", "")
         if not realm.startswith("https://"):
             raise Malformed(asked, 401, "the registry names no https realm")
-        answer = httpx.get(realm, params=fields, auth=("x", self._token.reveal()), timeout=30)
+        answer = httpx.get(realm, params=fields, auth=("x", fly_tokens(self._token)[0]), timeout=30)
         token = answer.json().get("token") or answer.json().get("access_token") if answer.is_success else None
         if not token:
             raise PlatformError(asked, answer.status_code, "the registry gave no token")
@@ -135,7 +135,7 @@ class RegistryClient:
     def _authorization(self) -> str:
         if self._bearer:
             return f"Bearer {self._bearer}"
-        return httpx.BasicAuth("x", self._token.reveal())._auth_header
+        return httpx.BasicAuth("x", fly_tokens(self._token)[0])._auth_header
 
 
 def copy_image(source: RegistryClient, target: RegistryClient, digest: str, tag: str) -> int:

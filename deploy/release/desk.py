@@ -31,6 +31,7 @@ from deploy.release.rollout.engine import Engine, Pace
 from deploy.release.rollout.former import former_pages
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
+from deploy.settings.chain import read_chain
 from deploy.settings.environments import Role
 from deploy.settings.policy import Strategy
 from deploy.target import Target
@@ -123,7 +124,7 @@ class Desk:
                 self.book.begin(intent, config)
             for note in intent.notes:
                 self.bus.emit(GateOverridden(note=note, deployment=intent.id))
-            done = self.carry_out(intent)
+            done = self.carry_out(intent, takes_over=instead_of is not None or verb == "repair")
             # Run again, a rollback would go back by one more.
             interrupts.from_now_on(
                 lambda: (
@@ -138,21 +139,25 @@ class Desk:
         current = snapshot.current()
         launches = {current.launch} if current else launches_of(snapshot)  # none that was left behind counts
         there = [each for each in self.platform.machines() if each.launch in launches and each.traffic]
-        # Places, not machines: one that was replaced while its host was gone may be back beside the other.
-        places = {(each.launch, each.number) for each in there if each.reachable and each.state == "started"}
+        # Places, not machines: one that was replaced while its host was gone may be back beside the other. One whose
+        # host is gone now has a place that is to be filled.
+        places = {(each.launch, each.number) for each in there if not each.reachable or each.state == "started"}
         return max(self.toml.min_machines, len(places), 1)
 
-    def carry_out(self, intent: Intent) -> DeploymentInfo:
+    def carry_out(self, intent: Intent, *, takes_over: bool = True) -> DeploymentInfo:
         """Carry out an intent that is in the ledger; raises RolloutFailed when it was rolled back."""
-        done = self.end(intent)
+        done = self.end(intent, takes_over=takes_over)
         if done.status is not Status.DEPLOYED:
             if intent.previous and (note := not_brought_back(self.snapshot(), intent.previous.secrets_version)):
                 self.bus.say(note)
             raise RolloutFailed(failure_message(intent, done) + self.last_output, log=self.log)
         return done
 
-    def end(self, intent: Intent) -> DeploymentInfo:
-        """Carry out an intent that is in the ledger, whatever its outcome; raises Unfinished when it stops half-way."""
+    def end(self, intent: Intent, *, takes_over: bool = True) -> DeploymentInfo:
+        """Carry out an intent that is in the ledger, whatever its outcome; raises Unfinished when it stops half-way.
+
+        `takes_over`: another deployer began it, or what it replaces; or it mends what a list may not show yet.
+        """
         policy = self.target.config.release
         begun = RolloutBegun(verb=intent.verb, version=intent.wanted.version, deployment=intent.id)
         self.bus.emit(begun)
@@ -169,6 +174,7 @@ class Desk:
             launches=frozenset(launches_of(snapshot)),  # all read now: nothing may fail half-way for an old event
             flag=self.target.flag,
             escalates=self.target.config.role is Role.PROTECTED,
+            takes_over=takes_over,
         )
         try:
             # The engine's intent, not this one: it may turn back meanwhile.
@@ -210,6 +216,7 @@ def last_output(reports: Sequence[Report]) -> str:
 def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> Iterator[Desk]:
     """Take the environment's lock and open its clients; raises LockHeld, naming the holder, when `wait` is over."""
     target.require_tokens()
+    _warn_of_sharing(target, bus)
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
     try:
         _take(holding, wait, bus)
@@ -228,6 +235,17 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
             target, fly, pages, registry, lambda release: former_pages(target.ledger.snapshot(), release)
         )
         yield Desk(target, logs, book, fly, pages, registry, platform, bus.about(target.name))
+
+
+def _warn_of_sharing(target: Target, bus: Bus) -> None:
+    """Say which environments are in the same organisation. A rehearsal has none of its own: there it is no use."""
+    if target.rehearsal or not (shared := read_chain().sharing(target.name)):
+        return
+    names = ", ".join(f".env.{name}" for name in (target.name, *shared))
+    bus.say(
+        f"warning: {target.name} and {', '.join(shared)} share the Fly organisation {target.config.fly_organization}: "
+        f"whoever may act on one may act on the other. Give each its own: FLY_ORGANIZATION in {names}"
+    )
 
 
 def _take(holding: Holding, wait: timedelta, bus: Bus) -> None:

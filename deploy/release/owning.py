@@ -14,7 +14,7 @@ from deploy.ledger.records import new_id
 from deploy.ledger.snapshot import appended
 from deploy.platforms.fly import Machine
 from deploy.release.desk import Desk
-from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, config_digest
+from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, config_digest, labels_of
 from deploy.release.rollout.platform import LEASE_SECONDS, digest_of
 from deploy.release.rollout.strangers import IGNORED, Stranger, launches_of, strangers
 
@@ -56,6 +56,11 @@ def _one(desk: Desk, snapshot: Snapshot, machine_id: str) -> tuple[Machine, Stra
     if machine_id not in unknown:
         what = "is one of the ledger's releases already" if machine_id in machines else "is no machine of this app"
         raise UsageError(f"{machine_id} {what}; see: invoke machines --env {desk.target.name}{desk.target.flag}")
+    if machines[machine_id].lost:
+        raise UsageError(
+            f"the host of machine {machine_id} cannot be reached, so its labels cannot be changed now; it stops no "
+            f"release meanwhile. See: invoke machines --env {desk.target.name}{desk.target.flag}"
+        )
     return machines[machine_id], unknown[machine_id]
 
 
@@ -87,7 +92,7 @@ def _recorded(desk: Desk, machine: Machine) -> DeploymentInfo:
         image=machine.metadata.get("codecanvas_image") or machine.digest,
         frontend=digest_of(page.message) if page else "",
         config=config_digest(config),
-        launch=machine.metadata.get(LAUNCH) or id_,
+        launch=labels_of(machine).get(LAUNCH) or id_,
         notes=(f"adopted from machine {machine.id}: the ledger knew no release",),
     )
 

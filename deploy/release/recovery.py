@@ -6,6 +6,7 @@ half-way (`unfinished.py`); it starts sleeping machines before it creates new on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from deploy.ledger.identity import who
 from deploy.release.app_secrets import not_brought_back
 from deploy.release.desk import Desk, working_on
 from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
+from deploy.release.stock import restock
 from deploy.release.verbs import pending
 from deploy.settings.policy import Strategy
 from deploy.target import Target
@@ -26,33 +28,44 @@ NOW = timedelta()
 
 
 def rollback(
-    target: Target, sha: str | None, bus: Bus, logs: Path, *, suite: bool = True, wait: timedelta = NOW
+    target: Target,
+    sha: str | None,
+    bus: Bus,
+    logs: Path,
+    *,
+    suite: bool = True,
+    wait: timedelta = NOW,
+    others: Sequence[Target] = (),
 ) -> DeploymentInfo:
     """Roll back to the last good release, or to that of `sha`: image, configuration and page.
 
     Returns the release that serves then. With `suite` the smoke suite runs afterwards; a failure is reported by
-    SuiteFailed and changes nothing any more.
+    SuiteFailed and changes nothing any more. `others`: the other environments, whose repositories may hold images that
+    this one's has lost.
     """
     with working_on(
         target, f"roll back to {sha[:12] if sha else 'the previous release'}", bus, logs, wait=wait
     ) as desk:
         desk.refuse_strangers(releasing=False)
-        done = _back(desk, sha)
+        done = _back(desk, sha, others)
     if suite:
         with bus.step("smoke suite"):
             run_smoke(target.name, rehearsal=target.rehearsal, logs=logs)
     return done
 
 
-def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
+def _back(desk: Desk, sha: str | None, others: Sequence[Target]) -> DeploymentInfo:
     """Take the shortest path; returns the release that serves at its end."""
     snapshot = desk.snapshot()
     left = snapshot.intent()
     way = way_to_roll_back(left, sha)
     if left is None or way is Way.BEGIN:
-        intent, config = _rollback(desk, snapshot, earlier(desk.target, snapshot, sha), desk.count(snapshot))
+        back, count = earlier(desk.target, snapshot, sha), desk.count(snapshot)
+        restock(desk, back, count, others)
+        intent, config = _rollback(desk, snapshot, back, count)
         return desk.begin(intent, config)
     desk.bus.say(f"{left.verb} of {left.wanted.version} was left half-way; {way.value}")
+    restock(desk, _destination(desk, snapshot, left, way, sha), left.count, others)
     if way is Way.REPLACE:
         return _instead_of(desk, snapshot, left, sha)
     if way is Way.FORWARD:
@@ -66,6 +79,13 @@ def _back(desk: Desk, sha: str | None) -> DeploymentInfo:
     if towards is None:
         raise DeployError(f"{desk.target.name}: {done.version} was removed, and nothing is serving now")
     return towards
+
+
+def _destination(desk: Desk, snapshot: Snapshot, left: Intent, way: Way, sha: str | None) -> DeploymentInfo | None:
+    """The release that serves at the end of this way, None for none."""
+    if way is Way.REPLACE:
+        return earlier(desk.target, snapshot, sha)
+    return left.wanted if left.verb == "rollback" else left.previous
 
 
 def _instead_of(desk: Desk, snapshot: Snapshot, left: Intent, sha: str | None) -> DeploymentInfo:
@@ -132,7 +152,15 @@ def earlier_release(environment: str, snapshot: Snapshot, sha: str | None, flag:
     return found[-1]
 
 
-def resume(target: Target, bus: Bus, logs: Path, *, back: bool = False, wait: timedelta = NOW) -> DeploymentInfo | None:
+def resume(
+    target: Target,
+    bus: Bus,
+    logs: Path,
+    *,
+    back: bool = False,
+    wait: timedelta = NOW,
+    others: Sequence[Target] = (),
+) -> DeploymentInfo | None:
     """Finish, or roll back, a rollout that was left half-way; returns what serves then, None for nothing.
 
     With `back` a release that was going forward is rolled back, and not rejected. Raises UsageError if the rollout
@@ -147,6 +175,7 @@ def resume(target: Target, bus: Bus, logs: Path, *, back: bool = False, wait: ti
                 f"--back does not undo a {left.verb}: that would bring back the release it replaces. Finish the "
                 f"{left.verb} to {left.wanted.version}: invoke resume --env {target.name}{target.flag}"
             )
+        restock(desk, left.previous, left.count, others)
         if left.forward:
             left = left.turned(f"rolled back by {who()}", blame=False)
             desk.book.keep(left, "rolled back by hand")
@@ -155,7 +184,9 @@ def resume(target: Target, bus: Bus, logs: Path, *, back: bool = False, wait: ti
         return left.previous
 
 
-def repair(target: Target, bus: Bus, logs: Path, *, wait: timedelta = NOW) -> DeploymentInfo:
+def repair(
+    target: Target, bus: Bus, logs: Path, *, wait: timedelta = NOW, others: Sequence[Target] = ()
+) -> DeploymentInfo:
     """Make the platform match the ledger: replace stopped or removed machines, take others out of traffic.
 
     What was left half-way is finished first. Returns the release that serves; raises UsageError when there is none.
@@ -168,8 +199,10 @@ def repair(target: Target, bus: Bus, logs: Path, *, wait: timedelta = NOW) -> De
             raise UsageError(f"{target.name} has no release yet; deploy one first")
         config = _config(snapshot, serving)
         desk.refuse_strangers(releasing=False)
+        count = desk.count(snapshot)
+        restock(desk, serving, count, others)
         info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)
-        intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, desk.count(snapshot))
+        intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, count)
         return desk.begin(intent, config)
 
 

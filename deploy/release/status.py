@@ -47,6 +47,7 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
     theirs = {each.id for each in strange}
     own = [machine for machine in machines or [] if machine.id not in theirs]
     used = [machine for machine in own if in_traffic(machine)]
+    here = [machine for machine in used if not machine.lost]  # one on a lost host serves nobody
     state: dict[str, Any] = {
         "version": serving.version if serving else None,
         "commitSha": serving.commit_sha if serving else None,
@@ -54,7 +55,7 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
         "frontend": serving.frontend if serving else None,
         "deployedAt": serving.to_json()["deployedAt"] if serving else None,
         "deployedBy": serving.deployed_by if serving else None,
-        "agree": None if errors.keys() & {"ledger", "machines", "page"} else _agree(serving, used, page, intent),
+        "agree": None if errors.keys() & {"ledger", "machines", "page"} else _agree(serving, here, page, intent),
         "lock": _lock(lock, now) if lock else None,
         "rollout": _rollout(intent) if intent else None,
         "machines": [_machine(machine) for machine in used],
@@ -71,6 +72,7 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
     state["problems"] = [
         *(f"{half} cannot be read: {why}" for half, why in errors.items()),
         *_problems(target, serving, used, strange, state),
+        *_lost(target, [machine for machine in own if machine.lost], state),
     ]
     return state
 
@@ -114,6 +116,7 @@ def _page(target: Target) -> str:
 def _machine(machine: Machine) -> dict[str, Any]:
     return {
         "id": machine.id,
+        "lost": machine.lost,
         "state": machine.state,
         "healthy": machine.healthy,
         "host": machine.host,
@@ -234,6 +237,8 @@ def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], 
     if not used:
         found.append(f"no machine of {serving.version} is in traffic: {mend}")
     for machine in used:
+        if machine.lost:  # `_lost` names it
+            continue
         if machine.host != "ok":
             found.append(f"machine {machine.id} is on a host that is {machine.host}: {mend}")
         elif machine.digest != serving.image:
@@ -243,6 +248,18 @@ def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], 
     if "page" not in state["errors"] and state["page"] != serving.frontend:
         found.append(f"the page is not that of {serving.version}: {mend}")
     return found
+
+
+def _lost(target: Target, lost: list[Machine], state: dict[str, Any]) -> list[str]:
+    """Machines that cannot be reached: every verb works beside them, and `repair` replaces and later removes them."""
+    busy = state["rollout"] or (state["lock"] is not None and not state["lock"]["ended"])
+    mend = "" if busy else f": invoke repair --env {target.name}{target.flag}"
+    why = "serves nobody and cannot be changed until it answers again"
+    return [f"machine {each.id} is on a host that is {_host(each)}; it {why}{mend}" for each in lost]
+
+
+def _host(machine: Machine) -> str:
+    return machine.host if machine.host != "ok" else "not reached"
 
 
 def _held_back(state: dict[str, Any], flag: str) -> list[str]:

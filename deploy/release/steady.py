@@ -31,7 +31,8 @@ def look(target: Target) -> Serving:
     release = snapshot.current()
     if release is None:
         raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}{target.flag}")
-    rollout, images = state["rollout"], {machine["image"] for machine in state["machines"]}
+    # Suites cannot meet a machine whose host is lost.
+    rollout, images = state["rollout"], {each["image"] for each in state["machines"] if not each["lost"]}
     return Serving(
         release=release,
         events=tuple((event.id, event.status.value) for event in snapshot.events()),

@@ -13,15 +13,15 @@ from typing import Any
 
 from deploy.artifacts.build import layouts, load_manifest
 from deploy.artifacts.frontend import former_assets, site_files
-from deploy.artifacts.oci import Layout
 from deploy.errors import NotProven, RolloutFailed, SuiteFailed
 from deploy.events.bus import Bus
-from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, ImagePushed, Tidied
+from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, Tidied
 from deploy.ledger import DeploymentInfo, Evidence, Status
 from deploy.ledger.app_secrets import read_secrets
 from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
-from deploy.platforms.registry import MANIFEST, copy_image
+from deploy.platforms.errors import PlatformError
+from deploy.platforms.registry import copy_image
 from deploy.release.desk import Desk, working_on
 from deploy.release.gates.ancestry import ancestry, in_history, replaces
 from deploy.release.gates.breaker import read_breaker, required_strategy, state_at
@@ -33,13 +33,13 @@ from deploy.release.rollout.former import former_pages
 from deploy.release.rollout.machine import config_digest, release_config, usual_strategy
 from deploy.release.rollout.platform import read_page, read_pages
 from deploy.release.rollout.strangers import launches_of
+from deploy.release.rollout.world import Seen
+from deploy.release.stock import push
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from deploy.settings.policy import Strategy
 from deploy.settings.remotes import DEFAULT_REMOTE
 from deploy.target import Target
 from deploy.workstation.packages import need
-
-ORGANIZATION = "personal"  # of an app that has to be created
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ def deploy(
         _settle(desk)
         desk.refuse_strangers()
         with bus.step("push the images"):
-            _push(desk, backend, label)
-            _push(desk, frontend, f"frontend-{label}")
+            push(desk, backend, label)
+            push(desk, frontend, f"frontend-{label}")
         config = release_config(target.config, desk.toml)
         info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
         _prepare(desk, info, config)
@@ -244,11 +244,28 @@ def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta())
             return 0
         known = launches_of(snapshot) - {serving.launch}
         kept = [m for m in desk.platform.machines() if m.launch in known and m.asleep and not m.traffic]
-        for machine in kept:
-            with bus.step(f"remove {machine.id}"):
+        removed = tuple(machine.id for machine in kept if _removed(desk, machine))
+        desk.bus.emit(Tidied(machines=removed))
+        return len(removed)
+
+
+def _removed(desk: Desk, machine: Seen) -> bool:
+    """Remove a machine; False, and a note, when its host cannot be reached: the others must not wait for it."""
+    why = "its host cannot be reached"
+    if machine.reachable:
+        try:
+            with desk.bus.step(f"remove {machine.id}"):
                 desk.platform.destroy(machine.id)
-        desk.bus.emit(Tidied(machines=tuple(machine.id for machine in kept)))
-        return len(kept)
+        except PlatformError as failed:
+            now = desk.platform.look(machine.id)
+            if now and now.reachable and failed.status < 500:
+                raise
+            why = str(failed)
+        else:
+            return True
+    again = f"invoke tidy --env {desk.target.name}{desk.target.flag}"
+    desk.bus.note(f"machine {machine.id} was left as it is: {why[:300]}; once it answers again: {again}")
+    return False
 
 
 def _settle(desk: Desk) -> DeploymentInfo | None:
@@ -293,15 +310,7 @@ def pending(
 def _ensure_app(desk: Desk) -> None:
     """Create the environment's app when there is none yet: its repository comes with it."""
     if not desk.fly.app_exists():
-        app = desk.target.config.deployment_target
-        with desk.bus.step(f"create app {app}"):
-            desk.fly.create_app(ORGANIZATION, network=app)
-
-
-def _push(desk: Desk, layout: Layout, tag: str) -> None:
-    registry, there = desk.registry, desk.registry.has_manifest(layout.digest)
-    if not there:
-        for blob in layout.blobs():
-            registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
-        registry.push_manifest(layout.manifest, MANIFEST, tag)
-    desk.bus.emit(ImagePushed(image=layout.digest, tag=tag, there=there))
+        config = desk.target.config
+        app, organization = config.deployment_target, config.fly_organization
+        with desk.bus.step(f"create app {app} in organisation {organization}"):
+            desk.fly.create_app(organization, network=app)  # a network of its own: no other app reaches its machines

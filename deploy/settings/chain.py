@@ -51,6 +51,13 @@ class Chain:
         source = self.sources[name]
         return (*self.line_to(source), name) if source else (name,)
 
+    def sharing(self, name: str) -> tuple[str, ...]:
+        """The environments in the same Fly organisation as `name`, where one of the two has users."""
+        mine = self.configs[name]
+        others = (self.configs[each] for each in self.deployed if each != name)
+        same = [each for each in others if each.fly_organization == mine.fly_organization]
+        return tuple(each.name for each in same if Role.PROTECTED in (each.role, mine.role))
+
     def following(self, name: str) -> tuple[str, ...]:
         """The environments that are promoted from `name`."""
         return tuple(each for each in self.deployed if self.sources[each] == name)

@@ -23,6 +23,7 @@ from deploy.settings.windows import parse_windows
 
 NAME = r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"
 ROOT = Path(__file__).resolve().parents[2]
+ORGANIZATION = "personal"
 
 
 class Role(StrEnum):
@@ -62,6 +63,7 @@ class EnvironmentConfig:
     resource_limits: ResourceLimits
     release: ReleasePolicy
     ledger_remote: str = DEFAULT_REMOTE
+    fly_organization: str = ORGANIZATION
 
     @property
     def service_url(self) -> str:
@@ -164,6 +166,13 @@ KEYS: tuple[Key, ...] = (
     Key("API_URL", _api_url, "where the runner's API answers; ends in /api/v1/"),
     Key("FRONTEND_URL", _url, "where the page is served; ends in /"),
     Key("DEPLOYMENT_TARGET", _name, "the Fly app that runs the backend, or localhost"),
+    Key(
+        "FLY_ORGANIZATION",
+        _name,
+        "the slug of the Fly organisation in which the app is created; environments that should share nothing have one "
+        "each",
+        ORGANIZATION,
+    ),
     Key("PAGES_PROJECT", _name, "the Cloudflare Pages project that serves the page", default="none"),
     Key("BRANCH", _branch, "the git branch this environment is deployed from", default="main"),
     Key("LEDGER_REMOTE", parse_remote, "name or URL of the git remote that holds the ledger", DEFAULT_REMOTE),
@@ -222,6 +231,7 @@ def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
         pages_project=values["PAGES_PROJECT"],
         branch=values["BRANCH"],
         ledger_remote=values["LEDGER_REMOTE"],
+        fly_organization=values["FLY_ORGANIZATION"],
         resource_limits=ResourceLimits(values["NUM_RUNNERS"], values["TIMEOUT"]),
         release=ReleasePolicy(**{each.name: values[each.name.upper()] for each in fields(ReleasePolicy)}),
     )

@@ -19,7 +19,7 @@ from deploy.settings.policy import Strategy
 from tests.simulation.model import Chaos, Killed, ModelChecks, ModelLedger, ModelPlatform, SkewedClock, Timeline
 
 COUNT = 2
-PACE = Pace(health=30, poll=0.5, drain=1, budget=60)
+PACE = Pace(health=30, poll=0.5, drain=1, budget=60, settle=5)
 
 
 @dataclass
@@ -153,7 +153,7 @@ class Deployer:
         if intent.releasing and self._strange(snapshot):
             raise DeployError("machines are in traffic that this ledger does not know")
         book.begin(intent, {})
-        return self._engine(intent, book)
+        return self._engine(intent, book, takes_over=verb == "repair")
 
     def _rollback(self, left: Intent | None, book: Book) -> Engine:
         """As `recovery.py` does it: the shortest path, whatever was left half-way."""
@@ -175,7 +175,7 @@ class Deployer:
                 book.begin(intent, {})
             else:
                 book.replace(left.turned("by hand", blame=False) if left.forward else left, intent, {})
-            return self._engine(intent, book)
+            return self._engine(intent, book, takes_over=left is not None)
         if way is Way.FORWARD:
             left = left.turned_forward()
             book.keep(left, "goes on as a rollback")
@@ -201,13 +201,14 @@ class Deployer:
         current = snapshot.current()
         launches = {current.launch} if current else launches_of(snapshot)
         there = [each for each in self.scene.platform.machines() if each.launch in launches and each.traffic]
-        return max(COUNT, len({(e.launch, e.number) for e in there if e.reachable and e.state == "started"}))
+        return max(COUNT, len({(e.launch, e.number) for e in there if not e.reachable or e.state == "started"}))
 
     def _strange(self, snapshot: Snapshot) -> bool:
         known = launches_of(snapshot)
         return any(each.traffic and each.launch not in known for each in self.scene.platform.machines())
 
-    def _engine(self, intent: Intent, book: Book) -> Engine:
+    def _engine(self, intent: Intent, book: Book, *, takes_over: bool = True) -> Engine:
+        self.scene.chaos.runs[self.number] += 1
         return Engine(
             intent,
             platform=self.scene.platform,
@@ -218,6 +219,7 @@ class Deployer:
             pace=PACE,
             configs=lambda _: {},
             launches=frozenset(launches_of(book.snapshot())),
+            takes_over=takes_over,
         )
 
     def _leave(self) -> None:

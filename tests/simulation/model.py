@@ -6,14 +6,15 @@ real one has a middle, and after. At each of them an armed fault may strike: an 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy.errors import LedgerError, LedgerUnreachable, NotChecked, ReleaseFault
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
-from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, Unreachable
+from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, TimedOut, Unreachable
 from deploy.release.rollout.platform import Report
 from deploy.release.rollout.world import Seen
 
@@ -75,6 +76,8 @@ class Chaos:
 
     armed: list[Fault] = field(default_factory=list)
     actor: int = -1
+    runs: Counter[int] = field(default_factory=Counter)
+    """By deployer: how many runs of the engine it began. A run remembers nothing of the one before."""
     stall: Callable[[], None] = lambda: None
 
     def strike(self, place: str, kinds: frozenset[str]) -> None:
@@ -98,10 +101,10 @@ class Chaos:
         return False
 
 
-PLATFORM_FAULTS = frozenset({"unreachable", "rate", "server", "conflict"})
+PLATFORM_FAULTS = frozenset({"unreachable", "rate", "server", "conflict", "timeout"})
 LEDGER_FAULTS = frozenset({"ledger", "deaf"})
 STALLS = frozenset({"stall"})
-FAULTS = ("kill", "stall", "unreachable", "rate", "server", "conflict", "ledger", "deaf", "stale")
+FAULTS = ("kill", "stall", "unreachable", "rate", "server", "conflict", "timeout", "ledger", "deaf", "stale")
 
 
 def _error(kind: str, place: str) -> BaseException:
@@ -111,6 +114,7 @@ def _error(kind: str, place: str) -> BaseException:
         "rate": RateLimited(place, 429, "slower"),
         "server": PlatformError(place, 502, "bad gateway"),
         "conflict": Conflict(place, 409, "leased"),
+        "timeout": TimedOut(place, 408, "deadline exceeded"),
         "ledger": LedgerError(f"{place}: the remote refuses"),
         "deaf": LedgerUnreachable(f"{place}: the remote does not answer"),
     }
@@ -159,6 +163,8 @@ class ModelMachine:
     since: float = 0.0
     traffic: bool = False
     noted: bool = False
+    maker: tuple[int, int] = (-1, 0)
+    made: float = 0.0
 
 
 class ModelPlatform:
@@ -177,7 +183,12 @@ class ModelPlatform:
         self.guard: Callable[[], None] = lambda: None
         """As the real client's: whoever stood still changes nothing. A request under way is not frozen here."""
         self._timeline, self._chaos = timeline, chaos
+        self.lag = 0.0
+        """Seconds by which lists are old, and for which a new machine is found by nobody but its maker."""
+        self.tells = True
+        """Whether the platform says which machines are cordoned; else only their labels do."""
         self._old: list[Seen] = []
+        self._past: list[tuple[float, list[ModelMachine], set[str]]] = []
         self._made = 0
 
     # what the engine calls
@@ -186,12 +197,33 @@ class ModelPlatform:
         self._chaos.strike("list machines", PLATFORM_FAULTS | STALLS)
         if self._chaos.stale():
             return self._old
-        self._old = [self._seen(machine) for machine in self.all.values()]
+        self._old = self.listed()
         return list(self._old)
+
+    def listed(self) -> list[Seen]:
+        """The list as it was `lag` seconds ago."""
+        then = self._timeline.passed - self.lag
+        before = [(machines, dead) for at, machines, dead in self._past if at <= then]
+        if not self.lag or not before:
+            return [self._seen(machine) for machine in self.all.values()]
+        machines, dead = before[-1]
+        return [self._seen(replace(machine), then, dead) for machine in machines]
+
+    def remember(self) -> None:
+        """Called as time passes and after each change: what later lists will show."""
+        now = self._timeline.passed
+        self._past = [past for past in self._past if past[0] > now - 60]
+        self._past.append((now, [replace(machine) for machine in self.all.values()], set(self.dead)))
+
+    def _hidden(self, machine: ModelMachine) -> bool:
+        return self._timeline.passed - machine.made < self.lag
 
     def look(self, machine: str) -> Seen | None:
         self._chaos.strike("look at a machine", PLATFORM_FAULTS | STALLS)
         found = self.all.get(machine)
+        if found and self._hidden(found):  # as the real client: whoever created it knows better
+            mine = found.maker == (self._chaos.actor, self._chaos.runs[self._chaos.actor])
+            return Seen(machine, found.launch, found.number, "created", False, "", traffic=False) if mine else None
         return self._seen(found) if found else None
 
     def report(self, machine: str) -> Report:
@@ -212,14 +244,20 @@ class ModelPlatform:
         self.guard()
         for machine in self.all.values():
             if (machine.launch, machine.number) == (release.launch, number) and machine.id not in avoid:
-                return machine.id
+                if machine.id not in {each.id for each in self.listed()}:
+                    raise Conflict("create a machine", 409, "its name is taken")  # by one that no list shows yet
+                if machine.id not in self.dead:
+                    return machine.id
         if self.full:
             raise PlatformError("create a machine", 412, "insufficient resources available to fulfill request")
         self._made += 1
         behaviour = release.version.partition("+")[0]
         digest = "sha256:other" if behaviour == "wrong-digest" else release.image
-        made = ModelMachine(f"m{self._made}", release.launch, number, digest, behaviour, since=self._timeline.passed)
+        now, chaos = self._timeline.passed, self._chaos
+        made = ModelMachine(f"m{self._made}", release.launch, number, digest, behaviour, since=now, made=now)
+        made.maker = (chaos.actor, chaos.runs[chaos.actor])
         self.all[made.id] = made
+        self.remember()
         self._chaos.strike("created a machine", PLATFORM_FAULTS)
         return made.id
 
@@ -245,7 +283,9 @@ class ModelPlatform:
         self._chaos.strike("destroy a machine", PLATFORM_FAULTS | STALLS)
         self.guard()
         self._reach(machine, "destroy")
-        self.all.pop(machine, None)
+        if self.all.pop(machine, None) is None and machine in {each.id for each in self.listed()}:
+            raise NotFound("destroy a machine", 404, "no such machine")  # as the real client: a list shows it still
+        self.remember()
         self._chaos.strike("destroyed a machine", PLATFORM_FAULTS)
 
     def page(self) -> str:
@@ -266,6 +306,7 @@ class ModelPlatform:
         if running:
             running[which % len(running)].state = "failed"
             self.spontaneous += 1
+            self.remember()
 
     def lose_host(self, which: int) -> None:
         """A machine's host is gone, and it with it, until `dead` is cleared."""
@@ -273,6 +314,7 @@ class ModelPlatform:
         if alive:
             self.dead.add(alive[which % len(alive)].id)
             self.lost += 1
+            self.remember()
 
     def stop_by_hand(self, which: int) -> None:
         """Somebody stops a machine that serves."""
@@ -280,6 +322,7 @@ class ModelPlatform:
         if running:
             running[which % len(running)].state = "stopped"
             self.lost += 1
+            self.remember()
 
     def serving(self) -> list[ModelMachine]:
         """Machines that answer requests now."""
@@ -289,23 +332,25 @@ class ModelPlatform:
         if machine in self.dead:
             raise PlatformError(f"{verb} machine {machine}", 503, "host unreachable")
 
-    def _healthy(self, machine: ModelMachine) -> bool:
+    def _healthy(self, machine: ModelMachine, now: float | None = None) -> bool:
+        now = self._timeline.passed if now is None else now
         up = machine.state == "started" and machine.behaviour not in ("unhealthy", "crash")
-        up = up and machine.id not in self.dead
-        return up and self._timeline.passed - machine.since >= BOOT_SECONDS
+        return up and machine.id not in self.dead and now - machine.since >= BOOT_SECONDS
 
-    def _seen(self, machine: ModelMachine) -> Seen:
-        if machine.behaviour == "crash" and self._timeline.passed - machine.since >= 1:
+    def _seen(self, machine: ModelMachine, now: float | None = None, dead: set[str] | None = None) -> Seen:
+        now, dead = self._timeline.passed if now is None else now, self.dead if dead is None else dead
+        if machine.behaviour == "crash" and now - machine.since >= 1:
             machine.state = "failed"
         return Seen(
             id=machine.id,
             launch=machine.launch,
             number=machine.number,
             state=machine.state,
-            healthy=self._healthy(machine),
+            healthy=self._healthy(machine, now),
             digest=machine.digest,
-            traffic=machine.noted,
-            reachable=machine.id not in self.dead,
+            traffic=machine.traffic if self.tells else machine.noted,
+            noted=machine.noted if self.tells else None,
+            reachable=machine.id not in dead,
         )
 
     def _change(self, verb: str, machine: str, work: Callable[[ModelMachine], None]) -> None:
@@ -316,6 +361,7 @@ class ModelPlatform:
             raise NotFound(f"{verb} machine {machine}", 404, "no such machine")
         self._reach(machine, verb)
         work(found)
+        self.remember()
         self._chaos.strike(f"{verb} a machine: done", PLATFORM_FAULTS)
 
 

@@ -76,6 +76,14 @@ class Schedules(RuleBasedStateMachine):
     def full(self, full: bool) -> None:
         self._do("full", full)
 
+    @rule(seconds=st.sampled_from((0, 1, 3)))
+    def lag(self, seconds: int) -> None:
+        self._do("lag", seconds)
+
+    @rule(tells=st.booleans())
+    def tells(self, tells: bool) -> None:
+        self._do("tells", tells)
+
     @rule(which=st.integers(0, 5))
     def lose_host(self, which: int) -> None:
         self._do("lose_host", which)

@@ -82,6 +82,13 @@ class Simulation:
     def _full(self, full: bool) -> None:
         self.scene.platform.full = full
 
+    def _lag(self, seconds: float) -> None:
+        """How old lists are from now on, and how long a new machine is hidden."""
+        self.scene.platform.lag = seconds
+
+    def _tells(self, tells: bool) -> None:
+        self.scene.platform.tells = tells
+
     def _lose_host(self, which: int) -> None:
         if self.losses < 2:
             self.losses += 1
@@ -94,6 +101,7 @@ class Simulation:
 
     def _hosts_back(self) -> None:
         self.scene.platform.dead.clear()
+        self.scene.platform.remember()
 
     def _checks(self, cut_off: bool, broken: bool) -> None:
         intent = self.snapshot().intent()
@@ -110,7 +118,7 @@ class Simulation:
     def _foreign(self, behaviour: str) -> None:
         """A deployer with an empty ledger, as with a fork for its remote: what serves must not be touched."""
         scene = self.scene
-        if not any(machine.noted for machine in scene.platform.all.values()):
+        if not any(machine.traffic for machine in scene.platform.listed()):  # none serves that anybody could see
             return
         ours, armed = scene.ledger, list(scene.chaos.armed)
         scene.chaos.armed.clear()
@@ -131,6 +139,7 @@ class Simulation:
         self.deployers[who].paused = paused
 
     def _others_renew(self) -> None:
+        self.scene.platform.remember()
         for deployer in self.deployers:
             deployer.renew()
 

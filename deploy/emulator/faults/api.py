@@ -1,10 +1,13 @@
-"""The admin surface `/emulator/faults`: rules in, rules out. The admin key opens it, no tenant's token does."""
+"""The admin surface: `/emulator/faults` (rules in, rules out) and `/emulator/prune` (images that no machine uses).
+
+The admin key opens it, no tenant's token does.
+"""
 
 from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,20 +20,30 @@ MAX_RULES = 100
 
 
 class FaultsApi:
-    """The routes. `changed` is called after rules came, for those that concern machines already running."""
+    """The routes.
 
-    def __init__(self, rules: Rules, key: str, changed: Callable[[], None]) -> None:
-        self._rules, self._key, self._changed = rules, key, changed
+    `changed` is called after rules came, for those that concern machines already running; `prune` removes the images of
+    an app that no machine uses, and returns their digests.
+    """
+
+    def __init__(
+        self, rules: Rules, key: str, changed: Callable[[], None], prune: Callable[[str], Awaitable[list[str]]]
+    ) -> None:
+        self._rules, self._key, self._changed, self._prune = rules, key, changed, prune
 
     def routes(self) -> list[Route]:
         """To be mounted at /emulator."""
-        return [Route("/faults", self.serve, methods=["GET", "POST", "DELETE"])]
+        faults = Route("/faults", self.serve, methods=["GET", "POST", "DELETE"])
+        return [faults, Route("/prune/{app}", self.prune, methods=["POST"])]
+
+    async def prune(self, request: Request) -> Response:
+        """Remove the images of an app that no machine uses."""
+        return self._refused(request) or JSONResponse({"pruned": await self._prune(request.path_params["app"])})
 
     async def serve(self, request: Request) -> Response:
         """List, add, or forget."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), self._key.encode()):
-            return JSONResponse({"error": "the admin key of private.json opens this, no token does"}, 401)
+        if refused := self._refused(request):
+            return refused
         if request.method == "DELETE":
             self._rules.clear()
         elif request.method == "POST":
@@ -43,6 +56,12 @@ class FaultsApi:
             fresh = {rule.id for rule in added}
             return JSONResponse({"faults": [rule for rule in self._rules.shown() if rule["id"] in fresh]}, 201)
         return JSONResponse({"faults": self._rules.shown()})
+
+    def _refused(self, request: Request) -> Response | None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and hmac.compare_digest(key.strip().encode(), self._key.encode()):
+            return None
+        return JSONResponse({"error": "the admin key of private.json opens this, no token does"}, 401)
 
     def _read(self, content: bytes) -> list[Rule]:
         try:

@@ -23,6 +23,7 @@ class FaultClient:
         if found is None:
             raise EmulatorError(f"no emulator runs in {state}; start it, then set its faults")
         self._url = f"{found.fly_api}/emulator/faults"
+        self._prune = f"{found.fly_api}/emulator/prune"
         self._key: str = json.loads((state / "private.json").read_text())["admin_key"]
 
     def add(self, *rules: Mapping[str, Any]) -> list[Json]:
@@ -41,14 +42,23 @@ class FaultClient:
         """Forget all rules."""
         self._ask("DELETE", self._url)
 
+    def prune(self, app: str) -> list[str]:
+        """Remove the images in an app's repository that no machine uses; their digests."""
+        pruned: list[str] = self._answer("POST", f"{self._prune}/{app}", None)["pruned"]
+        return pruned
+
     def _ask(self, method: str, url: str, body: object = None) -> list[Json]:
+        found: list[Json] = self._answer(method, url, body)["faults"]
+        return found
+
+    def _answer(self, method: str, url: str, body: object) -> Json:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         request = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 - our own loopback address
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with direct.open(request, timeout=30) as answer:
-                found: list[Json] = json.load(answer)["faults"]
+                found: Json = json.load(answer)
         except urllib.error.HTTPError as refused:
             with refused:
                 told = json.load(refused)["error"]

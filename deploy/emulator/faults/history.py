@@ -13,7 +13,7 @@ KEPT = 500
 
 
 class History:
-    """Snapshots of all machines, one at every change while a `stale_list` rule is not spent."""
+    """Snapshots of all machines, one at every change while a rule that answers with old lists is not spent."""
 
     def __init__(self, world: World, rules: Rules) -> None:
         self._world, self._rules = world, rules
@@ -22,7 +22,7 @@ class History:
 
     def note(self) -> None:
         """Remember the present, if anybody may want it back."""
-        if any(rule.kind == "stale_list" and not rule.spent for rule in self._rules):
+        if any(rule.kind in ("stale_list", "eventual") and not rule.spent for rule in self._rules):
             self._snapshots.append((time.monotonic(), self._present()))
         else:
             self._snapshots.clear()

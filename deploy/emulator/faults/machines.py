@@ -18,10 +18,10 @@ Kill = Callable[[Machine], Awaitable[None]]
 
 
 class FaultyMachines:
-    """Does to machines what the rules say. `kill` ends a machine's container as a crash would."""
+    """Does to machines what the rules say. `kill` ends a machine's container as a crash would, `migrate` moves it."""
 
-    def __init__(self, world: World, rules: Rules, kill: Kill) -> None:
-        self._world, self._rules, self._kill = world, rules, kill
+    def __init__(self, world: World, rules: Rules, kill: Kill, migrate: Callable[[Machine], None]) -> None:
+        self._world, self._rules, self._kill, self._migrate = world, rules, kill, migrate
         self._results: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -32,6 +32,11 @@ class FaultyMachines:
         for machine in list(self._world.machines.values()):
             if machine.state == "started":
                 self.started(machine)
+            if machine.state in ("started", "stopped", "suspended") and self._rules.struck(
+                {"migrate"}, self._facts(machine)
+            ):
+                log.info("machine %s moves to another host", machine.id)
+                self._migrate(machine)
 
     def started(self, machine: Machine) -> None:
         """A machine has started: does it die of this?"""
@@ -49,6 +54,11 @@ class FaultyMachines:
         if self._results[f"{machine.id} {check}"] % 2 or not self._rules.struck({"flap"}, self._facts(machine)):
             return finding
         return replace(finding, passed=False, output="the emulator was told to let this check fail")
+
+    def afflicted(self, kind: str, machine: Machine) -> str | None:
+        """The `code` of the rule of a lasting kind that concerns the machine; None when it has no such fault."""
+        rule = self._rules.lasting(kind, self._facts(machine))
+        return rule.code if rule else None
 
     def close(self) -> None:
         """Let nobody die any more."""

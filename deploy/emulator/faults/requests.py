@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -22,10 +23,16 @@ log = logging.getLogger("emulator.faults")
 
 AS_OF = "codecanvas.as_of"  # in a request's scope: answer with the machine list of that moment
 ADMIN = "/emulator/"
+_LIST = re.compile(r"/v1/apps/[^/]+/machines/?")
+_ONE = re.compile(r"/v1/apps/[^/]+/machines/(?P<machine>[^/]+)(?:/wait)?")
+_METADATA = re.compile(r"/v1/apps/[^/]+/machines/[^/]+/metadata(?:/[^/]+)?")
 
 
 class FaultyRequests:
-    """Does to requests what the rules say. `environment_of` tells whose request it is from its headers."""
+    """Does to requests what the rules say.
+
+    `environment_of` tells whose request it is from its headers, `age_of` how many seconds ago a machine was created.
+    """
 
     def __init__(
         self,
@@ -33,9 +40,11 @@ class FaultyRequests:
         rules: Rules,
         connections: Connections,
         environment_of: Callable[[dict[bytes, bytes]], str | None],
+        age_of: Callable[[str], float],
     ) -> None:
         self._app, self._rules, self._connections = app, rules, connections
-        self._environment_of = environment_of
+        self._environment_of, self._age_of = environment_of, age_of
+        self._unclear: dict[str, int] = {}  # by rule: creations and changes of metadata so far
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(ADMIN):
@@ -49,12 +58,33 @@ class FaultyRequests:
                 await asyncio.sleep(struck.seconds or 0)
             elif struck.kind == "stale_list":
                 scope[AS_OF] = None if struck.seconds is None else time.monotonic() - struck.seconds
+            elif struck.kind == "eventual":
+                rule = rule or self._eventual(struck, facts, scope)
             else:
                 rule = rule or struck
         if rule is None:
             await self._app(scope, receive, send)
         else:
             await self._break(rule, scope, receive, send)
+
+    def _eventual(self, rule: Rule, facts: Facts, scope: Scope) -> Rule | None:
+        """What an eventually consistent platform does to this request: an error that is answered, or an old list."""
+        lag = rule.seconds or 0.0
+        if facts.method == "GET":
+            if _LIST.fullmatch(facts.path):
+                scope[AS_OF] = time.monotonic() - lag
+            elif (one := _ONE.fullmatch(facts.path)) and self._age_of(one["machine"]) < lag:
+                text = f"machine {one['machine']} not found"
+                return Rule("error_before", {}, status=404, text=text, code="not_found", id=rule.id)
+            return None
+        creates = facts.method == "POST" and _LIST.fullmatch(facts.path)
+        if not creates and not (facts.method in ("POST", "PATCH", "PUT") and _METADATA.fullmatch(facts.path)):
+            return None
+        count = self._unclear[rule.id] = self._unclear.get(rule.id, 0) + 1
+        if count % 3 == 0:
+            return None
+        kind = "error_after" if count % 3 == 1 else "error_before"
+        return Rule(kind, {}, status=408, text="deadline exceeded: request timed out", id=rule.id)
 
     def _facts(self, scope: Scope) -> Facts:
         headers: dict[bytes, bytes] = dict(scope["headers"])

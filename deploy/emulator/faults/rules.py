@@ -7,7 +7,16 @@ the error's words `text` and the platform's own word for it `code` where given; 
 (`seconds`, then as usual), `drop` and `drop_after` (the connection closed without an answer, before or after it was
 done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, as it was when it was last asked for).
 For files of former deployments that Pages still serves from a cache: `cold_cache` (it serves none of them).
-For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure).
+`eventual` makes the Machines API as eventually consistent as the provider's: for `seconds` (3 by default) lists are as
+they were that long ago, and a new machine is not found by its id; of creations and changes of metadata, one is answered
+408 though it was done, the next 408 without being done, the third as usual, and so on.
+For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure),
+`migrate` (moved to another host: it ends as `migrated`, and a successor has its name and configuration). As long as the
+rule is there: `lose_host` (its host is unreachable: the platform shows `incomplete_config`, with
+`code` "bare" none of its metadata either; it is sent no requests and cannot be changed), `hide_cordoned` (the platform
+does not say whether it is cordoned), `forget_snapshot` (suspended, it starts as if it had been stopped),
+`shadow_checks` (each check of a service is shown twice: failing, as `bg_deployments_compat-…`, too, as the provider
+does for old clients).
 """
 
 from __future__ import annotations
@@ -21,10 +30,13 @@ from typing import Any
 from deploy.emulator.errors import RuleWrong
 
 ERRORS = frozenset({"error_before", "error_after"})
-REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list"}
+REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list", "eventual"}
+LASTING = frozenset({"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
+"""Kinds that last until they are forgotten, unless a rule says how often they strike."""
 SITE_KINDS = frozenset({"cold_cache"})
-MACHINE_KINDS = frozenset({"die", "flap"})
+MACHINE_KINDS = frozenset({"die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
 ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS
+EVENTUAL_SECONDS = 3.0
 MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
@@ -99,7 +111,10 @@ def parse(raw: Any) -> Rule:
             raise RuleWrong(f"match.{key} {match[key]!r} is no regular expression: {error}") from error
     if not all(isinstance(raw.get(word, ""), str) for word in ("text", "code")):
         raise RuleWrong("text and code are strings")
-    rule = Rule(**{**raw, "match": match})
+    lasting = {"times": None} if kind in LASTING else {}
+    rule = Rule(**{**lasting, **raw, "match": match})
+    if rule.kind == "eventual" and rule.seconds is None:
+        rule.seconds = EVENTUAL_SECONDS
     _check_numbers(rule)
     return rule
 
@@ -137,6 +152,11 @@ class Rules:
         """Count this request or machine in every rule of these kinds that concerns it; those that strike now."""
         wanted = frozenset(kinds)
         return [rule for rule in self._rules if rule.kind in wanted and rule.concerns(facts) and rule.strikes()]
+
+    def lasting(self, kind: str, facts: Facts) -> Rule | None:
+        """The rule of a kind that lasts and concerns this machine, if any; nothing is counted."""
+        found = (rule for rule in self._rules if rule.kind == kind and not rule.spent and rule.concerns(facts))
+        return next(found, None)
 
     def shown(self) -> list[dict[str, Any]]:
         """As JSON."""

@@ -17,11 +17,20 @@ from deploy.emulator.control import Tenant
 from deploy.emulator.errors import CheckWrong, FlyRefusal
 from deploy.emulator.faults.history import History
 from deploy.emulator.faults.requests import AS_OF
-from deploy.emulator.fly.wire import NONCE_HEADER, app_json, machine_json, ok, paged, read_object, refused
+from deploy.emulator.fly.wire import (
+    NONCE_HEADER,
+    app_json,
+    lost_json,
+    machine_json,
+    ok,
+    paged,
+    read_object,
+    refused,
+)
 from deploy.emulator.machines import leases
-from deploy.emulator.machines.checks import seconds
+from deploy.emulator.machines.checks import compatible, seconds
 from deploy.emulator.machines.fleet import Fleet
-from deploy.emulator.model import SETTLED, App, Json, Machine
+from deploy.emulator.model import ENDED, SETTLED, App, Json, Machine
 from deploy.emulator.store import Store
 
 MAX_WAIT_SECONDS = 60.0
@@ -36,6 +45,7 @@ class FlyApi:
     def __init__(self, store: Store, fleet: Fleet, keyring: Keyring, tenants: list[Tenant], history: History) -> None:
         self.store, self.fleet, self._keyring, self._history = store, fleet, keyring, history
         self._owners = {tenant.app: tenant.environment for tenant in tenants}
+        self._organizations = {tenant.environment: tenant.organization for tenant in tenants}
 
     def routes(self) -> list[Route]:
         """All routes of this file, to be mounted at /v1."""
@@ -79,8 +89,14 @@ class FlyApi:
         if self._owners.get(name, speaker) != speaker:
             raise FlyRefusal(403, f"this token may not act on app {name}")
         if found := self.store.world.apps.get(name):
+            self._same_organization(speaker, found.org_slug)
             return found
         raise FlyRefusal(404, f"app {name} not found; create it first")
+
+    def _same_organization(self, speaker: str, slug: str) -> None:
+        """Refuse (403) a token of another organisation."""
+        if (own := self._organizations.get(speaker, "")) and own != slug:
+            raise FlyRefusal(403, f"this token is of organization {own} and may not act in organization {slug}")
 
     def machine(self, request: Request) -> Machine:
         """The machine of the path. Raises FlyRefusal as `app` does."""
@@ -90,12 +106,19 @@ class FlyApi:
             raise FlyRefusal(404, f"machine {request.path_params['machine']} not found in app {app.name}")
         return found
 
+    def reachable(self, request: Request) -> Machine:
+        """The machine of the path, whose host must answer (FlyRefusal 503)."""
+        machine = self.machine(request)
+        if not self.fleet.reachable(machine):
+            raise FlyRefusal(503, f"the host of machine {machine.id} is unreachable; try again later")
+        return machine
+
     def mutable(self, request: Request) -> Machine:
         """The machine of the path, for a change: not while another holds its lease (FlyRefusal 409)."""
-        machine = self.machine(request)
+        machine = self.reachable(request)
         leases.permit(machine, request.headers.get(NONCE_HEADER, ""), time.time())
-        if machine.state == "destroyed":
-            raise FlyRefusal(404, f"machine {machine.id} is destroyed")
+        if machine.state in ENDED:
+            raise FlyRefusal(404, f"machine {machine.id} is {machine.state}")
         return machine
 
     # apps
@@ -114,6 +137,7 @@ class FlyApi:
             raise FlyRefusal(400, f"name {name!r} is not a name for an app")
         if not isinstance(body.get("org_slug"), str):
             raise FlyRefusal(400, "org_slug is required")
+        self._same_organization(speaker, body["org_slug"])
         if name in self.store.world.apps:
             raise FlyRefusal(422, f"app name {name} is taken", "name_taken")
         if self._owners.get(name) != speaker:
@@ -131,7 +155,7 @@ class FlyApi:
         machines = self.store.world.machines_of(app.name)
         for machine in machines:
             self.fleet.destroy(machine, force=True)
-        await self.fleet.until(lambda: all(m.state == "destroyed" for m in machines), MAX_WAIT_SECONDS)
+        await self.fleet.until(lambda: all(m.state in ENDED for m in machines), MAX_WAIT_SECONDS)
         for machine in machines:
             self.store.world.machines.pop(machine.id, None)
         for volume in [v for v in self.store.world.volumes.values() if v.app == app.name]:
@@ -144,7 +168,7 @@ class FlyApi:
         return Response(status_code=202)
 
     def _app_json(self, app: App) -> Json:
-        machines = [m for m in self.store.world.machines_of(app.name) if m.state != "destroyed"]
+        machines = [m for m in self.store.world.machines_of(app.name) if m.state not in ENDED]
         volumes = [v for v in self.store.world.volumes.values() if v.app == app.name]
         return app_json(app, len(machines), len(volumes))
 
@@ -168,7 +192,7 @@ class FlyApi:
                 machines = [m for m in machines if m.metadata.get(key.removeprefix("metadata.")) == value]
         page, headers = paged(machines, query.get("cursor"), query.get("limit"))
         summary = query.get("summary") in ("true", "1")
-        return JSONResponse([machine_json(machine, summary=summary) for machine in page], headers=headers)
+        return JSONResponse([self._shown(machine, summary=summary) for machine in page], headers=headers)
 
     async def create_machine(self, request: Request) -> Response:
         app, body = self.app(request), await read_object(request)
@@ -177,7 +201,7 @@ class FlyApi:
         return self._with_lease(machine, app, ttl)
 
     async def get_machine(self, request: Request) -> Response:
-        return JSONResponse(machine_json(self.machine(request)))
+        return JSONResponse(self._shown(self.machine(request)))
 
     async def update_machine(self, request: Request) -> Response:
         app, body = self.app(request), await read_object(request)
@@ -191,7 +215,17 @@ class FlyApi:
             held = leases.current(machine, time.time())
             leases.acquire(machine, held.nonce if held else "", ttl, app.environment, "lease_ttl", time.time())
             self.fleet.save()
-        return JSONResponse(machine_json(machine, nonce=bool(ttl)))
+        return JSONResponse(self._shown(machine, nonce=bool(ttl)))
+
+    def _shown(self, machine: Machine, *, nonce: bool = False, summary: bool = False) -> Json:
+        """A machine as JSON, as its faults have it."""
+        shown = machine_json(machine, nonce=nonce, summary=summary)
+        if self.fleet.afflicted("hide_cordoned", machine) is not None:
+            del shown["cordoned"]
+        if self.fleet.afflicted("shadow_checks", machine) is not None:
+            shown["checks"] = compatible(machine.checks)
+        lost = self.fleet.afflicted("lose_host", machine)
+        return shown if lost is None or summary else lost_json(shown, bare=lost == "bare")
 
     async def delete_machine(self, request: Request) -> Response:
         self.fleet.destroy(self.mutable(request), request.query_params.get("force") in ("true", "1"))
@@ -231,19 +265,23 @@ class FlyApi:
         return ok()
 
     async def wait(self, request: Request) -> Response:
-        machine, query = self.machine(request), request.query_params
+        machine, query = self.reachable(request), request.query_params
+        if machine.state == "migrated":  # no state of it will ever come
+            raise FlyRefusal(404, f"machine {machine.id} is migrated")
         wanted = {word for text in query.getlist("state") for word in text.split(",")} or {"started"}
-        version = query.get("instance_id") or query.get("version")
+        version = query.get("version") or query.get("instance_id")  # the latter is deprecated
         if not wanted <= {"started", "stopped", "suspended", "destroyed", "failed", "settled"}:
             raise FlyRefusal(400, f"state {','.join(sorted(wanted))} cannot be waited for")
         if "stopped" in wanted and not version:
-            raise FlyRefusal(400, "waiting for stopped needs instance_id: of which version?")
+            raise FlyRefusal(400, "waiting for stopped needs version: of which?")
         if version and version not in (known["version"] for known in machine.versions):
             raise FlyRefusal(404, f"machine {machine.id} never had version {version}")
         try:
-            limit = min(max(float(query.get("timeout") or MAX_WAIT_SECONDS), 0.0), MAX_WAIT_SECONDS)
+            limit = int(query.get("timeout") or MAX_WAIT_SECONDS)
         except ValueError as error:
-            raise FlyRefusal(400, "timeout is not a number of seconds") from error
+            raise FlyRefusal(400, "timeout is not a whole number of seconds") from error
+        if not 1 <= limit <= MAX_WAIT_SECONDS:
+            raise FlyRefusal(400, f"timeout {limit} is not between 1 and {MAX_WAIT_SECONDS:.0f} seconds")
         if not await self.fleet.until(lambda: _reached(machine, wanted, version), limit):
             words = ",".join(sorted(wanted))
             raise FlyRefusal(408, f"deadline exceeded: machine {machine.id} is {machine.state}, not {words}")

@@ -58,7 +58,7 @@ class Belongings:
         return JSONResponse(shown)
 
     async def take_lease(self, request: Request) -> Response:
-        body, machine = await read_object(request), self._api.machine(request)
+        body, machine = await read_object(request), self._api.reachable(request)
         ttl = body.get("ttl") or leases.DEFAULT_TTL
         if not isinstance(ttl, int):
             raise FlyRefusal(400, f"ttl {ttl!r} is not a number of seconds")

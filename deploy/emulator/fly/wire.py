@@ -38,6 +38,10 @@ async def read_object(request: Request) -> Json:
     return value
 
 
+KNOWN_OF_LOST = ("image", "guest", "metadata")
+"""What the provider can still put together of the configuration of a machine whose host cannot be reached."""
+
+
 def machine_json(machine: Machine, *, nonce: bool = False, summary: bool = False) -> Json:
     """A machine; its lease's nonce only for the one who has just taken it."""
     shown: Json = {
@@ -52,12 +56,22 @@ def machine_json(machine: Machine, *, nonce: bool = False, summary: bool = False
         "checks": list(machine.checks.values()),
         "events": machine.events,
         "host_status": "ok",
+        "cordoned": machine.cordoned or not machine.registered,
         "created_at": machine.created_at,
         "updated_at": machine.updated_at,
     }
     if nonce and (lease := current(machine, time.time())):
         shown["nonce"] = lease.nonce
     return {key: value for key, value in shown.items() if not (summary and key in _NOT_IN_SUMMARY)}
+
+
+def lost_json(shown: Json, *, bare: bool) -> Json:
+    """A machine as it is shown while its host cannot be reached; `bare`: without its metadata."""
+    config = {key: shown["config"][key] for key in KNOWN_OF_LOST if key in shown["config"]}
+    if bare:
+        config.pop("metadata", None)
+    left = {key: value for key, value in shown.items() if key not in ("config", "checks")}
+    return left | {"incomplete_config": config, "host_status": "unreachable"}
 
 
 def paged(machines: list[Machine], cursor: str | None, limit: str | None) -> tuple[list[Machine], dict[str, str]]:

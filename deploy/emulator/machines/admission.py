@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.emulator.errors import FlyRefusal
 from deploy.emulator.machines import container
-from deploy.emulator.model import App, Json, Machine
+from deploy.emulator.model import ENDED, App, Json, Machine
 from deploy.emulator.registry.server import Registry
 from deploy.emulator.store import Store
 
@@ -41,7 +41,7 @@ class Admission:
 
     def name(self, app: App, name: str) -> None:
         """No living machine of the app is called so."""
-        if any(m.name == name and m.state != "destroyed" for m in self._store.world.machines_of(app.name)):
+        if any(m.name == name and m.state not in ENDED for m in self._store.world.machines_of(app.name)):
             raise FlyRefusal(409, f"a machine named {name} exists already; choose another name", "unknown")
 
     def volumes(self, app: App, machine: Machine, config: Json) -> None:

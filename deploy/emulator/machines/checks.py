@@ -38,6 +38,8 @@ class Check:
     method: str = "GET"
     path: str = "/"
     headers: tuple[tuple[str, str], ...] = field(default=())
+    routes: bool = True
+    """Whether it decides if the machine is sent requests: a service's, or a machine's own of the kind `readiness`."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ def _check(name: str, raw: dict[str, Any], port: int | None) -> Check:
         raise CheckWrong(f"check {name}: port {at!r} is not a port number")
     if raw.get("protocol", "http") != "http":
         raise CheckWrong(f"check {name}: protocol {raw['protocol']!r}: only http is spoken here")
+    meant = raw.get("kind") or "informational"
+    if meant not in ("informational", "readiness"):
+        raise CheckWrong(f"check {name}: kind {meant!r} is neither informational nor readiness")
     return Check(
         name=name,
         kind=kind,
@@ -89,6 +94,7 @@ def _check(name: str, raw: dict[str, Any], port: int | None) -> Check:
         method=str(raw.get("method") or "GET").upper(),
         path=raw.get("path") or "/",
         headers=tuple((h["name"], value) for h in raw.get("headers") or [] for value in h.get("values") or []),
+        routes=port is not None or meant == "readiness",
     )
 
 
@@ -106,8 +112,18 @@ def pause(check: Check, age: float, passed_once: bool) -> float:
 
 
 def healthy(checks: list[Check], reported: dict[str, dict[str, str]]) -> bool:
-    """All configured checks are passing; so is a machine that has none."""
-    return all(reported.get(check.name, {}).get("status") == "passing" for check in checks)
+    """All configured checks that decide about requests are passing; so is a machine that has none."""
+    return all(reported.get(check.name, {}).get("status") == "passing" for check in checks if check.routes)
+
+
+def compatible(reported: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """The reported checks, and after them those that the provider adds for old clients: a failing one a service's."""
+    shadows = [
+        {**told, "status": "critical", "name": f"bg_deployments_compat-{name.removeprefix('servicecheck-')}"}
+        for name, told in reported.items()
+        if name.startswith("servicecheck-")
+    ]
+    return [*reported.values(), *shadows]
 
 
 async def probe(check: Check, address: str) -> Finding:

@@ -27,7 +27,7 @@ from deploy.emulator.errors import EngineFailed, FlyRefusal
 from deploy.emulator.machines import checks, container, restarts
 from deploy.emulator.machines.admission import Admission
 from deploy.emulator.machines.watch import Watch
-from deploy.emulator.model import SETTLED, App, Json, Machine, now_text, ulid
+from deploy.emulator.model import ENDED, SETTLED, App, Json, Machine, now_text, ulid
 from deploy.emulator.registry.server import Registry, parse_image
 from deploy.emulator.store import Store
 
@@ -46,7 +46,8 @@ Changed = Callable[[], Awaitable[None]]
 class Fleet:
     """All machines. `registry_address` is where the engine pulls from.
 
-    `routes_changed` is awaited for new ports, `started` called for each machine that has started.
+    `routes_changed` is awaited for new ports, `started` called for each machine that has started; `afflicted` tells
+    whether a machine has a fault of a kind that lasts: the `code` of its rule, or None.
     """
 
     def __init__(self, store: Store, engine: Engine, registry: Registry, registry_address: str) -> None:
@@ -60,6 +61,7 @@ class Fleet:
         self._pulse = asyncio.Event()
         self.routes_changed: Changed = _nothing
         self.started: Callable[[Machine], None] = lambda machine: None
+        self.afflicted: Callable[[str, Machine], str | None] = lambda kind, machine: None
         self.watch = Watch(self.save)
 
     # what is known
@@ -67,7 +69,11 @@ class Fleet:
     def addresses(self, app: str, port: int, instance: str = "") -> list[str]:
         """Where requests for `app` on `port` may go now, all or one machine's; the name server asks this."""
         known = [m for m in self._store.world.machines_of(app) if instance in ("", m.id)]
-        return [m.private_ip for m in known if routable(m) and m.internal_port == port]
+        return [m.private_ip for m in known if routable(m) and m.internal_port == port and self.reachable(m)]
+
+    def reachable(self, machine: Machine) -> bool:
+        """Whether its host can be reached."""
+        return self.afflicted("lose_host", machine) is None
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait for `condition`, looked at after every change of any machine. False when time ran out."""
@@ -171,7 +177,7 @@ class Fleet:
 
     def destroy(self, machine: Machine, force: bool) -> None:
         """Remove the machine for good; a running one only with `force`."""
-        if machine.state in ("destroyed", "destroying"):
+        if machine.state == "destroying" or machine.state in ENDED:
             return
         if not force and machine.state not in ("stopped", "suspended", "failed", "created"):
             raise FlyRefusal(412, f"machine {machine.id} is {machine.state}, not stopped; stop it, or add ?force=true")
@@ -204,6 +210,18 @@ class Fleet:
     async def kill(self, machine: Machine) -> None:
         """End its container as a crash would."""
         await _threaded(self._engine.signal, machine.container, "SIGKILL")
+
+    def migrate(self, machine: Machine) -> None:
+        """Move a machine to another host: it ends as `migrated`, and a successor of its name has what it had."""
+        kept = ("app", "name", "region", "registered", "cordoned", "skip_secrets")
+        parts = {key: getattr(machine, key) for key in kept}
+        config, image = copy.deepcopy(machine.config), dict(machine.image)
+        successor = Machine(secrets.token_hex(7), instance_id=ulid(), config=config, image=image, **parts)
+        successor.versions.append({"version": successor.instance_id, "user_config": copy.deepcopy(config)})
+        runs = machine.state in RESTORED
+        successor.state = "created" if runs else "stopped"
+        self._store.world.machines[successor.id] = successor
+        self._begin(machine, "migrated", self._move(machine, successor if runs else None))
 
     # the emulator's own life
 
@@ -276,6 +294,11 @@ class Fleet:
             self._run(machine)
 
     async def _resume(self, machine: Machine) -> None:
+        if self.afflicted("forget_snapshot", machine) is not None:  # what it had in memory is gone: a cold start
+            await _threaded(self._engine.unpause, machine.container)
+            await _threaded(self._engine.stop, machine.container, "SIGKILL", 0.0)
+            await self._boot(machine)
+            return
         machine.private_ip = await _threaded(self._engine.unpause, machine.container)
         self._run(machine)
 
@@ -336,6 +359,12 @@ class Fleet:
             self._locks.pop(old, None)
             (self._machine_logs / f"{old}.log").unlink(missing_ok=True)
 
+    async def _move(self, machine: Machine, successor: Machine | None) -> None:
+        await self._leave(machine)
+        await _threaded(self._engine.remove, machine.container)
+        if successor:
+            self._begin(successor, None, self._launch(successor))
+
     async def _note_exit(self, machine: Machine, name: str) -> None:
         """The container ended: by itself, if the machine was meant to run."""
         async with self._lock(machine):
@@ -389,7 +418,7 @@ class Fleet:
                 await work
             except (EngineFailed, FlyRefusal, NotFound) as error:
                 log.warning("machine %s failed: %s", machine.id, error)
-                if machine.state not in ("destroying", "destroyed"):
+                if machine.state != "destroying" and machine.state not in ENDED:
                     self._set(machine, "failed", "launch_failed", {"error": str(error)})
 
     def _task(self, work: Coroutine[Any, Any, None]) -> None:

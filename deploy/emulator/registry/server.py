@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +52,10 @@ def parse_image(text: str) -> ImageName | None:
 
 
 class Registry:
-    """The registry. It holds nothing but what was pushed, forgets nothing, and lets nobody in by itself."""
+    """The registry. It holds what was pushed until it is told to prune, and lets nobody in by itself."""
 
     def __init__(self, program: Path, directory: Path) -> None:
+        self._directory = directory
         self._config = directory / "registry.json"
         self._socket = directory / REGISTRY_SOCKET
         self.child = Child("registry", [str(program), "serve", str(self._config)], directory)
@@ -82,6 +85,26 @@ class Registry:
             url = f"http://registry/v2/{image.repository}/manifests/{image.reference}"
             answer = await client.head(url, headers={"Accept": MANIFEST_TYPES})
         return answer.headers["Docker-Content-Digest"] if answer.status_code == 200 else None
+
+    async def prune(self, repository: str, used: frozenset[str]) -> list[str]:
+        """Forget the repository's manifests but those of `used`, as the provider does with what no machine uses.
+
+        Returns the digests that are gone. Blobs stay: other repositories may share them.
+        """
+        return await asyncio.to_thread(_pruned, self._directory / "registry", repository, used)
+
+
+def _pruned(place: Path, repository: str, used: frozenset[str]) -> list[str]:
+    manifests = place / "docker/registry/v2/repositories" / repository / "_manifests"
+    gone = []
+    for revision in sorted((manifests / "revisions/sha256").glob("*")):
+        if (digest := f"sha256:{revision.name}") not in used:
+            shutil.rmtree(revision)
+            gone.append(digest)
+    for tag in manifests.glob("tags/*/current/link"):
+        if tag.read_text() in gone:
+            shutil.rmtree(tag.parents[1])
+    return gone
 
 
 def _connect() -> None:

@@ -9,10 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.platforms.errors import Malformed, NotFound, PlatformError, TimedOut
+from deploy.platforms.errors import Malformed, PlatformError, TimedOut
 from deploy.platforms.http import Sender, json_of
 
-GONE = frozenset({"destroyed", "destroying", "replaced"})
+GONE = frozenset({"destroyed", "destroying", "replaced", "migrated"})
+"""States that a machine never leaves. One that was migrated has a successor on another host, of the same name."""
+SERVICE, COMPATIBLE = "servicecheck-", "bg_deployments_"
+"""How names of checks begin: those of services; those that the platform adds for old clients, about nothing."""
+WAIT_SECONDS = (1, 60)
+"""The shortest and longest time for which one call may wait."""
+UNKNOWN_SECONDS = 15.0
+"""For how long after a wait began a machine that is not found may just have been created."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,20 @@ class Machine:
     digest: str
     metadata: dict[str, str]
     checks: tuple[Check, ...]
-    cordoned: bool
+    cordoned: bool | None
+    """Whether the proxy sends it no new requests; None where the platform does not say."""
     config: dict[str, Any] = field(repr=False, default_factory=dict)
     host: str = "ok"
     """ok, unknown or unreachable; of a machine on an unreachable host the platform knows little and changes nothing."""
+    complete: bool = True
+    """Whether the platform gave its whole configuration, and not what it could put together of it."""
     events: tuple[dict[str, Any], ...] = field(repr=False, default=())
     """What happened to it, newest first, as the API writes it: type, status, source, request."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether its host cannot be reached: it serves nobody, cannot be changed, and may come back as it was."""
+        return self.host == "unreachable" or not self.complete
 
     @property
     def gone(self) -> bool:
@@ -61,8 +76,24 @@ class Machine:
 
     @property
     def healthy(self) -> bool:
-        """At least one check reported, and all that reported pass. A fresh machine has none, and is not healthy."""
-        return self.state == "started" and bool(self.checks) and all(c.status == "passing" for c in self.checks)
+        """Started, and every check that decides whether the proxy sends it requests was reported and passes.
+
+        Those are the checks of its services, and its own of the kind readiness. Its other checks count where it has
+        none of these. A fresh machine has no check, and is not healthy.
+        """
+        own = {check.name: check for check in self.checks if not check.name.startswith(COMPATIBLE)}
+        ready = {name for name, check in _object(self.config, "checks").items() if _kind(check) == "readiness"}
+        deciding = {name for name in own if name.startswith(SERVICE)} | ready
+        asked = sum(len(service.get("checks") or []) for service in self.config.get("services") or [])
+        if not deciding and not asked:
+            deciding = set(own)
+        if len(deciding - ready) < asked or not deciding <= own.keys():
+            return False
+        return self.state == "started" and bool(deciding) and all(own[name].status == "passing" for name in deciding)
+
+
+def _kind(check: Any) -> str:
+    return str(check.get("kind") or "") if isinstance(check, dict) else ""
 
 
 def exit_of(event: dict[str, Any]) -> dict[str, Any]:
@@ -73,28 +104,40 @@ def exit_of(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_machine(body: Any) -> Machine:
-    """A Machine from the API's JSON; raises Malformed when id or state are missing."""
-    if not isinstance(body, dict) or not body.get("id") or not body.get("state"):
-        raise Malformed("read a machine", 200, "the answer has no id or state")
-    config = body.get("config") or body.get("incomplete_config") or {}
-    image = body.get("image_ref") or {}
+    """A Machine from the API's JSON.
+
+    While its host cannot be reached the platform knows little of a machine: any field but the id may be missing then.
+    Raises Malformed for an answer without id, and for a machine on a reachable host without state.
+    """
+    if not isinstance(body, dict) or not body.get("id"):
+        raise Malformed("read a machine", 200, "the answer has no id")
+    config = _object(body, "config")
+    host = str(body.get("host_status") or "ok")
+    if not body.get("state") and config and host == "ok":
+        raise Malformed("read a machine", 200, f"machine {body['id']} has no state")
+    known = config or _object(body, "incomplete_config")
+    checks = [each for each in body.get("checks") or [] if isinstance(each, dict)]
     return Machine(
-        id=body["id"],
-        name=body.get("name", ""),
-        state=body["state"],
-        region=body.get("region", ""),
-        instance_id=body.get("instance_id", ""),
-        image=config.get("image", ""),
-        digest=image.get("digest") or "",
-        metadata=dict(config.get("metadata") or {}),
-        checks=tuple(
-            Check(c.get("name", ""), c.get("status", ""), c.get("output", "")) for c in body.get("checks") or []
-        ),
-        cordoned=bool(body.get("cordoned", False)),
-        config=config,
-        host=str(body.get("host_status") or "ok"),
+        id=str(body["id"]),
+        name=str(body.get("name") or ""),
+        state=str(body.get("state") or "unknown"),
+        region=str(body.get("region") or ""),
+        instance_id=str(body.get("instance_id") or ""),
+        image=str(known.get("image") or ""),
+        digest=str(_object(body, "image_ref").get("digest") or ""),
+        metadata={key: str(value) for key, value in _object(known, "metadata").items()},
+        checks=tuple(Check(*(str(each.get(key) or "") for key in ("name", "status", "output"))) for each in checks),
+        cordoned=body["cordoned"] if isinstance(body.get("cordoned"), bool) else None,
+        config=known,
+        host=host,
+        complete=bool(config),
         events=tuple(event for event in body.get("events") or [] if isinstance(event, dict)),
     )
+
+
+def _object(body: dict[str, Any], key: str) -> dict[str, Any]:
+    found = body.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 class MachineClient:
@@ -134,19 +177,27 @@ class MachineClient:
         return parse_machine(json_of(self._sender.send("POST", self._base, json=body, asked=asked), asked))
 
     def wait(self, machine: Machine, state: str, timeout: float = 60) -> None:
-        """Return when the machine is in `state`; raises TimedOut after `timeout` s (one call waits 60 at most)."""
+        """Return when the machine is in `state`; raises TimedOut after `timeout` s, however few one call may wait.
+
+        A machine that was just created may not be found for a while; NotFound is raised when that lasts.
+        """
         asked = f"wait for machine {machine.id} to be {state}"
-        deadline = time.monotonic() + timeout
+        begun = time.monotonic()
+        shortest, longest = WAIT_SECONDS
         while True:
-            left = deadline - time.monotonic()
+            left = begun + timeout - time.monotonic()
             if left <= 0:
                 raise TimedOut(asked, 408, f"not {state} after {timeout:.0f} s")
-            params = {"state": state, "timeout": max(1, min(60, int(left))), "instance_id": machine.instance_id or None}
-            answer = self._sender.send(
-                "GET", f"{self._base}/{machine.id}/wait", params=params, asked=asked, accept=frozenset({408})
-            )
-            if answer.status_code != 408:
+            seconds = max(shortest, min(longest, int(left)))
+            params = {"state": state, "timeout": seconds, "version": machine.instance_id or None}
+            path = f"{self._base}/{machine.id}/wait"
+            answer = self._sender.send("GET", path, params=params, asked=asked, accept=frozenset({404, 408}))
+            if answer.is_success:
                 return
+            if answer.status_code == 404:
+                if time.monotonic() - begun > UNKNOWN_SECONDS:
+                    raise self._sender.error(asked, answer)
+                time.sleep(0.25)
 
     def stop(self, machine_id: str) -> None:
         """Ask the machine to stop; its own kill signal and timeout apply."""
@@ -185,15 +236,11 @@ class MachineClient:
         self._act(machine_id, "uncordon")
 
     def destroy(self, machine_id: str) -> None:
-        """Destroy the machine, running or not; one that is gone already is fine."""
+        """Destroy the machine, running or not; raises NotFound when the platform knows none such."""
         asked = f"destroy machine {machine_id}"
         path = f"{self._base}/{machine_id}"
-        try:
-            self._sender.send("DELETE", path, params={"force": "true"}, headers=self._nonce(machine_id), asked=asked)
-        except NotFound:
-            return
-        finally:
-            self._nonces.pop(machine_id, None)
+        self._sender.send("DELETE", path, params={"force": "true"}, headers=self._nonce(machine_id), asked=asked)
+        self._nonces.pop(machine_id, None)  # its lease went with it
 
     def set_metadata(self, machine_id: str, key: str, value: str) -> None:
         """Set one metadata value."""

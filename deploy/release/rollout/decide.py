@@ -141,17 +141,17 @@ def _judged(intent: Intent, ours: list[Seen], others: list[Seen]) -> Step | None
     if intent.strategy not in JUDGING or JUDGED in intent.marks or not blue:
         return None
     first = ours[0]
-    return Judge(first.id, blue) if first.traffic else Admit(first.id)
+    return Judge(first.id, blue) if first.admitted else Admit(first.id)
 
 
 def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
     for machine in ours:
-        if not machine.traffic:
+        if not machine.admitted:
             return Admit(machine.id)
     # Only now, with every new machine in traffic, may an old one leave.
     heirs = tuple(machine.id for machine in ours)
     for machine in others:
-        if machine.traffic:
+        if not machine.withdrawn:
             return Withdraw(machine.id, heirs)
     return None
 
@@ -167,7 +167,7 @@ def _checked(intent: Intent) -> Step | None:
 
 def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
     """Rolling strategy: one machine in, one out; None when every place is filled and in traffic."""
-    serving = [machine for machine in ours if machine.traffic]
+    serving = [machine for machine in ours if machine.admitted]
     old = [machine for machine in others if machine.traffic]
     if len(serving) >= intent.count:
         return None
@@ -176,7 +176,7 @@ def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) ->
         return Withdraw(old[0].id, tuple(machine.id for machine in serving))
     if step := _fill(len(serving) + 1, ours, world):
         return step
-    place = next((machine for machine in ours if not machine.traffic), None)
+    place = next((machine for machine in ours if not machine.admitted), None)
     return (_ready([place]) or Admit(place.id)) if place else None
 
 
@@ -200,6 +200,6 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
 def _leave_nothing(machines: list[Seen]) -> Step:
     """Nothing served before this release, so its machines are removed."""
     for machine in machines:
-        if machine.traffic:
+        if not machine.withdrawn:
             return Withdraw(machine.id, ())
     return Destroy(machines[0].id) if machines else Finish()

@@ -38,7 +38,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -60,17 +60,21 @@ from deploy.events.times import Spans
 from deploy.ledger import DeploymentInfo, Intent
 from deploy.platforms.errors import PlatformError
 from deploy.release.rollout import steps
+from deploy.release.rollout.asked import Checks
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
 from deploy.release.rollout.memory import Memory
 from deploy.release.rollout.platform import Platform, Report
+from deploy.release.rollout.sight import machines_now, touch
 from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, meaning, unhealthy
 from deploy.release.rollout.world import Seen, World
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Time limits in seconds; `budget`: how long the platform may be unreachable before the run stops."""
+    """Time limits in seconds; `budget`: how long the platform may be unreachable before the run stops; `settle`: how
+    long after its first look a run that takes over looks once more before it ends, as lists may be older than that.
+    """
 
     health: float = 120
     poll: float = 0.05
@@ -78,19 +82,7 @@ class Pace:
     budget: float = 120
     first_pause: float = 0.5
     longest_pause: float = 15
-
-
-class Checks(Protocol):
-    """What is asked of a release beside the platform's own checks.
-
-    Each lets it pass, or raises ReleaseFault for what it found, NotChecked when it could find nothing out.
-    """
-
-    def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
-        """Compare machines in traffic; returns the verdict's words."""
-
-    def smoke(self, intent: Intent, machine: str = "") -> str:
-        """Run the smoke suite against what serves, or `machine` of it alone; returns what it found."""
+    settle: float = 5
 
 
 class Engine:
@@ -98,7 +90,7 @@ class Engine:
 
     `configs` returns the machine configuration of a digest, None when the ledger has lost it. `launches` are those that
     the ledger knows beside the intent's own; `flag` is added to the commands that messages name. `escalates`: whether
-    people are alerted when a release is rolled back.
+    people are alerted when a release is rolled back; `takes_over`: another run may just have changed machines.
     """
 
     def __init__(
@@ -115,8 +107,9 @@ class Engine:
         launches: frozenset[str] = frozenset(),
         flag: str = "",
         escalates: bool = False,
+        takes_over: bool = False,
     ) -> None:
-        self.intent = intent
+        self.intent, self._takes_over = intent, takes_over
         self._flag, self._escalates = flag, escalates
         releases = (intent.wanted, intent.previous)
         self._launches = launches | {release.launch for release in releases if release}
@@ -157,19 +150,9 @@ class Engine:
         return done
 
     def observe(self) -> World:
-        """The world as it is now.
-
-        The platform's list of machines may be stale, so a machine that this run created and the list lacks is asked
-        for by its id: taking it for gone would create it twice.
-        """
+        """The world as it is now."""
         memory = self._memory
-        listed = {machine.id: machine for machine in self._platform.machines() if machine.launch in self._launches}
-        for id_ in memory.made - listed.keys() - memory.gone - memory.unusable:
-            if found := self._platform.look(id_):
-                listed[id_] = found
-            else:
-                memory.made.discard(id_)  # asked by id it is gone: no list will name it again
-        machines = tuple(machine for machine in listed.values() if machine.id not in memory.gone)
+        machines = machines_now(self._platform, memory, self._launches, self._clock.monotonic())
         for machine in machines:
             if not machine.reachable:
                 self._leave(machine.id, "its host cannot be reached")
@@ -197,8 +180,12 @@ class Engine:
         return decide(self.intent, self.observe())
 
     def _take(self, step: steps.Step) -> DeploymentInfo | None:
-        with self._bus.step(step.text, direction=self.intent.direction.value, clock=self._clock.monotonic):
-            return self._perform(step)
+        changed = (*getattr(step, "machines", ()), *filter(None, [getattr(step, "machine", "")]))
+        try:
+            with self._bus.step(step.text, direction=self.intent.direction.value, clock=self._clock.monotonic):
+                return self._perform(step)
+        finally:
+            touch(self._memory, changed, self._clock.monotonic())
 
     def _perform(self, step: steps.Step) -> DeploymentInfo | None:
         """The one place where steps are executed."""
@@ -208,7 +195,8 @@ class Engine:
                 self._create(number)
             case steps.Start(machine):
                 memory.asked = machine
-                self._await_asleep(machine)
+                if not self._await_asleep(machine):
+                    return None  # it runs: the list was older than its start
                 platform.start(machine)
                 memory.starts[machine] += 1
                 memory.waiting.clear()  # a machine just started gets the whole time to become healthy
@@ -243,7 +231,7 @@ class Engine:
             case steps.TurnBack(reason, blame, machine):
                 self._turn(reason, blame=blame, machines=(machine,) if machine else ())
             case steps.Finish():
-                return self._finish()
+                return self._finish() if self._settled() else None
             case _:
                 raise TypeError(f"no such step: {step!r}")
         return None
@@ -294,16 +282,19 @@ class Engine:
 
     def _look(self, machine: str) -> Seen | None:
         self._memory.asked = machine
-        return self._platform.look(machine)
+        if (seen := self._platform.look(machine)) and not seen.reachable:
+            self._leave(machine, "its host cannot be reached")  # a list may say so later, or not at all
+        return seen
 
-    def _await_asleep(self, machine: str) -> None:
-        """Wait while a machine is stopping: the platform refuses to start it until it has stopped."""
+    def _await_asleep(self, machine: str) -> bool:
+        """Wait while a machine is stopping: the platform refuses to start it until it has stopped. Whether it rests."""
         deadline = self._clock.monotonic() + self._pace.health
         while (seen := self._platform.look(machine)) and seen.state in ("stopping", "suspending"):
             if self._clock.monotonic() > deadline:
-                return  # started all the same: the platform's refusal says more than a guess of ours
+                return True  # started all the same: the platform's refusal says more than a guess of ours
             self._book.holding.keep()
             self._clock.sleep(self._pace.poll)
+        return seen is None or seen.asleep
 
     def _confirmed(self, heirs: tuple[str, ...]) -> bool:
         """Look once more at the machines that take over, before one is withdrawn: a stale list must not cost capacity.
@@ -312,7 +303,7 @@ class Engine:
         without it. Raises Unhealthy when one is not healthy.
         """
         for id_ in heirs:
-            seen = self._platform.look(id_)
+            seen = self._look(id_)
             if seen and not seen.reachable:
                 return False
             if seen is None or not seen.healthy:
@@ -385,6 +376,14 @@ class Engine:
         self.reports += read
         return read
 
+    def _settled(self) -> bool:
+        """Whether no list can lack a machine any more that the run before this one created."""
+        left = self._begun + self._pace.settle - self._clock.monotonic() if self._takes_over else 0
+        self._takes_over = False
+        if left > 0:
+            self._clock.sleep(left)
+        return left <= 0
+
     def _finish(self) -> DeploymentInfo:
         done = self._book.finish(self.intent, self._spans.summed())
         intent, status = self.intent, done.status.value
@@ -442,9 +441,7 @@ class Engine:
         lost = False
         for id_ in self._memory.ours:
             with contextlib.suppress(PlatformError):
-                if (seen := self._platform.look(id_)) and not seen.reachable:
-                    self._leave(id_, "its host cannot be reached")
-                    lost = True
+                lost = lost or ((seen := self._look(id_)) is not None and not seen.reachable)
         return lost
 
     def _leave(self, machine: str, why: str) -> None:

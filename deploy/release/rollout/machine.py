@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from deploy.ledger import DeploymentInfo
@@ -25,6 +27,10 @@ IMAGE = "RUNNER_IMAGE_DIGEST"
 GROUP, RELEASE_COMMAND = "fly_process_group", "fly_app_release_command"
 """The provider's own name of what a machine is for; its tool makes machines for a while, that end by themselves."""
 FOR_A_WHILE = frozenset({RELEASE_COMMAND, "fly_app_test_machine_command", "fly_app_console"})
+NAME = re.compile(
+    r"(?P<environment>.+?)-(?P<launch>[0-9]{14}-[0-9a-f]{6}|[^-]+)-(?P<number>[0-9]{1,4})(?:-(?P<again>[0-9]{1,2}))?"
+)
+"""How `machine_name` writes a machine's name."""
 
 
 def release_config(config: EnvironmentConfig, fly: FlyConfig) -> dict[str, Any]:
@@ -69,6 +75,30 @@ def labelled(
     return machine
 
 
+def machine_name(environment: str, launch: str, number: int, again: int = 1) -> str:
+    """The name of a launch's machine; `again` counts those of one number, as one on a lost host keeps its name."""
+    return f"{environment}-{launch}-{number}" + (f"-{again}" if again > 1 else "")
+
+
+def slot_of(name: str) -> tuple[str, str, str] | None:
+    """Environment, launch and number that a machine's name tells; None for one that was named otherwise."""
+    found = NAME.fullmatch(name)
+    return (found["environment"], found["launch"], found["number"]) if found else None
+
+
+def labels_of(machine: Machine) -> Mapping[str, str]:
+    """Its labels. While its host is lost the platform may have none of them: then those that its name tells."""
+    if ENVIRONMENT in machine.metadata or not machine.lost or not (named := NAME.fullmatch(machine.name)):
+        return machine.metadata
+    told = {ENVIRONMENT: named["environment"], LAUNCH: named["launch"], NUMBER: named["number"]}
+    return told | machine.metadata
+
+
+def noted_traffic(machine: Machine) -> bool:
+    """Whether the edge may use it by its label, which is written after each cordon and uncordon."""
+    return labels_of(machine).get(TRAFFIC) == ON
+
+
 def in_traffic(machine: Machine) -> bool:
-    """Whether the edge may use it, as its label says: the platform itself does not."""
-    return machine.metadata.get(TRAFFIC) == ON
+    """Whether the edge may use it: the platform's word where it gives it, else the label's."""
+    return noted_traffic(machine) if machine.cordoned is None else not machine.cordoned

@@ -16,6 +16,8 @@ class Memory:
     creations: Counter[int] = field(default_factory=Counter)
     waiting: dict[tuple[str, ...], float] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
+    touched: dict[str, float] = field(default_factory=dict)
+    """When each machine was changed last, or awaited (monotonic)."""
     gone: set[str] = field(default_factory=set)
     unusable: set[str] = field(default_factory=set)
     full: int = 0

@@ -1,14 +1,22 @@
 """The platform as the engine uses it: a dozen calls, each safe to repeat.
 
-On the real platform a machine says neither that it is cordoned nor why it was made, so both are written into its
-metadata: the launch key and number when it is created, traffic after each change of it. A change that was interrupted
-between the two is simply made again.
+On the real platform a machine does not say why it was made, and not every answer says whether it is cordoned. So both
+are written into its metadata: the launch key and number when it is created, traffic after each change of it. A change
+that was interrupted between the two is simply made again. Where the platform says whether a machine is cordoned, that
+counts, and the metadata is put right.
+
+The platform's answers may be some seconds old, and an error may hide an effect:
+
+- a machine just created may be unknown to everything but the answer that named it: it counts as there;
+- a creation without an answer is looked for by its name before it is repeated, and names are unique;
+- a machine that cannot be destroyed because there is none such is gone only if no list names it either.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,13 +30,29 @@ from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.fly.machines import exit_of
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
-from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, OFF, ON, TRAFFIC, in_traffic, labelled
+from deploy.release.rollout.machine import (
+    ENVIRONMENT,
+    LAUNCH,
+    NUMBER,
+    OFF,
+    ON,
+    TRAFFIC,
+    in_traffic,
+    labelled,
+    labels_of,
+    machine_name,
+    noted_traffic,
+    slot_of,
+)
 from deploy.release.rollout.world import Seen
 from deploy.target import Target
 
 LEASE_SECONDS = 10
 ADDING_SECONDS = 20.0
 """How long a page that serves already waits for the files of other releases to be served beside it."""
+SETTLING = 12.0
+"""Seconds after its creation for which a machine that the platform does not know is taken to be there."""
+NAMES = 20
 # Out of traffic a machine cannot be reached through the edge: what it is working on is asked from within.
 _ASK = """
 import os, urllib.request
@@ -108,11 +132,17 @@ class CloudPlatform:
         """`former` gives the digests of the pages published before a release's, the newest first."""
         self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
         self._former = former
+        self._fresh: dict[str, tuple[float, Seen]] = {}
+        """Machines that this run created: when (monotonic), and as the platform showed them then."""
+        self._names: dict[str, str] = {}
+        self._unanswered: set[str] = set()
+        """Names of machines whose creation was answered by an error that may hide an effect."""
 
     def machines(self) -> list[Seen]:
         """Those that carry the environment's label; what else is in the app is not touched (`strangers.py`)."""
         found = self._fly.machines.list()
-        return [seen(machine) for machine in found if machine.metadata.get(ENVIRONMENT) == self._target.name]
+        self._names |= {machine.id: machine.name for machine in found}
+        return [seen(machine) for machine in found if labels_of(machine).get(ENVIRONMENT) == self._target.name]
 
     def report(self, machine: str) -> Report:
         """From its events, its checks and its log."""
@@ -135,32 +165,57 @@ class CloudPlatform:
         try:
             found = self._fly.machines.get(machine)
         except NotFound:
-            return None
+            made, fresh = self._fresh.get(machine, (float("-inf"), None))
+            return fresh if time.monotonic() - made < SETTLING else None
         return None if found.gone else seen(found)
 
     def create(
         self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
     ) -> str:
-        """The machine; one of that name which is there already is it: an earlier call was answered by an error."""
-        name = f"{self._target.name}-{release.launch}-{number}"
-        if avoid:  # the name of one that cannot be reached is taken: the next gets another
-            name += f"-{len(avoid) + 1}"
+        """The machine; one of that name which is there already is it: an earlier call was answered by an error.
+
+        The name of one that cannot be used is taken, and the next gets another. It depends on the unusable machines of
+        this number alone, so that a deployer who knows of other lost machines still finds the same one.
+        """
         image = self._registry.reference(release.image)
         body = labelled(config, self._target.name, release, number, image)
         region = str(config.get("region") or "")
         body.pop("region", None)
-        try:
-            made = self._fly.machines.create(name, region, body, register=False, secrets=release.secrets_version)
-        except Conflict as taken:
-            if taken.exhausted:
+        first = machine_name(self._target.name, release.launch, number)
+        taken = sum(slot_of(self._names.get(id_, first)) == slot_of(first) for id_ in avoid)
+        for again in range(taken + 1, taken + NAMES + 1):
+            name = machine_name(self._target.name, release.launch, number, again)
+            there = self._named(name) if name in self._unanswered else None
+            try:
+                made = there or self._fly.machines.create(
+                    name, region, body, register=False, secrets=release.secrets_version
+                )
+            except Conflict as refused:
+                if refused.exhausted or not (there := self._named(name)):
+                    raise  # the list may be older than what has the name: tried again
+            except PlatformError:
+                self._unanswered.add(name)
                 raise
-            there = [m for m in self._fly.machines.list() if m.name == name]
-            if not there:
-                raise
-            if there[0].metadata.get(LAUNCH) != release.launch:
-                raise DeployError(f"machine {name} exists but is not of this release; remove {there[0].id}") from taken
-            return there[0].id
-        return made.id
+            if there is None:
+                shown = Seen(made.id, release.launch, number, made.state, healthy=False, digest="", traffic=False)
+                self._fresh[made.id] = (time.monotonic(), shown)
+                return made.id
+            if there.id in avoid or there.lost:
+                continue
+            if labels_of(there).get(LAUNCH) != release.launch:
+                raise DeployError(f"machine {name} exists but is not of this release; remove {there.id}")
+            return there.id
+        raise DeployError(
+            f"{NAMES} machines named {first} cannot be used; remove them, then run: invoke resume "
+            f"--env {self._target.name}{self._target.flag}"
+        )
+
+    def _named(self, name: str) -> Machine | None:
+        """The machine of this name, by the list; None when it shows none."""
+        there = next((each for each in self._fly.machines.list() if each.name == name), None)
+        if there:
+            self._unanswered.discard(name)
+        return there
 
     def start(self, machine: str) -> None:
         """Start it."""
@@ -195,9 +250,16 @@ class CloudPlatform:
         return len(working) == 2 and all(float(count) == 0 for count in working.values())
 
     def destroy(self, machine: str) -> None:
-        """Destroy it."""
-        with contextlib.suppress(NotFound), self._held(machine, "destroy"):
-            self._fly.machines.destroy(machine)
+        """Destroy it. One that is unknown and still listed is not gone: NotFound is raised, to be tried again."""
+        try:
+            with self._held(machine, "destroy"):
+                self._fly.machines.destroy(machine)
+        except NotFound:
+            made, _ = self._fresh.get(machine, (float("-inf"), None))
+            settling = time.monotonic() - made < SETTLING
+            if settling or any(each.id == machine for each in self._fly.machines.list()):
+                raise
+        self._fresh.pop(machine, None)
 
     def page(self) -> str:
         """The digest that our own publications carry in their message."""
@@ -233,16 +295,18 @@ class CloudPlatform:
 
 def seen(machine: Machine) -> Seen:
     """A machine as the engine sees it."""
-    number = machine.metadata.get(NUMBER, "")
+    labels = labels_of(machine)
+    number = labels.get(NUMBER, "")
     return Seen(
         id=machine.id,
-        launch=machine.metadata.get(LAUNCH, ""),
+        launch=labels.get(LAUNCH, ""),
         number=int(number) if number.isdecimal() else 0,
         state=machine.state,
         healthy=machine.healthy,
         digest=machine.digest,
         traffic=in_traffic(machine),
-        reachable=machine.host != "unreachable",
+        noted=None if machine.cordoned is None else noted_traffic(machine),
+        reachable=not machine.lost,
         exits=machine.exits,
     )
 

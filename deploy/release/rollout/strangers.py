@@ -14,7 +14,7 @@ from typing import Any
 from deploy.errors import DeployError
 from deploy.ledger import Launches, Snapshot
 from deploy.platforms.fly import Machine
-from deploy.release.rollout.machine import ENVIRONMENT, FOR_A_WHILE, GROUP, LAUNCH, in_traffic
+from deploy.release.rollout.machine import ENVIRONMENT, FOR_A_WHILE, GROUP, LAUNCH, in_traffic, labels_of
 
 IGNORED = "codecanvas_ignored"
 """The label of a machine that a person ignored (`machines --ignore`): it stops no release."""
@@ -50,8 +50,9 @@ def strangers(machines: Iterable[Machine], environment: str, launches: Set[str])
     """Those of an app's machines that the environment's ledger does not know."""
     found = []
     for machine in machines:
-        owner, launch = machine.metadata.get(ENVIRONMENT), machine.metadata.get(LAUNCH, "")
-        if (owner == environment and launch in launches) or machine.metadata.get(GROUP) in FOR_A_WHILE:
+        labels = labels_of(machine)
+        owner, launch = labels.get(ENVIRONMENT), labels.get(LAUNCH, "")
+        if (owner == environment and launch in launches) or labels.get(GROUP) in FOR_A_WHILE:
             continue
         if not owner:
             why = "it carries no label of an environment"
@@ -61,6 +62,8 @@ def strangers(machines: Iterable[Machine], environment: str, launches: Set[str])
             why = f"the ledger of {environment} knows no launch {launch or '(none)'}"
         # Who made an unlabelled machine did not cordon it either: the platform sends it requests while it runs.
         traffic = in_traffic(machine) if owner else machine.state in RUNNING and not machine.cordoned
+        if machine.lost:  # it gets no requests, and nobody could adopt or ignore it now
+            traffic, why = False, f"{why}; its host cannot be reached now"
         ignored, foreign = IGNORED in machine.metadata, owner == environment
         found.append(Stranger(machine.id, machine.name, machine.state, machine.digest, traffic, ignored, why, foreign))
     return tuple(found)

@@ -20,10 +20,31 @@ class Seen:
     healthy: bool
     digest: str
     traffic: bool
+    noted: bool | None = None
+    """What its label says of `traffic`, which the platform knows better; None: the label is all that is known."""
     reachable: bool = True
     """Whether the platform reaches the machine's host; a machine on a dead host can be neither used nor changed."""
     exits: int = 0
     """How often its program has exited on its own since it was last started."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether its label says what the platform says."""
+        return self.noted in (None, self.traffic)
+
+    @property
+    def admitted(self) -> bool:
+        """In traffic, and labelled so: nothing is left to do to let it in.
+
+        A machine that was created without being registered gets no requests and may not count as cordoned either. So
+        one that is to serve is let in whenever its label says that it was not: that may be done twice.
+        """
+        return self.traffic and self.agrees
+
+    @property
+    def withdrawn(self) -> bool:
+        """Out of traffic, and labelled so."""
+        return not self.traffic and self.agrees
 
     @property
     def asleep(self) -> bool:

@@ -201,7 +201,7 @@ def emulator(state: Path, docker_host: str, engine: docker.DockerClient, **setti
                         engine.images.remove(tag)
 
 
-def launch(state: Path, docker_host: str, **settings: Any) -> Running:
+def launch(state: Path, docker_host: str, tenants: tuple[Tenant, ...] = TENANTS, **settings: Any) -> Running:
     """Start the emulator of `state`."""
     caddy, registry = workstation.program("caddy"), workstation.program("docker-registry")
-    return start(state, TENANTS, docker_host=docker_host, caddy=caddy, registry=registry, seccomp=None, **settings)
+    return start(state, tenants, docker_host=docker_host, caddy=caddy, registry=registry, seccomp=None, **settings)

@@ -81,8 +81,13 @@ def test_the_token_is_in_no_error() -> None:
     [
         ("abc", "Bearer abc"),
         ("fm2_x,fm2_y", "FlyV1 fm2_x,fm2_y"),
-        ("o1,fm1r_z", "FlyV1 o1,fm1r_z"),
         ("FlyV1 fm2_x", "FlyV1 fm2_x"),
+        ("fm1a_x", "FlyV1 fm1a_x"),
+        ("o1,fm1r_z", "FlyV1 fm1r_z"),
+        (" FlyV1  fm2_x , o1,fm1a_y\n", "FlyV1 fm2_x,fm1a_y"),
+        ("Bearer FlyV1 fm1r_x,,o1", "FlyV1 fm1r_x"),
+        ("bearer o1, o2", "Bearer o1,o2"),
+        ("fm3_x,fm2x", "Bearer fm3_x,fm2x"),
     ],
 )
 def test_fly_tokens_go_as_their_kind_asks(token: str, value: str) -> None:

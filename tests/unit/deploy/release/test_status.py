@@ -208,6 +208,33 @@ def test_a_platform_that_differs_from_the_ledger_is_repaired(
     assert problem.endswith(": invoke repair --env production --rehearsal")
 
 
+LOST = {"state": "started", "host_status": "unreachable", "name": "production-d0-1"}
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"id": "m0", **LOST},
+        {
+            "id": "m0",
+            **LOST,
+            "incomplete_config": {"metadata": {ENVIRONMENT: "production", LAUNCH: "d0", TRAFFIC: "on"}},
+        },
+        {"id": "m0", **LOST, "incomplete_config": {"metadata": {ENVIRONMENT: "production", LAUNCH: "d0"}}},
+    ],
+)
+def test_beside_a_lost_machine_of_an_earlier_release_all_agree_and_it_is_named(
+    target: Target, platforms: Platforms, lost: dict[str, Any]
+) -> None:
+    target.ledger.record(replace(SERVES, id="d0", launch="d0", version="0.0.9", status=Status.FAILED))
+    platforms.machines = [machine(), lost]
+    state = environment_status(target)
+    assert (state["agree"], state["strangers"], state["errors"]) == (True, [], {})
+    (problem,) = state["problems"]
+    assert problem.startswith("machine m0 is on a host that is unreachable")
+    assert problem.endswith("invoke repair --env production --rehearsal")
+
+
 def test_a_machine_that_nobody_knows_is_told_while_it_serves(target: Target, platforms: Platforms) -> None:
     platforms.machines = [machine(), machine("m9", labels={LAUNCH: "d9"})]
     (problem,) = problems(target)

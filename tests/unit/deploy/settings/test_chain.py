@@ -85,3 +85,17 @@ def test_wrong_names_say_what_there_is(tmp_path: Path) -> None:
         require_promoted("staging", found)
     with pytest.raises(UsageError, match="--env is missing; use --env one or --env two"):
         require_promoted("", found)
+
+
+def test_which_environments_share_an_organisation_with_one_that_has_users(tmp_path: Path) -> None:
+    found = chain(
+        tmp_path,
+        local="ROLE=local",
+        staging="ROLE=proving",
+        preview="ROLE=preview",
+        production="ROLE=protected",
+        other="ROLE=protected FLY_ORGANIZATION=ours",
+    )
+    assert found.sharing("production") == ("preview", "staging")
+    assert found.sharing("staging") == ("production",)
+    assert found.sharing("other") == ()

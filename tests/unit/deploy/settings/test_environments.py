@@ -119,6 +119,7 @@ def test_the_configuration_is_frozen(tmp_path: Path) -> None:
         (GOOD + "STRATEGY=yolo\n", 5, "STRATEGY"),
         (GOOD + "ROLLBACK_WINDOW=1 day\n", 5, "ROLLBACK_WINDOW"),
         (GOOD + "DRAIN=5\n", 5, "DRAIN"),
+        (GOOD + "FLY_ORGANIZATION=Not A Slug\n", 5, "FLY_ORGANIZATION"),
     ],
 )
 def test_what_is_wrong_names_file_line_and_key(tmp_path: Path, text: str, line: int, key: str) -> None:

@@ -46,7 +46,7 @@ class Stage:
         self.book.begin(intent, {})
         return self.engine_for(intent)
 
-    def engine_for(self, intent: Intent, config: dict[str, Any] | None = EMPTY) -> Engine:
+    def engine_for(self, intent: Intent, config: dict[str, Any] | None = EMPTY, *, takes_over: bool = False) -> Engine:
         return Engine(
             intent,
             platform=self.scene.platform,
@@ -57,6 +57,7 @@ class Stage:
             pace=PACE,
             configs=lambda _: config,
             escalates=True,
+            takes_over=takes_over,
         )
 
     def snapshot(self) -> Snapshot:

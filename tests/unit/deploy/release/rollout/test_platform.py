@@ -11,11 +11,12 @@ import httpx
 import pytest
 
 from deploy.ledger import DeploymentInfo, Ledger, Status
-from deploy.platforms.errors import PlatformError
+from deploy.platforms.errors import Conflict, NotFound, PlatformError
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.http import Patience
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
+from deploy.release.rollout import platform as platform_module
 from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.settings.environments import load_environment
@@ -95,6 +96,51 @@ def test_a_machine_whose_host_is_gone_is_seen_by_what_the_platform_still_knows(
     wire.on("GET", "/machines", 200, [body])
     (seen,) = platform.machines()
     assert (seen.launch, seen.traffic, seen.reachable) == ("d1", True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "launch", "number"),
+    [
+        ("production-d1-1", "d1", 1),
+        ("production-20260101120000-0a1b2c-12-3", "20260101120000-0a1b2c", 12),
+    ],
+)
+def test_a_machine_on_a_lost_host_without_labels_is_known_by_its_name(
+    wire: Wire, platform: CloudPlatform, name: str, launch: str, number: int
+) -> None:
+    wire.on("GET", "/machines", 200, [{"id": "m1", "name": name, "host_status": "unreachable"}])
+    (seen,) = platform.machines()
+    assert (seen.launch, seen.number, seen.reachable, seen.healthy, seen.traffic) == (
+        launch,
+        number,
+        False,
+        False,
+        False,
+    )
+
+
+def test_a_machines_name_says_nothing_while_its_host_answers(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("GET", "/machines", 200, [machine() | {"config": {"image": "by hand"}}])
+    assert platform.machines() == []
+
+
+@pytest.mark.parametrize(
+    ("cordoned", "label", "traffic", "agrees"),
+    [
+        (None, "on", True, True),
+        (None, "off", False, True),
+        (False, "on", True, True),
+        (True, "on", False, False),
+        (False, "off", True, False),
+        (True, "off", False, True),
+    ],
+)
+def test_where_the_platform_says_what_is_cordoned_that_counts(
+    wire: Wire, platform: CloudPlatform, cordoned: bool | None, label: str, traffic: bool, agrees: bool
+) -> None:
+    wire.on("GET", "/machines", 200, [machine(**{TRAFFIC: label}) | {"cordoned": cordoned}])
+    (seen,) = platform.machines()
+    assert (seen.traffic, seen.agrees) == (traffic, agrees)
 
 
 def event(kind: str, source: str = "flyd", **exit_event: Any) -> dict[str, Any]:
@@ -191,6 +237,76 @@ def test_one_that_cannot_be_reached_is_replaced_under_another_name(wire: Wire, p
     wire.on("POST", "/machines", 200, machine())
     platform.create(RELEASE, {}, 1, avoid=frozenset({"m0"}))
     assert wire.sent[-1][2]["name"] == "production-d1-1-2"
+
+
+def creations(wire: Wire) -> list[str]:
+    return [body["name"] for method, path, body in wire.sent if (method, path[-9:]) == ("POST", "/machines")]
+
+
+def test_the_name_of_one_on_a_lost_host_is_left_to_it(wire: Wire, platform: CloudPlatform) -> None:
+    lost = {"id": "m0", "name": "production-d1-1", "host_status": "unreachable"}
+    wire.on("GET", "/machines", 200, [lost])
+    taken = [httpx.Response(409, json={"error": "unique machine name violation"}), httpx.Response(200, json=machine())]
+    wire.answers["POST", "/machines"] = lambda _: taken.pop(0)
+    assert platform.create(RELEASE, {}, 1) == "m1"
+    assert creations(wire) == ["production-d1-1", "production-d1-1-2"]
+
+
+def test_lost_machines_of_other_places_do_not_change_a_name(wire: Wire, platform: CloudPlatform) -> None:
+    names = {"m7": "production-d0-1", "m8": "production-d1-2", "m9": "production-d1-1"}
+    wire.on("GET", "/machines", 200, [machine() | {"id": id_, "name": name} for id_, name in names.items()])
+    wire.on("POST", "/machines", 200, machine())
+    platform.machines()
+    platform.create(RELEASE, {}, 1, avoid=frozenset(names))
+    assert creations(wire) == ["production-d1-1-2"]
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+@pytest.mark.parametrize("status", [408, 500, 504])
+def test_a_creation_without_an_answer_is_looked_for_before_it_is_made_again(
+    wire: Wire, platform: CloudPlatform, status: int, took_effect: bool
+) -> None:
+    wire.on("POST", "/machines", status, {"error": "deadline exceeded"})
+    with pytest.raises(PlatformError):
+        platform.create(RELEASE, {}, 1)
+    wire.on("GET", "/machines", 200, [machine()] if took_effect else [])
+    wire.on("POST", "/machines", 200, machine() | {"id": "m2"})
+    assert platform.create(RELEASE, {}, 1) == ("m1" if took_effect else "m2")
+    assert len(creations(wire)) == (1 if took_effect else 2)
+
+
+def test_a_name_that_is_taken_by_what_no_list_shows_yet_is_tried_again(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 409, {"error": "unique machine name violation"})
+    wire.on("GET", "/machines", 200, [])
+    with pytest.raises(Conflict):
+        platform.create(RELEASE, {}, 1)
+
+
+def test_one_just_created_is_there_although_nobody_finds_it(
+    wire: Wire, platform: CloudPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.on("POST", "/machines", 200, {"id": "m1", "state": "created"})
+    platform.create(RELEASE, {}, 1)
+    wire.on("GET", "/m1", 404, {"error": "machine not found"})
+    seen = platform.look("m1")
+    assert seen is not None
+    assert (seen.launch, seen.number, seen.healthy, seen.reachable, seen.failed) == ("d1", 1, False, True, False)
+    wire.on("POST", "/lease", 404, {"error": "machine not found"})
+    wire.on("GET", "/machines", 200, [])
+    with pytest.raises(NotFound):  # to be tried again: it must not be left behind
+        platform.destroy("m1")
+    monkeypatch.setattr(platform_module, "SETTLING", 0.0)
+    assert platform.look("m1") is None
+    platform.destroy("m1")
+
+
+def test_one_that_is_listed_is_not_gone_because_it_is_not_found(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/lease", 404, {"error": "machine not found"})
+    wire.on("GET", "/machines", 200, [machine()])
+    with pytest.raises(NotFound):
+        platform.destroy("m1")
+    wire.on("GET", "/machines", 200, [machine() | {"state": "destroyed"}])
+    platform.destroy("m1")
 
 
 def test_no_room_is_not_the_releases_fault(wire: Wire, platform: CloudPlatform) -> None:

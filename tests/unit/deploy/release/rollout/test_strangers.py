@@ -78,3 +78,16 @@ def test_the_ledger_knows_what_its_events_and_what_is_half_way_made() -> None:
     }
     assert launches_of(Snapshot("c", files)) == {"d1", "d2"}
     assert launches_of(Snapshot("", {})) == frozenset()
+
+
+@pytest.mark.parametrize("labels", [{}, {ENVIRONMENT: "production", LAUNCH: "d9", TRAFFIC: "on"}])
+def test_one_on_a_lost_host_stops_nothing(labels: dict[str, str]) -> None:
+    body = {"id": "m1", "state": "started", "host_status": "unreachable", "incomplete_config": {"metadata": labels}}
+    found = strangers([parse_machine(body)], "production", KNOWN)
+    assert "its host cannot be reached" in found[0].why
+    refuse(found, "production", "runner", "a ledger", "")
+
+
+def test_one_of_ours_on_a_lost_host_is_known_by_its_name() -> None:
+    lost = parse_machine({"id": "m1", "name": "production-d1-2", "host_status": "unreachable"})
+    assert strangers([lost], "production", KNOWN) == ()
