@@ -24,6 +24,7 @@ from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config
 from deploy.emulator.edge.names import NameServer
 from deploy.emulator.edge.proxy import Edge
 from deploy.emulator.edge.rules import parse_headers, parse_redirects
+from deploy.emulator.edge.view import View
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.faults.connections import Connections
@@ -33,7 +34,7 @@ from deploy.emulator.faults.requests import FaultyRequests
 from deploy.emulator.faults.rules import Rules
 from deploy.emulator.files import write_json
 from deploy.emulator.fly.api import FlyApi
-from deploy.emulator.machines.fleet import Fleet
+from deploy.emulator.machines.fleet import Fleet, place_of
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
 from deploy.emulator.model import Project
@@ -62,7 +63,7 @@ class Host:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         settings = json.loads((directory / "settings.json").read_text())
-        self._limited = settings["rates"] == "documented"
+        self._limited, self._lag = settings["rates"] == "documented", float(settings["lag"])
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
         self._store = Store(directory)
         self._store.save_private()
@@ -82,6 +83,7 @@ class Host:
         self._waker = Waker(world, self._fleet)
         self._idler = Idler(world, self._fleet, settings["idle_seconds"], self._edge.under_way)
         self._idler.also_at = self._waker.known
+        self._idler.stopped = self._view.catch_up
         self._names = NameServer(self._addresses)
         hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
         edge_url = f"http://127.0.0.1:{world.ports['edge']}"
@@ -90,10 +92,15 @@ class Host:
     def _set_up_faults(self) -> None:
         self._rules = Rules()
         self._history = History(self._store.world, self._rules)
-        self._store.saved = self._history.note
+        self._view = View(self._store.world, place_of, lambda machine: self._faulty.lag(machine, self._lag))
+        self._store.saved = self._saved
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill)
         self._fleet.started = self._faulty.started
         self._fleet.watch.alter = self._faulty.finding
+
+    def _saved(self) -> None:
+        self._history.note()
+        self._view.note()
 
     def _faults_changed(self) -> None:
         self._history.note()
@@ -121,7 +128,7 @@ class Host:
     def _addresses(self, app: str, port: int, instance: str) -> list[str]:
         """Where a request may go now; the name server asks this when there is one."""
         self._idler.asked(app)
-        found = self._fleet.addresses(app, port, instance)
+        found = self._view.addresses(app, port, instance)
         return found if found or instance else self._waker.addresses(app, port)
 
     async def routes_changed(self) -> None:
@@ -180,6 +187,7 @@ class Host:
             stack.push_async_callback(self._fleet.close)
             stack.callback(self._faulty.close)
             await self._fleet.restore(RESTORE_SECONDS)
+            self._view.catch_up()
             stack.push_async_callback(self._waker.close)
             idler = asyncio.create_task(self._idler.run())
             stack.callback(idler.cancel)

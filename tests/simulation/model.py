@@ -1,4 +1,4 @@
-"""A model of what the engine works on: platform, ledger and time, with faults that can be armed. A simulation, no more.
+"""A model of what the engine works on: platform, edge, ledger and time, with faults that can be armed.
 
 Every call to the platform or the ledger passes a few *strike points*: before it takes effect, in its middle where the
 real one has a middle, and after. At each of them an armed fault may strike: an error, or the death of the caller.
@@ -14,6 +14,7 @@ from typing import Any
 from deploy.errors import LedgerError, LedgerUnreachable, NotChecked, ReleaseFault
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, Unreachable
+from deploy.release.rollout.edge import NOBODY, Answer
 from deploy.release.rollout.platform import Report
 from deploy.release.rollout.world import Seen
 
@@ -31,10 +32,13 @@ class Timeline:
     def __init__(self) -> None:
         self.passed = 0.0
         self.asleep: Callable[[], None] = lambda: None
+        self.ticked: Callable[[], None] = lambda: None
         self._nested = False
 
     def sleep(self, seconds: float) -> None:
+        self.ticked()
         self.passed += seconds
+        self.ticked()
         if not self._nested:
             self._nested = True
             try:
@@ -170,15 +174,23 @@ class ModelPlatform:
         self.spontaneous = 0
         self.lost = 0
         """How many machines were taken away by their host's end or by hand: not the release's fault either."""
+        self.cut_off = False
+        """The deployer cannot reach the edge."""
         self.full = False
         """No machine can be created: the region has no room."""
         self.dead: set[str] = set()
         """Machines whose host cannot be reached: they can be looked at, and not changed."""
         self.guard: Callable[[], None] = lambda: None
         """As the real client's: whoever stood still changes nothing. A request under way is not frozen here."""
+        self.lag = 2.0
+        """Seconds after which the edge learns of a change of a machine."""
+        self.losses: list[str] = []
+        """What cost requests: deployers put away what the edge still sent requests to."""
         self._timeline, self._chaos = timeline, chaos
         self._old: list[Seen] = []
         self._made = 0
+        self._routes: list[tuple[float, frozenset[str]]] = [(0.0, frozenset())]
+        self._turn = 0
 
     # what the engine calls
 
@@ -239,13 +251,19 @@ class ModelPlatform:
         self._change("note no traffic of", machine, lambda found: setattr(found, "noted", False))
 
     def rest(self, machine: str) -> None:
-        self._change("rest", machine, lambda found: setattr(found, "state", "stopped"))
+        def work(found: ModelMachine) -> None:
+            self._note_loss(machine, "put to sleep")
+            found.state = "stopped"
+
+        self._change("rest", machine, work)
 
     def destroy(self, machine: str) -> None:
         self._chaos.strike("destroy a machine", PLATFORM_FAULTS | STALLS)
         self.guard()
         self._reach(machine, "destroy")
+        self._note_loss(machine, "destroyed")
         self.all.pop(machine, None)
+        self.note_routes()
         self._chaos.strike("destroyed a machine", PLATFORM_FAULTS)
 
     def page(self) -> str:
@@ -257,6 +275,42 @@ class ModelPlatform:
         self.guard()
         self.published = release.frontend
         self._chaos.strike("published", PLATFORM_FAULTS)
+
+    # the edge: it believes what was true `lag` seconds ago
+
+    def ask(self, machine: str = "") -> Answer | None:
+        """One request: to a machine that the edge believes in, in turn, and again to the next if that one is dead."""
+        used = sorted(self.used())
+        alive = [id_ for id_ in used if id_ in self.all and self._healthy(self.all[id_])]
+        if self.cut_off:
+            return None
+        if not alive or (machine and machine not in alive):
+            return NOBODY
+        self._turn += 1
+        if self._turn % 7 == 0:  # often enough to be struck, and not so often that nothing else is
+            self._chaos.strike("ask the edge", STALLS)
+        found = self.all[machine or alive[self._turn % len(alive)]]
+        return Answer(found.id, found.digest)
+
+    def used(self, ago: float = 0.0) -> frozenset[str]:
+        """The machines that the edge sends requests to, or did some seconds ago."""
+        self.note_routes()
+        moment = self._timeline.passed - self.lag - ago
+        return next((ids for at, ids in reversed(self._routes) if at <= moment), frozenset())
+
+    def note_routes(self) -> None:
+        """Remember which machines may get requests now, for when the edge has learned of it."""
+        now = frozenset(machine.id for machine in self.serving())
+        if now != self._routes[-1][1]:
+            self._routes.append((self._timeline.passed, now))
+
+    def _note_loss(self, machine: str, how: str) -> None:
+        """Whatever still gets requests, or worked on one a moment ago, must not go."""
+        found = self.all.get(machine)
+        if found and self._healthy(found):
+            self.losses += [
+                f"{machine} was {how} while requests went to it" for ago in (0.0, 0.9) if machine in self.used(ago)
+            ]
 
     # what the world does
 
@@ -284,6 +338,10 @@ class ModelPlatform:
     def serving(self) -> list[ModelMachine]:
         """Machines that answer requests now."""
         return [machine for machine in self.all.values() if machine.traffic and self._healthy(machine)]
+
+    def answering(self) -> list[ModelMachine]:
+        """Machines that the edge sends requests to, and that answer them."""
+        return [self.all[id_] for id_ in self.used() if id_ in self.all and self._healthy(self.all[id_])]
 
     def _reach(self, machine: str, verb: str) -> None:
         if machine in self.dead:
@@ -316,6 +374,7 @@ class ModelPlatform:
             raise NotFound(f"{verb} machine {machine}", 404, "no such machine")
         self._reach(machine, verb)
         work(found)
+        self.note_routes()
         self._chaos.strike(f"{verb} a machine: done", PLATFORM_FAULTS)
 
 

@@ -7,6 +7,8 @@ the error's words `text` and the platform's own word for it `code` where given; 
 (`seconds`, then as usual), `drop` and `drop_after` (the connection closed without an answer, before or after it was
 done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, as it was when it was last asked for).
 For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure).
+For what the edge knows of machines, as long as the rule is there: `lag` (they are seen as they were `seconds` ago),
+`unseen` (it never learns of them).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from deploy.emulator.errors import RuleWrong
 
 ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list"}
-MACHINE_KINDS = frozenset({"die", "flap"})
+EDGE_KINDS = frozenset({"lag", "unseen"})
+MACHINE_KINDS = frozenset({"die", "flap"}) | EDGE_KINDS
 MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
@@ -109,8 +112,8 @@ def _check_numbers(rule: Rule) -> None:
         if (value is None and optional) or (whole and not isinstance(value, bool) and value >= least):
             continue
         raise RuleWrong(f"{name} {value!r} is not a number of at least {least}")
-    if rule.kind == "delay" and rule.seconds is None:
-        raise RuleWrong("delay needs seconds")
+    if rule.kind in ("delay", "lag") and rule.seconds is None:
+        raise RuleWrong(f"{rule.kind} needs seconds")
 
 
 class Rules:

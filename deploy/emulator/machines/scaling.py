@@ -65,6 +65,7 @@ class Idler:
     def __init__(self, world: World, fleet: Fleet, seconds: float, under_way: UnderWay) -> None:
         self._world, self._fleet, self._seconds, self._under_way = world, fleet, seconds, under_way
         self._busy_at: dict[str, float] = {}
+        self.stopped: Callable[[str], None] = lambda machine: None  # called with a machine that was stopped just now
         self.also_at: Callable[[str], list[str]] = lambda app: []  # where else an app's requests may be on their way
 
     def asked(self, app: str) -> None:
@@ -95,6 +96,7 @@ class Idler:
                 self._fleet.suspend(chosen)
             else:
                 self._fleet.stop(chosen, None, None)
+            self.stopped(chosen.id)  # the proxy knows at once what it does itself
         except FlyRefusal as refused:
             log.info("not stopped: %s", refused)
 

@@ -36,9 +36,8 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -62,35 +61,12 @@ from deploy.platforms.errors import PlatformError
 from deploy.release.rollout import steps
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
+from deploy.release.rollout.edge import Edge, Follower
 from deploy.release.rollout.memory import Memory
-from deploy.release.rollout.platform import Platform, Report
+from deploy.release.rollout.pace import Pace
+from deploy.release.rollout.platform import Checks, Platform, Report
 from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, meaning, unhealthy
 from deploy.release.rollout.world import Seen, World
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Time limits in seconds; `budget`: how long the platform may be unreachable before the run stops."""
-
-    health: float = 120
-    poll: float = 0.05
-    drain: float = 5
-    budget: float = 120
-    first_pause: float = 0.5
-    longest_pause: float = 15
-
-
-class Checks(Protocol):
-    """What is asked of a release beside the platform's own checks.
-
-    Each lets it pass, or raises ReleaseFault for what it found, NotChecked when it could find nothing out.
-    """
-
-    def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
-        """Compare machines in traffic; returns the verdict's words."""
-
-    def smoke(self, intent: Intent, machine: str = "") -> str:
-        """Run the smoke suite against what serves, or `machine` of it alone; returns what it found."""
 
 
 class Engine:
@@ -108,10 +84,11 @@ class Engine:
         platform: Platform,
         book: Book,
         checks: Checks,
+        edge: Edge,
         clock: Clock,
         bus: Bus,
         configs: Callable[[str], dict[str, Any] | None],
-        pace: Pace = Pace(),
+        pace: Pace = Pace(),  # noqa: B008 - frozen
         launches: frozenset[str] = frozenset(),
         flag: str = "",
         escalates: bool = False,
@@ -126,6 +103,7 @@ class Engine:
         self._spans = Spans()
         self._bus = bus.about(intent.wanted.environment, intent.id).also(self._spans)
         self._memory = Memory()
+        self._follower = Follower(edge, platform, self._memory, clock, pace, book.holding.keep, self._note)
         self._begun = clock.monotonic()
         self._failing: float | None = None
         self._pauses = 0
@@ -176,6 +154,7 @@ class Engine:
         if memory.page is None:
             memory.page = self._platform.page()
         towards = self.intent.towards
+        memory.images = {machine.id: machine.digest for machine in machines}
         memory.ours = tuple(
             machine.id
             for machine in machines
@@ -184,6 +163,8 @@ class Engine:
         return World(
             machines,
             memory.page,
+            frozenset(memory.reached),
+            frozenset(memory.quiet),
             frozenset(memory.drained),
             memory.starts,
             memory.creations,
@@ -211,11 +192,16 @@ class Engine:
                 self._await_asleep(machine)
                 platform.start(machine)
                 memory.starts[machine] += 1
+                memory.starts_anew((machine,))
                 memory.waiting.clear()  # a machine just started gets the whole time to become healthy
             case steps.AwaitHealthy(machines):
+                memory.starts_anew(machines)
                 self._await_healthy(machines)
             case steps.Admit(machine):
+                memory.let_in(machine)  # before, not after: a failed call may have let it in all the same
                 platform.admit(machine)
+            case steps.Reach(machines):
+                self._follower.reach(machines, releasing=self.intent.releasing)
             case steps.Judge(green, blue):
                 verdict = self._checks.judge(green, blue, self.intent)
                 self._mark(JUDGED, verdict)
@@ -223,12 +209,14 @@ class Engine:
                 if not self._confirmed(heirs):
                     return None
                 platform.withdraw(machine)
-                memory.withdrawn[machine] = self._clock.monotonic()
-                self._moved()
+                memory.taken_out(machine)
+                self._moved(self._clock.monotonic())
+            case steps.Quiet(machines):
+                self._moved(self._follower.quiet(machines, releasing=self.intent.releasing))
             case steps.Publish(_):
                 memory.page = None  # forgotten before, not after: a failed call may have published all the same
                 platform.publish(self._release())
-                self._moved()
+                self._moved(self._clock.monotonic())
             case steps.Smoke():
                 self._mark(SMOKED, self._checks.smoke(self.intent, self._asked_alone()))
             case steps.Drain(machines):
@@ -248,9 +236,10 @@ class Engine:
                 raise TypeError(f"no such step: {step!r}")
         return None
 
-    def _moved(self) -> None:
-        """Emit when traffic or the page was switched; the last such event of a rollout counts."""
-        self._bus.emit(TrafficMoved(seconds=self._clock.monotonic() - self._begun))
+    def _moved(self, at: float) -> None:
+        """Emit when traffic or the page was switched, if later than before: the last such event of a rollout counts."""
+        self._memory.moved = max(self._memory.moved, at)
+        self._bus.emit(TrafficMoved(seconds=self._memory.moved - self._begun))
 
     def _release(self) -> DeploymentInfo:
         """The release that the steps bring to traffic; if nothing served before, the one that is removed."""
@@ -321,9 +310,7 @@ class Engine:
         return True
 
     def _drain(self, machines: tuple[str, ...]) -> None:
-        # A run that resumes does not know when a machine was withdrawn, so it gives the whole time from now.
-        now = self._clock.monotonic()
-        last = max(self._memory.withdrawn.get(id_, now) for id_ in machines)
+        last = max(self._memory.quiet.get(id_, self._clock.monotonic()) for id_ in machines)
         end = last + self._pace.drain
         while (left := end - self._clock.monotonic()) > 0:
             self._book.holding.keep()
@@ -401,7 +388,8 @@ class Engine:
         memory, now = self._memory, self._clock.monotonic()
         tries, first = memory.failures.get(repr(step), (0, now))
         memory.failures[repr(step)] = (tries + 1, first)
-        machine = getattr(step, "machine", "") or (memory.asked if isinstance(step, steps.AwaitHealthy) else "")
+        several = isinstance(step, (steps.AwaitHealthy, steps.Reach, steps.Quiet))
+        machine = getattr(step, "machine", "") or (memory.asked if several else "")
         # Only a step on one machine can fail because that machine's host is gone.
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from deploy.artifacts.frontend import site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
-from deploy.ledger import DeploymentInfo
+from deploy.ledger import DeploymentInfo, Intent
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, says_no_room
 from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.fly.machines import exit_of
@@ -90,6 +90,19 @@ class Platform(Protocol):
 
     def publish(self, release: DeploymentInfo) -> None:
         """Publish the release's page."""
+
+
+class Checks(Protocol):
+    """What is asked of a release beside the platform's own checks.
+
+    Each lets it pass, or raises ReleaseFault for what it found, NotChecked when it could find nothing out.
+    """
+
+    def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        """Compare machines in traffic; returns the verdict's words."""
+
+    def smoke(self, intent: Intent, machine: str = "") -> str:
+        """Run the smoke suite against what serves, or `machine` of it alone; returns what it found."""
 
 
 class CloudPlatform:

@@ -23,7 +23,20 @@ from deploy.platforms.errors import (
     Unauthorized,
     Unreachable,
 )
-from deploy.release.rollout.steps import Admit, AwaitHealthy, Create, Destroy, Drain, Rest, Smoke, Start, Step, Withdraw
+from deploy.release.rollout.steps import (
+    Admit,
+    AwaitHealthy,
+    Create,
+    Destroy,
+    Drain,
+    Quiet,
+    Reach,
+    Rest,
+    Smoke,
+    Start,
+    Step,
+    Withdraw,
+)
 from deploy.release.rollout.world import Seen
 
 REFUSED = frozenset({400, 404, 422})
@@ -114,11 +127,11 @@ def _creation(failed: PlatformError, intent: Intent, case: Case) -> Meaning | No
 
 def _one_machine(step: Step | None, intent: Intent) -> bool:
     """Whether the step acts on a machine that the rollout can continue without."""
-    # The first four act on machines that are leaving. The others act on the release's own: a rollback can do with
+    # The first five act on machines that are leaving. The others act on the release's own: a rollback can do with
     # fewer, but a release that cannot start one of its machines is not proven.
-    if isinstance(step, (Withdraw, Drain, Rest, Destroy)):
+    if isinstance(step, (Withdraw, Quiet, Drain, Rest, Destroy)):
         return True
-    return isinstance(step, (Start, Admit, AwaitHealthy)) and not intent.releasing
+    return isinstance(step, (Start, Admit, AwaitHealthy, Reach)) and not intent.releasing
 
 
 def _passing(failed: PlatformError) -> bool:

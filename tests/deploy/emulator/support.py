@@ -202,6 +202,14 @@ def emulator(state: Path, docker_host: str, engine: docker.DockerClient, **setti
 
 
 def launch(state: Path, docker_host: str, **settings: Any) -> Running:
-    """Start the emulator of `state`."""
+    """Start the emulator of `state`. Its edge knows of changes at once, unless a test is about that it does not."""
     caddy, registry = workstation.program("caddy"), workstation.program("docker-registry")
-    return start(state, TENANTS, docker_host=docker_host, caddy=caddy, registry=registry, seccomp=None, **settings)
+    return start(
+        state,
+        TENANTS,
+        docker_host=docker_host,
+        caddy=caddy,
+        registry=registry,
+        seccomp=None,
+        **{"lag": 0.0, **settings},
+    )

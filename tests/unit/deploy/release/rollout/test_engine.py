@@ -52,6 +52,7 @@ class Stage:
             platform=self.scene.platform,
             book=self.book,
             checks=self.scene.checks,
+            edge=self.scene.platform,
             clock=self.clock,
             bus=Bus(self.events.append),
             pace=PACE,
@@ -440,3 +441,57 @@ def test_what_is_half_way_is_told_with_the_commands_that_go_on(stage: Stage) -> 
     assert half_way(intent.turned("bad", blame=True), target) == (
         f"promote of good+2 is half-way in production (rolling back). Go on with: {resume} --rehearsal"
     )
+
+
+@pytest.mark.parametrize("lag", [0.0, 2.0, 10.0])
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_no_request_is_lost_however_late_the_edge_learns(strategy: Strategy, lag: float) -> None:
+    stage = Stage()
+    stage.scene.platform.lag = lag
+    assert stage.engine().run().status is Status.DEPLOYED
+    assert stage.engine(strategy=strategy).run().status is Status.DEPLOYED
+    assert stage.engine("bad-smoke", strategy).run().status is Status.ROLLED_BACK
+    assert stage.scene.platform.losses == []
+    assert stage.serves("good+2")
+    assert {machine.launch for machine in stage.scene.platform.answering()} == {"d2"}
+
+
+def test_a_release_that_the_edge_never_uses_is_rolled_back_and_not_rejected(stage: Stage) -> None:
+    engine = stage.engine()
+    real = stage.scene.platform.serving
+    stage.scene.platform.serving = lambda: [m for m in real() if m.launch == "d1"]  # type: ignore[method-assign]
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
+    assert "the edge sends no request to" in done.reason
+    assert "says nothing about the release" in done.reason
+    stage.scene.platform.serving = real  # type: ignore[method-assign]
+    assert stage.serves("good+1")
+
+
+def test_a_rollback_that_the_edge_never_uses_leaves_what_serves(stage: Stage) -> None:
+    stage.engine().run()
+    current = stage.snapshot().current()
+    assert current
+    first = next(event for event in stage.snapshot().events() if event.version == "good+1")
+    back = replace(first, id="d9", status=Status.PENDING)
+    intent = Intent("rollback", back, current, Strategy.IMMEDIATE, 2)
+    stage.book.begin(intent, {})
+    real = stage.scene.platform.serving
+    stage.scene.platform.serving = lambda: [m for m in real() if m.launch == "d2"]  # type: ignore[method-assign]
+    with pytest.raises(Unfinished, match="invoke resume"):
+        stage.engine_for(intent).run()
+    assert {machine.launch for machine in stage.scene.platform.answering()} == {"d2"}
+
+
+def test_a_rollback_needs_no_edge_that_can_be_asked_from_here(stage: Stage) -> None:
+    stage.engine().run()
+    stage.scene.platform.cut_off = True
+    first = next(event for event in stage.snapshot().events() if event.version == "good+1")
+    intent = Intent("rollback", replace(first, id="d9"), stage.snapshot().current(), Strategy.IMMEDIATE, 2)
+    stage.book.begin(replace(intent, wanted=replace(intent.wanted, status=Status.PENDING)), {})
+    begun = stage.scene.timeline.passed
+    done = stage.engine_for(intent).run()
+    assert done.status is Status.DEPLOYED
+    assert stage.scene.timeline.passed - begun < 2 * PACE.blind + 20
+    assert "goes on all the same" in " ".join(done.notes)
+    assert stage.scene.platform.losses == []
