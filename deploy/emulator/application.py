@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deploy.emulator.access import Keyring, basic_password, logged
 from deploy.emulator.faults.api import FaultsApi
+from deploy.emulator.fly.addresses import Addresses
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.fly.logs import Logs
@@ -36,7 +37,9 @@ def application(
     """Everything that the API port answers; `limited` by the provider's rates or not."""
     door = RegistryDoor(store, keyring)
     routes = [
-        Mount("/v1", routes=[*fly.routes(), *Belongings(fly).routes(), *Volumes(fly).routes()]),
+        Mount(
+            "/v1", routes=[*fly.routes(), *Addresses(fly).routes(), *Belongings(fly).routes(), *Volumes(fly).routes()]
+        ),
         Mount("/api/v1", routes=Logs(fly).routes()),
         Mount("/client/v4", routes=pages.routes()),
         Mount("/emulator", routes=faults.routes()),

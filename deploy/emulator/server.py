@@ -33,6 +33,7 @@ from deploy.emulator.faults.machines import FaultyMachines
 from deploy.emulator.faults.requests import FaultyRequests
 from deploy.emulator.faults.rules import Rules
 from deploy.emulator.files import write_json
+from deploy.emulator.fly.addresses import reachable
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet, place_of
 from deploy.emulator.machines.scaling import Idler
@@ -138,19 +139,16 @@ class Host:
 
     def _layout(self) -> Layout:
         world, ports = self._store.world, self._store.world.ports
-        apps = [AppRoute(t.app_host, t.app, self._app_ports(t.app), ports[t.app_host]) for t in self._tenants]
-        own = {tenant.app for tenant in self._tenants}
-        apps += [
-            AppRoute(f"{a.name}.fly.dev", a.name, tuple(a.ports), None)
-            for a in world.apps.values()
-            if a.name not in own
+        # An app without a public address has no name that resolves: nothing listens for it.
+        found = {app.name: app for app in world.apps.values() if reachable(app)}
+        own = {tenant.app: (tenant.app_host, ports[tenant.app_host]) for tenant in self._tenants}
+        apps = [
+            AppRoute(host, name, tuple(app.ports), own_port)
+            for name, app in found.items()
+            for host, own_port in [own.get(name, (f"{name}.fly.dev", None))]
         ]
         sites = [self._site(tenant) for tenant in self._tenants]
         return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites)
-
-    def _app_ports(self, name: str) -> tuple[int, ...]:
-        app = self._store.world.apps.get(name)
-        return tuple(app.ports) if app else ()
 
     def _site(self, tenant: Tenant) -> SiteRoute:
         project = self._store.world.projects[tenant.project]

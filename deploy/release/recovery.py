@@ -14,6 +14,7 @@ from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
 from deploy.ledger.identity import who
+from deploy.release.addresses import ensure_addresses
 from deploy.release.desk import Desk, working_on
 from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
 from deploy.release.verbs import pending
@@ -165,6 +166,7 @@ def repair(target: Target, bus: Bus, logs: Path, *, wait: timedelta = NOW) -> De
             raise UsageError(f"{target.name} has no release yet; deploy one first")
         config = _config(snapshot, serving)
         desk.refuse_strangers(releasing=False)
+        ensure_addresses(desk.fly, desk.bus)
         info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)
         intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, desk.count(snapshot))
         return desk.begin(intent, config)

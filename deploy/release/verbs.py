@@ -21,6 +21,7 @@ from deploy.ledger import DeploymentInfo, Evidence, Status
 from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
 from deploy.platforms.registry import MANIFEST, copy_image
+from deploy.release.addresses import ensure_addresses
 from deploy.release.desk import Desk, working_on
 from deploy.release.gates.ancestry import ancestry, in_history, replaces
 from deploy.release.gates.breaker import read_breaker, required_strategy, state_at
@@ -275,11 +276,12 @@ def pending(
 
 
 def _ensure_app(desk: Desk) -> None:
-    """Create the environment's app when there is none yet: its repository comes with it."""
+    """Create the environment's app when there is none yet, with its addresses; its repository comes with it."""
     if not desk.fly.app_exists():
         app = desk.target.config.deployment_target
         with desk.bus.step(f"create app {app}"):
             desk.fly.create_app(ORGANIZATION, network=app)
+    ensure_addresses(desk.fly, desk.bus)
 
 
 def _push(desk: Desk, layout: Layout, tag: str) -> None:

@@ -8,7 +8,7 @@ MANY_PROXIES_SECONDS = 10.0
 """How long the provider's proxies may take to learn of a machine that came or went.
 
 Only those near the deployer are asked, and theirs is the only answer that it sees: the others get as long as the
-provider's own tool gives all of them, which waits 10 s before it withdraws the old machines and 10 s before it stops them.
+provider's own tool gives all of them: 10 s before it withdraws the old machines, and 10 s before it stops them.
 """
 ONE_PROXY_SECONDS = 1.0
 """The same where the proxy that is asked is the only one, as in a rehearsal; it caches for less."""

@@ -40,8 +40,8 @@ class Seen:
 class World:
     """An environment as seen. `page` is the digest of the page that is published; "" for none or another's.
 
-    The rest is what this run did or met itself and no look can show: machines that the edge was seen to use (`reached`),
-    and to use no more (`quiet`); machines that have had time to finish their requests since then; how often each was
+    The rest is what this run did or met itself and no look can show: machines that the edge was seen to use
+    (`reached`), and to use no more (`quiet`); machines that have had time to finish their requests; how often each was
     started or each place filled; machines that cannot be reached, which are left alone (`unusable`); and how often the
     platform had no room for one more (`full`).
     """
