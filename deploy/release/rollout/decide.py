@@ -90,6 +90,7 @@ def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
 def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World) -> Step | None:
     """What to do about a machine that will not serve: while releasing, the release is at fault; else replace it."""
     for machine in ours:
+        blame = True
         if machine.digest and machine.digest != release.image:
             # Before all else: bytes that were never proven must not get a request, however healthy they look.
             why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
@@ -99,13 +100,14 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
             why = f"machine {machine.id} exited on its own {machine.exits} times"
         elif machine.asleep and world.starts.get(machine.id, 0) >= ATTEMPTS:
             why = f"machine {machine.id} is {machine.state} again after {ATTEMPTS} starts"
+            blame = machine.exits > 0  # else somebody stopped it each time: a person, or the proxy as one too many
         elif machine.asleep and intent.releasing and machine.exits:  # one that a person stopped is started again
             why = f"machine {machine.id} exited on its own ({machine.state})"
         else:
             continue
         # A kept machine that will not start is replaced; one just created for this release speaks against the release.
         if intent.releasing or world.creations.get(machine.number, 0) >= ATTEMPTS:
-            return TurnBack(why, machine=machine.id)
+            return TurnBack(why, blame=blame, machine=machine.id)
         return Destroy(machine.id)
     return None
 

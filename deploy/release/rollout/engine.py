@@ -297,12 +297,12 @@ class Engine:
     def _confirmed(self, heirs: tuple[str, ...]) -> bool:
         """Look once more at the machines that take over, before one is withdrawn: a stale list must not cost capacity.
 
-        Returns False when the host of one of them is gone: that is no fault of the release, and `decide` goes on
-        without it. Raises Unhealthy when one is not healthy.
+        Returns False when the host of one of them is gone, or somebody (the proxy, as one too many) stopped it: that is
+        no fault of the release, and `decide` looks again. Raises Unhealthy when one is not healthy.
         """
         for id_ in heirs:
             seen = self._platform.look(id_)
-            if seen and not seen.reachable:
+            if seen and (not seen.reachable or seen.asleep):
                 return False
             if seen is None or not seen.healthy:
                 state = seen.state if seen else "gone"
@@ -394,7 +394,7 @@ class Engine:
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
         # Before a release is rejected: a lost host makes its machines look unhealthy too, and is nobody's fault.
-        if found is Meaning.BLAME and self._lost_hosts():
+        if found is Meaning.BLAME and (self._lost_hosts() or self._stopped_meanwhile(step)):
             return
         match found:
             case Meaning.STOP:
@@ -434,6 +434,20 @@ class Engine:
                     self._leave(id_, "its host cannot be reached")
                     lost = True
         return lost
+
+    def _stopped_meanwhile(self, step: Any) -> bool:
+        """Whether a check failed while somebody had stopped a machine of the release: then it says nothing of it.
+
+        The proxy stops what it thinks one too many, and during a rollout there are. `decide` starts it again.
+        """
+        if not isinstance(step, (steps.Judge, steps.Smoke)):
+            return False
+        for id_ in self._memory.ours:
+            with contextlib.suppress(PlatformError):
+                if (seen := self._platform.look(id_)) and seen.asleep and not seen.exits:
+                    self._note(f"machine {id_} was {seen.state} meanwhile: {step.text} is done again")
+                    return True
+        return False
 
     def _leave(self, machine: str, why: str) -> None:
         """Continue without a machine and never touch it again; `decide` fills its place with another one."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from deploy.errors import LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
+from deploy.errors import LedgerError, LedgerUnreachable, ReleaseFault, RolloutFailed, Unfinished
 from deploy.events.bus import Bus
 from deploy.events.events import Event
 from deploy.events.times import SWITCHED
@@ -494,4 +494,55 @@ def test_a_rollback_needs_no_edge_that_can_be_asked_from_here(stage: Stage) -> N
     assert done.status is Status.DEPLOYED
     assert stage.scene.timeline.passed - begun < 2 * PACE.blind + 20
     assert "goes on all the same" in " ".join(done.notes)
+    assert stage.scene.platform.losses == []
+
+
+def test_a_machine_that_the_proxy_stops_as_one_too_many_is_started_again(stage: Stage) -> None:
+    """Between old and new there is one too many, and the proxy knows nothing of rollouts."""
+    engine, left = stage.engine(), 2
+    real = stage.scene.checks.judge
+
+    def judge(green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            stage.scene.platform.all[green].state = "stopped"
+            raise ReleaseFault("the canary's verdict: nobody answers")
+        return real(green, blue, intent)
+
+    stage.scene.checks.judge = judge  # type: ignore[method-assign]
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.DEPLOYED, False)
+    assert "was stopped meanwhile" in " ".join(done.notes)
+    assert stage.serves("good+2")
+
+
+def test_a_machine_that_somebody_stops_again_and_again_is_no_fault_of_its_release(stage: Stage) -> None:
+    engine = stage.engine()
+
+    def judge(green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        stage.scene.platform.all[green].state = "stopped"
+        raise ReleaseFault("the canary's verdict: nobody answers")
+
+    stage.scene.checks.judge = judge  # type: ignore[method-assign]
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
+    assert stage.serves("good+1")
+
+
+def test_an_heir_that_was_stopped_just_now_is_started_and_nothing_is_withdrawn_meanwhile(stage: Stage) -> None:
+    engine = stage.engine(strategy=Strategy.IMMEDIATE)
+    real, struck = stage.scene.platform.look, False
+
+    def look(machine: str) -> Any:
+        nonlocal struck
+        found = stage.scene.platform.all.get(machine)
+        if found and found.traffic and found.launch == "d2" and not struck and engine._memory.reached:
+            struck, found.state = True, "stopped"
+        return real(machine)
+
+    stage.scene.platform.look = look  # type: ignore[method-assign]
+    done = engine.run()
+    assert struck
+    assert (done.status, engine.intent.blame) == (Status.DEPLOYED, False)
     assert stage.scene.platform.losses == []
