@@ -32,9 +32,15 @@ log = logging.getLogger("emulator.api")
 
 
 def application(
-    store: Store, keyring: Keyring, fly: FlyApi, pages: PagesApi, faults: FaultsApi, *, limited: bool
+    store: Store,
+    keyring: Keyring,
+    fly: FlyApi,
+    pages: PagesApi,
+    faults: FaultsApi,
+    *,
+    limited: Callable[[], bool],
 ) -> ASGIApp:
-    """Everything that the API port answers; `limited` by the provider's rates or not."""
+    """Everything that the API port answers; `limited` tells whether the provider's rates apply now."""
     door = RegistryDoor(store, keyring)
     routes = [
         Mount(
@@ -46,9 +52,7 @@ def application(
         Route("/registry-access", door.ask),
     ]
     app: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _not_found, Exception: _broken})
-    if limited:
-        app = Limited(app, lambda authorization: keyring.fly(authorization) is not None)
-    return Identified(app)
+    return Identified(Limited(app, lambda authorization: keyring.fly(authorization) is not None, limited))
 
 
 def environment_of(store: Store, keyring: Keyring) -> Callable[[Mapping[bytes, bytes]], str | None]:

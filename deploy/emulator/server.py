@@ -82,7 +82,9 @@ class Host:
         self._fleet.routes_changed = self.routes_changed
         self._set_up_faults()
         self._waker = Waker(world, self._fleet)
-        self._idler = Idler(world, self._fleet, settings["idle_seconds"], self._edge.under_way)
+        self._idler = Idler(
+            world, self._fleet, lambda: self._idle_seconds(settings["idle_seconds"]), self._edge.under_way
+        )
         self._idler.also_at = self._waker.known
         self._idler.stopped = self._view.catch_up
         self._names = NameServer(self._addresses)
@@ -102,6 +104,10 @@ class Host:
     def _saved(self) -> None:
         self._history.note()
         self._view.note()
+
+    def _idle_seconds(self, usual: float) -> float:
+        rule = self._rules.last("autostop")
+        return usual if rule is None or rule.seconds is None else rule.seconds
 
     def _faults_changed(self) -> None:
         self._history.note()
@@ -198,7 +204,14 @@ class Host:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
         pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed)
-        app = application(self._store, self._keyring, fly, pages, faults, limited=self._limited)
+        app = application(
+            self._store,
+            self._keyring,
+            fly,
+            pages,
+            faults,
+            limited=lambda: self._limited or bool(self._rules.last("rates")),
+        )
         connections = Connections()
         faulty = FaultyRequests(app, self._rules, connections, environment_of(self._store, self._keyring))
         config = uvicorn.Config(

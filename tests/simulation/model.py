@@ -206,6 +206,9 @@ class ModelPlatform:
         found = self.all.get(machine)
         return self._seen(found) if found else None
 
+    def await_started(self, machine: str, seconds: float) -> None:
+        self._chaos.strike("wait for a machine", PLATFORM_FAULTS | STALLS)
+
     def report(self, machine: str) -> Report:
         self._chaos.strike("look at a machine", PLATFORM_FAULTS | STALLS)
         return Report(machine, f"machine {machine}: its program ended with exit code 1", ("its last line",))

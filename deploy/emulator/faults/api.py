@@ -32,7 +32,7 @@ class FaultsApi:
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), self._key.encode()):
             return JSONResponse({"error": "the admin key of private.json opens this, no token does"}, 401)
         if request.method == "DELETE":
-            self._rules.clear()
+            self._rules.clear(request.query_params.get("id", ""))
         elif request.method == "POST":
             try:
                 added = self._read(await request.body())

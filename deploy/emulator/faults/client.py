@@ -41,6 +41,11 @@ class FaultClient:
         """Forget all rules."""
         self._ask("DELETE", self._url)
 
+    def forget(self, *identifiers: str) -> None:
+        """Forget these rules."""
+        for identifier in identifiers:
+            self._ask("DELETE", f"{self._url}?id={identifier}")
+
     def _ask(self, method: str, url: str, body: object = None) -> list[Json]:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}

@@ -8,7 +8,8 @@ the error's words `text` and the platform's own word for it `code` where given; 
 done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, as it was when it was last asked for).
 For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure).
 For what the edge knows of machines, as long as the rule is there: `lag` (they are seen as they were `seconds` ago),
-`unseen` (it never learns of them).
+`unseen` (it never learns of them). For the platform as a whole, as long as the rule is there: `rates` (the documented
+limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list"}
 EDGE_KINDS = frozenset({"lag", "unseen"})
 MACHINE_KINDS = frozenset({"die", "flap"}) | EDGE_KINDS
-MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
+PLATFORM_KINDS = frozenset({"rates", "autostop"})
+MATCHES = {
+    "request": frozenset({"method", "path", "environment"}),
+    "machine": frozenset({"machine", "environment"}),
+    "platform": frozenset(),
+}
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
 
@@ -87,9 +93,10 @@ def parse(raw: Any) -> Rule:
     if not isinstance(raw, dict) or set(raw) - FIELDS:
         raise RuleWrong(f"a rule is an object with the fields {', '.join(sorted(FIELDS))}")
     kind, match = raw.get("kind"), raw.get("match", {})
-    if kind not in REQUEST_KINDS | MACHINE_KINDS:
-        raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(REQUEST_KINDS | MACHINE_KINDS))}")
-    known = MATCHES["machine" if kind in MACHINE_KINDS else "request"]
+    kinds = REQUEST_KINDS | MACHINE_KINDS | PLATFORM_KINDS
+    if kind not in kinds:
+        raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(kinds))}")
+    known = MATCHES["machine" if kind in MACHINE_KINDS else "request" if kind in REQUEST_KINDS else "platform"]
     if not isinstance(match, dict) or set(match) - known or not all(isinstance(v, str) for v in match.values()):
         raise RuleWrong(f"match of {kind} is an object of strings with the fields {', '.join(sorted(known))}")
     for key in match.keys() & {"path", "machine"}:
@@ -112,7 +119,7 @@ def _check_numbers(rule: Rule) -> None:
         if (value is None and optional) or (whole and not isinstance(value, bool) and value >= least):
             continue
         raise RuleWrong(f"{name} {value!r} is not a number of at least {least}")
-    if rule.kind in ("delay", "lag") and rule.seconds is None:
+    if rule.kind in ("delay", "lag", "autostop") and rule.seconds is None:
         raise RuleWrong(f"{rule.kind} needs seconds")
 
 
@@ -129,9 +136,13 @@ class Rules:
         """Add rules behind those that are there."""
         self._rules.extend(rules)
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._rules.clear()
+    def clear(self, identifier: str = "") -> None:
+        """Forget one, or all."""
+        self._rules[:] = [rule for rule in self._rules if identifier and rule.id != identifier]
+
+    def last(self, kind: str) -> Rule | None:
+        """The newest rule of a kind of which one is enough."""
+        return next((rule for rule in reversed(self._rules) if rule.kind == kind), None)
 
     def struck(self, kinds: Iterable[str], facts: Facts) -> list[Rule]:
         """Count this request or machine in every rule of these kinds that concerns it; those that strike now."""

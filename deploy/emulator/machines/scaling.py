@@ -75,7 +75,7 @@ def _services(machine: Machine) -> list[dict[str, Any]]:
 class Idler:
     """Stops machines that are not needed. `under_way` tells how many requests each address is serving now."""
 
-    def __init__(self, world: World, fleet: Fleet, seconds: float, under_way: UnderWay) -> None:
+    def __init__(self, world: World, fleet: Fleet, seconds: Callable[[], float], under_way: UnderWay) -> None:
         self._world, self._fleet, self._seconds, self._under_way = world, fleet, seconds, under_way
         self._asked_at: dict[str, float] = {}
         self._stopped_at: dict[str, float] = {}
@@ -89,7 +89,7 @@ class Idler:
     async def run(self) -> None:
         """Look now and then, until cancelled."""
         while True:
-            await asyncio.sleep(min(self._seconds / 4, 5.0))
+            await asyncio.sleep(min(self._seconds() / 4, 5.0))
             for app in list(self._world.apps):
                 await self._look(app)
 
@@ -117,12 +117,12 @@ class Idler:
 
     def _just_changed(self, app: str, machines: list[Machine]) -> bool:
         last = max([self._stopped_at.get(app, 0.0), *(started_at(machine) for machine in machines)])
-        return time.time() - last < self._seconds
+        return time.time() - last < self._seconds()
 
     def _asked_lately(self, app: str, load: Mapping[str, int]) -> bool:
         if any(load.get(address) for address in self.also_at(app)):
             self.asked(app)
-        return time.time() - self._asked_at.get(app, 0.0) < self._seconds
+        return time.time() - self._asked_at.get(app, 0.0) < self._seconds()
 
     async def _load(self, app: str) -> dict[str, int] | None:
         """Requests under way at each address of the app's; None while the edge is busy with itself."""

@@ -63,7 +63,7 @@ from deploy.release.rollout.book import Book
 from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
 from deploy.release.rollout.edge import Edge, Follower
 from deploy.release.rollout.memory import Memory
-from deploy.release.rollout.pace import Pace
+from deploy.release.rollout.pace import STARTING_SECONDS, Pace
 from deploy.release.rollout.platform import Checks, Platform, Report
 from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, meaning, unhealthy
 from deploy.release.rollout.world import Seen, World
@@ -263,7 +263,7 @@ class Engine:
         image = self._release().image
         # The deadline outlives this call: were it set anew after each platform error, it might never come.
         deadline = self._memory.waiting.setdefault(machines, self._clock.monotonic()) + self._pace.health
-        while True:
+        for pause in self._pace.pauses(len(machines)):
             asked = self._clock.monotonic()
             looks = [self._look(id_) for id_ in machines]
             if any(seen is None or seen.failed or seen.asleep or not seen.reachable for seen in looks):
@@ -279,7 +279,9 @@ class Engine:
             if asked > deadline:
                 raise unhealthy(looks, self._pace.health)
             self._book.holding.keep()
-            self._clock.sleep(self._pace.poll)
+            if booting := next((seen for seen in looks if seen and seen.state != "started"), None):
+                self._platform.await_started(booting.id, STARTING_SECONDS)
+            self._clock.sleep(pause)
 
     def _look(self, machine: str) -> Seen | None:
         self._memory.asked = machine
@@ -288,11 +290,12 @@ class Engine:
     def _await_asleep(self, machine: str) -> None:
         """Wait while a machine is stopping: the platform refuses to start it until it has stopped."""
         deadline = self._clock.monotonic() + self._pace.health
-        while (seen := self._platform.look(machine)) and seen.state in ("stopping", "suspending"):
-            if self._clock.monotonic() > deadline:
-                return  # started all the same: the platform's refusal says more than a guess of ours
+        for pause in self._pace.pauses(1):
+            seen = self._platform.look(machine)
+            if seen is None or seen.state not in ("stopping", "suspending") or self._clock.monotonic() > deadline:
+                return  # too late, it is started all the same: the platform's refusal says more than a guess of ours
             self._book.holding.keep()
-            self._clock.sleep(self._pace.poll)
+            self._clock.sleep(pause)
 
     def _confirmed(self, heirs: tuple[str, ...]) -> bool:
         """Look once more at the machines that take over, before one is withdrawn: a stale list must not cost capacity.
@@ -394,7 +397,7 @@ class Engine:
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
         # Before a release is rejected: a lost host makes its machines look unhealthy too, and is nobody's fault.
-        if found is Meaning.BLAME and (self._lost_hosts() or self._stopped_meanwhile(step)):
+        if found is Meaning.BLAME and self._nobodys_fault(step):
             return
         match found:
             case Meaning.STOP:
@@ -425,29 +428,23 @@ class Engine:
         except PlatformError:
             return False
 
-    def _lost_hosts(self) -> bool:
-        """Whether a machine of the release has lost its host; then its failure says nothing about the release."""
-        lost = False
-        for id_ in self._memory.ours:
-            with contextlib.suppress(PlatformError):
-                if (seen := self._platform.look(id_)) and not seen.reachable:
-                    self._leave(id_, "its host cannot be reached")
-                    lost = True
-        return lost
+    def _nobodys_fault(self, step: Any) -> bool:
+        """Whether a machine of the release has lost its host, or somebody stopped it while it was checked.
 
-    def _stopped_meanwhile(self, step: Any) -> bool:
-        """Whether a check failed while somebody had stopped a machine of the release: then it says nothing of it.
-
-        The proxy stops what it thinks one too many, and during a rollout there are. `decide` starts it again.
+        Then a failure says nothing about the release. The proxy stops what it thinks one too many, and during a rollout
+        there are; `decide` starts it again.
         """
-        if not isinstance(step, (steps.Judge, steps.Smoke)):
-            return False
+        checked, found = isinstance(step, (steps.Judge, steps.Smoke)), False
         for id_ in self._memory.ours:
             with contextlib.suppress(PlatformError):
-                if (seen := self._platform.look(id_)) and seen.asleep and not seen.exits:
+                seen = self._platform.look(id_)
+                if seen and not seen.reachable:
+                    self._leave(id_, "its host cannot be reached")
+                    found = True
+                elif checked and seen and seen.asleep and not seen.exits:
                     self._note(f"machine {id_} was {seen.state} meanwhile: {step.text} is done again")
-                    return True
-        return False
+                    found = True
+        return found
 
     def _leave(self, machine: str, why: str) -> None:
         """Continue without a machine and never touch it again; `decide` fills its place with another one."""

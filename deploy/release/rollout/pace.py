@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MANY_PROXIES_SECONDS = 10.0
@@ -13,18 +14,23 @@ provider's own tool gives all of them: 10 s before it withdraws the old machines
 ONE_PROXY_SECONDS = 1.0
 """The same where the proxy that is asked is the only one, as in a rehearsal; it caches for less."""
 
+STARTING_SECONDS = 5.0
+"""How long one request to the platform waits for a machine to start. Short: a machine that fails must be seen soon."""
+
 
 @dataclass(frozen=True)
 class Pace:
     """Time limits in seconds.
 
-    `budget`: how long the platform may be unreachable before the run stops. `proxies`: how long at least a machine is
-    in traffic, or out of it, before the rollout relies on it. `edge`: how long the edge may take to follow; `blind`:
-    how long a rollback waits for an edge that cannot be asked from here.
+    `poll`, `longest_poll`: the pause between two looks at a machine, for each machine, growing: the platform allows
+    five a second, and ten at once. `budget`: how long the platform may be unreachable before the run stops. `proxies`:
+    how long at least a machine is in traffic, or out of it, before the rollout relies on it. `edge`: how long the edge
+    may take to follow; `blind`: how long a rollback waits for an edge that cannot be asked from here.
     """
 
     health: float = 120
-    poll: float = 0.05
+    poll: float = 0.1
+    longest_poll: float = 2
     drain: float = 5
     budget: float = 120
     first_pause: float = 0.5
@@ -32,3 +38,10 @@ class Pace:
     proxies: float = MANY_PROXIES_SECONDS
     edge: float = 90
     blind: float = 2 * MANY_PROXIES_SECONDS
+
+    def pauses(self, machines: int) -> Iterator[float]:
+        """The pauses between looks at so many machines, longer each time."""
+        pause = self.poll
+        while True:
+            yield pause * machines
+            pause = min(pause * 1.5, self.longest_poll / machines)

@@ -17,7 +17,7 @@ from deploy.artifacts.frontend import site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo, Intent
-from deploy.platforms.errors import Conflict, NotFound, PlatformError, says_no_room
+from deploy.platforms.errors import Conflict, NotFound, PlatformError, TimedOut, says_no_room
 from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.fly.machines import exit_of
 from deploy.platforms.pages import PagesClient
@@ -61,6 +61,9 @@ class Platform(Protocol):
 
     def look(self, machine: str) -> Seen | None:
         """One machine, None when it is gone."""
+
+    def await_started(self, machine: str, seconds: float) -> None:
+        """Return when it has started, or after some seconds; the next look tells."""
 
     def create(
         self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
@@ -110,6 +113,7 @@ class CloudPlatform:
 
     def __init__(self, target: Target, fly: FlyClient, pages: PagesClient, registry: RegistryClient) -> None:
         self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
+        self._looked: dict[str, Machine] = {}
 
     def machines(self) -> list[Seen]:
         """Those that carry the environment's label; what else is in the app is not touched (`strangers.py`)."""
@@ -138,7 +142,14 @@ class CloudPlatform:
             found = self._fly.machines.get(machine)
         except NotFound:
             return None
+        self._looked[machine] = found
         return None if found.gone else seen(found)
+
+    def await_started(self, machine: str, seconds: float) -> None:
+        """One request that the platform answers when it has: asking again and again would use up its rates."""
+        if found := self._looked.get(machine):
+            with contextlib.suppress(TimedOut, NotFound):  # NotFound also comes just after a creation
+                self._fly.machines.wait(found, "started", seconds)
 
     def create(
         self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +20,14 @@ from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unaut
 from deploy.release.desk import half_way
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.engine import Engine
+from deploy.release.rollout.pace import Pace
+from deploy.release.rollout.world import Seen
 from deploy.settings.environments import load_environment
 from deploy.settings.policy import Strategy
 from deploy.settings.secrets import Tokens
 from deploy.target import Target, cloud_addresses
 from tests.simulation.deployer import PACE, Scene
-from tests.simulation.model import SkewedClock
+from tests.simulation.model import ModelMachine, SkewedClock
 
 EMPTY: dict[str, Any] = {}
 
@@ -546,3 +549,28 @@ def test_an_heir_that_was_stopped_just_now_is_started_and_nothing_is_withdrawn_m
     assert struck
     assert (done.status, engine.intent.blame) == (Status.DEPLOYED, False)
     assert stage.scene.platform.losses == []
+
+
+@pytest.mark.parametrize("machines", [1, 2, 5])
+def test_looks_at_machines_stay_within_the_documented_rates(machines: int) -> None:
+    """Five a second and a burst of ten, were they counted together for all machines of an app."""
+    at, tokens, last = 0.0, 10.0, 0.0
+    for pause, _ in zip(Pace().pauses(machines), range(60), strict=False):
+        tokens = min(10.0, tokens + 5 * (at - last)) - machines
+        assert tokens >= 0, f"refused after {at:.1f} s"
+        last, at = at, at + pause
+    assert 30 < at < 200
+
+
+def test_a_machine_that_boots_is_waited_for_by_one_request_instead_of_looks(stage: Stage) -> None:
+    asked: list[str] = []
+    platform, real = stage.scene.platform, stage.scene.platform._seen
+
+    def seen(machine: ModelMachine) -> Seen:
+        booting = machine.launch == "d2" and stage.scene.timeline.passed - machine.since < 1
+        return dataclasses.replace(real(machine), state="starting") if booting else real(machine)
+
+    platform._seen = seen  # type: ignore[method-assign]
+    platform.await_started = lambda machine, seconds: asked.append(machine)  # type: ignore[method-assign]
+    assert stage.engine().run().status is Status.DEPLOYED
+    assert asked
