@@ -18,7 +18,7 @@ and the next `start` brings the same machines and deployments back on the same p
 This module needs the standard library alone, so that asking whether an emulator runs costs next to nothing.
 """
 
-from deploy.emulator.control import Running, Tenant, running, start, stop
+from deploy.emulator.control import LAG_SECONDS, Running, Tenant, running, start, stop
 from deploy.emulator.errors import EmulatorError
 
-__all__ = ["EmulatorError", "Running", "Tenant", "running", "start", "stop"]
+__all__ = ["LAG_SECONDS", "EmulatorError", "Running", "Tenant", "running", "start", "stop"]

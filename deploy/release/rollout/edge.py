@@ -32,7 +32,7 @@ IN_A_ROW, FOR_EACH = 20, 10
 """Answers in a row that make a silence: at least so many, and so many for each machine that could have answered."""
 LOOK_SECONDS = 2.0
 """How often it is looked whether the machines that are waited for are still healthy."""
-LONGEST_PAUSE, SHORTEST_PAUSE = 0.5, 0.05
+LONGEST_PAUSE, SHORTEST_PAUSE = 0.5, 0.02
 TIMEOUT_SECONDS = 5.0
 FORCED = "fly-force-instance-id"
 
@@ -62,12 +62,14 @@ class RealEdge:
 
     def __init__(self, service_url: str) -> None:
         self._url = f"{service_url}version"
+        # A kept connection goes where the last request went: each one must find its machine anew, as a new user's.
+        once = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(limits=once, timeout=TIMEOUT_SECONDS, headers={"connection": "close"})
 
     def ask(self, machine: str = "") -> Answer | None:
-        """One request over a connection of its own, as a new user's."""
-        headers = {"connection": "close", **({FORCED: machine} if machine else {})}
+        """One request over a connection of its own."""
         try:
-            answer = httpx.get(self._url, headers=headers, timeout=TIMEOUT_SECONDS)
+            answer = self._client.get(self._url, headers={FORCED: machine} if machine else {})
             if answer.status_code in NOBODY_STATUS:
                 return NOBODY
             told = answer.raise_for_status().json()

@@ -11,7 +11,7 @@ MANY_PROXIES_SECONDS = 10.0
 Only those near the deployer are asked, and theirs is the only answer that it sees: the others get as long as the
 provider's own tool gives all of them: 10 s before it withdraws the old machines, and 10 s before it stops them.
 """
-ONE_PROXY_SECONDS = 1.0
+ONE_PROXY_SECONDS = 0.5
 """The same where the proxy that is asked is the only one, as in a rehearsal; it caches for less."""
 
 STARTING_SECONDS = 5.0
