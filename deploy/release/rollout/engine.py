@@ -28,7 +28,7 @@ intent. Whoever finds an intent whose holder is gone can continue from there, be
 Only machines of launches that the ledger knows are touched; other machines in the app are not ours.
 
 In production a whole, proven release is in traffic at every moment: a machine leaves traffic only after those that take
-over were seen healthy, and the page follows the machines.
+over were seen healthy and used by the edge, and goes only after the edge was seen to use it no more (`edge.py`).
 """
 
 from __future__ import annotations
