@@ -15,6 +15,7 @@ its machine is known by its image; where old and new share that, nothing can be 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -115,9 +116,9 @@ class Watch:
         is given up soon. None when one of the machines is not `healthy` any more.
         """
         sight, unnamed, looked = Sight(), Counter[str](), self._clock.monotonic()
-        while True:
+        for turn in itertools.count():
             late = self._clock.monotonic() - since > self._pace.edge / 2
-            asked = next((id_ for id_ in machines if id_ not in sight.answered), "") if late and sight.told % 2 else ""
+            asked = next((id_ for id_ in machines if id_ not in sight.answered), "") if late and turn % 2 else ""
             if (answer := self._edge.ask(asked)) and answer != NOBODY:
                 sight.told += 1
                 unnamed[answer.image] += not answer.machine
@@ -133,6 +134,7 @@ class Watch:
                 if not healthy():
                     return None
             self._pause(IN_A_ROW)
+        raise AssertionError("unreachable")
 
     def quiet(self, withdrawn: Mapping[str, str], serving: Mapping[str, str], *, patient: bool) -> Sight:
         """Until no answer comes from `withdrawn` any more (both map ids to images), or the time is over.

@@ -74,6 +74,8 @@ def test_an_edge_that_never_uses_them_is_given_up(patient: bool) -> None:
     assert sight
     assert (sight.answered, sight.given_up, sight.blind) == (set(), True, False)
     assert PACE.edge < edge.timeline.passed < PACE.edge + 1
+    second_half = edge.named[3 * len(edge.named) // 4 :]
+    assert set(second_half) == {"", "n1"}  # a name that is refused does not end the other questions
 
 
 @pytest.mark.parametrize(("patient", "seconds"), [(True, PACE.edge), (False, PACE.blind)])
