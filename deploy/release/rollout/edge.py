@@ -210,7 +210,7 @@ class Follower:
             words = f"after {self._clock.monotonic() - since:.0f} s the edge sends no request to {names} yet ({by})"
             if releasing or not (sight.blind or sight.answered):
                 raise EdgeLate(f"{words}, though healthy and in traffic; this says nothing about the release")
-            self._note(f"{words}; the rollback goes on all the same")
+            self._note(f"{words}; it goes on all the same")
         memory.reached.update(machines)
 
     def quiet(self, machines: tuple[str, ...], *, releasing: bool) -> float:
@@ -228,7 +228,7 @@ class Follower:
             words = f"the edge was not seen to leave {', '.join(machines)} within its time ({by})"
             if releasing:
                 raise EdgeLate(f"{words}; this says nothing about the release")
-            self._note(f"{words}; the rollback goes on all the same")
+            self._note(f"{words}; it goes on all the same")
         memory.quiet.update(dict.fromkeys(machines, self._clock.monotonic()))
         return sight.last
 
