@@ -17,7 +17,7 @@ from deploy.artifacts.frontend import site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo, Intent
-from deploy.platforms.errors import Conflict, NotFound, PlatformError, TimedOut, says_no_room
+from deploy.platforms.errors import Conflict, NotFound, PlatformError, says_no_room
 from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.fly.machines import exit_of
 from deploy.platforms.pages import PagesClient
@@ -148,7 +148,8 @@ class CloudPlatform:
     def await_started(self, machine: str, seconds: float) -> None:
         """One request that the platform answers when it has: asking again and again would use up its rates."""
         if found := self._looked.get(machine):
-            with contextlib.suppress(TimedOut, NotFound):  # NotFound also comes just after a creation
+            # No failure of this says anything: it may not be found just after its creation, and a look comes next.
+            with contextlib.suppress(PlatformError):
                 self._fly.machines.wait(found, "started", seconds)
 
     def create(
