@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from deploy.workstation import docker_host, program, stop_engine
 
 # Several rehearsals of one clone are told apart by this variable.
 STATE = Path(os.environ.get("CODECANVAS_REHEARSAL_DIR", ROOT / ".rehearsal"))
+LAG = "CODECANVAS_REHEARSAL_LAG"
+"""Seconds after which the edge of a rehearsal that is started learns of machines; unset: as the emulator has it."""
 SECCOMP = ROOT / "backend" / "seccomp.json"
 
 
@@ -52,13 +55,22 @@ def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
             if config.role is not Role.LOCAL:
                 _require_host(running, config)
         return running
-    host = docker_host(tell)
+    lag, host = _lag(), docker_host(tell)
     caddy, registry = program("caddy", tell), program("docker-registry", tell)
     state.mkdir(parents=True, exist_ok=True)
     try:
-        return emulator.start(state, tenants(), docker_host=host, caddy=caddy, registry=registry, seccomp=SECCOMP)
+        return emulator.start(
+            state, tenants(), docker_host=host, caddy=caddy, registry=registry, seccomp=SECCOMP, lag=lag
+        )
     except emulator.EmulatorError as failed:
         raise DeployError(str(failed), log=failed.log) from failed
+
+
+def _lag(environ: Mapping[str, str] = os.environ) -> float:
+    text = environ.get(LAG, "")
+    if text and not re.fullmatch(r"[0-9]{1,2}(\.[0-9]+)?", text):
+        raise UsageError(f"{LAG}={text!r} in the process environment is no number of seconds; write 2, or unset it")
+    return float(text) if text else emulator.LAG_SECONDS
 
 
 def stop(state: Path = STATE, *, force: bool = False) -> bool:

@@ -49,6 +49,8 @@ class Target:
     tokens: Tokens
     ledger: Ledger
     rehearsal: bool
+    strict: bool = False
+    """Of a rehearsal: it takes its time as if its platforms were the cloud's."""
 
     @property
     def name(self) -> str:

@@ -176,6 +176,7 @@ class Settings:
     version: str = _env("RUNNER_VERSION", "dev", str, "version of the service; the image sets it")
     sha: str = _env("RUNNER_SHA", "", str, "commit of the service; the image sets it")
     image: str = _env("RUNNER_IMAGE_DIGEST", "", str, "digest of the running image; the deployer sets it")
+    machine: str = _env("FLY_MACHINE_ID", "", str, "id of the machine, which /version reports; the platform sets it")
     site: Path | None = _env("RUNNER_SITE", "", _directory, "directory of the page to serve at /; empty for none")
     hosts: tuple[str, ...] = _env("RUNNER_HOST", "127.0.0.1", _words, "addresses to listen on, comma-separated")
     port: int = _env("RUNNER_PORT", "10100", _whole(0, 65535), "port to listen on; 0 for any free one")

@@ -2,7 +2,8 @@
 
 Against the rehearsal on this machine, through the verbs that people use. Two proven releases take turns. Where
 production has known only one, another is made of the same source, in a clone with one more commit, and goes the whole
-way from build to production first.
+way from build to production first. The edge of a rehearsal learns of machines late, as the provider's does, and how
+late decides how long a change takes: it is measured for several lags.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from deploy.release import recovery, verbs
 from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.environments import ROOT
 from deploy.target import Target
+from deploy.unkindness import Unkindness, unkind
 from deploy.verification.traffic import Traffic, TrafficReport
 from deploy.verification.witness import Witness
 
@@ -49,15 +51,20 @@ class Times:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured."""
+    """What was measured, with an edge that learns of machines `lag` seconds late."""
 
     traffic: TrafficReport
     promotions: Times
     rollbacks: Times
+    lag: float = 0.0
+    rates: bool = False
+    """Whether the platform's documented limits applied."""
 
     def to_json(self) -> dict[str, Any]:
-        """As `bench rollout --json` prints it."""
+        """As `bench rollout --json` prints it, for each lag."""
         return {
+            "lag": self.lag,
+            "rates": "documented" if self.rates else "off",
             "promotions": len(self.promotions.verb),
             "rollbacks": len(self.rollbacks.verb),
             "sent": self.traffic.sent,
@@ -98,16 +105,28 @@ class Stage:
         recovery.rollback(self.production, self.older, self.bus, self.logs, suite=False)
 
 
-def bench_rollout(count: int, rate: float, bus: Bus, logs: Path) -> Measured:
-    """Roll back and promote `count` times each under `rate` requests a second; the newer release serves at the end.
+def bench_rollout(
+    count: int, rate: float, bus: Bus, logs: Path, *, lags: Sequence[float] = (2.0,), rates: bool = False
+) -> list[Measured]:
+    """Roll back and promote `count` times each under `rate` requests a second, once for each of `lags`.
 
-    Raises UsageError when no rehearsal runs that serves production, DeployError when a rollout fails.
+    The newer release serves at the end. Raises UsageError when no rehearsal runs that serves production, DeployError
+    when a rollout fails.
     """
     if count < 1 or not 0 < rate <= 5000:
         raise UsageError("--count must be 1 or more, --rate above 0 and at most 5000")
     stage = set_stage(bus, logs)
-    config, promotions, rollbacks = stage.production.config, Times(), Times()
-    with Traffic.start(config.api_url, config.frontend_url, rate, logs / "bench-traffic.json") as traffic:
+    found = []
+    for lag in lags:
+        with unkind(Unkindness(lag=lag, rates=rates)), bus.step(f"the edge learns of machines {lag:g} s late"):
+            found.append(_measured(stage, count, rate, lag, rates))
+    return found
+
+
+def _measured(stage: Stage, count: int, rate: float, lag: float, rates: bool) -> Measured:
+    config, promotions, rollbacks, bus = stage.production.config, Times(), Times(), stage.bus
+    time.sleep(lag)  # what the edge knows must not be older than the requests
+    with Traffic.start(config.api_url, config.frontend_url, rate, stage.logs / "bench-traffic.json") as traffic:
         traffic.wait_armed(ARM_SECONDS)
         try:
             for number in range(1, count + 1):
@@ -119,7 +138,7 @@ def bench_rollout(count: int, rate: float, bus: Bus, logs: Path) -> Measured:
         finally:
             report = traffic.stop()
             bus.say(f"in all {_counted(report)}")
-    return Measured(report, promotions, rollbacks)
+    return Measured(report, promotions, rollbacks, lag, rates)
 
 
 def _timed(change: Callable[[], None], stage: Stage, sha: str, times: Times) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
@@ -28,21 +29,29 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
     help={
         "count": "how many promotions and how many rollbacks (default: 20 of each)",
         "rate": "requests a second during the rollouts (default: 200)",
+        "lag": "seconds after which the edge learns of machines, one or several (default: 0,2,10)",
+        "rates": "off, or documented: the limits on requests that the platform documents (default: off)",
         "json": "print as JSON",
     }
 )
-def rollout(context: Context, count: int = 20, rate: int = 200, json: bool = False) -> None:
+def rollout(
+    context: Context, count: int = 20, rate: int = 200, lag: str = "0,2,10", rates: str = "off", json: bool = False
+) -> None:
     """Promote and roll back the rehearsal under load; shows lost requests, and seconds until all traffic had moved."""
     from deploy.bench.rollout import bench_rollout  # slow to import, as all that is measured with
+    from deploy.unkindness import parse_lags, parse_rates
 
     bus: Bus = context.bus
+    lags, limited = parse_lags(lag), parse_rates(rates)
     with rehearsals.in_use():
-        measured = bench_rollout(count, rate, bus, logs_of(rehearsal=True))
+        runs = bench_rollout(count, rate, bus, logs_of(rehearsal=True), lags=lags, rates=limited)
+    lost = sum(run.traffic.lost for run in runs)
     if json:
-        print_json(measured.to_json())
+        sent = sum(run.traffic.sent for run in runs)
+        print_json({"rates": rates, "sent": sent, "lost": lost, "runs": [run.to_json() for run in runs]})
     else:
-        print_result(_table(measured))
-    if measured.traffic.lost:
+        print_result(_table(runs))
+    if lost:
         raise Exit(code=1)
 
 
@@ -93,16 +102,19 @@ def _document(report: Report) -> None:
     (images / "bench-load.svg").write_text(load_chart(report))
 
 
-def _table(measured: Measured) -> Table:
+def _table(runs: Sequence[Measured]) -> Table:
     table = Table(box=None)
-    for column in ("", "times", "traffic moved, median", "longest", "verb, median", "longest"):
+    columns = ("lag", "", "times", "traffic moved, median", "longest", "verb, median", "longest", "sent", "lost")
+    for column in columns:
         table.add_column(column, justify="right" if column else "left")
-    body = measured.to_json()
-    for name in ("promotion", "rollback"):
-        switch, verb = body[f"{name}_seconds"], body[f"{name}_verb_seconds"]
-        seconds = [f"{value:.1f} s" for each in (switch, verb) for value in (each["p50"], each["max"])]
-        table.add_row(name, str(body[f"{name}s"]), *seconds)
-    table.caption = f"{body['sent']} requests sent, {body['lost']} lost"
+    for run in runs:
+        body = run.to_json()
+        for name in ("promotion", "rollback"):
+            switch, verb = body[f"{name}_seconds"], body[f"{name}_verb_seconds"]
+            seconds = [f"{value:.1f} s" for each in (switch, verb) for value in (each["p50"], each["max"])]
+            counted = [str(body["sent"]), str(body["lost"])] if name == "promotion" else ["", ""]
+            table.add_row(f"{run.lag:g} s", name, str(body[f"{name}s"]), *seconds, *counted)
+    table.caption = f"rates of the platform's API: {'documented' if runs[0].rates else 'off'}"
     table.caption_justify = "left"
     return table
 

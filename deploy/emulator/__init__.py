@@ -9,7 +9,8 @@ process runs its checks and answers, as a name server, which machines may take r
 that comes or goes changes an answer and not Caddy's configuration, and no connection is closed for it.
 
 What tests need beside the provider's ways is asked for: faults by rule (`deploy.emulator.faults`), the documented rate
-limits (`start(rates="documented")`), and a shorter time until idle machines stop (`start(idle_seconds=…)`).
+limits (`start(rates="documented")`), and a shorter time until idle machines stop (`start(idle_seconds=…)`). The edge
+learns of changes of machines late, as the provider's does (`edge/view.py`; `start(lag=…)`).
 
 Everything lives in one state directory: `stop` ends processes, containers and networks and keeps that directory,
 and the next `start` brings the same machines and deployments back on the same ports.
@@ -17,7 +18,7 @@ and the next `start` brings the same machines and deployments back on the same p
 This module needs the standard library alone, so that asking whether an emulator runs costs next to nothing.
 """
 
-from deploy.emulator.control import Running, Tenant, running, start, stop
+from deploy.emulator.control import LAG_SECONDS, Running, Tenant, running, start, stop
 from deploy.emulator.errors import EmulatorError
 
-__all__ = ["EmulatorError", "Running", "Tenant", "running", "start", "stop"]
+__all__ = ["LAG_SECONDS", "EmulatorError", "Running", "Tenant", "running", "start", "stop"]

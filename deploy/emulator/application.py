@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deploy.emulator.access import Keyring, basic_password, logged
 from deploy.emulator.faults.api import FaultsApi
+from deploy.emulator.fly.addresses import Addresses
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.fly.logs import Logs
@@ -31,21 +32,27 @@ log = logging.getLogger("emulator.api")
 
 
 def application(
-    store: Store, keyring: Keyring, fly: FlyApi, pages: PagesApi, faults: FaultsApi, *, limited: bool
+    store: Store,
+    keyring: Keyring,
+    fly: FlyApi,
+    pages: PagesApi,
+    faults: FaultsApi,
+    *,
+    limited: Callable[[], bool],
 ) -> ASGIApp:
-    """Everything that the API port answers; `limited` by the provider's rates or not."""
+    """Everything that the API port answers; `limited` tells whether the provider's rates apply now."""
     door = RegistryDoor(store, keyring)
     routes = [
-        Mount("/v1", routes=[*fly.routes(), *Belongings(fly).routes(), *Volumes(fly).routes()]),
+        Mount(
+            "/v1", routes=[*fly.routes(), *Addresses(fly).routes(), *Belongings(fly).routes(), *Volumes(fly).routes()]
+        ),
         Mount("/api/v1", routes=Logs(fly).routes()),
         Mount("/client/v4", routes=pages.routes()),
         Mount("/emulator", routes=faults.routes()),
         Route("/registry-access", door.ask),
     ]
     app: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _not_found, Exception: _broken})
-    if limited:
-        app = Limited(app, lambda authorization: keyring.fly(authorization) is not None)
-    return Identified(app)
+    return Identified(Limited(app, lambda authorization: keyring.fly(authorization) is not None, limited))
 
 
 def environment_of(store: Store, keyring: Keyring) -> Callable[[Mapping[bytes, bytes]], str | None]:

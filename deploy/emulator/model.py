@@ -107,7 +107,10 @@ class Volume:
 
 @dataclass
 class App:
-    """A Fly app. `ports` are all internal ports its machines ever had; `secrets` holds digests, never values."""
+    """A Fly app. `ports` are all internal ports its machines ever had; `secrets` holds digests, never values.
+
+    `addresses` are as the API lists them; `allocated` counts those that it ever had.
+    """
 
     name: str
     environment: str
@@ -118,6 +121,8 @@ class App:
     ports: list[int] = field(default_factory=list)
     secrets: dict[str, Json] = field(default_factory=dict)
     secrets_version: int = 0
+    addresses: list[Json] = field(default_factory=list)
+    allocated: int = 0
 
 
 @dataclass

@@ -23,6 +23,7 @@ from deploy.emulator.docker_engine import Engine
 from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config
 from deploy.emulator.edge.names import NameServer
 from deploy.emulator.edge.proxy import Edge
+from deploy.emulator.edge.view import View
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.faults.connections import Connections
@@ -31,8 +32,9 @@ from deploy.emulator.faults.machines import FaultyMachines
 from deploy.emulator.faults.requests import FaultyRequests
 from deploy.emulator.faults.rules import SITE_KINDS, Facts, Rules
 from deploy.emulator.files import write_json
+from deploy.emulator.fly.addresses import reachable
 from deploy.emulator.fly.api import FlyApi
-from deploy.emulator.machines.fleet import Fleet
+from deploy.emulator.machines.fleet import Fleet, place_of
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
 from deploy.emulator.model import ENDED, Project
@@ -62,7 +64,7 @@ class Host:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         settings = json.loads((directory / "settings.json").read_text())
-        self._limited = settings["rates"] == "documented"
+        self._limited, self._lag = settings["rates"] == "documented", float(settings["lag"])
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
         self._store = Store(directory)
         self._store.save_private()
@@ -79,8 +81,11 @@ class Host:
         self._fleet.routes_changed = self.routes_changed
         self._set_up_faults()
         self._waker = Waker(world, self._fleet)
-        self._idler = Idler(world, self._fleet, settings["idle_seconds"], self._edge.under_way)
+        self._idler = Idler(
+            world, self._fleet, lambda: self._idle_seconds(settings["idle_seconds"]), self._edge.under_way
+        )
         self._idler.also_at = self._waker.known
+        self._idler.stopped = self._view.catch_up
         self._names = NameServer(self._addresses)
         hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
         edge_url = f"http://127.0.0.1:{world.ports['edge']}"
@@ -91,10 +96,19 @@ class Host:
     def _set_up_faults(self) -> None:
         self._rules = Rules()
         self._history = History(self._store.world, self._rules)
-        self._store.saved = self._history.note
+        self._view = View(self._store.world, place_of, lambda machine: self._faulty.lag(machine, self._lag))
+        self._store.saved = self._saved
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
         self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
+
+    def _saved(self) -> None:
+        self._history.note()
+        self._view.note()
+
+    def _idle_seconds(self, usual: float) -> float:
+        rule = self._rules.last("autostop")
+        return usual if rule is None or rule.seconds is None else rule.seconds
 
     def _cold(self, environment: str, path: str) -> bool:
         return bool(self._rules.struck(SITE_KINDS, Facts(environment, "GET", path)))
@@ -129,7 +143,7 @@ class Host:
     def _addresses(self, app: str, port: int, instance: str) -> list[str]:
         """Where a request may go now; the name server asks this when there is one."""
         self._idler.asked(app)
-        found = self._fleet.addresses(app, port, instance)
+        found = self._view.addresses(app, port, instance)
         return found if found or instance else self._waker.addresses(app, port)
 
     async def routes_changed(self) -> None:
@@ -138,19 +152,16 @@ class Host:
 
     def _layout(self) -> Layout:
         world, ports = self._store.world, self._store.world.ports
-        apps = [AppRoute(t.app_host, t.app, self._app_ports(t.app), ports[t.app_host]) for t in self._tenants]
-        own = {tenant.app for tenant in self._tenants}
-        apps += [
-            AppRoute(f"{a.name}.fly.dev", a.name, tuple(a.ports), None)
-            for a in world.apps.values()
-            if a.name not in own
+        # An app without a public address has no name that resolves: nothing listens for it.
+        found = {app.name: app for app in world.apps.values() if reachable(app)}
+        own = {tenant.app: (tenant.app_host, ports[tenant.app_host]) for tenant in self._tenants}
+        apps = [
+            AppRoute(host, name, tuple(app.ports), own_port)
+            for name, app in found.items()
+            for host, own_port in [own.get(name, (f"{name}.fly.dev", None))]
         ]
         sites = [SiteRoute(tenant.project_host, ports[tenant.project_host]) for tenant in self._tenants]
         return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites)
-
-    def _app_ports(self, name: str) -> tuple[int, ...]:
-        app = self._store.world.apps.get(name)
-        return tuple(app.ports) if app else ()
 
     @contextlib.asynccontextmanager
     async def up(self) -> AsyncIterator[asyncio.Task[EmulatorError]]:
@@ -176,6 +187,7 @@ class Host:
             stack.push_async_callback(self._fleet.close)
             stack.callback(self._faulty.close)
             await self._fleet.restore(RESTORE_SECONDS)
+            self._view.catch_up()
             stack.push_async_callback(self._waker.close)
             idler = asyncio.create_task(self._idler.run())
             stack.callback(idler.cancel)
@@ -188,7 +200,14 @@ class Host:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
         pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed, self._prune)
-        app = application(self._store, self._keyring, fly, pages, faults, limited=self._limited)
+        app = application(
+            self._store,
+            self._keyring,
+            fly,
+            pages,
+            faults,
+            limited=lambda: self._limited or bool(self._rules.last("rates")),
+        )
         connections = Connections()
         whose = environment_of(self._store, self._keyring)
         faulty = FaultyRequests(app, self._rules, connections, whose, self._store.world.age_of)

@@ -27,8 +27,10 @@ from deploy.release.app_secrets import not_brought_back
 from deploy.release.gates.consequences import consequences_for
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.checks import RealChecks
-from deploy.release.rollout.engine import Engine, Pace
+from deploy.release.rollout.edge import RealEdge
+from deploy.release.rollout.engine import Engine
 from deploy.release.rollout.former import former_pages
+from deploy.release.rollout.pace import MANY_PROXIES_SECONDS, ONE_PROXY_SECONDS, Pace
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
 from deploy.settings.chain import read_chain
@@ -153,12 +155,15 @@ class Desk:
             raise RolloutFailed(failure_message(intent, done) + self.last_output, log=self.log)
         return done
 
+    def _pace(self) -> Pace:
+        proxies = ONE_PROXY_SECONDS if self.target.rehearsal and not self.target.strict else MANY_PROXIES_SECONDS
+        return Pace(drain=self.target.config.release.drain.total_seconds(), proxies=proxies)
+
     def end(self, intent: Intent, *, takes_over: bool = True) -> DeploymentInfo:
         """Carry out an intent that is in the ledger, whatever its outcome; raises Unfinished when it stops half-way.
 
         `takes_over`: another deployer began it, or what it replaces; or it mends what a list may not show yet.
         """
-        policy = self.target.config.release
         begun = RolloutBegun(verb=intent.verb, version=intent.wanted.version, deployment=intent.id)
         self.bus.emit(begun)
         snapshot = self.snapshot()
@@ -167,9 +172,10 @@ class Desk:
             platform=self.platform,
             book=self.book,
             checks=RealChecks(self.target, self.logs),
+            edge=RealEdge(self.target.config.service_url),
             clock=SystemClock(),
             bus=self.bus,
-            pace=Pace(drain=policy.drain.total_seconds()),
+            pace=self._pace(),
             configs=snapshot.config,
             launches=frozenset(launches_of(snapshot)),  # all read now: nothing may fail half-way for an old event
             flag=self.target.flag,

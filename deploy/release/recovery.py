@@ -15,6 +15,7 @@ from deploy.errors import DeployError, UsageError
 from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Intent, Snapshot, Status
 from deploy.ledger.identity import who
+from deploy.release.addresses import ensure_addresses
 from deploy.release.app_secrets import not_brought_back
 from deploy.release.desk import Desk, working_on
 from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
@@ -199,6 +200,7 @@ def repair(
             raise UsageError(f"{target.name} has no release yet; deploy one first")
         config = _config(snapshot, serving)
         desk.refuse_strangers(releasing=False)
+        ensure_addresses(desk.fly, desk.bus)
         count = desk.count(snapshot)
         restock(desk, serving, count, others)
         info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)

@@ -22,6 +22,7 @@ from deploy.ledger.identity import who
 from deploy.ledger.records import new_id
 from deploy.platforms.errors import PlatformError
 from deploy.platforms.registry import copy_image
+from deploy.release.addresses import ensure_addresses
 from deploy.release.desk import Desk, working_on
 from deploy.release.gates.ancestry import ancestry, in_history, replaces
 from deploy.release.gates.breaker import read_breaker, required_strategy, state_at
@@ -308,9 +309,10 @@ def pending(
 
 
 def _ensure_app(desk: Desk) -> None:
-    """Create the environment's app when there is none yet: its repository comes with it."""
+    """Create the environment's app when there is none yet, with its addresses; its repository comes with it."""
     if not desk.fly.app_exists():
         config = desk.target.config
         app, organization = config.deployment_target, config.fly_organization
         with desk.bus.step(f"create app {app} in organisation {organization}"):
             desk.fly.create_app(organization, network=app)  # a network of its own: no other app reaches its machines
+    ensure_addresses(desk.fly, desk.bus)

@@ -105,7 +105,7 @@ def site(environment: EnvironmentConfig) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def release(service: httpx.Client) -> dict[str, Any]:
-    """What the service says of itself: version, sha, environment, image."""
+    """What the service says of itself: version, sha, environment, image, machine."""
     return dict(service.get("/version").raise_for_status().json())
 
 

@@ -12,14 +12,15 @@ from deploy.events.bus import Bus
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.release.recovery import earlier_release
 from deploy.release.rollout.book import Book
-from deploy.release.rollout.engine import Engine, Pace
+from deploy.release.rollout.engine import Engine
+from deploy.release.rollout.pace import Pace
 from deploy.release.rollout.strangers import launches_of
 from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
 from deploy.settings.policy import Strategy
 from tests.simulation.model import Chaos, Killed, ModelChecks, ModelLedger, ModelPlatform, SkewedClock, Timeline
 
 COUNT = 2
-PACE = Pace(health=30, poll=0.5, drain=1, budget=60, settle=5)
+PACE = Pace(health=30, poll=0.5, drain=1, budget=60, proxies=1, edge=60, blind=20, settle=5)
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Scene:
         self.ledger = ModelLedger(self.chaos)
         self.platform = ModelPlatform(self.timeline, self.chaos)
         self.checks = ModelChecks(self.timeline, self.chaos)
+        self.timeline.ticked = self.platform.note_routes
 
     def release(self, behaviour: str, now: datetime) -> DeploymentInfo:
         """A new release that behaves so."""
@@ -214,6 +216,7 @@ class Deployer:
             platform=self.scene.platform,
             book=book,
             checks=self.scene.checks,
+            edge=self.scene.platform,
             clock=self.clock,
             bus=Bus(),
             pace=PACE,

@@ -1,4 +1,4 @@
-"""A model of what the engine works on: platform, ledger and time, with faults that can be armed. A simulation, no more.
+"""A model of what the engine works on: platform, edge, ledger and time, with faults that can be armed.
 
 Every call to the platform or the ledger passes a few *strike points*: before it takes effect, in its middle where the
 real one has a middle, and after. At each of them an armed fault may strike: an error, or the death of the caller.
@@ -15,6 +15,7 @@ from typing import Any
 from deploy.errors import LedgerError, LedgerUnreachable, NotChecked, ReleaseFault
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, TimedOut, Unreachable
+from deploy.release.rollout.edge import NOBODY, Answer
 from deploy.release.rollout.platform import Report
 from deploy.release.rollout.world import Seen
 
@@ -32,10 +33,13 @@ class Timeline:
     def __init__(self) -> None:
         self.passed = 0.0
         self.asleep: Callable[[], None] = lambda: None
+        self.ticked: Callable[[], None] = lambda: None
         self._nested = False
 
     def sleep(self, seconds: float) -> None:
+        self.ticked()
         self.passed += seconds
+        self.ticked()
         if not self._nested:
             self._nested = True
             try:
@@ -176,20 +180,28 @@ class ModelPlatform:
         self.spontaneous = 0
         self.lost = 0
         """How many machines were taken away by their host's end or by hand: not the release's fault either."""
+        self.cut_off = False
+        """The deployer cannot reach the edge."""
         self.full = False
         """No machine can be created: the region has no room."""
         self.dead: set[str] = set()
         """Machines whose host cannot be reached: they can be looked at, and not changed."""
         self.guard: Callable[[], None] = lambda: None
         """As the real client's: whoever stood still changes nothing. A request under way is not frozen here."""
+        self.lag = 2.0
+        """Seconds after which the edge learns of a change of a machine."""
+        self.losses: list[str] = []
+        """What cost requests: deployers put away what the edge still sent requests to."""
         self._timeline, self._chaos = timeline, chaos
-        self.lag = 0.0
+        self.staleness = 0.0
         """Seconds by which lists are old, and for which a new machine is found by nobody but its maker."""
         self.tells = True
         """Whether the platform says which machines are cordoned; else only their labels do."""
         self._old: list[Seen] = []
         self._past: list[tuple[float, list[ModelMachine], set[str]]] = []
         self._made = 0
+        self._routes: list[tuple[float, frozenset[str]]] = [(0.0, frozenset())]
+        self._turn = 0
 
     # what the engine calls
 
@@ -201,10 +213,10 @@ class ModelPlatform:
         return list(self._old)
 
     def listed(self) -> list[Seen]:
-        """The list as it was `lag` seconds ago."""
-        then = self._timeline.passed - self.lag
+        """The list as it was `staleness` seconds ago."""
+        then = self._timeline.passed - self.staleness
         before = [(machines, dead) for at, machines, dead in self._past if at <= then]
-        if not self.lag or not before:
+        if not self.staleness or not before:
             return [self._seen(machine) for machine in self.all.values()]
         machines, dead = before[-1]
         return [self._seen(replace(machine), then, dead) for machine in machines]
@@ -216,7 +228,7 @@ class ModelPlatform:
         self._past.append((now, [replace(machine) for machine in self.all.values()], set(self.dead)))
 
     def _hidden(self, machine: ModelMachine) -> bool:
-        return self._timeline.passed - machine.made < self.lag
+        return self._timeline.passed - machine.made < self.staleness
 
     def look(self, machine: str) -> Seen | None:
         self._chaos.strike("look at a machine", PLATFORM_FAULTS | STALLS)
@@ -225,6 +237,9 @@ class ModelPlatform:
             mine = found.maker == (self._chaos.actor, self._chaos.runs[self._chaos.actor])
             return Seen(machine, found.launch, found.number, "created", False, "", traffic=False) if mine else None
         return self._seen(found) if found else None
+
+    def await_started(self, machine: str, seconds: float) -> None:
+        self._chaos.strike("wait for a machine", PLATFORM_FAULTS | STALLS)
 
     def report(self, machine: str) -> Report:
         self._chaos.strike("look at a machine", PLATFORM_FAULTS | STALLS)
@@ -277,15 +292,21 @@ class ModelPlatform:
         self._change("note no traffic of", machine, lambda found: setattr(found, "noted", False))
 
     def rest(self, machine: str) -> None:
-        self._change("rest", machine, lambda found: setattr(found, "state", "stopped"))
+        def work(found: ModelMachine) -> None:
+            self._note_loss(machine, "put to sleep")
+            found.state = "stopped"
+
+        self._change("rest", machine, work)
 
     def destroy(self, machine: str) -> None:
         self._chaos.strike("destroy a machine", PLATFORM_FAULTS | STALLS)
         self.guard()
         self._reach(machine, "destroy")
+        self._note_loss(machine, "destroyed")
         if self.all.pop(machine, None) is None and machine in {each.id for each in self.listed()}:
             raise NotFound("destroy a machine", 404, "no such machine")  # as the real client: a list shows it still
         self.remember()
+        self.note_routes()
         self._chaos.strike("destroyed a machine", PLATFORM_FAULTS)
 
     def page(self) -> str:
@@ -297,6 +318,42 @@ class ModelPlatform:
         self.guard()
         self.published = release.frontend
         self._chaos.strike("published", PLATFORM_FAULTS)
+
+    # the edge: it believes what was true `lag` seconds ago
+
+    def ask(self, machine: str = "") -> Answer | None:
+        """One request: to a machine that the edge believes in, in turn, and again to the next if that one is dead."""
+        used = sorted(self.used())
+        alive = [id_ for id_ in used if id_ in self.all and self._healthy(self.all[id_])]
+        if self.cut_off:
+            return None
+        if not alive or (machine and machine not in alive):
+            return NOBODY
+        self._turn += 1
+        if self._turn % 7 == 0:  # often enough to be struck, and not so often that nothing else is
+            self._chaos.strike("ask the edge", STALLS)
+        found = self.all[machine or alive[self._turn % len(alive)]]
+        return Answer(found.id, found.digest)
+
+    def used(self, ago: float = 0.0) -> frozenset[str]:
+        """The machines that the edge sends requests to, or did some seconds ago."""
+        self.note_routes()
+        moment = self._timeline.passed - self.lag - ago
+        return next((ids for at, ids in reversed(self._routes) if at <= moment), frozenset())
+
+    def note_routes(self) -> None:
+        """Remember which machines may get requests now, for when the edge has learned of it."""
+        now = frozenset(machine.id for machine in self.serving())
+        if now != self._routes[-1][1]:
+            self._routes.append((self._timeline.passed, now))
+
+    def _note_loss(self, machine: str, how: str) -> None:
+        """Whatever still gets requests, or worked on one a moment ago, must not go."""
+        found = self.all.get(machine)
+        if found and self._healthy(found):
+            self.losses += [
+                f"{machine} was {how} while requests went to it" for ago in (0.0, 0.9) if machine in self.used(ago)
+            ]
 
     # what the world does
 
@@ -327,6 +384,10 @@ class ModelPlatform:
     def serving(self) -> list[ModelMachine]:
         """Machines that answer requests now."""
         return [machine for machine in self.all.values() if machine.traffic and self._healthy(machine)]
+
+    def answering(self) -> list[ModelMachine]:
+        """Machines that the edge sends requests to, and that answer them."""
+        return [self.all[id_] for id_ in self.used() if id_ in self.all and self._healthy(self.all[id_])]
 
     def _reach(self, machine: str, verb: str) -> None:
         if machine in self.dead:
@@ -362,6 +423,7 @@ class ModelPlatform:
         self._reach(machine, verb)
         work(found)
         self.remember()
+        self.note_routes()
         self._chaos.strike(f"{verb} a machine: done", PLATFORM_FAULTS)
 
 

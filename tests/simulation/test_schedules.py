@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.simulation.model import FAULTS
 from tests.simulation.world import Simulation
@@ -36,6 +36,10 @@ class Schedules(RuleBasedStateMachine):
 
     def _do(self, *action: Any) -> None:
         self.simulation.do(*action)
+
+    @initialize(seconds=st.sampled_from((0, 2, 10)))
+    def lag(self, seconds: int) -> None:
+        self._do("lag", seconds)
 
     @rule(who=WHO, behaviour=st.sampled_from(BEHAVIOURS), strategy=st.sampled_from(STRATEGIES), turns=TURNS)
     def promote(self, who: int, behaviour: str, strategy: str, turns: int) -> None:
@@ -77,8 +81,8 @@ class Schedules(RuleBasedStateMachine):
         self._do("full", full)
 
     @rule(seconds=st.sampled_from((0, 1, 3)))
-    def lag(self, seconds: int) -> None:
-        self._do("lag", seconds)
+    def staleness(self, seconds: int) -> None:
+        self._do("staleness", seconds)
 
     @rule(tells=st.booleans())
     def tells(self, tells: bool) -> None:

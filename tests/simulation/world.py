@@ -26,6 +26,8 @@ class Simulation:
         self.deaths = 0
         self.losses = 0
         self.healed: list[str] = []
+        self.followed = 0
+        """The most machines that the edge ever sent requests to at once, and that answered."""
         self.reached = 0
         """The most machines that ever served at once, while none has died by itself."""
 
@@ -82,9 +84,9 @@ class Simulation:
     def _full(self, full: bool) -> None:
         self.scene.platform.full = full
 
-    def _lag(self, seconds: float) -> None:
+    def _staleness(self, seconds: float) -> None:
         """How old lists are from now on, and how long a new machine is hidden."""
-        self.scene.platform.lag = seconds
+        self.scene.platform.staleness = seconds
 
     def _tells(self, tells: bool) -> None:
         self.scene.platform.tells = tells
@@ -110,6 +112,11 @@ class Simulation:
             # runs one after the other can tell that from a bad release.
             self.healed.append(intent.wanted.version)
         self.scene.checks.cut_off, self.scene.checks.broken = cut_off, broken
+        self.scene.platform.cut_off = cut_off
+
+    def _lag(self, seconds: float) -> None:
+        """How late the edge learns of things; before all else, since what it knows must not go back in time."""
+        self.scene.platform.lag = seconds
 
     def _repair(self, who: int) -> None:
         if self.deployers[who].idle:
@@ -167,8 +174,11 @@ class Simulation:
         serving = platform.serving()
         if self.snapshot().current() is not None:
             self.reached = max(self.reached, min(COUNT, len(serving)))
+            self.followed = max(self.followed, min(COUNT, len(platform.answering())))
         taken = platform.spontaneous + platform.lost
         assert len(serving) >= self.reached - taken, "capacity was lowered by a deployer"
+        assert len(platform.answering()) >= self.followed - taken, "requests were lost: the edge knew too few machines"
+        assert not platform.losses, platform.losses
         for machine in platform.all.values():
             if machine.traffic:
                 assert machine.digest != "sha256:other", "a machine with another digest was let into traffic"

@@ -33,9 +33,9 @@ def health_routes(service: Backend, metrics: Metrics) -> Routes:
         return answer(HealthAnswer("ready"))
 
     async def version(request: Request) -> Response:
-        """Version, commit, environment and image digest of this service; the image is null if it is not known."""
-        settings = service.settings
-        return answer(VersionAnswer(settings.version, settings.sha, settings.environment, settings.image or None))
+        """Version, commit, environment, image digest and machine of this service; the last two are null if unknown."""
+        told = service.settings
+        return answer(VersionAnswer(told.version, told.sha, told.environment, told.image or None, told.machine or None))
 
     async def status(request: Request) -> Response:
         """What the service is doing, and which isolation layers hold."""

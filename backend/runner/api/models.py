@@ -273,6 +273,8 @@ class VersionAnswer(Struct):
     sha: str
     environment: str
     image: str | None
+    machine: str | None
+    """The platform's id of the machine that answers: a rollout learns from it whom the proxy sends requests to."""
 
 
 class RunnersAnswer(Struct):

@@ -45,7 +45,7 @@ class FaultsApi:
         if refused := self._refused(request):
             return refused
         if request.method == "DELETE":
-            self._rules.clear()
+            self._rules.clear(request.query_params.get("id", ""))
         elif request.method == "POST":
             try:
                 added = self._read(await request.body())

@@ -47,6 +47,11 @@ class FaultClient:
         pruned: list[str] = self._answer("POST", f"{self._prune}/{app}", None)["pruned"]
         return pruned
 
+    def forget(self, *identifiers: str) -> None:
+        """Forget these rules."""
+        for identifier in identifiers:
+            self._ask("DELETE", f"{self._url}?id={identifier}")
+
     def _ask(self, method: str, url: str, body: object = None) -> list[Json]:
         found: list[Json] = self._answer(method, url, body)["faults"]
         return found

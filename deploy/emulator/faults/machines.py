@@ -1,4 +1,4 @@
-"""Faults of machines: a machine dies some time after its start, or its checks alternate."""
+"""Faults of machines: one dies some time after its start, its checks alternate, or the edge learns of it late."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from deploy.emulator.faults.rules import Facts, Rules
+from deploy.emulator.faults.rules import EDGE_KINDS, Facts, Rules
 from deploy.emulator.machines.checks import Finding
 from deploy.emulator.model import Machine, World
 
@@ -59,6 +59,15 @@ class FaultyMachines:
         """The `code` of the rule of a lasting kind that concerns the machine; None when it has no such fault."""
         rule = self._rules.lasting(kind, self._facts(machine))
         return rule.code if rule else None
+
+    def lag(self, machine: Machine, usual: float) -> float | None:
+        """How many seconds late the edge sees the machine, None for never; of several rules the last counts."""
+        for rule in self._rules:
+            if rule.kind in EDGE_KINDS and rule.concerns(self._facts(machine)):
+                usual = rule.seconds or 0.0
+                if rule.kind == "unseen":
+                    return None
+        return usual
 
     def close(self) -> None:
         """Let nobody die any more."""

@@ -17,6 +17,9 @@ rule is there: `lose_host` (its host is unreachable: the platform shows `incompl
 does not say whether it is cordoned), `forget_snapshot` (suspended, it starts as if it had been stopped),
 `shadow_checks` (each check of a service is shown twice: failing, as `bg_deployments_compat-…`, too, as the provider
 does for old clients).
+For what the edge knows of machines, as long as the rule is there: `lag` (they are seen as they were `seconds` ago),
+`unseen` (it never learns of them). For the platform as a whole, as long as the rule is there: `rates` (the documented
+limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`).
 """
 
 from __future__ import annotations
@@ -34,10 +37,18 @@ REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list", "eventual
 LASTING = frozenset({"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
 """Kinds that last until they are forgotten, unless a rule says how often they strike."""
 SITE_KINDS = frozenset({"cold_cache"})
-MACHINE_KINDS = frozenset({"die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
-ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS
+EDGE_KINDS = frozenset({"lag", "unseen"})
+MACHINE_KINDS = EDGE_KINDS | {
+    "die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks",
+}  # fmt: skip
+PLATFORM_KINDS = frozenset({"rates", "autostop"})
+ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS
 EVENTUAL_SECONDS = 3.0
-MATCHES = {"request": frozenset({"method", "path", "environment"}), "machine": frozenset({"machine", "environment"})}
+MATCHES = {
+    "request": frozenset({"method", "path", "environment"}),
+    "machine": frozenset({"machine", "environment"}),
+    "platform": frozenset(),
+}
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
 
@@ -101,7 +112,7 @@ def parse(raw: Any) -> Rule:
     kind, match = raw.get("kind"), raw.get("match", {})
     if kind not in ALL_KINDS:
         raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(ALL_KINDS))}")
-    known = MATCHES["machine" if kind in MACHINE_KINDS else "request"]
+    known = MATCHES["machine" if kind in MACHINE_KINDS else "platform" if kind in PLATFORM_KINDS else "request"]
     if not isinstance(match, dict) or set(match) - known or not all(isinstance(v, str) for v in match.values()):
         raise RuleWrong(f"match of {kind} is an object of strings with the fields {', '.join(sorted(known))}")
     for key in match.keys() & {"path", "machine"}:
@@ -127,8 +138,8 @@ def _check_numbers(rule: Rule) -> None:
         if (value is None and optional) or (whole and not isinstance(value, bool) and value >= least):
             continue
         raise RuleWrong(f"{name} {value!r} is not a number of at least {least}")
-    if rule.kind == "delay" and rule.seconds is None:
-        raise RuleWrong("delay needs seconds")
+    if rule.kind in ("delay", "lag", "autostop") and rule.seconds is None:
+        raise RuleWrong(f"{rule.kind} needs seconds")
 
 
 class Rules:
@@ -144,9 +155,13 @@ class Rules:
         """Add rules behind those that are there."""
         self._rules.extend(rules)
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._rules.clear()
+    def clear(self, identifier: str = "") -> None:
+        """Forget one, or all."""
+        self._rules[:] = [rule for rule in self._rules if identifier and rule.id != identifier]
+
+    def last(self, kind: str) -> Rule | None:
+        """The newest rule of a kind of which one is enough."""
+        return next((rule for rule in reversed(self._rules) if rule.kind == kind), None)
 
     def struck(self, kinds: Iterable[str], facts: Facts) -> list[Rule]:
         """Count this request or machine in every rule of these kinds that concerns it; those that strike now."""

@@ -74,13 +74,17 @@ class Buckets:
 
 
 class Limited:
-    """Answers 429 beyond the limits; requests that `known` does not recognise are refused elsewhere, not counted."""
+    """Answers 429 beyond the limits, while these `apply`.
 
-    def __init__(self, app: ASGIApp, known: Callable[[str], bool]) -> None:
-        self._app, self._known, self._buckets = app, known, Buckets()
+    Requests that `known` does not recognise are refused elsewhere, not counted.
+    """
+
+    def __init__(self, app: ASGIApp, known: Callable[[str], bool], apply: Callable[[], bool]) -> None:
+        self._app, self._known, self._apply, self._buckets = app, known, apply, Buckets()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        action = action_of(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        counted = scope["type"] == "http" and self._apply()
+        action = action_of(scope["method"], scope["path"]) if counted else None
         authorization = dict(scope.get("headers", [])).get(b"authorization", b"").decode("latin-1")
         wait = self._buckets.take(action) if action and self._known(authorization) else 0.0
         if not wait:

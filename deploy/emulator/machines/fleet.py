@@ -23,6 +23,7 @@ from docker.errors import NotFound
 
 from deploy.emulator.docker_engine import Engine, Exit
 from deploy.emulator.edge.config import REFRESH_SECONDS
+from deploy.emulator.edge.view import Place
 from deploy.emulator.errors import EngineFailed, FlyRefusal
 from deploy.emulator.machines import checks, container, restarts
 from deploy.emulator.machines.admission import Admission
@@ -67,7 +68,7 @@ class Fleet:
     # what is known
 
     def addresses(self, app: str, port: int, instance: str = "") -> list[str]:
-        """Where requests for `app` on `port` may go now, all or one machine's; the name server asks this."""
+        """Where requests for `app` on `port` may go now in truth, all or one machine's; the edge learns it late."""
         known = [m for m in self._store.world.machines_of(app) if instance in ("", m.id)]
         return [m.private_ip for m in known if routable(m) and m.internal_port == port and self.reachable(m)]
 
@@ -467,6 +468,12 @@ def healthy(machine: Machine) -> bool:
 def routable(machine: Machine) -> bool:
     """May the edge send it requests?"""
     return machine.registered and not machine.cordoned and bool(machine.private_ip) and healthy(machine)
+
+
+def place_of(machine: Machine) -> Place | None:
+    """Where the edge may send it requests; None while it may not."""
+    port = machine.internal_port
+    return Place(machine.app, machine.private_ip, port) if port and routable(machine) else None
 
 
 def _exit_event(ended: Exit, asked: bool, restarting: bool = False) -> Json:

@@ -1,8 +1,11 @@
 """Auto stop and auto start: reads a machine's settings, and decides which machine is not needed.
 
-As Fly's proxy: of an app that nobody has asked for a while, one machine after the other is stopped or suspended, down
-to `min_machines_running`; a request that finds none running starts one. Only machines whose own configuration has
-`autostop` on are ever stopped or started so; one that the edge does not know (cordoned, unregistered) is left alone.
+As Fly's proxy: every few minutes it looks how many of an app's machines work on more requests than their soft limit.
+One more than these is enough; of what is beyond, one machine is stopped or suspended each time, the least busy first,
+however busy the app is, and never below `min_machines_running`. The last one is stopped when nobody has asked for a
+while. A request that finds none running starts one. Only machines whose own configuration has `autostop` on are ever
+stopped, and `autostart` started, which does not depend on it. What the edge does not know (cordoned, unregistered) is
+left alone.
 """
 
 from __future__ import annotations
@@ -33,8 +36,8 @@ def autostop(machine: Machine) -> str:
 
 
 def autostart(machine: Machine) -> bool:
-    """May a request start it? Not where `autostop` is off: such a machine is stopped by people, who start it again."""
-    return autostop(machine) != "off" and any(service.get("autostart") for service in _services(machine))
+    """May a request start it? Also where `autostop` is off, and people or its own end have stopped it."""
+    return any(service.get("autostart") for service in _services(machine))
 
 
 def minimum(machines: Iterable[Machine]) -> int:
@@ -42,12 +45,22 @@ def minimum(machines: Iterable[Machine]) -> int:
     return max((int(service.get("min_machines_running") or 0) for m in machines for service in _services(m)), default=0)
 
 
-def surplus(machines: Iterable[Machine]) -> Machine | None:
-    """The machine that an idle app can do without: the youngest above the minimum that may be stopped."""
+def surplus(machines: Iterable[Machine], load: Mapping[str, int]) -> Machine | None:
+    """The machine that an app can do without, None for none. `load` is how many requests each address works on."""
     running = [machine for machine in machines if routable(machine)]
-    if len(running) <= minimum(running):
-        return None
-    return next((machine for machine in reversed(running) if autostop(machine) != "off"), None)
+    over = sum(load.get(machine.private_ip, 0) > soft_limit(machine) for machine in running)
+    if len(running) <= max(minimum(running), over + 1):
+        idle_one = len(running) == 1 and minimum(running) == 0 and not load.get(running[0].private_ip)
+        if not idle_one:
+            return None
+    stoppable = [machine for machine in reversed(running) if autostop(machine) != "off"]
+    return min(stoppable, key=lambda machine: load.get(machine.private_ip, 0), default=None)
+
+
+def soft_limit(machine: Machine) -> int:
+    """How many requests it works on before another machine is wanted; the provider's own default without a setting."""
+    found = [(service.get("concurrency") or {}).get("soft_limit") for service in _services(machine)]
+    return min((int(limit) for limit in found if limit), default=20)
 
 
 def started_at(machine: Machine) -> float:
@@ -60,52 +73,67 @@ def _services(machine: Machine) -> list[dict[str, Any]]:
 
 
 class Idler:
-    """Stops machines of idle apps. `under_way` tells how many requests each address is serving now."""
+    """Stops machines that are not needed. `under_way` tells how many requests each address is serving now."""
 
-    def __init__(self, world: World, fleet: Fleet, seconds: float, under_way: UnderWay) -> None:
+    def __init__(self, world: World, fleet: Fleet, seconds: Callable[[], float], under_way: UnderWay) -> None:
         self._world, self._fleet, self._seconds, self._under_way = world, fleet, seconds, under_way
-        self._busy_at: dict[str, float] = {}
+        self._asked_at: dict[str, float] = {}
+        self._stopped_at: dict[str, float] = {}
+        self.stopped: Callable[[str], None] = lambda machine: None  # called with a machine that was stopped just now
         self.also_at: Callable[[str], list[str]] = lambda app: []  # where else an app's requests may be on their way
 
     def asked(self, app: str) -> None:
         """A request for the app is about to be sent on."""
-        self._busy_at[app] = time.time()
+        self._asked_at[app] = time.time()
 
     async def run(self) -> None:
         """Look now and then, until cancelled."""
         while True:
-            await asyncio.sleep(min(self._seconds / 4, 5.0))
+            await asyncio.sleep(min(self._seconds() / 4, 5.0))
             for app in list(self._world.apps):
                 await self._look(app)
 
     async def _look(self, app: str) -> None:
         machines = self._world.machines_of(app)
-        if self._lately(app, machines) or surplus(machines) is None:
+        if self._just_changed(app, machines):
             return
-        if await self._serving(app, machines):
-            self.asked(app)
+        load = await self._load(app)
+        if load is None or self._just_changed(app, machines):
             return
-        chosen = surplus(machines)  # again: something may have happened meanwhile
-        if chosen is None or self._lately(app, machines):
+        chosen = surplus(machines, load)
+        last = sum(routable(machine) for machine in machines) == 1
+        if chosen is None or (last and self._asked_lately(app, load)):
             return
-        self._busy_at[app] = time.time()  # the next one only after another while
-        log.info("app %s is idle: machine %s has %s", app, chosen.id, autostop(chosen))
+        self._stopped_at[app] = time.time()  # the next one only after another while
+        log.info("app %s has one machine too many: %s gets %s", app, chosen.id, autostop(chosen))
         try:
             if autostop(chosen) == "suspend":
                 self._fleet.suspend(chosen)
             else:
                 self._fleet.stop(chosen, None, None)
+            self.stopped(chosen.id)  # the proxy knows at once what it does itself
         except FlyRefusal as refused:
             log.info("not stopped: %s", refused)
 
-    def _lately(self, app: str, machines: list[Machine]) -> bool:
-        last = max([self._busy_at.get(app, 0.0), *(started_at(machine) for machine in machines)])
-        return time.time() - last < self._seconds
+    def _just_changed(self, app: str, machines: list[Machine]) -> bool:
+        last = max([self._stopped_at.get(app, 0.0), *(started_at(machine) for machine in machines)])
+        return time.time() - last < self._seconds()
 
-    async def _serving(self, app: str, machines: list[Machine]) -> bool:
-        own = {machine.private_ip for machine in machines} | set(self.also_at(app))
+    def _asked_lately(self, app: str, load: Mapping[str, int]) -> bool:
+        if any(load.get(address) for address in self.also_at(app)):
+            self.asked(app)
+        return time.time() - self._asked_at.get(app, 0.0) < self._seconds()
+
+    async def _load(self, app: str) -> dict[str, int] | None:
+        """Requests under way at each address of the app's; None while the edge is busy with itself."""
         try:
             counts = await self._under_way()
         except httpx.HTTPError:
-            return True  # the edge is busy with itself; look again later
-        return any(count and address.rpartition(":")[0] in own for address, count in counts.items())
+            return None
+        found: dict[str, int] = {}
+        for address, count in counts.items():
+            host = address.rpartition(":")[0]
+            found[host] = found.get(host, 0) + count
+        if any(found.get(machine.private_ip) for machine in self._world.machines_of(app) if machine.private_ip):
+            self.asked(app)
+        return found

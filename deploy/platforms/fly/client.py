@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from deploy.platforms.errors import NotFound
+from deploy.platforms.fly.addresses import AddressClient
 from deploy.platforms.fly.machines import MachineClient
 from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
 from deploy.settings.secrets import Secret
@@ -45,6 +46,7 @@ class FlyClient:
             transport=transport,
         )
         self.machines = MachineClient(self.sender, app)
+        self.addresses = AddressClient(self.sender, app)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,10 +1,10 @@
 """Decides the one next step of a rollout, from its intent and what the platform shows. Pure, with no memory of its own.
 
 Forward, in order: fill every place with a machine of the release, out of traffic; wait until all are healthy; let one
-into traffic and judge it beside the old ones; let all in; withdraw every other machine; publish the page; run the smoke
-suite; drain; put the previous release's machines to sleep and remove those of other releases; record the outcome.
-Rolling back is the same towards the previous release, without verdict and suite, and the failed release's machines are
-removed instead of kept.
+into traffic and judge it beside the old ones; let all in; wait until the edge uses them; withdraw every other machine;
+wait until the edge uses none of those; publish the page; run the smoke suite; drain; put the previous release's
+machines to sleep and remove those of other releases; record the outcome. Rolling back is the same towards the previous
+release, without verdict and suite; the page follows at once, and the failed release's machines are removed, not kept.
 
 A rollback, started by a person or by a failure, must need as little as possible: it starts sleeping machines before it
 creates any; without room for more it continues with those it has; it leaves a machine on a lost host alone.
@@ -23,6 +23,8 @@ from deploy.release.rollout.steps import (
     Finish,
     Judge,
     Publish,
+    Quiet,
+    Reach,
     Rest,
     Smoke,
     Start,
@@ -45,7 +47,7 @@ def decide(intent: Intent, world: World) -> Step:
     release = intent.towards
     usable = [machine for machine in world.machines if machine.id not in world.unusable]
     if release is None:
-        return _leave_nothing(usable)
+        return _leave_nothing(usable, world)
     # A machine that cannot be used takes no place, so that another is created for it; nor is it a surplus to remove.
     there = [machine for machine in world.of(release.launch) if machine.id not in world.unusable]
     ours, surplus = _places(there, intent.count)
@@ -54,14 +56,16 @@ def decide(intent: Intent, world: World) -> Step:
         return broken
     if intent.forward and intent.strategy is Strategy.ROLLING and (step := _roll(intent, ours, others, world)):
         return step
-    # The order is the safety argument: nothing old leaves traffic before all that replaces it is healthy and in; the
-    # page follows the machines, whose API it needs; and nothing old is put away before the suite has passed.
+    # The order is the safety argument: nothing old leaves traffic before all that replaces it is healthy and used by
+    # the edge; a new page follows the machines, whose API it needs; nothing old is put away before the suite passed.
     return (
         _fill(intent.count, ours, world)
         or _ready(ours)
-        or (_judged(intent, ours, others) if intent.releasing else None)
-        or _switch(ours, others)
+        or (_judged(intent, ours, others, world) if intent.releasing else None)
+        or _switch(ours, others, world)
+        or (_unused(others, world) if intent.releasing else None)
         or (Publish(release.frontend) if world.page != release.frontend else None)
+        or _unused(others, world)  # a rollback's page waits for nothing: an API serves older pages
         or _checked(intent)
         or _retire(others, intent, world)
         or _refill(intent.count, ours, world)
@@ -86,6 +90,7 @@ def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
 def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: World) -> Step | None:
     """What to do about a machine that will not serve: while releasing, the release is at fault; else replace it."""
     for machine in ours:
+        blame = True
         if machine.digest and machine.digest != release.image:
             # Before all else: bytes that were never proven must not get a request, however healthy they look.
             why = f"machine {machine.id} runs {machine.digest}, not {release.image}"
@@ -95,13 +100,14 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
             why = f"machine {machine.id} exited on its own {machine.exits} times"
         elif machine.asleep and world.starts.get(machine.id, 0) >= ATTEMPTS:
             why = f"machine {machine.id} is {machine.state} again after {ATTEMPTS} starts"
+            blame = machine.exits > 0  # else somebody stopped it each time: a person, or the proxy as one too many
         elif machine.asleep and intent.releasing and machine.exits:  # one that a person stopped is started again
             why = f"machine {machine.id} exited on its own ({machine.state})"
         else:
             continue
         # A kept machine that will not start is replaced; one just created for this release speaks against the release.
         if intent.releasing or world.creations.get(machine.number, 0) >= ATTEMPTS:
-            return TurnBack(why, machine=machine.id)
+            return TurnBack(why, blame=blame, machine=machine.id)
         return Destroy(machine.id)
     return None
 
@@ -135,25 +141,41 @@ def _ready(ours: list[Seen]) -> Step | None:
     return AwaitHealthy(waiting) if waiting else None
 
 
-def _judged(intent: Intent, ours: list[Seen], others: list[Seen]) -> Step | None:
+def _judged(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
     # Only healthy old machines are a fair measure, and without any there is nothing to compare with.
     blue = tuple(machine.id for machine in others if machine.traffic and machine.healthy)
     if intent.strategy not in JUDGING or JUDGED in intent.marks or not blue:
         return None
     first = ours[0]
-    return Judge(first.id, blue) if first.admitted else Admit(first.id)
+    # The edge refuses a request for a machine that it does not know yet, and that would count against the release.
+    return (_reached([first], world) or Judge(first.id, blue)) if first.admitted else Admit(first.id)
 
 
-def _switch(ours: list[Seen], others: list[Seen]) -> Step | None:
+def _reached(ours: list[Seen], world: World) -> Step | None:
+    """The platform's word that a machine is in traffic is not the edge's."""
+    unseen = tuple(machine.id for machine in ours if machine.id not in world.reached)
+    return Reach(unseen) if unseen else None
+
+
+def _switch(ours: list[Seen], others: list[Seen], world: World) -> Step | None:
     for machine in ours:
         if not machine.admitted:
             return Admit(machine.id)
-    # Only now, with every new machine in traffic, may an old one leave.
+    if step := _reached(ours, world):
+        return step
+    # Only now, with every new machine in traffic and used, may an old one leave.
     heirs = tuple(machine.id for machine in ours)
     for machine in others:
         if not machine.withdrawn:
             return Withdraw(machine.id, heirs)
     return None
+
+
+def _unused(others: list[Seen], world: World) -> Step | None:
+    """No suite, no sleep and no end for a machine that the edge may still send requests to."""
+    awake = (machine.id for machine in others if not machine.asleep and not machine.failed)
+    used = tuple(id_ for id_ in awake if id_ not in world.quiet)
+    return Quiet(used) if used else None
 
 
 def _checked(intent: Intent) -> Step | None:
@@ -173,7 +195,7 @@ def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) ->
         return None
     # An old machine leaves only while there is one more in traffic than needed: capacity never falls below `count`.
     if old and len(serving) + len(old) > intent.count:
-        return Withdraw(old[0].id, tuple(machine.id for machine in serving))
+        return _reached(serving, world) or Withdraw(old[0].id, tuple(machine.id for machine in serving))
     if step := _fill(len(serving) + 1, ours, world):
         return step
     place = next((machine for machine in ours if not machine.admitted), None)
@@ -186,20 +208,27 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
     left = others
     if not intent.forward:  # sleeping machines of an earlier release stay: the next rollback would start them
         left = [machine for machine in others if machine.launch == intent.wanted.launch or not machine.asleep]
-    awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
-    if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):
-        return Drain(undrained)
+    if step := _drained(left, world):
+        return step
     for machine in left:
         if machine.launch != kept or machine.failed:
             return Destroy(machine.id)
-        if machine.id in awake:
+        if not machine.asleep:
             return Rest(machine.id)
     return None
 
 
-def _leave_nothing(machines: list[Seen]) -> Step:
-    """Nothing served before this release, so its machines are removed."""
+def _drained(machines: list[Seen], world: World) -> Step | None:
+    awake = (machine.id for machine in machines if not machine.asleep and not machine.failed)
+    undrained = tuple(id_ for id_ in awake if id_ not in world.drained)
+    return Drain(undrained) if undrained else None
+
+
+def _leave_nothing(machines: list[Seen], world: World) -> Step:
+    """Nothing served before this release, so its machines are removed; what they were asked already is finished."""
     for machine in machines:
         if not machine.withdrawn:
             return Withdraw(machine.id, ())
+    if step := _unused(machines, world) or _drained(machines, world):
+        return step
     return Destroy(machines[0].id) if machines else Finish()

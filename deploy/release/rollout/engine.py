@@ -28,7 +28,7 @@ intent. Whoever finds an intent whose holder is gone can continue from there, be
 Only machines of launches that the ledger knows are touched; other machines in the app are not ours.
 
 In production a whole, proven release is in traffic at every moment: a machine leaves traffic only after those that take
-over were seen healthy, and the page follows the machines.
+over were seen healthy and used by the edge, and goes only after the edge was seen to use it no more (`edge.py`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,26 +62,13 @@ from deploy.release.rollout import steps
 from deploy.release.rollout.asked import Checks
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.decide import COMPARED, EXITS, JUDGED, SMOKED, SUSPECT, decide
+from deploy.release.rollout.edge import Edge, Follower
 from deploy.release.rollout.memory import Memory
+from deploy.release.rollout.pace import STARTING_SECONDS, Pace
 from deploy.release.rollout.platform import Platform, Report
 from deploy.release.rollout.sight import machines_now, touch
-from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, meaning, unhealthy
+from deploy.release.rollout.trouble import MACHINE_TRIES, Case, Meaning, meaning, stopped, unhealthy
 from deploy.release.rollout.world import Seen, World
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Time limits in seconds; `budget`: how long the platform may be unreachable before the run stops; `settle`: how
-    long after its first look a run that takes over looks once more before it ends, as lists may be older than that.
-    """
-
-    health: float = 120
-    poll: float = 0.05
-    drain: float = 5
-    budget: float = 120
-    first_pause: float = 0.5
-    longest_pause: float = 15
-    settle: float = 5
 
 
 class Engine:
@@ -100,10 +86,11 @@ class Engine:
         platform: Platform,
         book: Book,
         checks: Checks,
+        edge: Edge,
         clock: Clock,
         bus: Bus,
         configs: Callable[[str], dict[str, Any] | None],
-        pace: Pace = Pace(),
+        pace: Pace = Pace(),  # noqa: B008 - frozen
         launches: frozenset[str] = frozenset(),
         flag: str = "",
         escalates: bool = False,
@@ -119,6 +106,7 @@ class Engine:
         self._spans = Spans()
         self._bus = bus.about(intent.wanted.environment, intent.id).also(self._spans)
         self._memory = Memory()
+        self._follower = Follower(edge, platform, self._memory, clock, pace, book.holding.keep, self._note)
         self._begun = clock.monotonic()
         self._failing: float | None = None
         self._pauses = 0
@@ -159,6 +147,7 @@ class Engine:
         if memory.page is None:
             memory.page = self._platform.page()
         towards = self.intent.towards
+        memory.images = {machine.id: machine.digest for machine in machines}
         memory.ours = tuple(
             machine.id
             for machine in machines
@@ -167,6 +156,8 @@ class Engine:
         return World(
             machines,
             memory.page,
+            frozenset(memory.reached),
+            frozenset(memory.quiet),
             frozenset(memory.drained),
             memory.starts,
             memory.creations,
@@ -199,11 +190,16 @@ class Engine:
                     return None  # it runs: the list was older than its start
                 platform.start(machine)
                 memory.starts[machine] += 1
+                memory.starts_anew((machine,))
                 memory.waiting.clear()  # a machine just started gets the whole time to become healthy
             case steps.AwaitHealthy(machines):
+                memory.starts_anew(machines)
                 self._await_healthy(machines)
             case steps.Admit(machine):
+                memory.let_in(machine)  # before, not after: a failed call may have let it in all the same
                 platform.admit(machine)
+            case steps.Reach(machines):
+                self._follower.reach(machines, releasing=self.intent.releasing)
             case steps.Judge(green, blue):
                 verdict = self._checks.judge(green, blue, self.intent)
                 self._mark(JUDGED, verdict)
@@ -211,12 +207,14 @@ class Engine:
                 if not self._confirmed(heirs):
                     return None
                 platform.withdraw(machine)
-                memory.withdrawn[machine] = self._clock.monotonic()
-                self._moved()
+                memory.taken_out(machine)
+                self._moved(self._clock.monotonic())
+            case steps.Quiet(machines):
+                self._moved(self._follower.quiet(machines, releasing=self.intent.releasing))
             case steps.Publish(_):
                 memory.page = None  # forgotten before, not after: a failed call may have published all the same
                 platform.publish(self._release())
-                self._moved()
+                self._moved(self._clock.monotonic())
             case steps.Smoke():
                 self._mark(SMOKED, self._checks.smoke(self.intent, self._asked_alone()))
             case steps.Drain(machines):
@@ -236,9 +234,10 @@ class Engine:
                 raise TypeError(f"no such step: {step!r}")
         return None
 
-    def _moved(self) -> None:
-        """Emit when traffic or the page was switched; the last such event of a rollout counts."""
-        self._bus.emit(TrafficMoved(seconds=self._clock.monotonic() - self._begun))
+    def _moved(self, at: float) -> None:
+        """Emit when traffic or the page was switched, if later than before: the last such event of a rollout counts."""
+        self._memory.moved = max(self._memory.moved, at)
+        self._bus.emit(TrafficMoved(seconds=self._memory.moved - self._begun))
 
     def _release(self) -> DeploymentInfo:
         """The release that the steps bring to traffic; if nothing served before, the one that is removed."""
@@ -262,7 +261,7 @@ class Engine:
         image = self._release().image
         # The deadline outlives this call: were it set anew after each platform error, it might never come.
         deadline = self._memory.waiting.setdefault(machines, self._clock.monotonic()) + self._pace.health
-        while True:
+        for pause in self._pace.pauses(len(machines)):
             asked = self._clock.monotonic()
             looks = [self._look(id_) for id_ in machines]
             if any(seen is None or seen.failed or seen.asleep or not seen.reachable for seen in looks):
@@ -278,7 +277,9 @@ class Engine:
             if asked > deadline:
                 raise unhealthy(looks, self._pace.health)
             self._book.holding.keep()
-            self._clock.sleep(self._pace.poll)
+            if booting := next((seen for seen in looks if seen and seen.state != "started"), None):
+                self._platform.await_started(booting.id, STARTING_SECONDS)
+            self._clock.sleep(pause)
 
     def _look(self, machine: str) -> Seen | None:
         self._memory.asked = machine
@@ -289,22 +290,23 @@ class Engine:
     def _await_asleep(self, machine: str) -> bool:
         """Wait while a machine is stopping: the platform refuses to start it until it has stopped. Whether it rests."""
         deadline = self._clock.monotonic() + self._pace.health
+        pauses = self._pace.pauses(1)
         while (seen := self._platform.look(machine)) and seen.state in ("stopping", "suspending"):
             if self._clock.monotonic() > deadline:
                 return True  # started all the same: the platform's refusal says more than a guess of ours
             self._book.holding.keep()
-            self._clock.sleep(self._pace.poll)
+            self._clock.sleep(next(pauses))
         return seen is None or seen.asleep
 
     def _confirmed(self, heirs: tuple[str, ...]) -> bool:
         """Look once more at the machines that take over, before one is withdrawn: a stale list must not cost capacity.
 
-        Returns False when the host of one of them is gone: that is no fault of the release, and `decide` goes on
-        without it. Raises Unhealthy when one is not healthy.
+        Returns False when the host of one of them is gone, or somebody (the proxy, as one too many) stopped it: that is
+        no fault of the release, and `decide` looks again. Raises Unhealthy when one is not healthy.
         """
         for id_ in heirs:
             seen = self._look(id_)
-            if seen and not seen.reachable:
+            if seen and (not seen.reachable or seen.asleep):
                 return False
             if seen is None or not seen.healthy:
                 state = seen.state if seen else "gone"
@@ -312,9 +314,7 @@ class Engine:
         return True
 
     def _drain(self, machines: tuple[str, ...]) -> None:
-        # A run that resumes does not know when a machine was withdrawn, so it gives the whole time from now.
-        now = self._clock.monotonic()
-        last = max(self._memory.withdrawn.get(id_, now) for id_ in machines)
+        last = max(self._memory.quiet.get(id_, self._clock.monotonic()) for id_ in machines)
         end = last + self._pace.drain
         while (left := end - self._clock.monotonic()) > 0:
             self._book.holding.keep()
@@ -400,12 +400,13 @@ class Engine:
         memory, now = self._memory, self._clock.monotonic()
         tries, first = memory.failures.get(repr(step), (0, now))
         memory.failures[repr(step)] = (tries + 1, first)
-        machine = getattr(step, "machine", "") or (memory.asked if isinstance(step, steps.AwaitHealthy) else "")
+        several = isinstance(step, (steps.AwaitHealthy, steps.Reach, steps.Quiet))
+        machine = getattr(step, "machine", "") or (memory.asked if several else "")
         # Only a step on one machine can fail because that machine's host is gone.
         alone = bool(machine) and self._others_answer(machine, tries + 1)
         found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
         # Before a release is rejected: a lost host makes its machines look unhealthy too, and is nobody's fault.
-        if found is Meaning.BLAME and self._lost_hosts():
+        if found is Meaning.BLAME and self._nobodys_fault(step):
             return
         match found:
             case Meaning.STOP:
@@ -436,13 +437,22 @@ class Engine:
         except PlatformError:
             return False
 
-    def _lost_hosts(self) -> bool:
-        """Whether a machine of the release has lost its host; then its failure says nothing about the release."""
-        lost = False
+    def _nobodys_fault(self, step: Any) -> bool:
+        """Whether a machine of the release has lost its host, or somebody stopped it while it was checked.
+
+        Then a failure says nothing about the release. The proxy stops what it thinks one too many, and during a rollout
+        there are; `decide` starts it again.
+        """
+        checked, found = isinstance(step, (steps.Judge, steps.Smoke)), False
         for id_ in self._memory.ours:
             with contextlib.suppress(PlatformError):
-                lost = lost or ((seen := self._look(id_)) is not None and not seen.reachable)
-        return lost
+                seen = self._look(id_)
+                if seen and not seen.reachable:
+                    found = True
+                elif checked and seen and seen.asleep and not seen.exits:
+                    self._note(f"machine {id_} was {seen.state} meanwhile: {step.text} is done again")
+                    found = True
+        return found
 
     def _leave(self, machine: str, why: str) -> None:
         """Continue without a machine and never touch it again; `decide` fills its place with another one."""
@@ -480,15 +490,5 @@ class Engine:
         self._clock.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
 
     def _stopped(self, failed: DeployError) -> Unfinished:
-        wanted, environment = self.intent.wanted, self.intent.wanted.environment
-        backable = self.intent.releasing
-        doing = "the rollout of" if self.intent.forward else "the rollback from"
-        about = "" if isinstance(failed, ReleaseFault) else " It says nothing about the release, which is not rejected."
         self._bus.emit(RolloutStopped(problem=str(failed)[:500]))
-        why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
-        return Unfinished(
-            f"{environment}: {doing} {wanted.version} stopped half-way: {why}.{about} "
-            f"Go on with: invoke resume --env {environment}{self._flag}"
-            + (f"; roll it back with: invoke resume --env {environment} --back{self._flag}" if backable else ""),
-            log=failed.log,
-        )
+        return stopped(failed, self.intent, self._flag)

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from deploy.artifacts.frontend import former_assets, site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
-from deploy.ledger import DeploymentInfo
+from deploy.ledger import DeploymentInfo, Intent
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, says_no_room
 from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.fly.machines import exit_of
@@ -88,6 +88,9 @@ class Platform(Protocol):
     def look(self, machine: str) -> Seen | None:
         """One machine, None when it is gone."""
 
+    def await_started(self, machine: str, seconds: float) -> None:
+        """Return when it has started, or after some seconds; the next look tells."""
+
     def create(
         self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()
     ) -> str:
@@ -118,6 +121,19 @@ class Platform(Protocol):
         """Publish the release's page."""
 
 
+class Checks(Protocol):
+    """What is asked of a release beside the platform's own checks.
+
+    Each lets it pass, or raises ReleaseFault for what it found, NotChecked when it could find nothing out.
+    """
+
+    def judge(self, green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        """Compare machines in traffic; returns the verdict's words."""
+
+    def smoke(self, intent: Intent, machine: str = "") -> str:
+        """Run the smoke suite against what serves, or `machine` of it alone; returns what it found."""
+
+
 class CloudPlatform:
     """Fly Machines and Cloudflare Pages through their clients; the cloud's or a rehearsal's."""
 
@@ -132,6 +148,7 @@ class CloudPlatform:
         """`former` gives the digests of the pages published before a release's, the newest first."""
         self._target, self._fly, self._pages, self._registry = target, fly, pages, registry
         self._former = former
+        self._looked: dict[str, Machine] = {}
         self._fresh: dict[str, tuple[float, Seen]] = {}
         """Machines that this run created: when (monotonic), and as the platform showed them then."""
         self._names: dict[str, str] = {}
@@ -167,7 +184,15 @@ class CloudPlatform:
         except NotFound:
             made, fresh = self._fresh.get(machine, (float("-inf"), None))
             return fresh if time.monotonic() - made < SETTLING else None
+        self._looked[machine] = found
         return None if found.gone else seen(found)
+
+    def await_started(self, machine: str, seconds: float) -> None:
+        """One request that the platform answers when it has: asking again and again would use up its rates."""
+        if found := self._looked.get(machine):
+            # No failure of this says anything: it may not be found just after its creation, and a look comes next.
+            with contextlib.suppress(PlatformError):
+                self._fly.machines.wait(found, "started", seconds)
 
     def create(
         self, release: DeploymentInfo, config: dict[str, Any], number: int, *, avoid: frozenset[str] = frozenset()

@@ -55,6 +55,18 @@ class Admit(Step):
 
 
 @dataclass(frozen=True)
+class Reach(Step):
+    """Wait until the edge was seen to send requests to each of these machines, which are in traffic."""
+
+    machines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """One by its name, more by their number."""
+        return f"wait until requests reach {_named(self.machines)}"
+
+
+@dataclass(frozen=True)
 class Judge(Step):
     """Compare a new machine with old ones, on requests sent to both at the same time."""
 
@@ -75,6 +87,18 @@ class Withdraw(Step):
     says = "send no more requests to {machine}"
     machine: str
     heirs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quiet(Step):
+    """Wait until the edge was seen to send requests to none of these machines, which were withdrawn."""
+
+    machines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """One by its name, more by their number."""
+        return f"wait until no request reaches {_named(self.machines)}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deploy.errors import DeployError, LedgerUnreachable, NotChecked, ReleaseFault, Unhealthy
+from deploy.errors import DeployError, LedgerError, LedgerUnreachable, NotChecked, ReleaseFault, Unfinished, Unhealthy
 from deploy.ledger import Intent
 from deploy.platforms.errors import (
     Conflict,
@@ -23,7 +23,20 @@ from deploy.platforms.errors import (
     Unauthorized,
     Unreachable,
 )
-from deploy.release.rollout.steps import Admit, AwaitHealthy, Create, Destroy, Drain, Rest, Smoke, Start, Step, Withdraw
+from deploy.release.rollout.steps import (
+    Admit,
+    AwaitHealthy,
+    Create,
+    Destroy,
+    Drain,
+    Quiet,
+    Reach,
+    Rest,
+    Smoke,
+    Start,
+    Step,
+    Withdraw,
+)
 from deploy.release.rollout.world import Seen
 
 REFUSED = frozenset({400, 404, 422})
@@ -66,6 +79,20 @@ def unhealthy(looks: Sequence[Seen | None], seconds: float) -> Unhealthy:
     states = "; ".join(f"{seen.id} is {seen.state}, not healthy" for seen in wrong)
     words = f"not healthy after {seconds:.0f} s: {states or 'no digest was reported'}"
     return Unhealthy(words, tuple(seen.id for seen in wrong))
+
+
+def stopped(failed: DeployError, intent: Intent, flag: str) -> Unfinished:
+    """The error of a rollout that stops half-way. `flag` is the one that commands in messages need."""
+    wanted, environment = intent.wanted, intent.wanted.environment
+    doing = "the rollout of" if intent.forward else "the rollback from"
+    about = "" if isinstance(failed, ReleaseFault) else " It says nothing about the release, which is not rejected."
+    why = failed.problem if isinstance(failed, LedgerError) else failed  # what is half-way is said here
+    back = f"; roll it back with: invoke resume --env {environment} --back{flag}" if intent.releasing else ""
+    return Unfinished(
+        f"{environment}: {doing} {wanted.version} stopped half-way: {why}.{about} "
+        f"Go on with: invoke resume --env {environment}{flag}{back}",
+        log=failed.log,
+    )
 
 
 def meaning(failed: DeployError, intent: Intent, step: Step | None, case: Case) -> Meaning:
@@ -114,11 +141,11 @@ def _creation(failed: PlatformError, intent: Intent, case: Case) -> Meaning | No
 
 def _one_machine(step: Step | None, intent: Intent) -> bool:
     """Whether the step acts on a machine that the rollout can continue without."""
-    # The first four act on machines that are leaving. The others act on the release's own: a rollback can do with
+    # The first five act on machines that are leaving. The others act on the release's own: a rollback can do with
     # fewer, but a release that cannot start one of its machines is not proven.
-    if isinstance(step, (Withdraw, Drain, Rest, Destroy)):
+    if isinstance(step, (Withdraw, Quiet, Drain, Rest, Destroy)):
         return True
-    return isinstance(step, (Start, Admit, AwaitHealthy)) and not intent.releasing
+    return isinstance(step, (Start, Admit, AwaitHealthy, Reach)) and not intent.releasing
 
 
 def _passing(failed: PlatformError) -> bool:

@@ -61,13 +61,16 @@ class Seen:
 class World:
     """An environment as seen. `page` is the digest of the page that is published; "" for none or another's.
 
-    The rest is what this run did or met itself and no look can show: machines that have had time to finish their
-    requests since they were withdrawn; how often each was started or each place filled; machines that cannot be
-    reached, which are left alone (`unusable`); and how often the platform had no room for one more (`full`).
+    The rest is what this run did or met itself and no look can show: machines that the edge was seen to use
+    (`reached`), and to use no more (`quiet`); machines that have had time to finish their requests; how often each was
+    started or each place filled; machines that cannot be reached, which are left alone (`unusable`); and how often the
+    platform had no room for one more (`full`).
     """
 
     machines: tuple[Seen, ...]
     page: str
+    reached: frozenset[str] = frozenset()
+    quiet: frozenset[str] = frozenset()
     drained: frozenset[str] = frozenset()
     starts: Mapping[str, int] = field(default_factory=dict)
     creations: Mapping[int, int] = field(default_factory=dict)

@@ -24,18 +24,22 @@ from deploy.platforms.http import Patience
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
 from deploy.release.rollout.book import Book
-from deploy.release.rollout.engine import Engine, Pace
+from deploy.release.rollout.edge import FORCED, NOBODY, NOBODY_STATUS, Answer
+from deploy.release.rollout.engine import Engine
+from deploy.release.rollout.pace import ONE_PROXY_SECONDS, Pace
 from deploy.release.rollout.platform import CloudPlatform
 from deploy.release.rollout.strangers import launches_of
 from deploy.settings.environments import load_environment
 from deploy.settings.policy import Strategy
 from deploy.settings.secrets import Secret, Tokens
 from deploy.target import Addresses, Target
-from tests.deploy.emulator.support import Emulated, app_of
+from tests.deploy.emulator.support import Emulated, app_of, host_of
 from tests.simulation.model import Chaos, ModelLedger
 
 ENVIRONMENT = "staging"
-PACE = Pace(health=60, poll=0.1, drain=0.2, budget=60, first_pause=0.1, longest_pause=1, settle=3)
+PACE = Pace(
+    health=60, poll=0.1, drain=0.2, budget=60, first_pause=0.1, longest_pause=1, settle=3, proxies=ONE_PROXY_SECONDS
+)
 
 
 class Pageless(CloudPlatform):
@@ -48,6 +52,23 @@ class Pageless(CloudPlatform):
 
     def publish(self, release: DeploymentInfo) -> None:
         self.published = release.frontend
+
+
+class Asked:
+    """The edge, asked who answers: the image of tests says it at another place than the service does."""
+
+    def __init__(self, emulated: Emulated) -> None:
+        self._emulated, self._host = emulated, host_of(ENVIRONMENT)
+
+    def ask(self, machine: str = "") -> Answer | None:
+        headers = {"connection": "close"} | ({FORCED: machine} if machine else {})
+        try:
+            answer = self._emulated.edge(self._host, "/cgi-bin/who", headers=headers)
+        except httpx.HTTPError:
+            return None
+        if answer.status_code in NOBODY_STATUS:
+            return NOBODY
+        return Answer(answer.json()["machine"], "") if answer.is_success else None
 
 
 class Satisfied:
@@ -142,6 +163,7 @@ class Staging:
         return Engine(
             intent,
             platform=self.platform,
+            edge=Asked(self.emulated),
             book=self.book,
             checks=Satisfied(),
             clock=SystemClock(),

@@ -93,9 +93,10 @@ class Emulated:
         return f"/accounts/{self.tokens[environment]['CLOUDFLARE_ACCOUNT_ID']}/pages/projects/{project}"
 
     def push(self, environment: str, app: str, image: str = IMAGE, tag: str = "v1") -> str:
-        """Create the app if need be, push the image into its repository; the digest."""
+        """Create the app and its address if need be, push the image into its repository; the digest."""
         with self.fly(environment) as fly:
             assert fly.post("/apps", json={"name": app, "org_slug": environment}).status_code in (201, 422)
+            assert fly.post(f"/apps/{app}/ip_assignments", json={"type": "shared_v4"}).status_code == 200
         repository = f"{self.running.registry}/{app}"
         self.engine.images.get(image).tag(repository, tag)
         login = {"username": "x", "password": self.tokens[environment]["FLY_API_TOKEN"]}
@@ -134,6 +135,11 @@ class Emulated:
 def app_of(environment: str) -> str:
     """The environment's app."""
     return next(tenant.app for tenant in TENANTS if tenant.environment == environment)
+
+
+def host_of(environment: str) -> str:
+    """The host name of the environment's service."""
+    return next(tenant.app_host for tenant in TENANTS if tenant.environment == environment)
 
 
 def is_healthy(machine: dict[str, Any]) -> bool:
@@ -202,6 +208,14 @@ def emulator(state: Path, docker_host: str, engine: docker.DockerClient, **setti
 
 
 def launch(state: Path, docker_host: str, tenants: tuple[Tenant, ...] = TENANTS, **settings: Any) -> Running:
-    """Start the emulator of `state`."""
+    """Start the emulator of `state`. Its edge knows of changes at once, unless a test is about that it does not."""
     caddy, registry = workstation.program("caddy"), workstation.program("docker-registry")
-    return start(state, tenants, docker_host=docker_host, caddy=caddy, registry=registry, seccomp=None, **settings)
+    return start(
+        state,
+        tenants,
+        docker_host=docker_host,
+        caddy=caddy,
+        registry=registry,
+        seccomp=None,
+        **{"lag": 0.0, **settings},
+    )

@@ -16,6 +16,7 @@ import httpx
 import jsonschema
 import pytest
 
+from deploy.emulator.fly.addresses import Addresses
 from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.fly.volumes import Volumes
@@ -82,6 +83,26 @@ def test_apps_and_secrets(call: Caller) -> None:
     call("GET", f"{APP}/secrets/{{secret_name}}")
     call("DELETE", f"{APP}/secrets/{{secret_name}}")
     call("GET", f"{APP}/secrets/{{secret_name}}", 404)
+
+
+def test_addresses(call: Caller, emulated: Emulated) -> None:
+    """A shared address is the app's one and only; every other is one more. Without any nothing listens for the app."""
+    place = f"{APP}/ip_assignments"
+    shared = call("POST", place, json={"type": "shared_v4"})
+    assert call("POST", place, json={"type": "shared_v4"}) == shared
+    one, other = (call("POST", place, json={"type": "v6"})["ip"] for _ in range(2))
+    assert one != other
+    call("POST", place, 400, json={"type": "v5"})
+    assert {each["ip"] for each in call("GET", place)["ips"]} == {shared["ip"], one, other}
+    address = emulated.running.urls["runner-staging.fly.dev"]
+    assert httpx.get(address, trust_env=False).status_code == 503
+    for call.names["ip"] in (shared["ip"], one, other):
+        call("DELETE", f"{place}/{{ip}}", 204)
+    call("DELETE", f"{place}/{{ip}}", 404)
+    call("POST", place, json={"type": "private_v6"})
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address, trust_env=False)
+    assert "no such host" in emulated.edge("runner-staging.fly.dev").text
 
 
 def test_machines(call: Caller, emulated: Emulated, staging: dict[str, Any]) -> None:
@@ -164,10 +185,10 @@ def test_leaving(call: Caller) -> None:
 def test_no_route_was_forgotten(provider: Provider) -> None:
     """After all others: every route of the emulator was asked, and the description knows each."""
     api = FlyApi.__new__(FlyApi)
-    routes = [*api.routes(), *Belongings(api).routes(), *Volumes(api).routes()]
-    names = {"app": "app_name", "machine": "machine_id", "volume": "volume_id", "name": "secret_name", "key": "key"}
+    routes = [*api.routes(), *Addresses(api).routes(), *Belongings(api).routes(), *Volumes(api).routes()]
+    names = {"app": "app_name", "machine": "machine_id", "volume": "volume_id", "name": "secret_name"}
     implemented = {
-        (method, re.sub(r"{(\w+)}", lambda found: f"{{{names[found[1]]}}}", route.path))
+        (method, re.sub(r"{(\w+)}", lambda found: f"{{{names.get(found[1], found[1])}}}", route.path))
         for route in routes
         for method in (route.methods or set()) - {"HEAD"}
     }

@@ -8,6 +8,7 @@ import docker
 import httpx
 import pytest
 
+from deploy.emulator.faults import FaultClient
 from deploy.emulator.fly.rates import Action, Buckets, action_of
 from tests.deploy.emulator.support import Emulated, emulator
 
@@ -84,7 +85,13 @@ def test_beyond_the_burst_a_request_is_answered_429(limited: Emulated) -> None:
         assert {answer.status_code for answer in many(nobody, "/apps", 6)} == {401}
 
 
-def test_by_default_there_are_no_limits(emulated: Emulated) -> None:
+def test_by_default_there_are_no_limits_and_a_rule_brings_them(emulated: Emulated) -> None:
+    faults = FaultClient(emulated.state)
     with emulated.fly("staging") as fly:
         fly.post("/apps", json={"name": "runner-staging", "org_slug": "staging"})
+        assert {answer.status_code for answer in many(fly, "/apps/runner-staging/machines", 12)} == {200}
+        (rule,) = faults.add({"kind": "rates", "times": None})
+        assert 429 in {answer.status_code for answer in many(fly, "/apps/runner-staging/machines", 12)}
+        faults.forget(rule["id"])
+        assert faults.all() == []
         assert {answer.status_code for answer in many(fly, "/apps/runner-staging/machines", 12)} == {200}

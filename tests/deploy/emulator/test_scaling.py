@@ -135,9 +135,43 @@ def test_a_machine_that_cannot_be_woken_is_told_so(idle: Emulated, digest: str) 
     assert states(idle) == ["stopped"]
 
 
-@pytest.mark.parametrize(
-    "service", [{"autostop": "off", "autostart": True}, {"autostop": "stop", "autostart": False}, {}]
-)
+def test_a_machine_too_many_is_stopped_however_busy_the_app_is(idle: Emulated, digest: str) -> None:
+    """Two machines, each below its soft limit: one is enough, and nobody loses a request for it."""
+    config = scaled(digest, autostop="stop", autostart=True, min_machines_running=1, concurrency={"soft_limit": 5})
+    for _ in range(2):
+        idle.serving("staging", config)
+    began = time.monotonic()
+    while time.monotonic() - began < 5 * IDLE:
+        assert idle.edge(HOST, "/cgi-bin/who").status_code == 200
+    assert until(lambda: states(idle) == ["started", "stopped"], 20)
+
+
+def test_machines_beyond_their_soft_limit_are_all_needed(idle: Emulated, digest: str) -> None:
+    config = scaled(digest, autostop="stop", autostart=True, min_machines_running=0, concurrency={"soft_limit": 1})
+    for _ in range(2):
+        idle.serving("staging", config)
+    threads = [
+        threading.Thread(target=lambda: idle.edge(HOST, f"/cgi-bin/slow?{3 * IDLE}")) for _ in range(6)
+    ]  # three a machine, in turn
+    for thread in threads:
+        thread.start()
+    time.sleep(2.5 * IDLE)
+    assert states(idle) == ["started", "started"]
+    for thread in threads:
+        thread.join()
+
+
+def test_a_request_starts_what_people_stopped_where_autostop_is_off(idle: Emulated, digest: str) -> None:
+    machine = idle.serving("staging", scaled(digest, autostop="off", autostart=True))["id"]
+    time.sleep(2 * IDLE)
+    assert states(idle) == ["started"]
+    with idle.fly("staging") as fly:
+        assert fly.post(f"/apps/runner-staging/machines/{machine}/stop").status_code == 200
+    assert until(lambda: states(idle) == ["stopped"], 30)
+    assert idle.edge(HOST, "/cgi-bin/who").json()["machine"] == machine
+
+
+@pytest.mark.parametrize("service", [{"autostop": "stop", "autostart": False}, {}])
 def test_only_what_asks_for_it_is_stopped_and_started(idle: Emulated, digest: str, service: dict[str, Any]) -> None:
     machine = idle.create("staging", scaled(digest, **service))
     if service.get("autostop") != "stop":

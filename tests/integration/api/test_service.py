@@ -15,7 +15,8 @@ def test_it_is_alive_and_ready(service: httpx.Client) -> None:
 @pytest.mark.smoke
 def test_it_says_which_release_runs_and_where(service: httpx.Client, environment: Any) -> None:
     version = service.get("/version").raise_for_status().json()
-    assert version.keys() == {"version", "sha", "environment", "image"}
+    # A rollback may bring back a release that does not name its machine yet, and it is asked the same.
+    assert version.keys() - {"machine"} == {"version", "sha", "environment", "image"}
     assert version["version"]
     assert version["environment"] == environment.name
 

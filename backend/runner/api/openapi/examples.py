@@ -127,7 +127,7 @@ STATUS = {
     "languages": {"python3": "Python 3.13.5"},
 }
 
-VERSION = {"version": "0.1.0", "sha": "3f2a9c0", "environment": "production", "image": "sha256:4f0c"}
+VERSION = {"version": "0.1.0", "sha": "3f2a9c0", "environment": "production", "image": "sha256:4f0c", "machine": "148e"}
 
 METRICS = '# TYPE codecanvas_runs_total counter\ncodecanvas_runs_total{language="python3",status="ok"} 1.0\n'
 

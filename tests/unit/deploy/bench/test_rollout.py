@@ -43,6 +43,7 @@ def test_the_report_is_what_was_asked_for() -> None:
     report = measured.to_json()
     assert (report["promotions"], report["rollbacks"], report["sent"], report["lost"]) == (1, 3, 9, 1)
     assert report["rollback_seconds"] == {"p50": 2.0, "max": 9.0}
+    assert (report["lag"], report["rates"]) == (0.0, "off")
     assert report["traffic"] == {"rate": 200.0, "losses": []}
     assert summary([]) == {"p50": None, "max": None}
 

@@ -79,7 +79,13 @@ def test_every_verb_and_flag_has_help(verb: str) -> None:
         (["promote", "--rehersal"], "Did you mean --rehearsal?\nSee: invoke --help promote"),
         (["status", "--progress", "yaml"], "--progress 'yaml' is unknown; use one of auto, text, json"),
         (["rehearse", "--force"], "invoke rehearse --down --force"),
+        (["rehearse", "--strict", "--up"], "--strict is about a whole rehearsal: invoke rehearse --strict"),
         (["bench", "rollout", "--count", "0"], "--count must be 1 or more"),
+        (
+            ["bench", "rollout", "--lag", "soon"],
+            "--lag 'soon' is not a list of seconds; write --lag 2, or --lag 0,2,10",
+        ),
+        (["bench", "rollout", "--rates", "fast"], "--rates 'fast' is none of off, documented"),
         (["bench", "rollout", "--nonsense"], "--nonsense"),
     ],
 )

@@ -61,7 +61,7 @@ def test_health_version_and_status(served: Served) -> None:
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
         version = (await client.get("/version")).json()
-        assert version == {"version": "1.2.3", "sha": "abc", "environment": "local", "image": None}
+        assert version == {"version": "1.2.3", "sha": "abc", "environment": "local", "image": None, "machine": None}
         status = (await client.get("/api/v1/status")).json()
         assert (status["runners"], status["queue"]) == ({"total": 3, "busy": 0}, {"depth": 0, "limit": 5})
         service.queue.close()

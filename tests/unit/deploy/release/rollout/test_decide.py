@@ -76,7 +76,9 @@ def seen(text: str) -> Seen:
 def following(intent: Intent, machines: str, **world: Any) -> Step:
     """The step that follows; the page is the old release's unless `page` says otherwise."""
     page = world.pop("page", OLD.frontend)
-    return decide(intent, World(tuple(seen(each) for each in machines.split()), page, **world))
+    there = tuple(seen(each) for each in machines.split())
+    ids = frozenset(machine.id for machine in there)
+    return decide(intent, World(there, page, **{"reached": ids, "quiet": ids, **world}))
 
 
 FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
@@ -87,9 +89,30 @@ FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("only those that are not healthy", PROMOTE, "o1:on o2:on n1:up n2:sick", {}, "wait until n2 is healthy"),
     ("a healthy release enters traffic", PROMOTE, "o1:on o2:on n1:up n2:up", {}, "send requests to n1"),
     ("all of it", PROMOTE, "o1:on o2:on n1:on n2:up", {}, "send requests to n2"),
+    (
+        "not before the edge uses all of it",
+        PROMOTE,
+        "o1:on o2:on n1:on n2:on",
+        {"reached": {"n1"}},
+        "wait until requests reach n2",
+    ),
     ("the old ones leave once it is in", PROMOTE, "o1:on o2:on n1:on n2:on", {}, "send no more requests to o1"),
     ("strangers of earlier releases too", PROMOTE, "x1:on n1:on n2:on", {}, "send no more requests to x1"),
+    (
+        "a new page never meets the old API",
+        PROMOTE,
+        "o1:up o2:up n1:on n2:on",
+        {"quiet": {"o1"}},
+        "wait until no request reaches o2",
+    ),
     ("the page follows the machines", PROMOTE, "o1:up o2:up n1:on n2:on", {}, "publish the page"),
+    (
+        "a first release is used before its page",
+        FIRST,
+        "n1:on n2:on",
+        {"reached": set()},
+        "wait until requests reach 2 machines",
+    ),
     ("then the smoke suite", PROMOTE, "o1:up n1:on n2:on", {"page": NEW.frontend}, "smoke suite"),
     ("passed, the old ones finish", PASSED, "o1:up o2:up n1:on n2:on", {"page": NEW.frontend}, "let 2 machines finish"),
     (
@@ -107,6 +130,13 @@ FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
 
 JUDGING: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("blue-green lets one in first", BLUEGREEN, "o1:on o2:on n1:up n2:up", {}, "send requests to n1"),
+    (
+        "unknown to the edge it is not judged",
+        BLUEGREEN,
+        "o1:on n1:on n2:up",
+        {"reached": {"o1"}},
+        "wait until requests reach n1",
+    ),
     ("and judges it", BLUEGREEN, "o1:on o2:on n1:on n2:up", {}, "judge n1 beside 2 old machines"),
     (
         "a canary likewise",
@@ -125,6 +155,7 @@ MACHINE_BY_MACHINE: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("one is made", ROLLING, "o1:on o2:on", {}, "create machine 1"),
     ("and waited for", ROLLING, "o1:on o2:on n1:sick", {}, "wait until n1 is healthy"),
     ("it enters", ROLLING, "o1:on o2:on n1:up", {}, "send requests to n1"),
+    ("the edge learns of it", ROLLING, "o1:on o2:on n1:on", {"reached": {"o1"}}, "wait until requests reach n1"),
     ("one leaves", ROLLING, "o1:on o2:on n1:on", {}, "send no more requests to o1"),
     ("then the next", ROLLING, "o1:up o2:on n1:on", {}, "create machine 2"),
     ("to the last", ROLLING, "o1:up o2:on n1:on n2:on", {}, "send no more requests to o2"),
@@ -144,8 +175,23 @@ BACKWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("what was kept is started", BACK, "n1:on n2:on o1:asleep o2:asleep", {}, "start machine o1"),
     ("what is gone is made", BACK, "n1:on n2:on o1:up", {}, "create machine 2"),
     ("it enters before the bad one leaves", BACK, "n1:on n2:on o1:up o2:up", {}, "send requests to o1"),
+    ("nor before the edge uses it", BACK, "n1:on o1:on o2:on", {"reached": {"o1"}}, "wait until requests reach o2"),
     ("the bad one leaves", BACK, "n1:on o1:on o2:on", {}, "send no more requests to n1"),
     ("its page too", BACK, "n1:up o1:on o2:on", {"page": NEW.frontend}, "publish the page"),
+    (
+        "which waits for no silence",
+        BACK,
+        "n1:up o1:on o2:on",
+        {"page": NEW.frontend, "quiet": set()},
+        "publish the page",
+    ),
+    (
+        "what the edge still uses stays",
+        BACK,
+        "n1:up o1:on o2:on",
+        {"quiet": {"o1"}},
+        "wait until no request reaches n1",
+    ),
     ("no suite is asked", BACK, "n1:up o1:on o2:on", {}, "let n1 finish"),
     ("and it is not kept", BACK, "n1:up o1:on o2:on", {"drained": frozenset({"n1"})}, "remove n1"),
     ("earlier ones stay as they were", BACK, "x1:asleep o1:on o2:on", {}, "record the outcome"),
@@ -158,7 +204,9 @@ BACKWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ),
     ("once", replace(BACK, marks=(SUSPECT, COMPARED)), "n1:up o1:on o2:on", {}, "let n1 finish"),
     ("to nothing: out of traffic first", GONE, "n1:on n2:up", {}, "send no more requests to n1"),
-    ("then away", GONE, "n1:up n2:up", {}, "remove n1"),
+    ("until the edge knows", GONE, "n1:up n2:up", {"quiet": {"n1"}}, "wait until no request reaches n2"),
+    ("what was asked is finished", GONE, "n1:up n2:up", {}, "let 2 machines finish"),
+    ("then away", GONE, "n1:up n2:up", {"drained": {"n1", "n2"}}, "remove n1"),
     ("until nothing is left", GONE, "", {}, "record the outcome"),
 ]
 

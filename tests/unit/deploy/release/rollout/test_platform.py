@@ -143,6 +143,19 @@ def test_where_the_platform_says_what_is_cordoned_that_counts(
     assert (seen.traffic, seen.agrees) == (traffic, agrees)
 
 
+@pytest.mark.parametrize("status", [200, 400, 404, 408, 412, 500])
+def test_waiting_for_a_start_is_one_request_whose_failure_says_nothing(
+    wire: Wire, platform: CloudPlatform, status: int
+) -> None:
+    wire.on("GET", "/wait", status, {"ok": True})
+    wire.on("GET", "/machines/m1", 200, machine())
+    platform.await_started("m1", 0.05)  # never looked at: nothing is known to wait for
+    assert wire.sent == []
+    assert platform.look("m1")
+    platform.await_started("m1", 0.05)
+    assert wire.sent[1][:2] == ("GET", "/v1/apps/runner/machines/m1/wait")
+
+
 def event(kind: str, source: str = "flyd", **exit_event: Any) -> dict[str, Any]:
     return {"type": kind, "source": source, "status": "stopped", "request": {"exit_event": exit_event}}
 

@@ -15,7 +15,7 @@ stage = test_engine.stage
 @pytest.mark.parametrize("tells", [True, False])
 @pytest.mark.parametrize("strategy", list(Strategy))
 def test_each_strategy_ends_well_over_lists_that_are_seconds_old(stage: Stage, strategy: Strategy, tells: bool) -> None:
-    stage.scene.platform.lag, stage.scene.platform.tells = 3, tells
+    stage.scene.platform.staleness, stage.scene.platform.tells = 3, tells
     engine = stage.engine(strategy=strategy)
     assert engine.run().status is Status.DEPLOYED
     assert stage.serves("good+2")
@@ -53,7 +53,7 @@ def test_a_new_machine_that_counts_as_uncordoned_is_let_in_all_the_same(stage: S
 
 
 def test_a_rollback_right_after_an_interrupt_leaves_no_machine_that_no_list_showed(stage: Stage) -> None:
-    stage.scene.platform.lag = 3
+    stage.scene.platform.staleness = 3
     engine = stage.engine()
     while len(stage.scene.platform.all) < 3:
         engine.advance()
