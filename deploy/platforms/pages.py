@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
 import threading
@@ -33,7 +34,7 @@ MESSAGE_LIMIT = 384  # bytes; the platform cuts what is longer, and refuses what
 BUCKET_BYTES, BUCKET_FILES, AT_ONCE = 40 * 1024 * 1024, 2000, 3
 UNKNOWN, EXPIRED = "8000000", "8000013"
 """The platform's codes for an error of its own that passes, and for an upload token that is no longer good."""
-TRIES = 3
+TRIES, RENEWALS = 3, 5
 CANONICAL_SECONDS = 15.0
 """How long a publication that succeeded may take to become the one that the project serves."""
 TYPES = {
@@ -101,7 +102,7 @@ class PagesClient:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.project = project
-        self.patience = patience
+        self.pause = patience.first
         self.tell: Callable[[str], None] = lambda _: None
         """Told what went wrong without being an error."""
         self._path = f"/accounts/{account.reveal()}/pages/projects/{project}"
@@ -148,7 +149,9 @@ class PagesClient:
         ]
         form += [(name, (name, content)) for name, content in files.items() if name in SPECIAL]
         asked = f"publish {len(files)} files to {self.project}"
-        made = self._again(lambda: self.sender.send("POST", f"{self._path}/deployments", asked=asked, files=form))
+        made = _again(
+            lambda: self.sender.send("POST", f"{self._path}/deployments", asked=asked, files=form), self.pause
+        )
         deployment = self._settled(self._result(made, asked)["id"], timeout)
         if production:
             self._require_canonical(deployment, branch, asked)
@@ -203,7 +206,7 @@ class PagesClient:
 
     def _upload(self, assets: Mapping[str, bytes], hashes: Mapping[str, str]) -> None:
         asked = f"upload files to {self.project}"
-        upload = _Upload(self, self._upload_token, asked)
+        upload = _Upload(self.sender, self._upload_token, asked, self.pause)
         if len(assets) > upload.most_files:
             first = list(assets)[upload.most_files]
             raise UsageError(
@@ -220,17 +223,6 @@ class PagesClient:
             upload.post("upsert-hashes", {"hashes": wanted})
         except PlatformError as failed:
             self.tell(f"the files are uploaded, but the next upload may send them again: {failed}")
-
-    def _again(self, send: Callable[[], httpx.Response]) -> httpx.Response:
-        """Send, and again where the platform says that it failed for a reason unknown to it."""
-        for attempt in range(TRIES):
-            try:
-                return send()
-            except PlatformError as failed:
-                if failed.code != UNKNOWN or attempt == TRIES - 1:
-                    raise
-                time.sleep(self.patience.first * 2 ** (attempt + 1))
-        raise AssertionError("the last try returns or raises")
 
     def _upload_token(self) -> str:
         asked = f"begin an upload to {self.project}"
@@ -260,8 +252,8 @@ class PagesClient:
 class _Upload:
     """Requests of one upload, which carry a token of its own. It is short-lived: one that expires is renewed."""
 
-    def __init__(self, client: PagesClient, token: Callable[[], str], asked: str) -> None:
-        self._client, self._renew, self._asked = client, token, asked
+    def __init__(self, sender: Sender, token: Callable[[], str], asked: str, pause: float) -> None:
+        self._sender, self._renew, self._asked, self._pause = sender, token, asked, pause
         self._token = token()
         self._good: set[str] = set()
         self._lock = threading.Lock()
@@ -275,30 +267,40 @@ class _Upload:
     def post(self, path: str, body: Any) -> httpx.Response:
         """Send one request; an asset is named by its contents, so sending it twice does no harm.
 
-        Raises what the platform answers; that a token is not good only when one is refused that never was.
+        Raises what the platform answers; that a token is refused only when it never was good, or again and again.
         """
-        renewed = False
-        while True:
+        for renewals in itertools.count():
             token = self._token
             try:
-                answer = self._client._again(lambda token=token: self._send(path, body, token))  # type: ignore[misc]
+                answer = self._send(path, body, token)
             except PlatformError as failed:
                 refused = isinstance(failed, (Unauthorized, Forbidden)) or failed.code == EXPIRED
-                if not refused or (renewed and token not in self._good):
+                if not refused or renewals == RENEWALS or (renewals and token not in self._good):
                     raise
             else:
                 self._good.add(token)
                 return answer
-            renewed = True
             with self._lock:  # of the requests that failed together, one asks for a new token
                 if self._token == token:
                     self._token = self._renew()
+        raise AssertionError("the last try returns or raises")
 
     def _send(self, path: str, body: Any, token: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token}"}
-        url = f"/pages/assets/{path}"
-        sender = self._client.sender
-        return sender.send("POST", url, json=body, headers=headers, asked=self._asked, idempotent=True)
+        url, headers = f"/pages/assets/{path}", {"Authorization": f"Bearer {token}"}
+        asked, send = self._asked, self._sender.send
+        return _again(lambda: send("POST", url, json=body, headers=headers, asked=asked, idempotent=True), self._pause)
+
+
+def _again(send: Callable[[], httpx.Response], pause: float) -> httpx.Response:
+    """Send, and again where the platform says that it failed for a reason unknown to it. `pause` in seconds doubles."""
+    for attempt in range(TRIES):
+        try:
+            return send()
+        except PlatformError as failed:
+            if failed.code != UNKNOWN or attempt == TRIES - 1:
+                raise
+            time.sleep(pause * 2 ** (attempt + 1))
+    raise AssertionError("the last try returns or raises")
 
 
 def _claims(token: str) -> dict[str, Any]:

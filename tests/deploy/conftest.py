@@ -129,7 +129,10 @@ def first(project: Project) -> str:
 @pytest.fixture(scope="session")
 def second(project: Project, first: str) -> str:
     """Another, after it."""
-    sha = project.commit("Say more", ("README.md", "# codecanvas", "# codecanvas."))
+    said = ("A program may use these", "Programs may use these")  # a part of the page that loads later
+    sha = project.commit(
+        "Say more", ("README.md", "# codecanvas", "# codecanvas."), ("frontend/src/canvas/dialogs.ts", *said)
+    )
     project.invoke("build", "--languages", "core")
     project.invoke("deploy", "--env", "staging", "--rehearsal")
     project.prove("staging")

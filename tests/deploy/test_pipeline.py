@@ -6,6 +6,7 @@ One story in order: each test goes on where the one before ended.
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -45,8 +46,31 @@ def serves(state: dict[str, Any], environment: str, sha: str) -> bool:
     )
 
 
-def test_a_commit_reaches_production_with_the_bytes_that_staging_proved(project: Any, first: str) -> None:
+def parts(state: dict[str, Any], environment: str) -> dict[str, bytes]:
+    """The hashed files that the served page names, by address."""
+    root = state[environment]["urls"]["frontend"]
+    index = httpx.get(root, timeout=10).raise_for_status().text
+    addresses = [f"{root}{name}" for name in re.findall(r'"/(assets/[^"]+)"', index)]
+    return {address: httpx.get(address, timeout=10).raise_for_status().content for address in addresses}
+
+
+def still_served(open_page: dict[str, bytes]) -> bool:
+    """Whether a page that was opened before still gets what it is made of."""
+    return all(httpx.get(address, timeout=10).content == content for address, content in open_page.items())
+
+
+@pytest.fixture(scope="module")
+def open_page(project: Any, first: str) -> dict[str, bytes]:
+    """Production's page as somebody opened it after the first release."""
+    return parts(project.status(), "production")
+
+
+def test_a_commit_reaches_production_with_the_bytes_that_staging_proved(
+    project: Any, first: str, open_page: dict[str, bytes]
+) -> None:
     state, report = project.status(), project.report()
+    assert open_page
+    assert [*parts(state, "staging").values()] == [*open_page.values()]
     assert serves(state, "staging", first)
     assert serves(state, "production", first)
     assert state["staging"]["image"] == state["production"]["image"] == report["image"]
@@ -82,11 +106,15 @@ def test_a_token_of_one_environment_does_not_act_on_the_other(project: Any, firs
     assert httpx.get(f"{fly}/v1/apps/runner/machines", headers=bearer).status_code == 403
 
 
-def test_a_second_release_and_the_way_back(project: Any, first: str, second: str) -> None:
+def test_a_second_release_and_the_way_back(project: Any, first: str, open_page: dict[str, bytes], second: str) -> None:
     assert serves(project.status(), "production", second)
+    opened_since = parts(project.status(), "production")
+    assert opened_since.keys() != open_page.keys()
+    assert still_served(open_page)
     project.invoke("rollback", "--env", "production", "--rehearsal")
     state = project.status()
     assert serves(state, "production", first)
+    assert still_served(opened_since)
     assert serves(state, "staging", second)
     events = json.loads(project.invoke("history", "--env", "production", "--rehearsal", "--json").stdout)
     assert (events[0]["status"], events[0]["commitSha"]) == ("rolled-back", second)

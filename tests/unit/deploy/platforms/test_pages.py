@@ -229,6 +229,14 @@ def test_tokens_may_expire_again_and_again() -> None:
     assert project.sent.count("upload-token") == 4
 
 
+def test_a_request_that_is_refused_whatever_its_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(*[("upload", 403, 10000)] * 99)
+    monkeypatch.setattr(pages, "BUCKET_FILES", 1)
+    with pytest.raises(Forbidden, match="said the platform"):
+        project.publish({f"{number}.txt": b"%d" % number for number in range(4)})
+    assert project.sent.count("upload-token") < 30
+
+
 @pytest.mark.parametrize(("status", "code"), [(500, 8000000), (400, 8000000)])
 @pytest.mark.parametrize("end", ["deployments", "upload", "check-missing"])
 def test_an_unknown_error_of_the_platforms_is_asked_for_again(end: str, status: int, code: int) -> None:
