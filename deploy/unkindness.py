@@ -43,8 +43,8 @@ class Unkindness:
         return found
 
 
-EVENTUAL: tuple[dict[str, Any], ...] = ()
-"""The rules by which reads show what was written only later. They belong here, and `STRICT` then has them too."""
+EVENTUAL: tuple[dict[str, Any], ...] = ({"kind": "eventual", "seconds": 3.0},)
+"""The rules by which reads show what was written only later, and 408 does not say whether something was done."""
 STRICT = Unkindness(lag=10.0, rates=True, autostop=20.0, more=EVENTUAL)
 """As the provider at its worst: its own tool allows 10 s for the edge to follow."""
 
