@@ -12,7 +12,8 @@ from deploy import interrupts, processes
 from deploy.errors import DeployError
 from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
-from deploy.workstation.packages import NEEDS, SERVERS, missing
+from deploy.workstation.browsers import BROWSERS, find
+from deploy.workstation.packages import NEEDS, SERVERS, SYSTEM_PATH, missing
 
 if TYPE_CHECKING:
     from deploy import local
@@ -93,14 +94,18 @@ def doctor(context: Context, json: bool = False) -> None:
     """Show what this machine has, what it lacks, and the command that installs it."""
     found = {name: missing(name) for name in NEEDS}
     servers = {name: bool(shutil.which(name) or (ROOT / ".tools/usr/bin" / name).exists()) for name in SERVERS}
+    browsers = {name: taken.how if (taken := find(name, SYSTEM_PATH)) else None for name in BROWSERS}
     if json:
-        print_json({"missing": {k: v for k, v in found.items() if v}, "servers": servers})
+        print_json({"missing": {k: v for k, v in found.items() if v}, "servers": servers, "browsers": browsers})
         return
     for name, need in NEEDS.items():
         lacking = found[name]
         print_result(f"{'✗' if lacking else '✓'} {name}: {need.why}")
         if lacking:
             print_result(f"    lacks {', '.join(lacking)}; sudo apt-get install -y {' '.join(need.packages)}")
+        for program in need.programs:
+            if how := browsers.get(program):
+                print_result(f"    {program}: {how}")
     for name, there in servers.items():
         print_result(
             f"{'✓' if there else '·'} {name}: {'there' if there else 'unpacked into .tools/ when first needed'}"

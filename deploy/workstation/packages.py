@@ -15,6 +15,7 @@ from filelock import FileLock
 from deploy.errors import MachineLacks
 from deploy.processes import End, run
 from deploy.settings.environments import ROOT
+from deploy.workstation.browsers import BROWSERS, download, find
 
 TOOLS = ROOT / ".tools"
 APT_LOG = Path("/var/lib/codecanvas/apt.log")
@@ -54,7 +55,9 @@ NEEDS: dict[str, Need] = {
         "the runner is measured beside it, and with a library", ("bwrap", "f2py3"), ("bubblewrap", "python3-numpy")
     ),
     "fuzz": Need("the launcher is fuzzed with libFuzzer", ("clang",), ("clang", "libclang-rt-dev")),
-    "browser": Need("the page is tested in a real browser", ("chromium",), ("chromium", "fonts-dejavu-core")),
+    "browser": Need(
+        "the page is tested in a real browser: Chromium or Chrome", ("chromium",), ("chromium", "fonts-dejavu-core")
+    ),
     "other-browsers": Need(
         "the page is tested in other engines than Chromium's",
         ("firefox-esr", "WebKitWebDriver", "xvfb-run"),
@@ -76,8 +79,12 @@ def may_install() -> bool:
 
 def missing(name: str) -> list[str]:
     """Programs of a need, and files that are made for it, which are not there."""
-    lacking = [p for p in NEEDS[name].programs if shutil.which(p, path=SYSTEM_PATH) is None]
+    lacking = [program for program in NEEDS[name].programs if not _there(program)]
     return lacking + [str(path) for path in NEEDS[name].made if not path.exists()]
+
+
+def _there(program: str) -> bool:
+    return bool(find(program, SYSTEM_PATH) if program in BROWSERS else shutil.which(program, path=SYSTEM_PATH))
 
 
 def need(*names: str, tell: Callable[[str], None] | None = None) -> None:
@@ -90,11 +97,22 @@ def need(*names: str, tell: Callable[[str], None] | None = None) -> None:
     makers = [NEEDS[name].make for name in lacking if NEEDS[name].make]
     if not may_install():
         further = "".join(f" && sudo {' '.join(command)}" for command in makers)
+        browsers = [program for name in lacking for program in missing(name) if program in BROWSERS]
+        instead = "".join(f"; or, where there is no such package: {' '.join(download(each))}" for each in browsers)
         raise MachineLacks(
             f"missing: {reasons}. Run: sudo apt-get install -y --no-install-recommends {' '.join(packages)}{further}"
+            f"{instead}"
         )
-    (tell or _stderr)(f"installing {' '.join(packages)}")
-    _apt("install", "-y", "-qq", "--no-install-recommends", *packages)
+    tell = tell or _stderr
+    _apt()
+    packages = [each for each in packages if _available(each)]
+    if packages:
+        tell(f"installing {' '.join(packages)}")
+        _apt("install", "-y", "-qq", "--no-install-recommends", *packages)
+    for program in (each for name in lacking for each in missing(name) if each in BROWSERS):
+        ours = download(program)
+        tell(f"no package brings {program} here: {' '.join(ours[1:])}")
+        run(ours, check=False, stdin=subprocess.DEVNULL)  # if it fails, what is missing is said below
     for command in makers:
         run(command, check=True, stdin=subprocess.DEVNULL)
     if still := [p for name in lacking for p in missing(name)]:
@@ -133,24 +151,24 @@ def _unpack(package: str) -> None:
     archive.unlink()
 
 
+def _available(package: str) -> bool:
+    """Whether apt knows the package; another distribution may have it under another name, or not at all."""
+    return run(["apt-cache", "show", package], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
 def _apt(*arguments: str) -> None:
-    """`apt-get update`, then `apt-get ARGUMENTS`; one at a time on this machine, whichever clone asks."""
+    """`apt-get ARGUMENTS`, or `apt-get update` without any; one at a time on this machine, whichever clone asks."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     Path("/var/lib/codecanvas").mkdir(parents=True, exist_ok=True)
     with FileLock("/var/lib/codecanvas/apt.lock"):
-        for command in (("update", "-qq"), arguments):
-            if not command:
-                continue
-            full = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command]
-            # Into a file, and never killed: interrupted half-way, or writing into a pipe that nobody reads any more,
-            # dpkg would leave this machine's packages broken. It goes on without us.
-            with APT_LOG.open("w+b") as log:
-                done = run(full, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, end=End.NEVER)
-            if done.returncode:
-                last = "\n".join(APT_LOG.read_text(errors="replace").splitlines()[-5:])
-                raise MachineLacks(
-                    f"`{' '.join(full)}` failed:\n{last}\nFix this machine's packages, then run this again"
-                )
+        full = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *(arguments or ("update", "-qq"))]
+        # Into a file, and never killed: interrupted half-way, or writing into a pipe that nobody reads any more,
+        # dpkg would leave this machine's packages broken. It goes on without us.
+        with APT_LOG.open("w+b") as log:
+            done = run(full, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, end=End.NEVER)
+        if done.returncode:
+            last = "\n".join(APT_LOG.read_text(errors="replace").splitlines()[-5:])
+            raise MachineLacks(f"`{' '.join(full)}` failed:\n{last}\nFix this machine's packages, then run this again")
 
 
 def _stderr(text: str) -> None:

@@ -1,13 +1,12 @@
 """Chromium, Firefox and WebKit behind one interface: what journeys need of a browser's window, and no more.
 
-Chromium and Firefox are driven by Playwright, WebKitGTK by WebDriver. All are Debian's own; CHROMIUM and FIREFOX name
-others. Each engine is started once a test process, since that takes seconds, and every test has fresh storage in it.
+Chromium and Firefox are driven by Playwright, WebKitGTK by WebDriver. `deploy/workstation/browsers.py` finds them;
+CHROMIUM and FIREFOX name others. Each engine is started once a test process, since that takes seconds, and every test has fresh storage in it.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, ElementHandle, Page, Playwright, expect, sync_playwright
 
 from deploy.settings.environments import EnvironmentConfig
+from deploy.workstation.browsers import find
 from tests.integration.frontend.webdriver import WebDriver, WebDriverError, webkit
 
 ENGINES = ("chromium", "firefox", "webkit")
@@ -286,7 +286,7 @@ class Engines:
     def _chromium(self) -> Engine:
         root = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium's own sandbox refuses to run as root
         browser = self._driver().chromium.launch(
-            executable_path=_program("CHROMIUM", "chromium"),
+            executable_path=_browser("chromium"),
             args=[*CHROMIUM_ARGUMENTS, *root],
             proxy={"server": f"http://{self._proxy}"},
         )
@@ -297,9 +297,10 @@ class Engines:
         host, port = self._proxy.split(":")
         by = {f"network.proxy.{kind}": host for kind in ("http", "ssl")}
         ports = {f"network.proxy.{kind}_port": int(port) for kind in ("http", "ssl")}
+        program = _browser("firefox-esr")
         browser = self._driver().firefox.launch(
-            channel="moz-firefox",  # Debian's Firefox speaks WebDriver BiDi, not the protocol of Playwright's own
-            executable_path=_program("FIREFOX", "firefox-esr", "firefox"),
+            channel="moz-firefox" if program else None,  # speaks WebDriver BiDi, not the protocol of Playwright's own
+            executable_path=program,
             firefox_user_prefs={**FIREFOX_PREFERENCES, **by, **ports},
         )
         self._stack.callback(browser.close)
@@ -309,7 +310,8 @@ class Engines:
         return WebKitEngine(self._stack.enter_context(webkit(self._proxy)), self._environment)
 
 
-def _program(variable: str, *names: str) -> str:
-    found = os.environ.get(variable) or next(filter(None, map(shutil.which, names)), None)
-    assert found, f"no {names[0]}: install Debian's `{names[0]}`, or name one in the variable {variable}"
-    return found
+def _browser(name: str) -> str | None:
+    """The program of a browser; None for Playwright's own build."""
+    found = find(name, os.environ.get("PATH", ""))
+    assert found, f"no {name}: run `./dev python -m deploy.workstation browser other-browsers`"
+    return found.path or None
