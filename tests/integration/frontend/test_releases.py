@@ -250,7 +250,7 @@ def test_without_a_connection_reloading_leaves_the_page_as_it_is(
 def test_another_release_of_the_service_is_told_once_its_page_is_there(
     opened: Canvas, host: PagesHost, page: dict[str, bytes], proxy: FaultProxy, environment: EnvironmentConfig
 ) -> None:
-    opened.hurry(60)  # the service is not asked more than once a minute
+    opened.hurry(60)  # the service is asked four times a minute at most
     opened.press("F8")
     opened.write("print('mine')")
     answer = {"environment": environment.name, "version": "2.0.0", "sha": NEXT}
