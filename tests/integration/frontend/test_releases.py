@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Error as PlaywrightError
 
 from deploy.artifacts.frontend import build_page, former_assets, install_packages, site_files
 from deploy.artifacts.source import Source
+from deploy.emulator.pages.rules import read_rules
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from tests.integration.frontend.canvas import Canvas
 from tests.integration.frontend.engines import ENGINES, PlaywrightWindow, Window, eventually
@@ -150,6 +152,29 @@ def published(*releases: dict[str, bytes]) -> dict[str, bytes]:
     """What is published of a release after others: the newest first."""
     now, *former = releases
     return now | former_assets(now, former)
+
+
+def test_what_is_kept_of_the_page_by_its_host(
+    host: PagesHost, page: dict[str, bytes], release: dict[str, Any]
+) -> None:
+    assert read_rules(page["_headers"].decode(), "").ignored == []
+    new = later(page, "2", release["sha"])
+    host.publish(published(new, page))
+    with httpx.Client(base_url=host.url) as site:
+
+        def kept(path: str) -> tuple[int, str]:
+            answer = site.get(path)
+            return answer.status_code, answer.headers.get("cache-control", "")
+
+        assert {kept(name) for name in ("", "config.js")} == {(200, "no-cache")}
+        assert {kept(path) for path in lazy(new).values()} == {(200, "public, max-age=31536000, immutable")}
+        assert {kept(path) for path in lazy(page).values()} == {(200, "public, max-age=0, must-revalidate")}
+        # One that is not there yet, or no more, must be asked for again: nothing is kept of its 404.
+        assert {kept(path) for path in lazy(later(page, "3", "")).values()} == {(404, "")}
+        wrong = site.get("no/such/page")
+        assert (wrong.status_code, wrong.content) == (404, page["404.html"])
+        moved = site.get("index.html?embed=1")
+        assert (moved.status_code, moved.headers["location"]) == (308, "/?embed=1")
 
 
 @pytest.mark.parametrize("engine", ["chromium"])  # which files are there is the same for all
