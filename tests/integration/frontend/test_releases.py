@@ -226,6 +226,21 @@ def test_a_part_that_is_gone_is_told_and_reloading_keeps_all_that_was_written(
     assert opened.stale.now is None
 
 
+@pytest.mark.parametrize("engine", ["chromium"])
+def test_a_page_that_was_opened_and_left_offers_to_reload_when_somebody_comes_back(
+    opened: Canvas, host: PagesHost, page: dict[str, bytes]
+) -> None:
+    host.publish(later(page, "2", NEXT))  # nothing was pressed before: not even what acts on keys is loaded
+    opened.write("print('typed into an old page')")
+    opened.run()
+    opened.stale.contains("did not load")
+    reload(opened)
+    opened.program.becomes("print('typed into an old page')")
+    opened.footer.contains(NEXT[:7])
+    opened.run()
+    opened.stdout.becomes("typed into an old page\n")
+
+
 @pytest.mark.parametrize(("path", "script"), [("?embed=1", ""), ("", REFUSE_STORAGE)], ids=["embedded", "no storage"])
 @pytest.mark.parametrize("engine", ["chromium"])
 def test_where_nothing_is_stored_reloading_keeps_it_all_the_same(
