@@ -27,7 +27,7 @@ from deploy.release.gates.consequences import consequences_for
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.checks import RealChecks
 from deploy.release.rollout.engine import Engine, Pace
-from deploy.release.rollout.former import former_pages
+from deploy.release.rollout.former import known_former
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
 from deploy.settings.environments import Role
@@ -221,9 +221,7 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
         fly.sender.guard = pages.sender.guard = _guard(holding)
         pages.tell = bus.about(target.name).note
         book = Book(target.ledger, holding, consequences_for(target))
-        platform = CloudPlatform(
-            target, fly, pages, registry, lambda release: former_pages(target.ledger.snapshot(), release)
-        )
+        platform = CloudPlatform(target, fly, pages, registry, lambda one: known_former(target.ledger, one, pages.tell))
         yield Desk(target, logs, book, fly, pages, registry, platform, bus.about(target.name))
 
 
