@@ -29,7 +29,7 @@ from deploy.release.rollout.book import Book
 from deploy.release.rollout.checks import RealChecks
 from deploy.release.rollout.edge import RealEdge
 from deploy.release.rollout.engine import Engine
-from deploy.release.rollout.former import former_pages
+from deploy.release.rollout.former import known_former
 from deploy.release.rollout.pace import MANY_PROXIES_SECONDS, ONE_PROXY_SECONDS, Pace
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
@@ -237,9 +237,7 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
         fly.sender.guard = pages.sender.guard = _guard(holding)
         pages.tell = bus.about(target.name).note
         book = Book(target.ledger, holding, consequences_for(target))
-        platform = CloudPlatform(
-            target, fly, pages, registry, lambda release: former_pages(target.ledger.snapshot(), release)
-        )
+        platform = CloudPlatform(target, fly, pages, registry, lambda one: known_former(target.ledger, one, pages.tell))
         yield Desk(target, logs, book, fly, pages, registry, platform, bus.about(target.name))
 
 

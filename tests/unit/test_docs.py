@@ -60,6 +60,15 @@ def test_files_that_pages_name_exist() -> None:
             assert (ROOT / name).exists(), f"{page.name} names {name}"
 
 
+def test_every_test_that_holds_how_a_platform_behaves_exists() -> None:
+    tests = "".join(
+        file.read_text() for file in (ROOT / "tests").rglob("test_*.py") if "node_modules" not in file.parts
+    )
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/platforms.md").read_text()))
+    assert named
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
 def test_every_attack_of_the_table_is_a_test() -> None:
     suite = "".join(file.read_text() for file in (ROOT / "tests/integration/security").glob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text()))

@@ -15,6 +15,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 from deploy.emulator.pages.rules import Rules, pathname
 
 WEEK = 604_800.0
+MOST_PRESERVED = 10_000
+"""Addresses that are remembered; the oldest go first, as in any cache."""
 FRESH = "public, max-age=0, must-revalidate"
 PRESERVED = "public, s-maxage=604800"
 
@@ -58,7 +60,10 @@ class Preserved:
     def put(self, address: str, answer: Answer, now: float) -> None:
         """Remember an answer."""
         headers = {**answer.headers, "cache-control": PRESERVED, "x-robots-tag": "noindex"}
+        self.kept.pop(address, None)
         self.kept[address] = (answer.asset or "", headers, now)
+        while len(self.kept) > MOST_PRESERVED:
+            del self.kept[next(iter(self.kept))]
 
     def get(self, address: str, now: float) -> Answer | None:
         """What was answered within the last week; None for nothing."""

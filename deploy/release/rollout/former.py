@@ -7,7 +7,10 @@ They are no part of an artifact, whose digest must not depend on what was releas
 
 from __future__ import annotations
 
-from deploy.ledger import DeploymentInfo, Snapshot, Status
+from collections.abc import Callable
+
+from deploy.errors import LedgerError
+from deploy.ledger import DeploymentInfo, Ledger, Snapshot, Status
 from deploy.ledger.snapshot import EVENTS
 
 RELEASES = 3
@@ -31,3 +34,15 @@ def former_pages(snapshot: Snapshot, release: DeploymentInfo) -> list[str]:
         if sum(found.values()) == RELEASES:
             break
     return list(found)
+
+
+def known_former(ledger: Ledger, release: DeploymentInfo, tell: Callable[[str], None]) -> list[str]:
+    """`former_pages` of the ledger as it is now; none, and `tell` is told why, when it cannot be read.
+
+    A release's page is not held up by what others left.
+    """
+    try:
+        return former_pages(ledger.snapshot(), release)
+    except LedgerError as failed:
+        tell(f"the page is published without files of earlier releases: {failed}")
+        return []

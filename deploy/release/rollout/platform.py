@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tarfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -297,14 +299,13 @@ class CloudPlatform:
         What is brought back lacks the files of the releases after it, which people have open: so it serves at once,
         and is then published anew with them. That it could not be is no failure: the release's page is served.
         """
-        former = self._former(release)
         for earlier in self._pages.deployments():
             if digest_of(earlier.message) == release.frontend and earlier.succeeded and self._pages.rollback(earlier):
-                if former:
+                if former := self._former(release):
                     with contextlib.suppress(PlatformError):
                         self._publish(release, former, timeout=ADDING_SECONDS)
                 return
-        self._publish(release, former)
+        self._publish(release, self._former(release))
 
     def _publish(self, release: DeploymentInfo, former: Sequence[str], timeout: float = 120) -> None:
         files = site_files(read_page(self._registry, release.frontend), self._target.name, self._target.config.api_url)
@@ -375,10 +376,10 @@ def read_page(registry: RegistryClient, digest: str) -> dict[str, bytes]:
 
 
 def read_pages(registry: RegistryClient, digests: Sequence[str]) -> Iterator[dict[str, bytes]]:
-    """The files of several frontend images, each read when it is asked for; those that are gone are left out."""
+    """The files of several frontend images, each read when asked for; what is gone or cannot be read is left out."""
     for digest in digests:
         try:
             page = read_page(registry, digest)
-        except PlatformError:
+        except (DeployError, KeyError, OSError, EOFError, tarfile.TarError, zlib.error):
             continue
         yield page

@@ -70,7 +70,7 @@ export class Canvas {
     );
     const workspace = new Workspace(page, editor, memory, (...act) => this.act(...act));
     const settings = new Settings(memory, asked.get("theme"), (keys) => void editor.useKeys(keys));
-    return { page, root, editor, workspace, memory, settings };
+    return { page, root, api: this.api, editor, workspace, memory, settings };
   }
 
   private listen(): void {

@@ -5,18 +5,20 @@ import { ask } from "../service/http";
 import { textOf } from "../service/json";
 
 /** Milliseconds for which the service is not asked again, whatever a person does. */
-const REST_MS = 60_000;
+const REST_MS = 15_000;
 
 export class Newer {
   private readonly own = readConfig().sha;
-  /** The service's release when it was asked first. */
-  private first: string | null = null;
   private resting = false;
 
-  /** @param root the API's address, ending with "/" */
+  /**
+   * @param root the API's address, ending with "/"
+   * @param opened knows the service's release when the page was opened
+   */
   constructor(
     private readonly page: Page,
     private readonly root: string,
+    private readonly opened: { release: string },
   ) {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) void this.look();
@@ -38,10 +40,8 @@ export class Newer {
 
   /** Whether this page is no longer the one to use, now that the service is of `sha`. */
   private async left(sha: string): Promise<boolean> {
-    const before = this.first ?? sha;
-    this.first = sha;
     if (sha === this.own) return false;
-    if (sha !== before) return true;
+    if (this.opened.release !== "" && sha !== this.opened.release) return true;
     // Services are released before their pages: until the page has followed, reloading would bring the same again.
     const config = await fetch("/config.js", { cache: "no-store" });
     return config.ok && !(await config.text()).includes(`"sha":${JSON.stringify(this.own)}`);

@@ -26,7 +26,7 @@ export class Tools {
   private readonly newer: Newer;
 
   constructor(private readonly parts: Parts) {
-    const { page, workspace, editor, memory, root, settings } = parts;
+    const { page, workspace, editor, memory, root, settings, api } = parts;
     const notices = new Notices(page);
     const files = new Files(page, workspace, editor, memory, notices);
     const runs = new RunControl(page, root, workspace, ({ file, line, column }) => files.jump(file, line, column));
@@ -42,7 +42,7 @@ export class Tools {
     this.notices = notices;
     this.files = files;
     this.runs = runs;
-    this.newer = new Newer(page, root);
+    this.newer = new Newer(page, root, api);
     void this.newer.look();
     this.acts = {
       run: () => runs.start(),

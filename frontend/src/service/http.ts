@@ -8,6 +8,9 @@ import { parse, textOf } from "./json";
 const PATIENCE_MS = 30_000;
 
 export class Api {
+  /** The commit of the service that answered `environment`; empty before. */
+  release = "";
+
   /** @param root the API's address, ending with "/" */
   constructor(private readonly root: string) {}
 
@@ -18,7 +21,9 @@ export class Api {
 
   /** The environment that the service says it is. */
   async environment(): Promise<string> {
-    return textOf((await ask(this.root, "/version")).environment);
+    const { sha, environment } = await ask(this.root, "/version");
+    this.release = textOf(sha);
+    return textOf(environment);
   }
 }
 

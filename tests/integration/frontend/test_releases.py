@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Error as PlaywrightError
 
 from deploy.artifacts.frontend import build_page, former_assets, install_packages, site_files
 from deploy.artifacts.source import Source
+from deploy.emulator.pages.rules import read_rules
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from tests.integration.frontend.canvas import Canvas
 from tests.integration.frontend.engines import ENGINES, PlaywrightWindow, Window, eventually
@@ -152,6 +154,29 @@ def published(*releases: dict[str, bytes]) -> dict[str, bytes]:
     return now | former_assets(now, former)
 
 
+def test_what_is_kept_of_the_page_by_its_host(
+    host: PagesHost, page: dict[str, bytes], release: dict[str, Any]
+) -> None:
+    assert read_rules(page["_headers"].decode(), "").ignored == []
+    new = later(page, "2", release["sha"])
+    host.publish(published(new, page))
+    with httpx.Client(base_url=host.url) as site:
+
+        def kept(path: str) -> tuple[int, str]:
+            answer = site.get(path)
+            return answer.status_code, answer.headers.get("cache-control", "")
+
+        assert {kept(name) for name in ("", "config.js")} == {(200, "no-cache")}
+        assert {kept(path) for path in lazy(new).values()} == {(200, "public, max-age=31536000, immutable")}
+        assert {kept(path) for path in lazy(page).values()} == {(200, "public, max-age=0, must-revalidate")}
+        # One that is not there yet, or no more, must be asked for again: nothing is kept of its 404.
+        assert {kept(path) for path in lazy(later(page, "3", "")).values()} == {(404, "")}
+        wrong = site.get("no/such/page")
+        assert (wrong.status_code, wrong.content) == (404, page["404.html"])
+        moved = site.get("index.html?embed=1")
+        assert (moved.status_code, moved.headers["location"]) == (308, "/?embed=1")
+
+
 @pytest.mark.parametrize("engine", ["chromium"])  # which files are there is the same for all
 def test_every_part_of_a_page_loads_after_two_releases(
     opened: Canvas, host: PagesHost, page: dict[str, bytes], release: dict[str, Any]
@@ -199,6 +224,21 @@ def test_a_part_that_is_gone_is_told_and_reloading_keeps_all_that_was_written(
     opened.value("Arguments").becomes("--first 'second one'")
     find(opened)  # of the new release
     assert opened.stale.now is None
+
+
+@pytest.mark.parametrize("engine", ["chromium"])
+def test_a_page_that_was_opened_and_left_offers_to_reload_when_somebody_comes_back(
+    opened: Canvas, host: PagesHost, page: dict[str, bytes]
+) -> None:
+    host.publish(later(page, "2", NEXT))  # nothing was pressed before: not even what acts on keys is loaded
+    opened.write("print('typed into an old page')")
+    opened.run()
+    opened.stale.contains("did not load")
+    reload(opened)
+    opened.program.becomes("print('typed into an old page')")
+    opened.footer.contains(NEXT[:7])
+    opened.run()
+    opened.stdout.becomes("typed into an old page\n")
 
 
 @pytest.mark.parametrize(("path", "script"), [("?embed=1", ""), ("", REFUSE_STORAGE)], ids=["embedded", "no storage"])
@@ -250,7 +290,7 @@ def test_without_a_connection_reloading_leaves_the_page_as_it_is(
 def test_another_release_of_the_service_is_told_once_its_page_is_there(
     opened: Canvas, host: PagesHost, page: dict[str, bytes], proxy: FaultProxy, environment: EnvironmentConfig
 ) -> None:
-    opened.hurry(60)  # the service is not asked more than once a minute
+    opened.hurry(60)  # the service is asked four times a minute at most
     opened.press("F8")
     opened.write("print('mine')")
     answer = {"environment": environment.name, "version": "2.0.0", "sha": NEXT}

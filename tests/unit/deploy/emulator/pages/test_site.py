@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.emulator.pages import site
 from deploy.emulator.pages.rules import read_rules
 from deploy.emulator.pages.site import FRESH, PRESERVED, WEEK, Answer, Asked, Preserved, Site
 
@@ -236,6 +237,15 @@ def test_what_was_served_lately_is_served_for_a_week_by_the_same_address(served:
     assert served.ask("/old.js").status == 404
     served.cold, served.now = False, WEEK
     assert served.ask("/old.js").status == 404
+
+
+def test_no_more_addresses_are_preserved_than_have_room(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site, "MOST_PRESERVED", 2)
+    served.deploy("/a.js", "/b.js", "/c.js")
+    for path in ("/a.js", "/b.js", "/a.js", "/c.js"):
+        served.ask(path)
+    served.deploy("/404.html")
+    assert [served.ask(path).status for path in ("/a.js", "/b.js", "/c.js")] == [200, 404, 200]
 
 
 def test_the_page_that_stands_for_what_is_missing_is_not_preserved(served: Served) -> None:

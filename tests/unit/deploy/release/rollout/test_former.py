@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from deploy.ledger import DeploymentInfo, Snapshot, Status
+from deploy.ledger import DeploymentInfo, Ledger, Snapshot, Status
 from deploy.ledger.encoding import encode
-from deploy.release.rollout.former import RELEASES, former_pages
+from deploy.release.rollout.former import RELEASES, former_pages, known_former
 
 DONE, PENDING, BACK = Status.DEPLOYED, Status.PENDING, Status.ROLLED_BACK
 
@@ -48,3 +49,10 @@ def test_a_release_that_served_counts_once_however_often_it_was_brought_back() -
     again = [("a", DONE), ("b", DONE)] * 5
     assert former_pages(ledger(("z", DONE), *again), event(999, "now", PENDING)) == ["b", "a", "z"]
     assert RELEASES == 3
+
+
+def test_a_ledger_that_cannot_be_read_holds_no_page_up(tmp_path: Path) -> None:
+    told: list[str] = []
+    nowhere = Ledger(tmp_path / "none", "staging", str(tmp_path / "no-remote.git"))
+    assert known_former(nowhere, event(999, "now", PENDING), told.append) == []
+    assert "published without files of earlier releases" in told[0]

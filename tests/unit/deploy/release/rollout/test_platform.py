@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -382,14 +383,19 @@ def test_where_going_back_is_refused_the_page_is_published_anew(
 EARLIER = ["sha256:" + "8" * 64, "sha256:" + "9" * 64]
 
 
-@pytest.fixture
-def pages_by_digest(monkeypatch: pytest.MonkeyPatch, platform: CloudPlatform) -> list[dict[str, bytes]]:
-    """A registry of three pages, of which the oldest is gone; returns what is published."""
+@pytest.fixture(
+    params=[PlatformError("read the page", 404, "no such manifest"), KeyError("layers"), tarfile.ReadError("no tar")],
+    ids=["gone", "odd", "damaged"],
+)
+def pages_by_digest(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, platform: CloudPlatform
+) -> list[dict[str, bytes]]:
+    """A registry of three pages, of which the oldest cannot be read; returns what is published."""
     config = b'globalThis.CODECANVAS_CONFIG = {"environments":{"production":{"url":"https://p/"}}};\n'
 
     def read(_: RegistryClient, digest: str) -> dict[str, bytes]:
         if digest == EARLIER[1]:
-            raise PlatformError("read the page", 404, "no such manifest")
+            raise request.param
         name = f"site/assets/main.{digest[-10:]}.js"
         return {name: digest.encode(), "site/index.html": digest.encode(), "config/production/config.js": config}
 
@@ -420,7 +426,15 @@ def test_a_page_that_is_brought_back_serves_at_once_and_then_with_what_came_afte
     wire.on("GET", "/deployments", 200, {"success": True, "result": [earlier]})
     wire.on("POST", "/p1/rollback", 200, {"success": True, "result": earlier})
     wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": earlier}})
+    known, served_by_then = platform._former, []
+
+    def asked(release: DeploymentInfo) -> Sequence[str]:
+        served_by_then.append([path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"])
+        return known(release)
+
+    platform._former = asked
     platform.publish(RELEASE)
+    assert served_by_then == [["rollback"]]  # nothing is looked for before the page serves
     assert [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"] == ["rollback"]
     assert [set(files) for files in pages_by_digest] == [OPEN]
 
