@@ -15,7 +15,8 @@ woken by a pipe that the interpreter's own C handler writes to:
 - after LAST seconds the thread prints the line itself, kills the children and ends the process.
 
 Ending like that is safe: a deployer may be killed anywhere (the intent is in the ledger, `resume` goes on from it). The
-message, the early release of the lock and no stray children are what an orderly end adds.
+message, the early release of the lock and no stray children are what an orderly end adds. Where the ledger's remote is
+too slow for that, a process that outlasts us releases the lock (`ledger/unlock.py`).
 
 Standard library only, and few modules of it: this is the first thing a verb imports, so that not even its imports can
 swallow an interrupt.

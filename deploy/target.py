@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy.errors import UsageError
 from deploy.ledger import Ledger
 from deploy.platforms.fly import FlyClient
+from deploy.platforms.http import Patience
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
 from deploy.settings.chain import default_target, read_chain, require_deployed
@@ -94,11 +95,10 @@ class Target:
             client.close()
 
     @contextmanager
-    def registry(self) -> Iterator[RegistryClient]:
+    def registry(self, patience: Patience = Patience()) -> Iterator[RegistryClient]:  # noqa: B008 - frozen
         """A client of the environment's image repository."""
-        client = RegistryClient(
-            self.addresses.registry, self.config.deployment_target, self.tokens.get("FLY_API_TOKEN")
-        )
+        token, app = self.tokens.get("FLY_API_TOKEN"), self.config.deployment_target
+        client = RegistryClient(self.addresses.registry, app, token, patience=patience)
         try:
             yield client
         finally:

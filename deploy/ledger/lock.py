@@ -122,8 +122,19 @@ class Holding:
         # The end of each command that messages name; only a ledger in git has a flag.
         self._flags = f" --env {ledger.environment}{getattr(ledger, 'flag', '')}"
         self._hurried = False
+        self._given_back = False
         self._busy = threading.Lock()
         self._ended = threading.Event()
+
+    @property
+    def token(self) -> str:
+        """What tells this hold from all others."""
+        return self._lock.token
+
+    @property
+    def left(self) -> bool:
+        """Whether the lock was taken, and not given back."""
+        return self._renewed > float("-inf") and not self._given_back
 
     def take(self) -> None:
         """Take the lock, or raise LockHeld saying who has it. It waits only while the holder may be dead."""
@@ -234,6 +245,7 @@ class Holding:
             left = max(begun + seconds - time.monotonic(), 1.0)
             with patient(Patience(read=0, write=left, answer=left, busy=1)):
                 self._ledger.write(f"unlock: {self._lock.doing}", change)
+            self._given_back = True
         except LedgerUnreachable as failed:
             raise self._not_released(str(failed)) from failed
         finally:

@@ -19,6 +19,7 @@ from deploy.events.bus import Bus
 from deploy.events.events import GateOverridden, RolloutBegun
 from deploy.ledger import DeploymentInfo, Holding, Intent, Snapshot, Status
 from deploy.ledger.identity import who
+from deploy.ledger.unlock import leave_unlocking
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
 from deploy.platforms.pages import PagesClient
@@ -224,6 +225,7 @@ def working_on(target: Target, doing: str, bus: Bus, logs: Path, *, wait: timede
     target.require_tokens()
     _warn_of_sharing(target, bus)
     holding = Holding(target.ledger, f"{who()} pid {os.getpid()}", doing, SystemClock())
+    interrupts.at_end(lambda: leave_unlocking(target.ledger, holding.token) if holding.left else None)
     try:
         _take(holding, wait, bus)
     except interrupts.Interrupted:

@@ -8,7 +8,7 @@ the publications. Otherwise the rollback is refused, and nothing was changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from deploy.artifacts.build import artifact_directory, layouts
@@ -18,11 +18,14 @@ from deploy.errors import DeployError
 from deploy.events.events import ImageCopied, ImagePushed
 from deploy.ledger import DeploymentInfo
 from deploy.platforms.errors import PlatformError
+from deploy.platforms.http import Patience
 from deploy.platforms.registry import MANIFEST, copy_image
 from deploy.release.desk import Desk
 from deploy.release.rollout.platform import digest_of
 from deploy.settings.environments import ROOT
 from deploy.target import Target
+
+HASTE = Patience(attempts=2)
 
 
 def push(desk: Desk, layout: Layout, tag: str) -> None:
@@ -46,26 +49,24 @@ def restock(
     if release is None:
         return
     sha = release.commit_sha
-    missing = [
-        (what, digest)
-        for what, digest, tag in (("image", release.image, sha), ("page", release.frontend, f"frontend-{sha}"))
-        if not _there(desk, digest, tag, others, root)
-    ]
-    for what, digest in missing:
+    wanted = {release.image: ("image", sha), release.frontend: ("page", f"frontend-{sha}")}
+    for digest in _absent(desk, filter(None, wanted)):  # a release that was adopted may have had no page
+        what, tag = wanted[digest]
+        if _pushed(desk, digest, tag, root) or any(_copied(desk, digest, tag, other) for other in others):
+            continue
         if not (_asleep(desk, release, count) if what == "image" else _published(desk, digest)):
             raise _refusal(desk, release, what, digest, others)
         desk.bus.note(f"the {what} of {release.version} is no longer in the registry; what is there of it is used")
 
 
-def _there(desk: Desk, digest: str, tag: str, others: Sequence[Target], root: Path) -> bool:
-    """Whether the repository has the image, now at the latest. An unreachable registry must not hold a rollback up."""
+def _absent(desk: Desk, digests: Iterable[str]) -> list[str]:
+    """Which images the repository lacks. None, when it does not answer soon: that must not hold a rollback up."""
     try:
-        if desk.registry.has_manifest(digest):
-            return True
+        with desk.target.registry(HASTE) as registry:
+            return [digest for digest in digests if not registry.has_manifest(digest)]
     except PlatformError as failed:
-        desk.bus.note(f"nobody knows whether {digest[:19]} is in the registry: {str(failed)[:200]}")
-        return True
-    return _pushed(desk, digest, tag, root) or any(_copied(desk, digest, tag, other) for other in others)
+        desk.bus.note(f"nobody knows whether the release's images are in the registry: {str(failed)[:200]}")
+        return []
 
 
 def _pushed(desk: Desk, digest: str, tag: str, root: Path) -> bool:

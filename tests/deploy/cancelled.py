@@ -134,7 +134,8 @@ def pushing(desk: Desk, place: Path) -> None:
 def target_in(place: Path) -> Target:
     names = ("FLY_API_TOKEN", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID")
     tokens = Tokens("production", dict.fromkeys(names, Secret("t")))
-    ledger = Ledger(place / "ledger.git", "production", str(place / "remote.git"))
+    remote = os.environ.get("CANCELLED_HOST", "") + str(place / "remote.git")
+    ledger = Ledger(place / "ledger.git", "production", remote)
     addresses = Addresses("http://fly", "http://cf", "localhost")
     return Target(load_environment("production"), addresses, tokens, ledger, rehearsal=True)
 

@@ -31,6 +31,16 @@ def phases_of(strategy: Strategy) -> list[str]:
     return [phase for phase in asked if phase != "judging" or strategy in JUDGED]
 
 
+def begun(place: Path, strategy: Strategy, *phases: str, **environment: str) -> subprocess.Popen[bytes]:
+    """The process whose children are the phases'."""
+    for phase in phases:
+        for name in ("ledger.git", "remote.git"):
+            subprocess.run(["git", "init", "--quiet", "--bare", str(place / phase / name)], check=True)
+    command = [sys.executable, "-m", "tests.deploy.cancelled", str(place), strategy.value, *phases]
+    ours = {key: value for key, value in os.environ.items() if "TOKEN" not in key}
+    return subprocess.Popen(command, cwd=ROOT, env=ours | environment)
+
+
 def shown(file: Path, words: str = "") -> str:
     """What a file has, once it has something that ends with `words`."""
     deadline = time.monotonic() + 60
@@ -57,12 +67,7 @@ def cancelled(place: Path, number: int) -> str:
 @pytest.mark.parametrize("strategy", list(Strategy))
 def test_a_cancelled_rollout_stops_at_once_and_leaves_its_lock_to_the_next(tmp_path: Path, strategy: Strategy) -> None:
     phases = phases_of(strategy)
-    for phase in phases:
-        for name in ("ledger.git", "remote.git"):
-            subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / phase / name)], check=True)
-    command = [sys.executable, "-m", "tests.deploy.cancelled", str(tmp_path), strategy.value, *phases]
-    environment = {key: value for key, value in os.environ.items() if "TOKEN" not in key}
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as parent:
+    with begun(tmp_path, strategy, *phases) as parent:
         lines = {
             # Each signal in half of the phases, and in the others with the next strategy.
             phase: cancelled(tmp_path / phase, (signal.SIGINT, signal.SIGTERM)[at % 2])
@@ -82,3 +87,23 @@ def test_a_cancelled_rollout_stops_at_once_and_leaves_its_lock_to_the_next(tmp_p
         assert "promote of" in line, f"{phase}: {line}"
         assert "invoke resume --env production --rehearsal" in line, f"{phase}: {line}"
         assert not left.blame or phase == "rolling back", f"{phase}: somebody was blamed"
+
+
+def test_a_remote_that_is_slower_than_an_interrupt_may_last_gets_the_lock_back_all_the_same(tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    slow = tmp_path / "slow"
+    ssh.write_text(f'#!/bin/sh\n[ -e "{slow}" ] && sleep 0.9\nfor last; do :; done\nexec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    host = {"GIT_SSH_COMMAND": str(ssh), "CANCELLED_HOST": "ssh://git@host.invalid"}
+    place = tmp_path / "creating"
+    with begun(tmp_path, Strategy.IMMEDIATE, "creating", **host):
+        shown(place / "out", "ready\n")
+        slow.touch()
+        line = cancelled(place, signal.SIGTERM)
+    assert "invoke resume --env production --rehearsal" in line
+    ledger = Ledger(place / "ledger.git", "production", str(place / "remote.git"))
+    deadline = time.monotonic() + 18  # before it expires by itself
+    while PATH in ledger.snapshot().files and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert PATH not in ledger.snapshot().files
+    assert ledger.snapshot().intent() is not None

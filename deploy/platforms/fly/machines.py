@@ -79,17 +79,20 @@ class Machine:
         """Started, and every check that decides whether the proxy sends it requests was reported and passes.
 
         Those are the checks of its services, and its own of the kind readiness. Its other checks count where it has
-        none of these. A fresh machine has no check, and is not healthy.
+        none of these. A fresh machine has no check, and is not healthy; nor is one on a lost host, whatever is still
+        said of it.
         """
         own = {check.name: check for check in self.checks if not check.name.startswith(COMPATIBLE)}
         ready = {name for name, check in _object(self.config, "checks").items() if _kind(check) == "readiness"}
         deciding = {name for name in own if name.startswith(SERVICE)} | ready
-        asked = sum(len(service.get("checks") or []) for service in self.config.get("services") or [])
+        services = [each for each in self.config.get("services") or [] if isinstance(each, dict)]
+        asked = sum(len(service.get("checks") or []) for service in services)
         if not deciding and not asked:
             deciding = set(own)
         if len(deciding - ready) < asked or not deciding <= own.keys():
             return False
-        return self.state == "started" and bool(deciding) and all(own[name].status == "passing" for name in deciding)
+        passing = bool(deciding) and all(own[name].status == "passing" for name in deciding)
+        return passing and self.state == "started" and not self.lost
 
 
 def _kind(check: Any) -> str:

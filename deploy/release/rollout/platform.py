@@ -268,8 +268,12 @@ class CloudPlatform:
         when it says that it has nothing to do.
         """
         with self._held(machine, "put to sleep"):
-            if not (self._idle(machine) and self._fly.machines.suspend(machine)):
-                self._fly.machines.stop(machine)
+            if self._idle(machine) and self._fly.machines.suspend(machine):
+                return
+            with contextlib.suppress(PlatformError):
+                if (now := self.look(machine)) and now.asleep:
+                    return  # the list was older than its sleep; stopped now, it would lose its memory
+            self._fly.machines.stop(machine)
 
     def _idle(self, machine: str) -> bool:
         metrics = self._fly.machines.execute(machine, METRICS) or ""

@@ -22,6 +22,7 @@ FIRST, SECOND = "servicecheck-00-http-8080", "servicecheck-01-tcp-8081"
     [
         {"host_status": "unreachable", "state": "started", "incomplete_config": {"image": "i", "metadata": {"a": "b"}}},
         {"host_status": "unreachable", "state": "started", "config": {"metadata": {"a": "b"}}},
+        {"host_status": "unreachable", "state": "started", "checks": [{"name": "c", "status": "passing"}]},
         {"host_status": "unreachable", "config": None, "incomplete_config": None},
         {"host_status": "unreachable", "state": "", "checks": None, "events": None, "image_ref": None, "name": None},
         {"host_status": "unknown", "state": "started", "incomplete_config": {"metadata": None}},

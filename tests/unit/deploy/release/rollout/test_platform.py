@@ -466,3 +466,10 @@ def test_a_machine_is_suspended_when_it_has_nothing_to_do_and_else_stopped(
     platform.rest("m1")
     done = [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"]
     assert [verb for verb in done if verb != "lease"] == verbs
+
+
+def test_a_machine_that_sleeps_already_is_not_stopped(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/exec", 412, {"error": "machine is suspended"})
+    wire.on("GET", "/m1", 200, machine() | {"state": "suspended"})
+    platform.rest("m1")
+    assert [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"] == ["lease", "exec"]
