@@ -5,14 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from deploy.errors import ReleaseFault, Unfinished
+from deploy.ledger import Intent, Status
 from deploy.release.rollout.edge import FORCED, IN_A_ROW, NOBODY, Answer, RealEdge, Sight, Watch
 from deploy.release.rollout.pace import MANY_PROXIES_SECONDS, Pace
+from deploy.settings.policy import Strategy
 from tests.simulation.model import SkewedClock, Timeline
+from tests.unit.deploy.release.rollout.production import Stage
 
-PACE = Pace(proxies=1, edge=60, blind=20)
+LIMITS = Pace(proxies=1, edge=60, blind=20)
 NEW, OLD = {"n1": "sha256:new", "n2": "sha256:new"}, {"o1": "sha256:old", "o2": "sha256:old"}
 
 
@@ -21,7 +27,7 @@ class Scripted:
 
     def __init__(self, answers: Callable[[float, int, str], Answer | None]) -> None:
         self.timeline, self.answers, self.asked, self.named = Timeline(), answers, 0, list[str]()
-        self.pace = PACE
+        self.pace = LIMITS
 
     def ask(self, machine: str = "") -> Answer | None:
         self.asked += 1
@@ -62,7 +68,7 @@ def test_the_first_half_of_the_time_no_request_names_a_machine_then_those_that_a
     sight = edge.reach()
     assert sight
     assert (sight.answered, sight.given_up) == ({"n1", "n2"}, False)
-    assert edge.timeline.passed > PACE.edge / 2
+    assert edge.timeline.passed > LIMITS.edge / 2
     assert set(edge.named[:-2]) == {""}
     assert edge.named[-1] == "n2"
 
@@ -73,12 +79,12 @@ def test_an_edge_that_never_uses_them_is_given_up(patient: bool) -> None:
     sight = edge.reach(patient=patient)
     assert sight
     assert (sight.answered, sight.given_up, sight.blind) == (set(), True, False)
-    assert PACE.edge < edge.timeline.passed < PACE.edge + 1
+    assert LIMITS.edge < edge.timeline.passed < LIMITS.edge + 1
     second_half = edge.named[3 * len(edge.named) // 4 :]
     assert set(second_half) == {"", "n1"}  # a name that is refused does not end the other questions
 
 
-@pytest.mark.parametrize(("patient", "seconds"), [(True, PACE.edge), (False, PACE.blind)])
+@pytest.mark.parametrize(("patient", "seconds"), [(True, LIMITS.edge), (False, LIMITS.blind)])
 def test_a_rollback_waits_less_for_an_edge_that_cannot_be_asked(patient: bool, seconds: float) -> None:
     edge = Scripted(lambda at, number, named: None)
     sight = edge.reach(patient=patient)
@@ -195,3 +201,111 @@ def test_what_an_answer_tells(address: str, status: int, body: bytes, answer: An
 
 def test_no_connection_is_no_answer() -> None:
     assert RealEdge("http://127.0.0.1:9/").ask() is None
+
+
+# the engine with it
+
+
+@pytest.mark.parametrize("lag", [0.0, 2.0, 10.0])
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_no_request_is_lost_however_late_the_edge_learns(strategy: Strategy, lag: float) -> None:
+    stage = Stage()
+    stage.scene.platform.lag = lag
+    assert stage.engine().run().status is Status.DEPLOYED
+    assert stage.engine(strategy=strategy).run().status is Status.DEPLOYED
+    assert stage.engine("bad-smoke", strategy).run().status is Status.ROLLED_BACK
+    assert stage.scene.platform.losses == []
+    assert stage.serves("good+2")
+    assert {machine.launch for machine in stage.scene.platform.answering()} == {"d2"}
+
+
+def test_a_release_that_the_edge_never_uses_is_rolled_back_and_not_rejected(stage: Stage) -> None:
+    engine = stage.engine()
+    real = stage.scene.platform.serving
+    stage.scene.platform.serving = lambda: [m for m in real() if m.launch == "d1"]  # type: ignore[method-assign]
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
+    assert "the edge sends no request to" in done.reason
+    assert "says nothing about the release" in done.reason
+    stage.scene.platform.serving = real  # type: ignore[method-assign]
+    assert stage.serves("good+1")
+
+
+def test_a_rollback_that_the_edge_never_uses_leaves_what_serves(stage: Stage) -> None:
+    stage.engine().run()
+    current = stage.snapshot().current()
+    assert current
+    first = next(event for event in stage.snapshot().events() if event.version == "good+1")
+    back = replace(first, id="d9", status=Status.PENDING)
+    intent = Intent("rollback", back, current, Strategy.IMMEDIATE, 2)
+    stage.book.begin(intent, {})
+    real = stage.scene.platform.serving
+    stage.scene.platform.serving = lambda: [m for m in real() if m.launch == "d2"]  # type: ignore[method-assign]
+    with pytest.raises(Unfinished, match="invoke resume"):
+        stage.engine_for(intent).run()
+    assert {machine.launch for machine in stage.scene.platform.answering()} == {"d2"}
+
+
+def test_a_rollback_needs_no_edge_that_can_be_asked_from_here(stage: Stage) -> None:
+    stage.engine().run()
+    stage.scene.platform.cut_off = True
+    first = next(event for event in stage.snapshot().events() if event.version == "good+1")
+    intent = Intent("rollback", replace(first, id="d9"), stage.snapshot().current(), Strategy.IMMEDIATE, 2)
+    stage.book.begin(replace(intent, wanted=replace(intent.wanted, status=Status.PENDING)), {})
+    begun = stage.scene.timeline.passed
+    done = stage.engine_for(intent).run()
+    assert done.status is Status.DEPLOYED
+    assert stage.scene.timeline.passed - begun < 2 * LIMITS.blind + 20
+    assert "goes on all the same" in " ".join(done.notes)
+    assert stage.scene.platform.losses == []
+
+
+def test_a_machine_that_the_proxy_stops_as_one_too_many_is_started_again(stage: Stage) -> None:
+    """Between old and new there is one too many, and the proxy knows nothing of rollouts."""
+    engine, left = stage.engine(), 2
+    real = stage.scene.checks.judge
+
+    def judge(green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            stage.scene.platform.all[green].state = "stopped"
+            raise ReleaseFault("the canary's verdict: nobody answers")
+        return real(green, blue, intent)
+
+    stage.scene.checks.judge = judge  # type: ignore[method-assign]
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.DEPLOYED, False)
+    assert "was stopped meanwhile" in " ".join(done.notes)
+    assert stage.serves("good+2")
+
+
+def test_a_machine_that_somebody_stops_again_and_again_is_no_fault_of_its_release(stage: Stage) -> None:
+    engine = stage.engine()
+
+    def judge(green: str, blue: tuple[str, ...], intent: Intent) -> str:
+        stage.scene.platform.all[green].state = "stopped"
+        raise ReleaseFault("the canary's verdict: nobody answers")
+
+    stage.scene.checks.judge = judge  # type: ignore[method-assign]
+    done = engine.run()
+    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
+    assert stage.serves("good+1")
+
+
+def test_an_heir_that_was_stopped_just_now_is_started_and_nothing_is_withdrawn_meanwhile(stage: Stage) -> None:
+    engine = stage.engine(strategy=Strategy.IMMEDIATE)
+    real, struck = stage.scene.platform.look, False
+
+    def look(machine: str) -> Any:
+        nonlocal struck
+        found = stage.scene.platform.all.get(machine)
+        if found and found.traffic and found.launch == "d2" and not struck and engine._memory.reached:
+            struck, found.state = True, "stopped"
+        return real(machine)
+
+    stage.scene.platform.look = look  # type: ignore[method-assign]
+    done = engine.run()
+    assert struck
+    assert (done.status, engine.intent.blame) == (Status.DEPLOYED, False)
+    assert stage.scene.platform.losses == []

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import signal
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from deploy.errors import LedgerError, LedgerUnreachable, ReleaseFault, RolloutFailed, Unfinished
-from deploy.events.bus import Bus
-from deploy.events.events import Event
+from deploy.errors import LedgerError, LedgerUnreachable, RolloutFailed, Unfinished
 from deploy.events.times import SWITCHED
 from deploy.interrupts import Interrupted
-from deploy.ledger import DeploymentInfo, Direction, Holding, Intent, Snapshot, Status
+from deploy.ledger import DeploymentInfo, Direction, Intent, Status
 from deploy.platforms.errors import Forbidden, PlatformError, RateLimited, Unauthorized, Unreachable
 from deploy.release.desk import half_way
-from deploy.release.rollout.book import Book
 from deploy.release.rollout.engine import Engine
 from deploy.release.rollout.pace import Pace
 from deploy.release.rollout.world import Seen
@@ -26,75 +22,9 @@ from deploy.settings.environments import load_environment
 from deploy.settings.policy import Strategy
 from deploy.settings.secrets import Tokens
 from deploy.target import Target, cloud_addresses
-from tests.simulation.deployer import PACE, Scene
-from tests.simulation.model import ModelMachine, SkewedClock
-
-EMPTY: dict[str, Any] = {}
-
-
-class Stage:
-    """Production, a deployer who holds its lock, and a way to bring releases to it."""
-
-    def __init__(self) -> None:
-        self.scene = Scene()
-        self.clock = SkewedClock(self.scene.timeline)
-        holding = Holding(self.scene.ledger, "a test", "promote", self.clock, process="")
-        holding.take()
-        self.book = Book(self.scene.ledger, holding)
-        self.events: list[Event] = []
-
-    def engine(self, behaviour: str = "good", strategy: Strategy = Strategy.BLUEGREEN, verb: str = "promote") -> Engine:
-        release = self.scene.release(behaviour, self.clock.now())
-        intent = Intent(verb, release, self.snapshot().current(), strategy, 2)
-        self.book.begin(intent, {})
-        return self.engine_for(intent)
-
-    def engine_for(self, intent: Intent, config: dict[str, Any] | None = EMPTY, *, takes_over: bool = False) -> Engine:
-        return Engine(
-            intent,
-            platform=self.scene.platform,
-            book=self.book,
-            checks=self.scene.checks,
-            edge=self.scene.platform,
-            clock=self.clock,
-            bus=Bus(self.events.append),
-            pace=PACE,
-            configs=lambda _: config,
-            escalates=True,
-            takes_over=takes_over,
-        )
-
-    def snapshot(self) -> Snapshot:
-        return self.book.snapshot()
-
-    def serves(self, version: str) -> bool:
-        current = self.snapshot().current()
-        launches = {machine.launch for machine in self.scene.platform.serving()}
-        return current is not None and current.version == version and launches == {current.launch}
-
-
-@pytest.fixture
-def stage() -> Stage:
-    """Production with one release in traffic."""
-    stage = Stage()
-    assert stage.engine().run().status is Status.DEPLOYED
-    stage.events.clear()
-    return stage
-
-
-def failing(stage: Stage, call: str, error: PlatformError, times: int = 10**6) -> None:
-    """Let a call to the platform fail from now on."""
-    real: Callable[..., Any] = getattr(stage.scene.platform, call)
-    left = times
-
-    def fail(*arguments: Any, **options: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left >= 0:
-            raise error
-        return real(*arguments, **options)
-
-    setattr(stage.scene.platform, call, fail)
+from tests.simulation.deployer import PACE
+from tests.simulation.model import ModelMachine
+from tests.unit.deploy.release.rollout.production import Stage, failing
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
@@ -445,111 +375,6 @@ def test_what_is_half_way_is_told_with_the_commands_that_go_on(stage: Stage) -> 
     assert half_way(intent.turned("bad", blame=True), target) == (
         f"promote of good+2 is half-way in production (rolling back). Go on with: {resume} --rehearsal"
     )
-
-
-@pytest.mark.parametrize("lag", [0.0, 2.0, 10.0])
-@pytest.mark.parametrize("strategy", list(Strategy))
-def test_no_request_is_lost_however_late_the_edge_learns(strategy: Strategy, lag: float) -> None:
-    stage = Stage()
-    stage.scene.platform.lag = lag
-    assert stage.engine().run().status is Status.DEPLOYED
-    assert stage.engine(strategy=strategy).run().status is Status.DEPLOYED
-    assert stage.engine("bad-smoke", strategy).run().status is Status.ROLLED_BACK
-    assert stage.scene.platform.losses == []
-    assert stage.serves("good+2")
-    assert {machine.launch for machine in stage.scene.platform.answering()} == {"d2"}
-
-
-def test_a_release_that_the_edge_never_uses_is_rolled_back_and_not_rejected(stage: Stage) -> None:
-    engine = stage.engine()
-    real = stage.scene.platform.serving
-    stage.scene.platform.serving = lambda: [m for m in real() if m.launch == "d1"]  # type: ignore[method-assign]
-    done = engine.run()
-    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
-    assert "the edge sends no request to" in done.reason
-    assert "says nothing about the release" in done.reason
-    stage.scene.platform.serving = real  # type: ignore[method-assign]
-    assert stage.serves("good+1")
-
-
-def test_a_rollback_that_the_edge_never_uses_leaves_what_serves(stage: Stage) -> None:
-    stage.engine().run()
-    current = stage.snapshot().current()
-    assert current
-    first = next(event for event in stage.snapshot().events() if event.version == "good+1")
-    back = replace(first, id="d9", status=Status.PENDING)
-    intent = Intent("rollback", back, current, Strategy.IMMEDIATE, 2)
-    stage.book.begin(intent, {})
-    real = stage.scene.platform.serving
-    stage.scene.platform.serving = lambda: [m for m in real() if m.launch == "d2"]  # type: ignore[method-assign]
-    with pytest.raises(Unfinished, match="invoke resume"):
-        stage.engine_for(intent).run()
-    assert {machine.launch for machine in stage.scene.platform.answering()} == {"d2"}
-
-
-def test_a_rollback_needs_no_edge_that_can_be_asked_from_here(stage: Stage) -> None:
-    stage.engine().run()
-    stage.scene.platform.cut_off = True
-    first = next(event for event in stage.snapshot().events() if event.version == "good+1")
-    intent = Intent("rollback", replace(first, id="d9"), stage.snapshot().current(), Strategy.IMMEDIATE, 2)
-    stage.book.begin(replace(intent, wanted=replace(intent.wanted, status=Status.PENDING)), {})
-    begun = stage.scene.timeline.passed
-    done = stage.engine_for(intent).run()
-    assert done.status is Status.DEPLOYED
-    assert stage.scene.timeline.passed - begun < 2 * PACE.blind + 20
-    assert "goes on all the same" in " ".join(done.notes)
-    assert stage.scene.platform.losses == []
-
-
-def test_a_machine_that_the_proxy_stops_as_one_too_many_is_started_again(stage: Stage) -> None:
-    """Between old and new there is one too many, and the proxy knows nothing of rollouts."""
-    engine, left = stage.engine(), 2
-    real = stage.scene.checks.judge
-
-    def judge(green: str, blue: tuple[str, ...], intent: Intent) -> str:
-        nonlocal left
-        left -= 1
-        if left >= 0:
-            stage.scene.platform.all[green].state = "stopped"
-            raise ReleaseFault("the canary's verdict: nobody answers")
-        return real(green, blue, intent)
-
-    stage.scene.checks.judge = judge  # type: ignore[method-assign]
-    done = engine.run()
-    assert (done.status, engine.intent.blame) == (Status.DEPLOYED, False)
-    assert "was stopped meanwhile" in " ".join(done.notes)
-    assert stage.serves("good+2")
-
-
-def test_a_machine_that_somebody_stops_again_and_again_is_no_fault_of_its_release(stage: Stage) -> None:
-    engine = stage.engine()
-
-    def judge(green: str, blue: tuple[str, ...], intent: Intent) -> str:
-        stage.scene.platform.all[green].state = "stopped"
-        raise ReleaseFault("the canary's verdict: nobody answers")
-
-    stage.scene.checks.judge = judge  # type: ignore[method-assign]
-    done = engine.run()
-    assert (done.status, engine.intent.blame) == (Status.ROLLED_BACK, False)
-    assert stage.serves("good+1")
-
-
-def test_an_heir_that_was_stopped_just_now_is_started_and_nothing_is_withdrawn_meanwhile(stage: Stage) -> None:
-    engine = stage.engine(strategy=Strategy.IMMEDIATE)
-    real, struck = stage.scene.platform.look, False
-
-    def look(machine: str) -> Any:
-        nonlocal struck
-        found = stage.scene.platform.all.get(machine)
-        if found and found.traffic and found.launch == "d2" and not struck and engine._memory.reached:
-            struck, found.state = True, "stopped"
-        return real(machine)
-
-    stage.scene.platform.look = look  # type: ignore[method-assign]
-    done = engine.run()
-    assert struck
-    assert (done.status, engine.intent.blame) == (Status.DEPLOYED, False)
-    assert stage.scene.platform.losses == []
 
 
 @pytest.mark.parametrize("machines", [1, 2, 5])

@@ -6,10 +6,7 @@ import pytest
 
 from deploy.ledger import Status
 from deploy.settings.policy import Strategy
-from tests.unit.deploy.release.rollout import test_engine
-from tests.unit.deploy.release.rollout.test_engine import Stage
-
-stage = test_engine.stage
+from tests.unit.deploy.release.rollout.production import Stage
 
 
 @pytest.mark.parametrize("tells", [True, False])
