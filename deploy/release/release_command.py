@@ -17,7 +17,7 @@ from typing import Any
 from deploy import interrupts
 from deploy.errors import ConfigurationError, DeployError
 from deploy.events.bus import Bus
-from deploy.platforms.errors import NotFound, PlatformError
+from deploy.platforms.errors import Conflict, NotFound, PlatformError, TimedOut, Unreachable
 from deploy.platforms.fly import FlyClient, Machine
 from deploy.platforms.fly.machines import exit_of
 from deploy.platforms.fly.toml import FlyConfig
@@ -26,6 +26,8 @@ from deploy.release.rollout.platform import described
 
 LAST_LINES = 20
 MOST_SECONDS_BETWEEN_LOOKS = 2.0
+UNCLEAR_SECONDS = 12.0
+"""How long the platform may not know, or not show, a machine that it has created."""
 
 
 def run_release_command(
@@ -46,10 +48,10 @@ def run_release_command(
     body = _configuration(config, image, words)
     still = "the release command goes on; the next deploy waits until it has ended"
     with bus.step(f"run the release command: {command}"), interrupts.explained_by(lambda: still):
-        machine = fly.machines.create(name, toml.region, body, register=False, secrets=secrets)
+        machine = _created(fly, name, toml.region, body, secrets)
         ended = _ended(fly, machine, patience)
         if problem := _problem(ended) if ended else f"had not ended after {patience:g} s":
-            fly.machines.destroy(machine.id)
+            _remove(fly, machine)
             raise _failed(fly, machine, command, problem)
 
 
@@ -72,19 +74,41 @@ def _await_others(fly: FlyClient, bus: Bus, patience: float) -> None:
             continue
         with bus.step("wait for the release command of an earlier run"):
             if _ended(fly, machine, patience) is None:
-                fly.machines.destroy(machine.id)
+                _remove(fly, machine)
+
+
+def _created(fly: FlyClient, name: str, region: str, body: dict[str, Any], secrets: int) -> Machine:
+    """The machine. A creation whose answer does not say whether it took effect is asked for again: names are unique."""
+    deadline = time.monotonic() + UNCLEAR_SECONDS
+    while True:
+        try:
+            return fly.machines.create(name, region, body, register=False, secrets=secrets)
+        except (Conflict, TimedOut, Unreachable) as unclear:
+            there = next((each for each in fly.machines.list() if each.name == name), None)
+            if there:
+                return there
+            if time.monotonic() > deadline or getattr(unclear, "exhausted", False):
+                raise
+            time.sleep(1.0)
+
+
+def _remove(fly: FlyClient, machine: Machine) -> None:
+    with contextlib.suppress(NotFound):  # it destroyed itself
+        fly.machines.destroy(machine.id)
 
 
 def _ended(fly: FlyClient, machine: Machine, patience: float) -> Machine | None:
     """The machine once its command has ended, or could not begin; None after `patience` seconds."""
-    deadline, pause = time.monotonic() + patience, 0.25
-    while time.monotonic() < deadline:
+    begun, pause, shown = time.monotonic(), 0.25, False
+    while time.monotonic() - begun < patience:
         time.sleep(pause)
         pause = min(pause * 1.5, MOST_SECONDS_BETWEEN_LOOKS)
         try:
-            machine = fly.machines.get(machine.id)
-        except NotFound:
-            return replace(machine, state="destroyed")
+            machine, shown = fly.machines.get(machine.id), True
+        except NotFound:  # the platform may not know it yet, just after its creation
+            if shown or time.monotonic() - begun > UNCLEAR_SECONDS:
+                return replace(machine, state="destroyed")
+            continue
         if machine.gone or machine.state in ("stopped", "failed"):
             return machine
     return None
