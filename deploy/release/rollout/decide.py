@@ -189,8 +189,11 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
     awake = tuple(machine.id for machine in left if not machine.asleep and not machine.failed)
     if undrained := tuple(id_ for id_ in awake if id_ not in world.drained):
         return Drain(undrained)
+    # One is kept for each place: one that was replaced while its host was lost is not needed when it is back.
+    resting = sorted((each for each in left if each.launch == kept), key=lambda each: (not each.asleep, each.id))
+    spare = _places(resting, max((each.number for each in resting), default=0))[1]
     for machine in left:
-        if machine.launch != kept or machine.failed:
+        if machine.launch != kept or machine.failed or machine in spare:
             return Destroy(machine.id)
         if machine.id in awake:
             return Rest(machine.id)
