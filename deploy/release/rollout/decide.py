@@ -210,8 +210,11 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
         left = [machine for machine in others if machine.launch == intent.wanted.launch or not machine.asleep]
     if step := _drained(left, world):
         return step
+    # One is kept for each place: one that was replaced while its host was lost is not needed when it is back.
+    resting = sorted((each for each in left if each.launch == kept), key=lambda each: (not each.asleep, each.id))
+    spare = _places(resting, max((each.number for each in resting), default=0))[1]
     for machine in left:
-        if machine.launch != kept or machine.failed:
+        if machine.launch != kept or machine.failed or machine in spare:
             return Destroy(machine.id)
         if not machine.asleep:
             return Rest(machine.id)

@@ -168,7 +168,11 @@ class Engine:
     # one step
 
     def _next(self) -> steps.Step:
-        return decide(self.intent, self.observe())
+        step = decide(self.intent, self.observe())
+        if isinstance(step, steps.Finish) and self._takes_over:
+            self._settle()
+            step = decide(self.intent, self.observe())
+        return step
 
     def _take(self, step: steps.Step) -> DeploymentInfo | None:
         changed = (*getattr(step, "machines", ()), *filter(None, [getattr(step, "machine", "")]))
@@ -229,7 +233,7 @@ class Engine:
             case steps.TurnBack(reason, blame, machine):
                 self._turn(reason, blame=blame, machines=(machine,) if machine else ())
             case steps.Finish():
-                return self._finish() if self._settled() else None
+                return self._finish()
             case _:
                 raise TypeError(f"no such step: {step!r}")
         return None
@@ -376,13 +380,13 @@ class Engine:
         self.reports += read
         return read
 
-    def _settled(self) -> bool:
-        """Whether no list can lack a machine any more that the run before this one created."""
-        left = self._begun + self._pace.settle - self._clock.monotonic() if self._takes_over else 0
-        self._takes_over = False
+    def _settle(self) -> None:
+        """Wait until no list can lack a machine any more that the run before this one created."""
+        left = self._begun + self._pace.settle - self._clock.monotonic()
         if left > 0:
-            self._clock.sleep(left)
-        return left <= 0
+            with self._bus.step("wait for lists that may be old", clock=self._clock.monotonic):
+                self._clock.sleep(left)
+        self._takes_over = False
 
     def _finish(self) -> DeploymentInfo:
         done = self._book.finish(self.intent, self._spans.summed())

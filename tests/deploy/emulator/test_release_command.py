@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deploy.emulator.faults import inject
+from deploy.emulator.faults import FaultClient, inject
 from deploy.errors import ConfigurationError, DeployError
 from deploy.events.bus import Bus
 from deploy.platforms.fly import FlyClient
@@ -58,8 +58,11 @@ def test_it_runs_on_a_platform_that_shows_late_what_it_did(
     emulated: Emulated, fly: FlyClient, bus: Bus, staging: dict[str, Any]
 ) -> None:
     inject(emulated.state, [{"kind": "eventual", "seconds": 2}])
-    for _ in range(3):  # answered as usual, with 408 though it was done, and with 408 without being done
-        run(fly, bus, saying('sh -c "exit 0"'), staging)
+    try:
+        for _ in range(3):  # answered as usual, with 408 though it was done, and with 408 without being done
+            run(fly, bus, saying('sh -c "exit 0"'), staging)
+    finally:
+        FaultClient(emulated.state).clear()
 
 
 def test_what_fails_says_its_exit_code_and_last_lines(fly: FlyClient, bus: Bus, staging: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ the number of its place; then how it is seen:
     sick    started, not healthy        ill     in traffic, not healthy
     asleep  stopped                     failed  it will not come up
     wrong   runs another image          exits   ended by itself twice
+    open    in traffic, not by label    shut    out of traffic, in it by its label
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ STATES: dict[str, dict[str, Any]] = {
     "failed": {"state": "failed", "healthy": False},
     "wrong": {"digest": "sha256:other"},
     "exits": {"healthy": False, "exits": 2},
+    "open": {"traffic": True, "noted": False},
+    "shut": {"traffic": False, "noted": True},
 }
 
 
@@ -123,6 +126,15 @@ FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
         "put o1 to sleep",
     ),
     ("earlier ones are removed", PASSED, "x1:asleep o1:asleep n1:on n2:on", {"page": NEW.frontend}, "remove x1"),
+    (
+        "one that came back beside what replaced it is not kept",
+        PASSED,
+        "o1:asleep o1b:up n1:on n2:on",
+        {"page": NEW.frontend, "drained": frozenset({"o1b"})},
+        "remove o1b",
+    ),
+    ("one that was let in past the pipeline is labelled so", PROMOTE, "o1:on n1:open n2:on", {}, "send requests to n1"),
+    ("as is one cordoned past it", PROMOTE, "o1:shut n1:on n2:on", {}, "send no more requests to o1"),
     ("a broken old one is not kept", PASSED, "o1:failed n1:on n2:on", {"page": NEW.frontend}, "remove o1"),
     ("all agrees", PASSED, "o1:asleep n1:on n2:on", {"page": NEW.frontend}, "record the outcome"),
     ("one too many of ours leaves traffic", PROMOTE, "n1:on n2:on n3:on", {}, "send no more requests to n3"),
