@@ -128,11 +128,10 @@ def test_one_that_fails_costs_nobody_a_run_and_is_started_again(host: Host, faul
 
 
 def test_it_ends_when_nobody_has_used_its_language_for_long(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.runner.execution.readiness._WANTED_SECONDS", 0.7)
-
     async def work(run: Run, resident: ResidentCompiler) -> None:
         await run(b"one")
         await until(lambda: resident.runs)
+        monkeypatch.setattr("backend.runner.execution.readiness._WANTED_SECONDS", 0.7)
         await until(lambda: not resident.runs)
 
     _with(host, work)
