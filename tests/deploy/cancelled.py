@@ -41,8 +41,10 @@ PHASES = {
     "creating": "create machine 2",
     "waiting for health": "wait until",
     "letting in": "send requests to",
+    "waiting until the edge follows": "wait until requests reach",
     "judging": "judge",
     "withdrawing": "send no more requests to",
+    "waiting until the edge has left": "wait until no request reaches",
     "publishing": "publish the page",
     "in the smoke suite": "smoke suite",
     "draining": "let ",
@@ -149,6 +151,7 @@ def promote(place: Path, strategy: Strategy, phase: str) -> None:
     with working_on(target, "promote", bus, place) as desk:
         replaced: Any = desks
         replaced.RealChecks = lambda *_: Slow(scene.checks, standing)
+        replaced.RealEdge = lambda _: Slow(scene.platform, standing)
         replaced.SystemClock = lambda: Slow(clock, standing)
         desk.platform = Slow(scene.platform, standing)  # type: ignore[assignment]
 
