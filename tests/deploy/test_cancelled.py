@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,14 +33,22 @@ def phases_of(strategy: Strategy) -> list[str]:
     return [phase for phase in asked if phase != "judging" or strategy in JUDGED]
 
 
-def begun(place: Path, strategy: Strategy, *phases: str, **environment: str) -> subprocess.Popen[bytes]:
-    """The process whose children are the phases'."""
+@contextlib.contextmanager
+def begun(place: Path, strategy: Strategy, *phases: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The process whose children are the phases'; it ends by itself once they have. None outlives a failure."""
     for phase in phases:
         for name in ("ledger.git", "remote.git"):
             subprocess.run(["git", "init", "--quiet", "--bare", str(place / phase / name)], check=True)
     command = [sys.executable, "-m", "tests.deploy.cancelled", str(place), strategy.value, *phases]
     ours = {key: value for key, value in os.environ.items() if "TOKEN" not in key}
-    return subprocess.Popen(command, cwd=ROOT, env=ours | environment)
+    parent = subprocess.Popen(command, cwd=ROOT, env=ours | environment, start_new_session=True)
+    try:
+        yield parent
+        parent.wait(60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+        parent.wait()
 
 
 def shown(file: Path, words: str = "") -> str:
