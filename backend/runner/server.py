@@ -23,6 +23,10 @@ from backend.runner.startup import make_service
 _log = logging.getLogger("codecanvas.runner")
 
 
+ANSWERING_SECONDS = 2.0
+"""How long answers to runs that have ended may take to be sent before connections are closed."""
+
+
 class _Server(uvicorn.Server):
     """Keeps answering during shutdown: new runs get 503 with Retry-After, and health checks still work."""
 
@@ -35,6 +39,9 @@ class _Server(uvicorn.Server):
         await asked.wait()
         _log.info("finishing the runs in hand")
         await service.stop()
+        # The runs are over, their answers may not be: a session that is closed now would lose its last messages.
+        if answering := set(self.server_state.tasks):
+            await asyncio.wait(answering, timeout=ANSWERING_SECONDS)
         self.should_exit = True
 
 
@@ -87,7 +94,7 @@ def configuration(app: App) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=int(ANSWERING_SECONDS),
     )
 
 
