@@ -90,8 +90,7 @@ class ResidentCompiler:
         """End it."""
         if self._life is not None:
             self._life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._life
+            await asyncio.wait([self._life])  # awaited itself, it would hide that whoever waits is cancelled too
             self._life = None
 
     @property
