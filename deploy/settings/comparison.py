@@ -10,14 +10,12 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import ConfigurationError
-from deploy.settings.dotenv import read_bindings
-from deploy.settings.secrets import Secret
+from deploy.settings.secrets import Secret, read_secret_bindings
 
 VARIABLE, FILE, KEY = "CODECANVAS_COMPARISON_KEY", ".env.comparison.secrets", "COMPARISON_KEY"
 _LEAST_LENGTH = 32
@@ -32,10 +30,8 @@ class ComparisonKey:
 
     def hash(self, value: Secret) -> str:
         """32 hexadecimal digits: equal for equal values, and useless without the key."""
-        return self._digest(value.reveal())
-
-    def _digest(self, text: str) -> str:
-        return hmac.new(self._value.reveal().encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+        key, text = self._value.reveal().encode(), value.reveal().encode()
+        return hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
 
 
 def comparison_key(root: Path, environ: Mapping[str, str] = os.environ) -> ComparisonKey:
@@ -54,9 +50,7 @@ def comparison_key(root: Path, environ: Mapping[str, str] = os.environ) -> Compa
 
 
 def _read(file: Path) -> tuple[str, int]:
-    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(file.name, 0, "", f"others on this machine may read it; run: chmod 600 {file.name}")
-    for binding in read_bindings(file):
+    for binding in read_secret_bindings(file):
         if binding.key == KEY:
             return binding.value, binding.line
         raise ConfigurationError(file.name, binding.line, binding.key, f"unknown key; it holds {KEY} alone")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hmac
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 from deploy.errors import ConfigurationError, TokenMissing
-from deploy.settings.dotenv import read_bindings
+from deploy.settings.dotenv import Line, read_bindings
 
 TOKEN_NAMES: dict[str, str] = {
     "FLY_API_TOKEN": "deploy token of the Fly app: `fly tokens create deploy --app APP`",
@@ -97,6 +97,13 @@ def variable(name: str, environment: str) -> str:
     return f"{name}_{suffix}"
 
 
+def read_secret_bindings(file: Path) -> Iterator[Line]:
+    """Each key of a file of secrets, as `read_bindings`; raises ConfigurationError for a file that others may read."""
+    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(file.name, 0, "", f"others on this machine may read it; run: chmod 600 {file.name}")
+    return read_bindings(file)
+
+
 def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.environ) -> Tokens:
     """Tokens of `environment` from the process environment, else from `.env.<environment>.secrets`.
 
@@ -106,11 +113,7 @@ def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.en
     values: dict[str, Secret] = {}
     places: dict[str, Place] = {}
     if file.exists():
-        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigurationError(
-                file.name, 0, "", f"others on this machine may read it; run: chmod 600 {file.name}"
-            )
-        for binding in read_bindings(file):
+        for binding in read_secret_bindings(file):
             if binding.key not in TOKEN_NAMES:
                 known = ", ".join(TOKEN_NAMES)
                 raise ConfigurationError(file.name, binding.line, binding.key, f"unknown secret; known are {known}")

@@ -20,7 +20,7 @@ from deploy.platforms.fly.toml import FlyConfig, ReleaseCommand, read_fly_toml
 from deploy.release.release_command import run_release_command
 from deploy.release.rollout.strangers import strangers
 from deploy.settings.secrets import Secret
-from tests.deploy.emulator.support import Emulated
+from tests.deploy.emulator.support import Emulated, until
 
 FILE = Path(__file__).parents[2] / "unit/deploy/platforms/fly.everything.toml"
 
@@ -63,6 +63,7 @@ def test_it_runs_on_a_platform_that_shows_late_what_it_did(
             run(fly, bus, saying('sh -c "exit 0"'), staging)
     finally:
         FaultClient(emulated.state).clear()
+    assert until(lambda: fly.machines.list() == []), "none was made twice"
 
 
 def test_what_fails_says_its_exit_code_and_last_lines(fly: FlyClient, bus: Bus, staging: dict[str, Any]) -> None:

@@ -26,10 +26,22 @@ def write_lines() -> None:
     sys.stdout = sys.__stdout__ = stream
 
 
+def run_own() -> None:
+    """Run the machine's own `sitecustomize`, which a bare start would have run instead, once ours is off the path."""
+    import sys
+    from _frozen_importlib import module_from_spec
+
+    if own := sys.meta_path[-1].find_spec("sitecustomize"):
+        try:
+            sys.modules["sitecustomize"] = module_from_spec(own)
+            own.loader.exec_module(sys.modules["sitecustomize"])
+        except Exception:  # noqa: S110 - it is somebody else's, and a bare start goes on too
+            pass
+
+
 def _begin() -> None:
     import os
     import sys
-    from _frozen_importlib import module_from_spec
 
     here = __file__.rpartition("/")[0]
     template = here.rpartition("/")[0]
@@ -46,12 +58,7 @@ def _begin() -> None:
             del sys.modules[name]
     for place in (here, template):
         sys.path_importer_cache.pop(place, None)
-    if own := sys.meta_path[-1].find_spec("sitecustomize"):  # what a bare start would have run instead of this
-        try:
-            sys.modules["sitecustomize"] = module_from_spec(own)
-            own.loader.exec_module(sys.modules["sitecustomize"])
-        except Exception:  # noqa: S110 - it is somebody else's, and a bare start goes on too
-            pass
+    run_own()
     for name in [*globals()]:
         if name[:2] != "__":
             del globals()[name]

@@ -12,7 +12,6 @@ def _serve() -> None:
     known = {*modules, "sitecustomize"}
     import gc
     import os
-    from _frozen_importlib import module_from_spec
     from _frozen_importlib_external import SourceFileLoader
     from atexit import _run_exitfuncs
 
@@ -51,12 +50,7 @@ def _serve() -> None:
     for place in [here, *(each for each in path if "/+" in each)]:
         path.remove(place)
         sys.path_importer_cache.pop(place, None)
-    if own := sys.meta_path[-1].find_spec("sitecustomize"):  # what a bare start would have run instead of this
-        try:
-            modules["sitecustomize"] = module_from_spec(own)
-            own.loader.exec_module(modules["sitecustomize"])
-        except Exception:  # noqa: S110 - it is somebody else's, and a bare start goes on too
-            pass
+    _lines.run_own()
     for name in ("sitecustomize", "site"):  # a module takes its place once it is whole
         modules[name] = modules.pop(name)
     sys.path_importer_cache["/work/main.py"] = None
