@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -16,7 +17,13 @@ from deploy.artifacts.oci import BlobStore, Layout, write_layout
 from deploy.artifacts.selection import ALL, select_languages
 from deploy.artifacts.source import Source
 from deploy.errors import UsageError
+from deploy.lazy import lazy
 from deploy.settings.environments import environment_names
+
+if TYPE_CHECKING:
+    from deploy.artifacts import backend as images
+else:
+    images = lazy("deploy.artifacts.backend")  # the Docker SDK is slow to import
 
 
 def artifact_directory(root: Path, label: str) -> Path:
@@ -64,12 +71,8 @@ def build(
         if kept := _kept(place, source, selected):
             lay_out(root, place, environment)
             if environment:
-                from deploy.artifacts.backend import tag_backend  # the Docker SDK is slow to import
-
-                tag_backend(source, environment)
+                images.tag_backend(source, environment)
             return kept, True
-        from deploy.artifacts.backend import build_backend
-
         engine = host()  # first: without one, a page would be built in vain
         logs = place.parent / "logs"
         logs.mkdir(exist_ok=True)
@@ -81,7 +84,9 @@ def build(
             for log in (page_log, image_log):
                 log.write_text("")
             frontend = build_frontend(root, source, Path(scratch) / "sites", store, page_log, tell)
-            backend, inputs, size = build_backend(root, source, environment, selected, store, engine, image_log, tell)
+            backend, inputs, size = images.build_backend(
+                root, source, environment, selected, store, engine, image_log, tell
+            )
             write_layout(store, backend, work / "backend")
             write_layout(store, frontend, work / "frontend")
             manifest = Manifest(
