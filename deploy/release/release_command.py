@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import shlex
 import time
 from dataclasses import replace
 from typing import Any
 
 from deploy import interrupts
-from deploy.errors import ConfigurationError, DeployError
+from deploy.errors import DeployError
 from deploy.events.bus import Bus
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, TimedOut, Unreachable
 from deploy.platforms.fly import FlyClient, Machine
@@ -40,12 +39,8 @@ def run_release_command(
     if toml.release_command is None:
         return
     command, patience = toml.release_command.command, toml.release_command.timeout
-    try:
-        words = shlex.split(command)
-    except ValueError as wrong:
-        raise ConfigurationError("fly.toml", 0, "deploy.release_command", f"{command!r}: {wrong}") from None
     _await_others(fly, bus, patience)
-    body = _configuration(config, image, words)
+    body = _configuration(config, image, toml.release_command.words)
     still = "the release command goes on; the next deploy waits until it has ended"
     with bus.step(f"run the release command: {command}"), interrupts.explained_by(lambda: still):
         machine = _created(fly, name, toml.region, body, secrets)
@@ -87,7 +82,7 @@ def _created(fly: FlyClient, name: str, region: str, body: dict[str, Any], secre
             there = next((each for each in fly.machines.list() if each.name == name), None)
             if there:
                 return there
-            if time.monotonic() > deadline or getattr(unclear, "exhausted", False):
+            if time.monotonic() > deadline or unclear.exhausted:
                 raise
             time.sleep(1.0)
 

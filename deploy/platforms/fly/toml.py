@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ class ReleaseCommand:
     command: str
     timeout: float
     """Seconds; a command that takes longer has failed."""
+
+    @property
+    def words(self) -> list[str]:
+        """The command and its arguments, as a shell divides them."""
+        return shlex.split(self.command)
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ def read_fly_toml(file: Path) -> FlyConfig:
         min_machines=service.min_machines_running,
         machine=machine,
         strategy=said.deploy.strategy or "",
-        release_command=_release_command(said),
+        release_command=_release_command(read),
     )
 
 
@@ -296,7 +302,13 @@ def _check(check: TCPCheck | HTTPCheck | TopLevelCheck, port: int = 0) -> dict[s
     return {"type": "http" if isinstance(check, HTTPCheck) else "tcp", **said}
 
 
-def _release_command(said: FlyFile) -> ReleaseCommand | None:
-    if not said.deploy.release_command:
+def _release_command(read: _File) -> ReleaseCommand | None:
+    said = read.content.deploy
+    if not said.release_command:
         return None
-    return ReleaseCommand(said.deploy.release_command, seconds(said.deploy.release_command_timeout or "5m"))
+    found = ReleaseCommand(said.release_command, seconds(said.release_command_timeout or "5m"))
+    try:
+        found.words  # noqa: B018 - asked for now, so that the file is refused and not the release
+    except ValueError as wrong:
+        raise read.refuse("deploy.release_command", f"{found.command!r}: {wrong}") from None
+    return found

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.emulator.faults import FaultClient, inject
-from deploy.errors import ConfigurationError, DeployError
+from deploy.errors import DeployError
 from deploy.events.bus import Bus
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.fly.toml import FlyConfig, ReleaseCommand, read_fly_toml
@@ -82,11 +82,6 @@ def test_what_does_not_exist_says_so(fly: FlyClient, bus: Bus, staging: dict[str
     with pytest.raises(DeployError, match=r"`no-such-program` did not run.*could not be launched"):
         run(fly, bus, saying("no-such-program"), staging)
     assert fly.machines.list() == []
-
-
-def test_a_command_that_no_shell_could_read_is_refused(fly: FlyClient, bus: Bus, staging: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="No closing quotation"):
-        run(fly, bus, saying('sh -c "echo'), staging)
 
 
 def test_the_command_of_a_deployer_that_was_killed_is_waited_for(

@@ -232,6 +232,13 @@ def test_what_is_wrong_names_file_line_and_key(tmp_path: Path, text: str, line: 
     assert (caught.value.file, caught.value.line, caught.value.key) == ("fly.x.toml", line, key), str(caught.value)
 
 
+def test_a_command_that_no_shell_could_read_is_refused(tmp_path: Path) -> None:
+    text = GOOD + "[deploy]\nrelease_command = 'sh -c \"echo'\n"
+    with pytest.raises(ConfigurationError, match="No closing quotation") as caught:
+        read_fly_toml(write(tmp_path, text))
+    assert (caught.value.line, caught.value.key) == (6, "deploy.release_command")
+
+
 def test_an_unknown_key_is_answered_with_what_may_have_been_meant(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"did you mean hard_limit.* known are hard_limit, soft_limit, type"):
         read_fly_toml(write(tmp_path, GOOD + "[http_service.concurrency]\nhard_limt = 1\n"))
