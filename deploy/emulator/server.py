@@ -23,7 +23,7 @@ from deploy.emulator.docker_engine import Engine
 from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config
 from deploy.emulator.edge.names import NameServer
 from deploy.emulator.edge.proxy import Edge
-from deploy.emulator.edge.view import Place, View
+from deploy.emulator.edge.view import View
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults.api import FaultsApi
 from deploy.emulator.faults.connections import Connections
@@ -34,10 +34,10 @@ from deploy.emulator.faults.rules import SITE_KINDS, Facts, Rules
 from deploy.emulator.files import write_json
 from deploy.emulator.fly.addresses import reachable
 from deploy.emulator.fly.api import FlyApi
-from deploy.emulator.machines.fleet import Fleet, place_of
+from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
-from deploy.emulator.model import ENDED, Machine, Project
+from deploy.emulator.model import ENDED, Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
 from deploy.emulator.pages.serving import Sites
@@ -96,14 +96,11 @@ class Host:
     def _set_up_faults(self) -> None:
         self._rules = Rules()
         self._history = History(self._store.world, self._rules)
-        self._view = View(self._store.world, self._place_of, lambda machine: self._faulty.lag(machine, self._lag))
+        self._view = View(self._store.world, self._fleet.place_of, lambda machine: self._faulty.lag(machine, self._lag))
         self._store.saved = self._saved
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
         self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
-
-    def _place_of(self, machine: Machine) -> Place | None:
-        return place_of(machine) if self._fleet.reachable(machine) else None
 
     def _saved(self) -> None:
         self._history.note()

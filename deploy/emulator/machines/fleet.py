@@ -67,10 +67,17 @@ class Fleet:
 
     # what is known
 
-    def addresses(self, app: str, port: int, instance: str = "") -> list[str]:
-        """Where requests for `app` on `port` may go now in truth, all or one machine's; the edge learns it late."""
-        known = [m for m in self._store.world.machines_of(app) if instance in ("", m.id)]
-        return [m.private_ip for m in known if routable(m) and m.internal_port == port and self.reachable(m)]
+    def place_of(self, machine: Machine) -> Place | None:
+        """Where requests for a machine may go now in truth, None for nowhere; the edge learns it late."""
+        port = machine.internal_port
+        if not port or not (routable(machine) and self.reachable(machine)):
+            return None
+        return Place(machine.app, machine.private_ip, port)
+
+    def addresses(self, app: str, port: int) -> list[str]:
+        """Where requests for `app` on `port` may go now in truth."""
+        places = map(self.place_of, self._store.world.machines_of(app))
+        return [place.address for place in places if place and place.port == port]
 
     def reachable(self, machine: Machine) -> bool:
         """Whether its host can be reached."""
@@ -468,12 +475,6 @@ def healthy(machine: Machine) -> bool:
 def routable(machine: Machine) -> bool:
     """May the edge send it requests?"""
     return machine.registered and not machine.cordoned and bool(machine.private_ip) and healthy(machine)
-
-
-def place_of(machine: Machine) -> Place | None:
-    """Where the edge may send it requests; None while it may not."""
-    port = machine.internal_port
-    return Place(machine.app, machine.private_ip, port) if port and routable(machine) else None
 
 
 def _exit_event(ended: Exit, asked: bool, restarting: bool = False) -> Json:
