@@ -45,7 +45,7 @@ def build_backend(
     tags = _tags(source, environment)
     with _engine(host, log) as client:
         base = ensure_base(client, tell)
-        image = _make(client, root, source, tags, languages, store.place.parent, log, tell)
+        image = _make(client, root, tags, languages, store.place.parent, log, tell)
         tell("writing the image's layers")
         blob = export(client, image, store)
         inputs = {
@@ -81,7 +81,7 @@ def make_backend(
     name = f"{REPOSITORY}:{source.label}"
     with _engine(host, log) as client:
         ensure_base(client, tell)
-        _make(client, root, source, [name], languages, root / "dist", log, tell)
+        _make(client, root, [name], languages, root / "dist", log, tell)
     return name
 
 
@@ -98,12 +98,12 @@ def _engine(host: str, log: Path) -> Iterator[docker.DockerClient]:
 
 
 def _make(
-    client: docker.DockerClient, root: Path, source: Source, tags: Sequence[str], languages: Collection[str],
+    client: docker.DockerClient, root: Path, tags: Sequence[str], languages: Collection[str],
     cache: Path, log: Path, tell: Callable[[str], None],
 ) -> Image:  # fmt: skip
     packages = _site_packages(root, cache, log)
     tell("building the backend image")
-    image = client.images.get(_build(client, _context(root, packages, languages), source, tags[0], log, tell))
+    image = client.images.get(_build(client, _context(root, packages, languages), tags[0], log, tell))
     for tag in tags:
         image.tag(*tag.split(":"))
     return image
@@ -157,13 +157,8 @@ def _context(root: Path, packages: Path, languages: Collection[str]) -> io.Bytes
     return stream
 
 
-def _build(
-    client: docker.DockerClient, context: io.BytesIO, source: Source, tag: str, log: Path, tell: Callable[[str], None]
-) -> str:
-    arguments = {"VERSION": source.version, "SHA": source.sha}
-    lines = client.api.build(
-        fileobj=context, custom_context=True, tag=tag, buildargs=arguments, rm=True, forcerm=True, decode=True
-    )
+def _build(client: docker.DockerClient, context: io.BytesIO, tag: str, log: Path, tell: Callable[[str], None]) -> str:
+    lines = client.api.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True)
     image_id = ""
     with log.open("a") as file:
         for line in lines:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from deploy.artifacts.frontend import build_frontend, site_files
+from deploy.artifacts.frontend import Named, build_frontend, site_files
 from deploy.artifacts.manifest import Manifest, read_manifest
 from deploy.artifacts.oci import BlobStore, Layout, write_layout
 from deploy.artifacts.selection import ALL, select_languages
@@ -69,7 +69,7 @@ def build(
     place.parent.mkdir(exist_ok=True)
     with FileLock(place.parent / ".lock"):
         if kept := _kept(place, source, selected):
-            lay_out(root, place, environment)
+            lay_out(root, place, kept, environment)
             if environment:
                 images.tag_backend(source, environment)
             return kept, True
@@ -83,7 +83,7 @@ def build(
             page_log, image_log = (logs / f"{source.label}-{name}.log" for name in ("frontend", "backend"))
             for log in (page_log, image_log):
                 log.write_text("")
-            frontend = build_frontend(root, source, Path(scratch) / "sites", store, page_log, tell)
+            frontend = build_frontend(root, Path(scratch) / "sites", store, page_log, tell)
             backend, inputs, size = images.build_backend(
                 root, source, environment, selected, store, engine, image_log, tell
             )
@@ -100,7 +100,7 @@ def build(
                 inputs=inputs,
                 sizes={"image": size, "compressed": sum(blob.size for blob in Layout(work / "backend").blobs())},
             )
-            lay_out(root, work, environment)
+            lay_out(root, work, manifest, environment)
             manifest.write(work / "manifest.json")
             if place.exists():
                 shutil.rmtree(place)
@@ -108,7 +108,7 @@ def build(
     return manifest, False
 
 
-def lay_out(root: Path, place: Path, environment: str = "") -> None:
+def lay_out(root: Path, place: Path, manifest: Manifest, environment: str = "") -> None:
     """Write the page of an environment, or ("") of each, into `site/<name>` of an artifact, where it is not yet.
 
     These are for people to look at and to serve: what is published is read from the image.
@@ -117,10 +117,10 @@ def lay_out(root: Path, place: Path, environment: str = "") -> None:
     missing = {name: site for name, site in wanted.items() if not site.is_dir()}
     if not missing:
         return
-    image = Layout(place / "frontend").files()
+    image, named = Layout(place / "frontend").files(), Named(manifest.version, manifest.sha)
     for name, site in missing.items():
         with tempfile.TemporaryDirectory(dir=place) as scratch:
-            for file, content in site_files(image, name).items():
+            for file, content in site_files(image, name, named).items():
                 path = Path(scratch) / "site" / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)

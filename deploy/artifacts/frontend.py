@@ -17,9 +17,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from deploy.artifacts.oci import Blob, BlobStore, directory_image
-from deploy.artifacts.source import Source
 from deploy.errors import BuildFailed
 from deploy.processes import run
 from deploy.settings.environments import environment_names
@@ -42,12 +42,10 @@ def install_packages(frontend: Path, log: Path, tell: Callable[[str], None]) -> 
     stamp.write_text(lock)
 
 
-def build_page(frontend: Path, environment: str, source: Source, out: Path, log: Path) -> None:
+def build_page(frontend: Path, environment: str, out: Path, log: Path) -> None:
     """Build the page of one environment into `out`: a directory any static host can serve."""
     settings = {
         "CANVAS_ENVIRONMENT": environment,
-        "CANVAS_VERSION": source.version,
-        "CANVAS_SHA": source.sha,
         "CANVAS_OUT": str(out),
     }
     _npm(frontend, log, "run", "build", **settings)
@@ -55,15 +53,13 @@ def build_page(frontend: Path, environment: str, source: Source, out: Path, log:
         raise BuildFailed(f"the page's build made no index.html or {CONFIG}", log=log)
 
 
-def build_frontend(
-    root: Path, source: Source, sites: Path, store: BlobStore, log: Path, tell: Callable[[str], None]
-) -> Blob:
+def build_frontend(root: Path, sites: Path, store: BlobStore, log: Path, tell: Callable[[str], None]) -> Blob:
     """Build each environment's page into `sites/<name>`, check their parity, and store them as one image."""
     frontend, names = root / "frontend", environment_names(root)
     install_packages(frontend, log, tell)
     for name in names:
         tell(f"building the page for {name}")
-        build_page(frontend, name, source, sites / name, log)
+        build_page(frontend, name, sites / name, log)
     check_parity(sites, names)
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch)
@@ -72,12 +68,7 @@ def build_frontend(
         for name in names:
             (whole / "config" / name).mkdir(parents=True)
             shutil.copyfile(sites / name / CONFIG, whole / "config" / name / CONFIG)
-        labels = {
-            "org.opencontainers.image.title": "codecanvas frontend",
-            "org.opencontainers.image.revision": source.sha,
-            "org.opencontainers.image.version": source.version,
-        }
-        return directory_image(store, whole, labels)
+        return directory_image(store, whole, {"org.opencontainers.image.title": "codecanvas frontend"})
 
 
 def check_parity(sites: Path, names: Sequence[str]) -> None:
@@ -96,7 +87,14 @@ def _files(place: Path) -> set[str]:
     return {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
 
 
-def site_files(image: Mapping[str, bytes], environment: str, api_url: str = "") -> dict[str, bytes]:
+class Named(NamedTuple):
+    """What a page says that it is. It is in no image: commits with the same files share those."""
+
+    version: str
+    sha: str
+
+
+def site_files(image: Mapping[str, bytes], environment: str, named: Named, api_url: str = "") -> dict[str, bytes]:
     """The files to publish for one environment: the shared ones and its `config.js`, with `api_url` as its API.
 
     Without `api_url` the API is the one that the build wrote.
@@ -105,6 +103,7 @@ def site_files(image: Mapping[str, bytes], environment: str, api_url: str = "") 
     config = json.loads(image[f"config/{environment}/{CONFIG}"].decode().removeprefix(PREFIX).removesuffix(SUFFIX))
     if api_url and config["environments"][environment]["url"] != api_url:
         config["environments"][environment]["url"] = api_url
+    config |= named._asdict()
     files[CONFIG] = (PREFIX + json.dumps(config, separators=(",", ":"), sort_keys=True) + SUFFIX).encode()
     return files
 

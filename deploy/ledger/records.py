@@ -65,6 +65,12 @@ class DeploymentInfo(Record, frozen=True):
 
     LATER = frozenset({"reason", "config", "launch", "spans", "notes", "secrets_version"})
 
+    @property
+    def page(self) -> str:
+        """Names what is published: version and digest. The files are the same for commits with the same page; what
+        the page says of its version is not."""
+        return f"{self.version} {self.frontend}"
+
     def settled(self) -> Self:
         """With its launch."""
         return self if self.launch else replace(self, launch=self.id)

@@ -20,7 +20,7 @@ from deploy.release.gates.approvals import read_approvals
 from deploy.release.gates.breaker import half_open_at, read_breaker, state_at
 from deploy.release.gates.freezes import in_force
 from deploy.release.rollout.machine import in_traffic
-from deploy.release.rollout.platform import digest_of
+from deploy.release.rollout.platform import page_of
 from deploy.release.rollout.strangers import Stranger, launches_of, strangers
 from deploy.settings.durations import write_moment
 from deploy.target import Target
@@ -61,7 +61,8 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
         "machines": [_machine(machine) for machine in used],
         "kept": [_machine(machine) for machine in own if machine not in used],
         "strangers": [each.to_json() for each in strange],
-        "page": page,
+        "page": page if page is None else page.rpartition(" ")[2],
+        "pageVersion": page if page is None else page.partition(" ")[0],
         "urls": {"api": target.config.api_url, "frontend": target.config.frontend_url},
         "ledger": target.ledger.place,
         "errors": errors,
@@ -107,10 +108,10 @@ def _machines(target: Target) -> list[Machine]:
 
 
 def _page(target: Target) -> str:
-    """Digest of the page that is published, "" for none."""
+    """The page that is published (`DeploymentInfo.page`), "" for none of ours."""
     with target.pages() as pages:
         current = pages.current()
-        return digest_of(current.message) if current else ""
+        return page_of(current.message) if current else ""
 
 
 def _machine(machine: Machine) -> dict[str, Any]:
@@ -193,7 +194,7 @@ def _agree(serving: DeploymentInfo | None, used: list[Machine], page: str | None
         return False
     if serving is None:
         return not used
-    return bool(used) and all(machine.digest == serving.image for machine in used) and page == serving.frontend
+    return bool(used) and all(machine.digest == serving.image for machine in used) and page == serving.page
 
 
 def _problems(
@@ -245,7 +246,7 @@ def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], 
             found.append(f"machine {machine.id} is in traffic and runs {machine.digest[7:19] or 'nothing'}: {mend}")
         elif not machine.healthy:
             found.append(f"machine {machine.id} is {machine.state}, not healthy: {mend}")
-    if "page" not in state["errors"] and state["page"] != serving.frontend:
+    if "page" not in state["errors"] and f"{state['pageVersion']} {state['page']}" != serving.page:
         found.append(f"the page is not that of {serving.version}: {mend}")
     return found
 

@@ -21,7 +21,7 @@ from deploy.platforms.errors import PlatformError
 from deploy.platforms.http import Patience
 from deploy.platforms.registry import MANIFEST, copy_image
 from deploy.release.desk import Desk
-from deploy.release.rollout.platform import digest_of
+from deploy.release.rollout.platform import page_of
 from deploy.settings.environments import ROOT
 from deploy.target import Target
 
@@ -54,7 +54,7 @@ def restock(
         what, tag = wanted[digest]
         if _pushed(desk, digest, tag, root) or any(_copied(desk, digest, tag, other) for other in others):
             continue
-        if not (_asleep(desk, release, count) if what == "image" else _published(desk, digest)):
+        if not (_asleep(desk, release, count) if what == "image" else _published(desk, release.page)):
             raise _refusal(desk, release, what, digest, others)
         desk.bus.note(f"the {what} of {release.version} is no longer in the registry; what is there of it is used")
 
@@ -114,9 +114,9 @@ def _asleep(desk: Desk, release: DeploymentInfo, count: int) -> bool:
     return usable >= set(range(1, count + 1))
 
 
-def _published(desk: Desk, digest: str) -> bool:
+def _published(desk: Desk, page: str) -> bool:
     """Whether an earlier publication of the page can be brought back."""
-    return any(digest_of(each.message) == digest and each.succeeded for each in desk.pages.deployments())
+    return any(page_of(each.message) == page and each.succeeded for each in desk.pages.deployments())
 
 
 def _refusal(desk: Desk, release: DeploymentInfo, what: str, digest: str, others: Sequence[Target]) -> DeployError:

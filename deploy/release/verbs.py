@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.artifacts.build import layouts, load_manifest
-from deploy.artifacts.frontend import former_assets, site_files
+from deploy.artifacts.frontend import Named, former_assets, site_files
 from deploy.errors import NotProven, RolloutFailed, SuiteFailed
 from deploy.events.bus import Bus
 from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, Tidied
@@ -31,7 +31,7 @@ from deploy.release.gates.gate import Gate, Situation
 from deploy.release.gates.promotion import passes, promotion_gates
 from deploy.release.release_command import run_release_command
 from deploy.release.rollout.former import former_pages
-from deploy.release.rollout.machine import config_digest, release_config, usual_strategy
+from deploy.release.rollout.machine import config_digest, names_of, release_config, usual_strategy
 from deploy.release.rollout.platform import read_page, read_pages
 from deploy.release.rollout.strangers import launches_of
 from deploy.release.rollout.world import Seen
@@ -168,7 +168,8 @@ def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs:
     need("browser", tell=bus.note)
     with target.registry() as registry:
         image = read_page(registry, serving.frontend)
-        pages = {one.name: site_files(image, one.name, one.api_url) for one in configs}
+        named = Named(serving.version, serving.commit_sha)
+        pages = {one.name: site_files(image, one.name, named, one.api_url) for one in configs}
         earlier = former_pages(target.ledger.snapshot(), serving)
         former = former_assets(pages[target.name], read_pages(registry, earlier))
     evidence, log = prove(
@@ -220,7 +221,8 @@ def promote(
 def _prepare(desk: Desk, info: DeploymentInfo, config: dict[str, Any]) -> None:
     """Run the release's own command, before anything is changed."""
     name, image = f"{desk.target.name}-command-{info.launch}", desk.registry.reference(info.image)
-    run_release_command(desk.fly, desk.bus, desk.toml, image, config, name, info.secrets_version)
+    named = config | {"env": config.get("env", {}) | names_of(info)}
+    run_release_command(desk.fly, desk.bus, desk.toml, image, named, name, info.secrets_version)
 
 
 def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:

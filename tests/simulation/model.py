@@ -316,7 +316,7 @@ class ModelPlatform:
     def publish(self, release: DeploymentInfo) -> None:
         self._chaos.strike("publish", PLATFORM_FAULTS | STALLS)
         self.guard()
-        self.published = release.frontend
+        self.published = release.page
         self._chaos.strike("published", PLATFORM_FAULTS)
 
     # the edge: it believes what was true `lag` seconds ago

@@ -254,7 +254,7 @@ class Simulation:
         if repaired or untouched:
             assert len(numbers) == len(set(numbers)), "two machines in one place"
             assert len(numbers) <= COUNT, "more machines than there should be"
-        assert platform.published == current.frontend, "the page is another release's"
+        assert platform.published == current.page, "the page is another release's"
         if unharmed:
             assert len(platform.serving()) >= COUNT, "fewer machines than there should be"
         launches = {event.launch for event in events}

@@ -64,7 +64,7 @@ def decide(intent: Intent, world: World) -> Step:
         or (_judged(intent, ours, others, world) if intent.releasing else None)
         or _switch(ours, others, world)
         or (_unused(others, world) if intent.releasing else None)
-        or (Publish(release.frontend) if world.page != release.frontend else None)
+        or (Publish(release.frontend) if world.page != release.page else None)
         or _unused(others, world)  # a rollback's page waits for nothing: an API serves older pages
         or _checked(intent)
         or _retire(others, intent, world)

@@ -55,13 +55,18 @@ def config_digest(config: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def names_of(release: DeploymentInfo) -> dict[str, str]:
+    """The variables by which a machine knows its release: an image is of no one commit."""
+    return {"RUNNER_VERSION": release.version, "RUNNER_SHA": release.commit_sha, IMAGE: release.image}
+
+
 def labelled(
     config: dict[str, Any], environment: str, release: DeploymentInfo, number: int, image: str
 ) -> dict[str, Any]:
     """A machine's whole configuration. Every machine carries its environment's label and the key of its launch."""
     machine = copy.deepcopy(config)
     machine["image"] = image
-    machine["env"] = machine.get("env", {}) | {IMAGE: release.image}
+    machine["env"] = machine.get("env", {}) | names_of(release)
     machine["metadata"] = {
         "fly_platform_version": "v2",
         GROUP: "app",

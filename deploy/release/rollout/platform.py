@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from deploy.artifacts.frontend import former_assets, site_files
+from deploy.artifacts.frontend import Named, former_assets, site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo, Intent
@@ -62,6 +62,8 @@ port = os.environ.get("RUNNER_PORT", "10100")
 print(urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=5).read().decode())
 """
 METRICS = ("python3", "-c", _ASK)
+PUBLISHED = "codecanvas "
+"""What the messages of our publications begin with; the page's name follows."""
 
 
 @dataclass(frozen=True)
@@ -293,9 +295,9 @@ class CloudPlatform:
         self._fresh.pop(machine, None)
 
     def page(self) -> str:
-        """The digest that our own publications carry in their message."""
+        """The page that is published (`DeploymentInfo.page`), "" for none of ours."""
         current = self._pages.current()
-        return digest_of(current.message) if current else ""
+        return page_of(current.message) if current else ""
 
     def publish(self, release: DeploymentInfo) -> None:
         """An earlier publication of the same page is brought back where there is one; else its files are published.
@@ -304,7 +306,7 @@ class CloudPlatform:
         and is then published anew with them. That it could not be is no failure: the release's page is served.
         """
         for earlier in self._pages.deployments():
-            if digest_of(earlier.message) == release.frontend and earlier.succeeded and self._pages.rollback(earlier):
+            if page_of(earlier.message) == release.page and earlier.succeeded and self._pages.rollback(earlier):
                 if former := self._former(release):
                     with contextlib.suppress(PlatformError):
                         self._publish(release, former, timeout=ADDING_SECONDS)
@@ -312,9 +314,10 @@ class CloudPlatform:
         self._publish(release, self._former(release))
 
     def _publish(self, release: DeploymentInfo, former: Sequence[str], timeout: float = 120) -> None:
-        files = site_files(read_page(self._registry, release.frontend), self._target.name, self._target.config.api_url)
+        config, named = self._target.config, Named(release.version, release.commit_sha)
+        files = site_files(read_page(self._registry, release.frontend), config.name, named, config.api_url)
         files |= former_assets(files, read_pages(self._registry, former))
-        message = f"codecanvas {release.version} {release.frontend}"
+        message = f"{PUBLISHED}{release.page}"
         self._pages.publish(files, sha=release.commit_sha, message=message, timeout=timeout)
 
     @contextlib.contextmanager
@@ -365,6 +368,11 @@ def described(machine: Machine) -> str:
         if check.status != "passing"
     ]
     return f"machine {machine.id}: {'; '.join(said)}" if said else ""
+
+
+def page_of(message: str) -> str:
+    """The page that a publication's message names (`DeploymentInfo.page`); "" where it is none of ours."""
+    return message.removeprefix(PUBLISHED) if message.startswith(PUBLISHED) and digest_of(message) else ""
 
 
 def digest_of(message: str) -> str:

@@ -51,7 +51,7 @@ class Pageless(CloudPlatform):
         return self.published
 
     def publish(self, release: DeploymentInfo) -> None:
-        self.published = release.frontend
+        self.published = release.page
 
 
 class Asked:

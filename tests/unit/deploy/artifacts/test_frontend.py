@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.artifacts import frontend
-from deploy.artifacts.frontend import PREFIX, SUFFIX, check_parity, former_assets, site_files
+from deploy.artifacts.frontend import PREFIX, SUFFIX, Named, check_parity, former_assets, site_files
 from deploy.errors import BuildFailed
 
 NAMES = ("local", "production", "staging")
@@ -57,10 +57,10 @@ def test_what_is_published_is_the_shared_files_and_this_environments_configurati
         "config/staging/config.js": config("staging"),
         "config/production/config.js": config("production"),
     }
-    files = site_files(image, "staging", "http://localhost:1/api/v1/")
+    files = site_files(image, "staging", Named("1.2", "f" * 40), "http://localhost:1/api/v1/")
     assert set(files) == {"index.html", "config.js"}
     body = json.loads(files["config.js"].decode().removeprefix(PREFIX).removesuffix(SUFFIX))
-    assert body["environment"] == "staging"
+    assert (body["environment"], body["version"], body["sha"]) == ("staging", "1.2", "f" * 40)
     assert body["environments"]["staging"]["url"] == "http://localhost:1/api/v1/"
     assert body["environments"]["production"]["url"] == "https://p/"
 

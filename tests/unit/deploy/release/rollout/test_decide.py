@@ -78,7 +78,7 @@ def seen(text: str) -> Seen:
 
 def following(intent: Intent, machines: str, **world: Any) -> Step:
     """The step that follows; the page is the old release's unless `page` says otherwise."""
-    page = world.pop("page", OLD.frontend)
+    page = world.pop("page", OLD.page)
     there = tuple(seen(each) for each in machines.split())
     ids = frozenset(machine.id for machine in there)
     return decide(intent, World(there, page, **{"reached": ids, "quiet": ids, **world}))
@@ -116,27 +116,27 @@ FORWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
         {"reached": set()},
         "wait until requests reach 2 machines",
     ),
-    ("then the smoke suite", PROMOTE, "o1:up n1:on n2:on", {"page": NEW.frontend}, "smoke suite"),
-    ("passed, the old ones finish", PASSED, "o1:up o2:up n1:on n2:on", {"page": NEW.frontend}, "let 2 machines finish"),
+    ("then the smoke suite", PROMOTE, "o1:up n1:on n2:on", {"page": NEW.page}, "smoke suite"),
+    ("passed, the old ones finish", PASSED, "o1:up o2:up n1:on n2:on", {"page": NEW.page}, "let 2 machines finish"),
     (
         "and are kept asleep",
         PASSED,
         "o1:up n1:on n2:on",
-        {"page": NEW.frontend, "drained": frozenset({"o1"})},
+        {"page": NEW.page, "drained": frozenset({"o1"})},
         "put o1 to sleep",
     ),
-    ("earlier ones are removed", PASSED, "x1:asleep o1:asleep n1:on n2:on", {"page": NEW.frontend}, "remove x1"),
+    ("earlier ones are removed", PASSED, "x1:asleep o1:asleep n1:on n2:on", {"page": NEW.page}, "remove x1"),
     (
         "one that came back beside what replaced it is not kept",
         PASSED,
         "o1:asleep o1b:up n1:on n2:on",
-        {"page": NEW.frontend, "drained": frozenset({"o1b"})},
+        {"page": NEW.page, "drained": frozenset({"o1b"})},
         "remove o1b",
     ),
     ("one that was let in past the pipeline is labelled so", PROMOTE, "o1:on n1:open n2:on", {}, "send requests to n1"),
     ("as is one cordoned past it", PROMOTE, "o1:shut n1:on n2:on", {}, "send no more requests to o1"),
-    ("a broken old one is not kept", PASSED, "o1:failed n1:on n2:on", {"page": NEW.frontend}, "remove o1"),
-    ("all agrees", PASSED, "o1:asleep n1:on n2:on", {"page": NEW.frontend}, "record the outcome"),
+    ("a broken old one is not kept", PASSED, "o1:failed n1:on n2:on", {"page": NEW.page}, "remove o1"),
+    ("all agrees", PASSED, "o1:asleep n1:on n2:on", {"page": NEW.page}, "record the outcome"),
     ("one too many of ours leaves traffic", PROMOTE, "n1:on n2:on n3:on", {}, "send no more requests to n3"),
 ]
 
@@ -189,12 +189,12 @@ BACKWARD: list[tuple[str, Intent, str, dict[str, Any], str]] = [
     ("it enters before the bad one leaves", BACK, "n1:on n2:on o1:up o2:up", {}, "send requests to o1"),
     ("nor before the edge uses it", BACK, "n1:on o1:on o2:on", {"reached": {"o1"}}, "wait until requests reach o2"),
     ("the bad one leaves", BACK, "n1:on o1:on o2:on", {}, "send no more requests to n1"),
-    ("its page too", BACK, "n1:up o1:on o2:on", {"page": NEW.frontend}, "publish the page"),
+    ("its page too", BACK, "n1:up o1:on o2:on", {"page": NEW.page}, "publish the page"),
     (
         "which waits for no silence",
         BACK,
         "n1:up o1:on o2:on",
-        {"page": NEW.frontend, "quiet": set()},
+        {"page": NEW.page, "quiet": set()},
         "publish the page",
     ),
     (
@@ -228,10 +228,10 @@ ROOM_AND_HOSTS: list[tuple[str, Intent, str, dict[str, Any], str]] = [
         "and tries once more at the end",
         ROLLBACK,
         "o1:asleep n1:on",
-        {"full": 1, "page": NEW.frontend},
+        {"full": 1, "page": NEW.page},
         "create machine 2",
     ),
-    ("but once", ROLLBACK, "o1:asleep n1:on", {"full": 2, "page": NEW.frontend}, "record the outcome"),
+    ("but once", ROLLBACK, "o1:asleep n1:on", {"full": 2, "page": NEW.page}, "record the outcome"),
     ("no room at all: it asks again", ROLLBACK, "o1:on", {"full": 1}, "create machine 1"),
     ("a lost machine is replaced", PROMOTE, "o1:on n1:up n2:up", {"unusable": frozenset({"n1"})}, "create machine 1"),
     ("a lost old one is left alone", PROMOTE, "o1:on n1:on n2:on", {"unusable": frozenset({"o1"})}, "publish the page"),
