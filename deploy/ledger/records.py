@@ -108,6 +108,10 @@ class Evidence(Record, frozen=True):
 
     DERIVED = frozenset({"ok"})
 
+    def covers(self, release: DeploymentInfo) -> bool:
+        """Whether it is about the release's image and page."""
+        return (self.image, self.frontend) == (release.image, release.frontend)
+
     @property
     def ok(self) -> bool:
         """Every suite passed, and there was one."""

@@ -82,6 +82,23 @@ class Snapshot:
         """What is proven of a commit."""
         return self.record(Evidence, f"evidence/{sha}.json")
 
+    def evidence_for(self, release: DeploymentInfo) -> Evidence | None:
+        """What is proven of a release: of its commit, else of another with the same image, page and configuration.
+
+        The same artifact in the same machines behaves the same, whichever commit it is called after.
+        """
+        own = self.evidence(release.commit_sha)
+        if own and own.commit_sha == release.commit_sha and own.covers(release):
+            return own
+        alike = {
+            event.commit_sha
+            for event in self.events()
+            if (event.image, event.frontend, event.config) == (release.image, release.frontend, release.config)
+            and event.status is Status.DEPLOYED
+        }
+        others = [proof for sha in sorted(alike) if (proof := self.evidence(sha)) and proof.covers(release)]
+        return max(others, key=lambda proof: proof.at, default=own)
+
     def lock(self) -> Lock | None:
         """The lock, when it is held and has not expired by this machine's clock."""
         held = lock.held_in(self)

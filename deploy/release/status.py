@@ -173,8 +173,8 @@ def _waiting(target: Target, source: Target, snapshot: Snapshot, proven: Snapsho
     there, here = proven.current(), snapshot.current()
     if there is None or (here and (here.image, here.frontend) == (there.image, there.frontend)):
         return None
-    evidence = proven.evidence(there.commit_sha)
-    if evidence is None or not evidence.ok or evidence.image != there.image:
+    evidence = proven.evidence_for(there)
+    if evidence is None or not evidence.ok or not evidence.covers(there):
         return None
     people = sorted({each.person for each in read_approvals(snapshot, there)})
     needed = target.config.release.approvals

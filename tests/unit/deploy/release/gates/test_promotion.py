@@ -65,8 +65,21 @@ def test_what_is_not_proven_is_refused_with_its_reason_and_what_to_run(
     assert refused[gate].action
 
 
+OTHER = "b" * 40
+
+
 def test_evidence_of_another_commit_proves_nothing() -> None:
-    assert "evidence" in closed(snapshot(INFO, evidence=replace(PROOF, commit_sha="b" * 40)))
+    assert "evidence" in closed(snapshot(INFO, evidence=replace(PROOF, commit_sha=OTHER)))
+
+
+@pytest.mark.parametrize(
+    ("difference", "proves"),
+    [({}, True), ({"image": "sha256:o"}, False), ({"frontend": "sha256:o"}, False), ({"config": "other"}, False)],
+)
+def test_unless_it_is_the_same_artifact_in_the_same_machines(difference: dict[str, str], proves: bool) -> None:
+    other = replace(INFO, id="0", commit_sha=OTHER, **difference)
+    proof = replace(PROOF, commit_sha=OTHER, image=other.image, frontend=other.frontend)
+    assert ("evidence" not in closed(snapshot(other, INFO, evidence=proof))) is proves
 
 
 NOW = datetime(2026, 1, 17, 12, tzinfo=UTC)  # a Saturday
