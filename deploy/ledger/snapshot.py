@@ -87,8 +87,8 @@ class Snapshot:
 
         The same artifact in the same machines behaves the same, whichever commit it is called after.
         """
-        own = self.evidence(release.commit_sha)
-        if own and own.commit_sha == release.commit_sha and own.covers(release):
+        own = self._proof(release.commit_sha)
+        if own and own.covers(release):
             return own
         alike = {
             event.commit_sha
@@ -96,8 +96,12 @@ class Snapshot:
             if (event.image, event.frontend, event.config) == (release.image, release.frontend, release.config)
             and event.status is Status.DEPLOYED
         }
-        others = [proof for sha in sorted(alike) if (proof := self.evidence(sha)) and proof.covers(release)]
+        others = [proof for sha in sorted(alike) if (proof := self._proof(sha)) and proof.covers(release)]
         return max(others, key=lambda proof: proof.at, default=own)
+
+    def _proof(self, sha: str) -> Evidence | None:
+        found = self.evidence(sha)
+        return found if found and found.commit_sha == sha else None
 
     def lock(self) -> Lock | None:
         """The lock, when it is held and has not expired by this machine's clock."""

@@ -327,7 +327,13 @@ def test_again_passes_a_rejection_loudly_and_is_noted() -> None:
 
 
 def test_a_rejection_of_another_commit_closes_nothing() -> None:
-    assert refused(target=production(APPROVED, replace(REJECTED, commit_sha="b" * 40))) == {}
+    other = replace(REJECTED, commit_sha=OTHER, image="sha256:other")
+    assert refused(target=production(APPROVED, other)) == {}
+
+
+def test_a_rejection_of_the_same_artifact_under_another_commits_name_closes_the_gate() -> None:
+    gate = refused(target=production(APPROVED, replace(REJECTED, commit_sha=OTHER)))["rejected"]
+    assert "as bbbbbbbbbbbb, which has the same digests: smoke failed" in gate.reason
 
 
 def test_an_older_commit_is_not_promoted_without_a_reason() -> None:
