@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from invoke.context import Context
 
-from deploy.artifacts import Manifest, Source, read_source
+from deploy.artifacts import Source, read_source
 from deploy.artifacts import build as build_artifact
+from deploy.artifacts.build import Outcome, Step, look
 from deploy.artifacts.selection import select_languages
 from deploy.cli.wrapper import verb
 from deploy.errors import UsageError
@@ -22,10 +26,19 @@ LANGUAGES = "languages in the image: all, core, or comma-separated names"
     help={
         "env": "write the page directory of this environment only (default: of each). The artifact is the same for all",
         "languages": f"{LANGUAGES} (default: all)",
-        "json": "print the manifest as JSON",
+        "explain": "say of each target whether it is made, and what of its inputs is why",
+        "dry-run": "say what would be made, and build nothing",
+        "json": "print the manifest as JSON; with --explain or --dry-run its targets too",
     }
 )
-def build(context: Context, env: str = "", languages: str = "all", json: bool = False) -> None:
+def build(
+    context: Context,
+    env: str = "",
+    languages: str = "all",
+    explain: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
     """Build the backend image and the page of this commit; every environment receives the same bytes."""
     names = environment_names()
     if env and env not in names:
@@ -33,13 +46,24 @@ def build(context: Context, env: str = "", languages: str = "all", json: bool = 
     bus: Bus = context.bus
     source = read_source(ROOT)
     select_languages(languages)  # a name that there is not is wrong use, said before anything is begun
-    with bus.step(f"build {source.version}"):
-        manifest, reused = built(bus, source, languages, env)
-    if json:
-        print_json(manifest.to_json())
+    if dry_run:
+        steps = look(ROOT, languages)
+        if json:
+            print_json({"targets": [_told(step) for step in steps]})
+        else:
+            _explain(bus, steps, dry=True)
         return
+    with bus.step(f"build {source.version}"):
+        outcome = built(bus, source, languages, env)
+    manifest = outcome.manifest
+    if json:
+        targets = {"targets": [_told(step) for step in outcome.steps]} if explain else {}
+        print_json(manifest.to_json() | targets)
+        return
+    if explain:
+        _explain(bus, outcome.steps)
     place = f"dist/{source.label}"
-    bus.say(f"{'already built' if reused else 'built'}: {place}/manifest.json")
+    bus.say(f"{'built' if outcome.made else 'already built'}: {place}/manifest.json")
     for name in [env] if env else names:
         bus.say(f"page     {place}/site/{name}")
     bus.say(f"languages {', '.join(manifest.languages)}")
@@ -49,20 +73,29 @@ def build(context: Context, env: str = "", languages: str = "all", json: bool = 
         bus.say("the working tree differs from its commit: this build can be deployed to staging, but never promoted")
 
 
-def built(bus: Bus, source: Source, languages: str, environment: str = "") -> tuple[Manifest, bool]:
-    """Build the artifact of a commit and emit the event; returns it, and whether it had been built before."""
-    manifest, reused = build_artifact(
-        ROOT, source, environment, languages, host=lambda: docker_host(bus.note), tell=bus.note
-    )
+def _told(step: Step) -> dict[str, Any]:
+    return {"target": step.target, "made": step.made, "why": step.why, "seconds": step.seconds}
+
+
+def _explain(bus: Bus, steps: Sequence[Step], *, dry: bool = False) -> None:
+    for step in steps:
+        done = ("would be made" if dry else f"made in {step.seconds:.1f} s") if step.made else "kept"
+        bus.say(f"{step.target}: {done}: {step.why}")
+
+
+def built(bus: Bus, source: Source, languages: str, environment: str = "") -> Outcome:
+    """Build the artifact of a commit and emit the event."""
+    outcome = build_artifact(ROOT, source, environment, languages, host=lambda: docker_host(bus.note), tell=bus.note)
+    manifest = outcome.manifest
     done = Built(
         version=manifest.version,
         sha=manifest.sha,
         image=manifest.image,
         frontend=manifest.frontend,
-        reused=reused,
+        reused=not outcome.made,
     )
     bus.emit(done)
-    return manifest, reused
+    return outcome
 
 
 VERBS = (build,)
