@@ -17,15 +17,21 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from blake3 import blake3
 
 from deploy.errors import UsageError
+from deploy.lazy import lazy
 from deploy.platforms.errors import Forbidden, Malformed, NotCanonical, PlatformError, TimedOut, Unauthorized
 from deploy.platforms.http import Patience, Sender, bearer, json_of
 from deploy.settings.secrets import Secret
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
+
 
 FILE_LIMIT = 25 * 1024 * 1024  # bytes
 FILES_LIMIT = 20_000

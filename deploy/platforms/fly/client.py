@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from deploy.lazy import lazy
 from deploy.platforms.errors import NotFound
 from deploy.platforms.fly.addresses import AddressClient
 from deploy.platforms.fly.machines import MachineClient
 from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
 from deploy.settings.secrets import Secret
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
 
 
 @dataclass(frozen=True)
