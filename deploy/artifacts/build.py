@@ -37,6 +37,15 @@ def artifact_directory(root: Path, label: str) -> Path:
     return root / "dist" / label
 
 
+Elsewhere = Callable[[Target, Store], Built | None]
+"""Brings a target into the store from where others put it, if it can."""
+
+
+def nowhere(target: Target, store: Store) -> Built | None:
+    """There is nowhere else to ask."""
+    return None
+
+
 def load_manifest(root: Path, label: str) -> Manifest:
     """The manifest of a commit that was built here; raises UsageError when it was not."""
     file = artifact_directory(root, label) / "manifest.json"
@@ -94,15 +103,16 @@ def build(
     host: Callable[[], str],
     tell: Callable[[str], None],
     store: Store | None = None,
+    elsewhere: Elsewhere = nowhere,
 ) -> Outcome:
     """Build both images of `source` and write `dist/<label>/manifest.json`.
 
     A target whose inputs were built before, in any clone that shares the `store`, is taken from there. The artifact is
     the same for every environment. `environment` chooses whose page is laid out in `dist/<label>/site/` ("": of all),
     and names a tag of the backend's image in the engine, if one runs: `codecanvas/runner:<env>-<label>`. `languages`
-    is "all", "core" or names; an artifact of the commit with others is replaced. `host` yields the Docker engine's
-    address when one is needed. Raises UsageError for a language that there is not, BuildFailed with the log's path;
-    nothing half-built is left under the artifact's name.
+    is "all", "core" or names; an artifact of the commit with others is replaced. `elsewhere` may bring a target into
+    the store; `host` yields the Docker engine's address where the image must be made. Raises UsageError for a language
+    that there is not, BuildFailed with the log's path; nothing half-built is left under the artifact's name.
     """
     selected = select_languages(languages)
     place = artifact_directory(root, source.label)
@@ -110,7 +120,7 @@ def build(
     store = store or Store(default_place())
     declared = targets(root, selected)
     with FileLock(place.parent / ".lock"):
-        makers = _Makers(root, source, environment, selected, store, host, tell)
+        makers = _Makers(root, source, environment, selected, store, host, tell, elsewhere)
         results = _made(root, store, declared, makers)
         page, image = results[PAGE][0], results[IMAGE][0]
         steps = tuple(step for _, step in results.values())
@@ -161,6 +171,7 @@ class _Makers:
     store: Store
     host: Callable[[], str]
     tell: Callable[[str], None]
+    elsewhere: Elsewhere
 
     def log(self, name: str) -> Path:
         """An empty log."""
@@ -190,6 +201,9 @@ def _made(root: Path, store: Store, declared: Mapping[str, Target], makers: _Mak
     makes = {PAGE: makers.page, IMAGE: makers.image}
     found = {name: _lookup(root, store, declared[name]) for name in makes}
     results = {name: (built, Step(name, made=False, why=why)) for name, (built, why) in found.items() if built}
+    for name, (_, why) in found.items():
+        if name not in results and (brought := makers.elsewhere(declared[name], store)):
+            results[name] = (brought, Step(name, made=False, why=f"brought from an environment's registry ({why})"))
     for name in results:
         _note(root, declared[name])
     missing = [name for name in makes if name not in results]

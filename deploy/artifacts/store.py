@@ -70,6 +70,13 @@ class Store:
             os.utime(file)  # used now: what was used longest ago goes first
         return built
 
+    def named(self, target: str, digits: str) -> Built | None:
+        """What a target became, by its fingerprint; None when it is not here, whole."""
+        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError):
+            built = msgspec.json.decode(self._file(target, digits).read_bytes(), type=Built)
+            return self.find(target, built.inputs) if fingerprint(built.inputs) == digits else None
+        return None
+
     def put(self, target: str, inputs: Inputs, outputs: Mapping[str, str], blobs: Iterable[str] = ()) -> Built:
         """Remember what a target became."""
         now = datetime.now(UTC).isoformat(timespec="seconds")

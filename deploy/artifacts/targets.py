@@ -15,6 +15,8 @@ from deploy.settings.dotenv import read_bindings
 from deploy.settings.environments import environment_names
 
 PAGE, IMAGE = "page", "image"
+OUTPUTS = {PAGE: frozenset({"image"}), IMAGE: frozenset({"image", "base", "size", "engine"})}
+"""What is known of a target that was made: digests, the base's name, bytes, the image's id in the engine."""
 PYTHON, PLATFORM = "3.13", "x86_64-manylinux_2_40"
 """Of the base image."""
 LOCK = "requirements/runner.txt"

@@ -7,18 +7,24 @@ from typing import Any
 
 from invoke.context import Context
 
-from deploy.artifacts import Source, read_source
+from deploy.artifacts import Source, read_source, remote
 from deploy.artifacts import build as build_artifact
-from deploy.artifacts.build import Outcome, Step, look
+from deploy.artifacts.build import Elsewhere, Outcome, Step, look, nowhere
 from deploy.artifacts.selection import select_languages
+from deploy.artifacts.store import Built, Store
+from deploy.artifacts.targets import Target
 from deploy.cli.wrapper import verb
-from deploy.errors import UsageError
+from deploy.errors import DeployError, TokenMissing, UsageError
+from deploy.events import events
 from deploy.events.bus import Bus
 from deploy.events.console import print_json
-from deploy.events.events import Built
+from deploy.platforms.http import Patience
+from deploy.settings.chain import read_chain
 from deploy.settings.environments import ROOT, environment_names
+from deploy.target import cloud_target
 from deploy.workstation import docker_host
 
+PATIENCE = Patience(attempts=2)  # a build can do without a registry
 LANGUAGES = "languages in the image: all, core, or comma-separated names"
 
 
@@ -54,7 +60,7 @@ def build(
             _explain(bus, steps, dry=True)
         return
     with bus.step(f"build {source.version}"):
-        outcome = built(bus, source, languages, env)
+        outcome = built(bus, source, languages, env, elsewhere=_registries(bus))
     manifest = outcome.manifest
     if json:
         targets = {"targets": [_told(step) for step in outcome.steps]} if explain else {}
@@ -83,11 +89,33 @@ def _explain(bus: Bus, steps: Sequence[Step], *, dry: bool = False) -> None:
         bus.say(f"{step.target}: {done}: {step.why}")
 
 
-def built(bus: Bus, source: Source, languages: str, environment: str = "") -> Outcome:
+def _registries(bus: Bus) -> Elsewhere:
+    """Asks the environments' registries for a target, those whose token is here; what fails there is only noted."""
+
+    def bring(target: Target, store: Store) -> Built | None:
+        for name in read_chain().deployed:
+            try:
+                with cloud_target(name).registry(PATIENCE) as registry:
+                    bus.note(f"asking the registry of {name} for the {target.name}")
+                    if found := remote.fetch(registry, target, store):
+                        return found
+            except TokenMissing:
+                continue
+            except DeployError as failed:
+                bus.note(f"the registry of {name} was not used: {str(failed)[:200]}")
+        return None
+
+    return bring
+
+
+def built(bus: Bus, source: Source, languages: str, environment: str = "", elsewhere: Elsewhere = nowhere) -> Outcome:
     """Build the artifact of a commit and emit the event."""
-    outcome = build_artifact(ROOT, source, environment, languages, host=lambda: docker_host(bus.note), tell=bus.note)
+    outcome = build_artifact(
+        ROOT, source, environment, languages,
+        host=lambda: docker_host(bus.note), tell=bus.note, elsewhere=elsewhere,
+    )  # fmt: skip
     manifest = outcome.manifest
-    done = Built(
+    done = events.Built(
         version=manifest.version,
         sha=manifest.sha,
         image=manifest.image,

@@ -35,7 +35,7 @@ from deploy.release.rollout.machine import config_digest, names_of, release_conf
 from deploy.release.rollout.platform import read_page, read_pages
 from deploy.release.rollout.strangers import launches_of
 from deploy.release.rollout.world import Seen
-from deploy.release.stock import push
+from deploy.release.stock import push, share_targets
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from deploy.settings.policy import Strategy
 from deploy.settings.remotes import DEFAULT_REMOTE
@@ -148,6 +148,7 @@ def deploy(
         with bus.step("push the images"):
             push(desk, backend, label)
             push(desk, frontend, f"frontend-{label}")
+        share_targets(desk, manifest)
         config = release_config(target.config, desk.toml)
         info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
         _prepare(desk, info, config)
