@@ -21,6 +21,7 @@ from docker.errors import ImageNotFound
 
 from deploy import workstation
 from deploy.emulator import Running, Tenant, start, stop
+from deploy.emulator.faults import FaultClient
 
 TENANTS = (
     Tenant("staging", "runner-staging", "staging-frontend", "runner-staging.fly.dev", "staging-frontend.pages.dev"),
@@ -130,6 +131,17 @@ class Emulated:
             for machine in machines if isinstance(machines, list) else []:
                 fly.delete(f"/apps/{app_of(environment)}/machines/{machine['id']}?force=true")
                 fly.get(f"/apps/{app_of(environment)}/machines/{machine['id']}/wait?state=destroyed")
+
+
+@contextlib.contextmanager
+def limited(emulated: Emulated, kind: str, code: str, environment: str = "staging", **more: Any) -> Iterator[None]:
+    """The environment's token of that kind is so during the block."""
+    faults = FaultClient(emulated.state)
+    rule = faults.add({"kind": kind, "code": code, "match": {"environment": environment}, **more})[0]["id"]
+    try:
+        yield
+    finally:
+        faults.forget(rule)
 
 
 def app_of(environment: str) -> str:
