@@ -74,12 +74,12 @@ class HereTarget(Target):
     answer: Answer
 
     @contextmanager
-    def fly(self) -> Iterator[FlyClient]:
+    def fly(self, patience: Patience = Patience()) -> Iterator[FlyClient]:  # noqa: B008 - frozen
         secret, transport = Secret("t"), httpx.MockTransport(self.answer)
         yield FlyClient("http://fly", "runner", secret, patience=Patience(attempts=1), transport=transport)
 
     @contextmanager
-    def pages(self) -> Iterator[PagesClient]:
+    def pages(self, patience: Patience = Patience()) -> Iterator[PagesClient]:  # noqa: B008 - frozen
         secret, transport = Secret("t"), httpx.MockTransport(self.answer)
         yield PagesClient("http://cf", secret, "site", secret, patience=Patience(attempts=1), transport=transport)
 
