@@ -6,19 +6,24 @@ Verbs run as a person types them, without --rehearsal: where the platforms are s
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import docker
 
 from deploy.emulator.faults import FaultClient
-from deploy.settings.secrets import variable
+from deploy.events.bus import Bus
+from deploy.ledger import Ledger
+from deploy.release.setup import run
+from deploy.release.setup.thing import Found, State, Thing
+from deploy.release.setup.things import things_of
+from deploy.settings.environments import load_environment
+from deploy.settings.secrets import Secret, Tokens, variable
+from deploy.target import Addresses, Target
 from tests.deploy.conftest import Project, copied
 from tests.deploy.emulator.support import TENANTS, Emulated, emulator
 
@@ -53,16 +58,30 @@ class Newcomer:
             assert not any(value in said for value in values.values()), "a token is shown"
         return said
 
-    def doctor(self, env: str = "staging", code: int = 0) -> dict[str, dict[str, str]]:
-        """What `invoke doctor --env` finds of each thing, by name."""
-        done = subprocess.run(
-            [sys.executable, "-m", "deploy.cli", "doctor", "--env", env, "--json"],
-            cwd=self.project.place, env=self.environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        assert found["ok"] is (code == 0)
-        return {each["name"]: each for each in found["things"]}
+    def target(self, env: str = "staging") -> Target:
+        """The environment as a verb would act on it, for what needs no process of its own."""
+        place, running = self.project.place, self.emulated.running
+        where = Addresses(running.fly_api, self.variables["CLOUDFLARE_API_BASE_URL"], running.registry)
+        tokens = Tokens(env, {name: Secret(value) for name, value in self.emulated.tokens[env].items()})
+        return Target(load_environment(env, place), where, tokens, Ledger(place, env, "origin"), rehearsal=False)
+
+    def look(self) -> dict[str, Found]:
+        """What is found of each thing, by name."""
+        target = self.target()
+        found = run.look_at(target, self.things(target))
+        assert run.healthy(found) == all(each.found.state in (State.THERE, State.UNKNOWN) for each in found)
+        return {each.thing.name: each.found for each in found}
+
+    def set_up(self) -> dict[str, Found]:
+        """Make what is missing; what was found of each thing in the end."""
+        target, told = self.target(), list[run.Checked]()
+        done = run.set_up(target, self.things(target), Bus(), lambda making: True, told.append)
+        assert told == done
+        return {each.thing.name: each.found for each in done}
+
+    def things(self, target: Target) -> list[Thing]:
+        """All but GitHub: what is there of it is another's business."""
+        return [each for each in things_of(target, Bus()) if each.name != "GitHub"]
 
     def start_over(self) -> None:
         """Staging as it was at first: no app, no project, no rules."""

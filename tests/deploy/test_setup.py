@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
+from deploy.errors import DeployError
+from deploy.release.setup.thing import Found, State
 from deploy.unkindness import STRICT
 from tests.deploy.emulator.conftest import docker_host, engine  # noqa: F401 - fixtures
 from tests.deploy.emulator.support import limited, until
 from tests.deploy.newcomer import Newcomer, newcomer
 
-ALL = {"app", "addresses", "page"}
+MADE = ("app", "addresses", "page")
+PATHS = ("/v1/apps$", "/ip_assignments$", "/pages/projects$")
+MISSING, THERE, WRONG, UNKNOWN = State.MISSING, State.THERE, State.WRONG, State.UNKNOWN
 
 
 @pytest.fixture(scope="module")
@@ -41,60 +45,62 @@ def person(whoever: Newcomer) -> Iterator[Newcomer]:
     whoever.project.git("checkout", "--quiet", ".")
 
 
-def states(things: dict[str, dict[str, str]], *names: str) -> set[str]:
-    return {things[name]["state"] for name in names}
+def states(things: dict[str, Found], *names: str) -> set[State]:
+    return {things[name].state for name in names}
+
+
+def doctor(person: Newcomer, code: int) -> dict[str, str]:
+    """The states of things, as the verb prints them."""
+    printed = person.invoke("doctor", "--env", "staging", "--json", code=code)
+    found = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
+    assert found["ok"] is (code == 0)
+    return {each["name"]: each["state"] for each in found["things"]}
 
 
 def test_everything_is_made_once_and_doctor_agrees_before_and_after(person: Newcomer) -> None:
     """On platforms as unkind as the providers."""
-    person.faults.add(*STRICT.rules())
-    assert states(person.doctor(code=1), *ALL) == {"missing"}
     planned = person.invoke("setup", "--env", "staging", "--plan")
     assert "would create app runner-staging in organisation personal" in planned
-    assert states(person.doctor(code=1), *ALL) == {"missing"}
-    refused = person.invoke("setup", "--env", "staging", code=2)
-    assert "--yes" in refused
-    assert states(person.doctor(code=1), *ALL) == {"missing"}
+    assert "--yes" in person.invoke("setup", "--env", "staging", code=2)
+    found = doctor(person, code=1)
+    assert {found[name] for name in MADE} == {"missing"}
+    person.faults.add(*STRICT.rules())
     person.invoke("setup", "--env", "staging", "--yes")
-    things = person.doctor()
-    assert states(things, *ALL, "Fly token", "Cloudflare token", "organisation", "ledger") == {"there"}
-    assert "until 20" in things["Fly token"]["words"]
-    assert "FLY_API_TOKEN_STAGING" in things["FLY_API_TOKEN"]["words"]
+    found = doctor(person, code=0)
+    assert {found[name] for name in (*MADE, "Fly token", "Cloudflare token", "organisation", "ledger")} == {"there"}
     person.faults.clear()
     with person.emulated.fly("staging") as fly:
         assert fly.get("/apps/runner-staging").json()["network"] == "runner-staging"
         before = fly.get("/apps/runner-staging/ip_assignments").json()
         said = person.invoke("setup", "--env", "staging")  # nothing to ask, so no terminal is needed
         assert "create" not in said
+        assert "from FLY_API_TOKEN_STAGING in the process environment" in said
         assert fly.get("/apps/runner-staging/ip_assignments").json() == before
 
 
-@pytest.mark.parametrize("path", ["/v1/apps$", "/ip_assignments$", "/pages/projects$"])
-def test_a_lost_answer_makes_nothing_twice(person: Newcomer, path: str) -> None:
-    person.faults.add({"kind": "drop_after", "match": {"method": "POST", "path": path}})
-    person.invoke("setup", "--env", "staging", "--yes")
+def test_lost_answers_make_nothing_twice(person: Newcomer) -> None:
+    person.faults.add(*({"kind": "drop_after", "match": {"method": "POST", "path": path}} for path in PATHS))
+    assert states(person.set_up(), *MADE) == {THERE}
     with person.emulated.fly("staging") as fly:
         assert len(fly.get("/apps/runner-staging/ip_assignments").json()["ips"]) == 2
-    assert states(person.doctor(), *ALL) == {"there"}
 
 
-@pytest.mark.parametrize("path", ["/v1/apps$", "/ip_assignments$", "/pages/projects$"])
-def test_who_is_killed_runs_it_again(person: Newcomer, path: str) -> None:
-    rule = {"kind": "delay", "seconds": 2.0, "match": {"method": "POST", "path": path}}
-    struck = person.faults.add(rule)[0]["id"]
+def test_who_is_killed_runs_it_again(person: Newcomer) -> None:
     command = [sys.executable, "-m", "deploy.cli", "setup", "--env", "staging", "--yes"]
-    process = subprocess.Popen(
-        command, cwd=person.project.place, env=person.environment(), stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    assert until(lambda: person.faults.hits(struck))
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(2.2)  # what was asked for is done by now
-    person.invoke("setup", "--env", "staging", "--yes")
+    for path in PATHS:
+        rule = {"kind": "delay", "seconds": 0.5, "match": {"method": "POST", "path": path}}
+        struck = person.faults.add(rule)[0]["id"]
+        process = subprocess.Popen(
+            command, cwd=person.project.place, env=person.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        assert until(lambda struck=struck: person.faults.hits(struck))  # type: ignore[misc]
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    until(lambda: person.look()["page"].state is THERE, 2.0)  # what was asked for is done by now
+    assert states(person.set_up(), *MADE) == {THERE}
     with person.emulated.fly("staging") as fly:
         assert len(fly.get("/apps/runner-staging/ip_assignments").json()["ips"]) == 2
-    assert states(person.doctor(), *ALL) == {"there"}
 
 
 @pytest.mark.parametrize(
@@ -108,39 +114,37 @@ def test_who_is_killed_runs_it_again(person: Newcomer, path: str) -> None:
         ("cloudflare_token", "scopeless", "Cloudflare token", "may not see"),
     ],
 )
-def test_a_token_that_is_wrong_is_told_before_anything_is_made_with_it(
+def test_a_token_that_is_wrong_is_told_and_nothing_is_made_with_it(
     person: Newcomer, kind: str, code: str, thing: str, words: str
 ) -> None:
     with limited(person.emulated, kind, code):
-        found = person.doctor(code=1)[thing]
-        assert found["state"] == "wrong"
-        assert words in found["words"]
-        assert found["remedy"]
-        assert thing in person.invoke("setup", "--env", "staging", "--yes", code=1)
-    things = person.doctor(code=1)
-    assert states(things, "page" if kind == "cloudflare_token" else "app") == {"missing"}
+        found = person.set_up()
+        assert found[thing].state is WRONG
+        assert words in found[thing].words
+        assert found[thing].remedy
+    assert person.look()["page" if kind == "cloudflare_token" else "app"].state is MISSING
 
 
 def test_tokens_of_other_kinds_do(person: Newcomer) -> None:
     """A token of the account, one for the app alone once that is there, and one that is no macaroon."""
     with limited(person.emulated, "cloudflare_token", "account"):
-        person.invoke("setup", "--env", "staging", "--yes")
+        assert states(person.set_up(), "Cloudflare token", *MADE) == {THERE}
     with limited(person.emulated, "fly_token", "app"):
-        things = person.doctor()
-        assert "app runner-staging of organisation personal alone" in things["Fly token"]["words"]
-        assert states(things, "organisation", *ALL) == {"there"}
+        things = person.look()
+        assert "app runner-staging of organisation personal alone" in things["Fly token"].words
+        assert states(things, "Fly token", "organisation", *MADE) == {THERE}
     with limited(person.emulated, "fly_token", "opaque"):
-        assert states(person.doctor(), "Fly token", *ALL) == {"there"}
+        assert states(person.look(), "Fly token", *MADE) == {THERE}
+    assert "until 20" in person.look()["Fly token"].words
     with limited(person.emulated, "cloudflare_token", "reader", seconds=3 * 86400.0):
-        found = person.doctor()["Cloudflare token"]
-        assert "in 2 days" in found["words"]
-        assert found["remedy"]
+        found = person.look()["Cloudflare token"]
+        assert "in 2 days" in found.words
+        assert found.remedy
 
 
 @pytest.mark.parametrize(
     ("kind", "code", "words"),
     [
-        ("fly_token", "app", "fly tokens create org"),
         ("fly_token", "reader", "fly apps create runner-staging --org personal --network runner-staging"),
         ("cloudflare_token", "reader", "wrangler pages project create staging-frontend"),
     ],
@@ -148,46 +152,47 @@ def test_tokens_of_other_kinds_do(person: Newcomer) -> None:
 def test_a_token_that_may_not_make_it_is_told_with_the_commands(
     person: Newcomer, kind: str, code: str, words: str
 ) -> None:
-    with limited(person.emulated, kind, code):
-        assert words in person.invoke("setup", "--env", "staging", "--yes", code=1)
+    with limited(person.emulated, kind, code), pytest.raises(DeployError, match=words):
+        person.set_up()
+
+
+def test_a_token_for_an_app_that_is_not_there_cannot_make_it(person: Newcomer) -> None:
+    with limited(person.emulated, "fly_token", "app"):
+        found = person.set_up()["organisation"]
+    assert (found.state, "fly tokens create org personal" in found.remedy) == (WRONG, True)
+    assert person.look()["app"].state is MISSING
 
 
 def test_an_address_that_somebody_else_has_is_told(person: Newcomer) -> None:
     person.faults.add({"kind": "taken_address"})
-    said = person.invoke("setup", "--env", "staging", "--yes", code=1)
-    assert "somebody else has that address" in said
-    found = person.doctor(code=1)["page"]
-    assert found["state"] == "wrong"
-    assert "FRONTEND_URL=https://staging-frontend-" in found["remedy"]
+    found = person.set_up()["page"]
+    assert (found.state, "somebody else has that address" in found.words) == (WRONG, True)
+    assert "FRONTEND_URL=https://staging-frontend-" in found.remedy
 
 
 def test_a_name_that_somebody_else_has_and_a_shared_network_are_told(person: Newcomer) -> None:
     file = person.project.place / ".env.staging"
     file.write_text(file.read_text().replace("DEPLOYMENT_TARGET=runner-staging", "DEPLOYMENT_TARGET=runner"))
-    assert "choose another name" in person.doctor(code=1)["app"]["remedy"]
+    assert "choose another name" in person.look()["app"].remedy
     person.project.git("checkout", "--quiet", ".")
     with person.emulated.fly("staging") as fly:
         assert fly.post("/apps", json={"name": "runner-staging", "org_slug": "personal"}).status_code == 201
-    found = person.doctor(code=1)["app"]
-    assert (found["state"], "network" in found["words"]) == ("wrong", True)
+    found = person.look()["app"]
+    assert (found.state, "network" in found.words) == (WRONG, True)
 
 
 def test_what_does_not_answer_is_unknown_and_not_made(person: Newcomer) -> None:
     person.variables["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:9/client/v4"
-    things = person.doctor(code=1)
-    assert states(things, "Cloudflare token", "page") == {"unknown"}
-    assert "could not be seen" in person.invoke("setup", "--env", "staging", "--yes", code=1)
+    assert states(person.set_up(), "Cloudflare token", "page") == {UNKNOWN}
 
 
 def test_a_ledger_that_cannot_be_written_is_told(person: Newcomer) -> None:
     """Readable by anybody, and not to be pushed to: as a public repository without rights."""
-    elsewhere = person.project.place / "no-such.git"
+    elsewhere = Path(person.project.place) / "no-such.git"
     person.project.git("remote", "set-url", "--push", "origin", str(elsewhere))
     try:
-        found = person.doctor(code=1)["ledger"]
-        assert (found["state"], "not written" in found["words"]) == ("wrong", True)
-        person.project.git("remote", "set-url", "origin", str(elsewhere))
-        assert person.doctor(code=1)["ledger"]["state"] == "wrong"
+        found = person.look()["ledger"]
+        assert (found.state, "not written" in found.words) == (WRONG, True)
     finally:
-        person.project.git("remote", "remove", "origin")
-        person.project.git("remote", "add", "origin", str(Path(person.emulated.state).parent / "origin.git"))
+        person.project.git("config", "--unset", "remote.origin.pushurl")
+    assert person.look()["ledger"].state is THERE

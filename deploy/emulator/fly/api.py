@@ -149,6 +149,7 @@ class FlyApi:
         speaker, slug = self.organizer(request), request.query_params.get("org_slug")
         if not slug:
             raise FlyRefusal(400, "org_slug is required")
+        self._same_organization(speaker, slug)
         apps = [a for a in self.store.world.apps.values() if a.environment == speaker and a.org_slug == slug]
         return JSONResponse({"total_apps": len(apps), "apps": [self._app_json(app) for app in apps]})
 

@@ -46,8 +46,11 @@ def fly_token(target: Target) -> Found:
             except Forbidden:
                 pass
             return Found(State.THERE, f"the platform takes it, and does not tell for what{until}", remedy)
+        fits = not scopes or any(_fits(each, app, organization) for each in scopes)
+        if not fits and any(_perhaps(each, app, organization) for each in scopes):
+            fits = fly.acts_in(organization) or fly.app_info() is not None
     words = "; ".join(_scope(each) for each in scopes) or "what the platform does not tell"
-    if scopes and not any(_fits(each, app, organization) for each in scopes):
+    if not fits:
         return Found(State.WRONG, f"acts on {words}, and not on {app} of organisation {organization}", new)
     return Found(State.THERE, f"acts on {words}{until}", remedy)
 
@@ -58,6 +61,10 @@ def _scope(scope: TokenScope) -> str:
 
 
 def _fits(scope: TokenScope, app: str, organization: str) -> bool:
+    return scope.organization in ("", organization) and (not scope.apps or app in scope.apps)
+
+
+def _perhaps(scope: TokenScope, app: str, organization: str) -> bool:
     return _same(scope.organization, organization) and (not scope.apps or app in scope.apps)
 
 
