@@ -25,7 +25,7 @@ from deploy.settings.environments import load_environment
 from deploy.settings.secrets import Secret, Tokens, variable
 from deploy.target import Addresses, Target
 from tests.deploy.conftest import Project, copied
-from tests.deploy.emulator.support import TENANTS, Emulated, emulator
+from tests.deploy.emulator.support import TENANTS, Emulated, emulator, until
 
 
 @dataclass
@@ -89,8 +89,7 @@ class Newcomer:
         with self.emulated.fly("staging") as fly, self.emulated.pages("staging") as pages:
             fly.delete("/apps/runner-staging")
             pages.delete(self.emulated.account("staging", "staging-frontend"))
-            while fly.get("/apps/runner-staging").status_code != 404:
-                pass
+            assert until(lambda: fly.get("/apps/runner-staging").status_code == 404)
 
 
 @contextlib.contextmanager

@@ -36,9 +36,12 @@ class GitHub:
 
     def thing(self) -> Thing:
         """The environment with its secrets."""
-        secrets = ", ".join(self.wanted())
-        making = f"create environment {self.name} at GitHub, with the secrets {secrets}"
-        return Thing("GitHub", self.look, self.make, making, refused=self.by_hand())
+        try:
+            secrets, by_hand = f"the secrets {', '.join(self.wanted())}", self.by_hand()
+        except DeployError:
+            secrets, by_hand = "its secrets", ""  # `look` says what is wrong
+        making = f"create environment {self.name} at GitHub, with {secrets}"
+        return Thing("GitHub", self.look, self.make, making, refused=by_hand)
 
     def wanted(self) -> dict[str, str]:
         """The secrets that the environment's jobs read: name at GitHub → name of the variable that gets the value.

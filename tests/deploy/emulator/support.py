@@ -93,10 +93,10 @@ class Emulated:
         """The project's path in the Pages API."""
         return f"/accounts/{self.tokens[environment]['CLOUDFLARE_ACCOUNT_ID']}/pages/projects/{project}"
 
-    def push(self, environment: str, app: str, image: str = IMAGE, tag: str = "v1") -> str:
-        """Create the app and its address if need be, push the image into its repository; the digest."""
+    def push(self, environment: str, app: str, image: str = IMAGE, tag: str = "v1", slug: str = "") -> str:
+        """Create the app (in the organisation `slug`) and its address if need be, push the image; the digest."""
         with self.fly(environment) as fly:
-            assert fly.post("/apps", json={"name": app, "org_slug": environment}).status_code in (201, 422)
+            assert fly.post("/apps", json={"name": app, "org_slug": slug or environment}).status_code in (201, 422)
             assert fly.post(f"/apps/{app}/ip_assignments", json={"type": "shared_v4"}).status_code == 200
         repository = f"{self.running.registry}/{app}"
         self.engine.images.get(image).tag(repository, tag)
