@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -179,6 +180,42 @@ def test_a_name_that_somebody_else_has_and_a_shared_network_are_told(person: New
         assert fly.post("/apps", json={"name": "runner-staging", "org_slug": "personal"}).status_code == 201
     found = person.look()["app"]
     assert (found.state, "network" in found.words) == (WRONG, True)
+
+
+def test_a_name_that_is_taken_where_the_token_sees_nothing_is_told(person: Newcomer) -> None:
+    words = "Validation failed: Name has already been taken"
+    refused = {"kind": "error_before", "status": 422, "text": words, "match": {"method": "POST", "path": "/v1/apps$"}}
+    person.faults.add({**refused, "code": "name_taken"})
+    with pytest.raises(DeployError, match="choose another name: DEPLOYMENT_TARGET"):
+        person.set_up()
+
+
+def test_on_a_terminal_each_thing_is_asked_for(person: Newcomer) -> None:
+    """What is declined is not made, nor what needs it; nor is anything without an answer."""
+    assert on_a_terminal(person, "n\ny\n") == 1
+    assert states(person.look(), "app", "addresses") == {MISSING}
+    assert person.look()["page"].state is THERE
+    assert on_a_terminal(person, "y\n\x04") == 1
+    assert person.look()["app"].state is THERE
+    assert person.look()["addresses"].state is MISSING
+    assert on_a_terminal(person, "y\n") == 0
+    assert person.look()["addresses"].state is THERE
+
+
+def on_a_terminal(person: Newcomer, typed: str) -> int:
+    """The exit code of `setup`, with what somebody types."""
+    ours, its = pty.openpty()
+    try:
+        os.write(ours, typed.encode())
+        command = [sys.executable, "-m", "deploy.cli", "setup", "--env", "staging"]
+        done = subprocess.run(
+            command, cwd=person.project.place, env=person.environment(), stdin=its, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, check=False, timeout=60,
+        )  # fmt: skip
+        return done.returncode
+    finally:
+        os.close(ours)
+        os.close(its)
 
 
 def test_what_does_not_answer_is_unknown_and_not_made(person: Newcomer) -> None:
