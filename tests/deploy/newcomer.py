@@ -18,6 +18,7 @@ import docker
 from deploy.emulator.faults import FaultClient
 from deploy.events.bus import Bus
 from deploy.ledger import Ledger
+from deploy.rehearsals import SECCOMP
 from deploy.release.setup import run
 from deploy.release.setup.thing import Found, State, Thing
 from deploy.release.setup.things import things_of
@@ -96,7 +97,8 @@ class Newcomer:
 def newcomer(scratch: Path, docker_host: str, engine: docker.DockerClient) -> Iterator[Newcomer]:
     """A new user, and the emulator, which is stopped at the end."""
     tenants = tuple(replace(tenant, organization="personal") for tenant in TENANTS)
-    with emulator(scratch / "cloud", docker_host, engine, tenants=tenants, projects=False) as emulated:
+    new = {"tenants": tenants, "projects": False, "seccomp": SECCOMP}
+    with emulator(scratch / "cloud", docker_host, engine, **new) as emulated:
         remote = scratch / "origin.git"
         subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
         project = copied(scratch)

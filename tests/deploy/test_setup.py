@@ -160,7 +160,7 @@ def test_a_token_that_may_not_make_it_is_told_with_the_commands(
 def test_a_token_for_an_app_that_is_not_there_cannot_make_it(person: Newcomer) -> None:
     with limited(person.emulated, "fly_token", "app"):
         found = person.set_up()["organisation"]
-    assert (found.state, "fly tokens create org personal" in found.remedy) == (WRONG, True)
+    assert (found.state, "fly tokens create org --org personal" in found.remedy) == (WRONG, True)
     assert person.look()["app"].state is MISSING
 
 

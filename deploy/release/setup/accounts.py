@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime
 
 from deploy.platforms.errors import Forbidden, NotFound, PlatformError, Unauthorized
-from deploy.platforms.fly.client import TokenScope
+from deploy.platforms.fly import FlyClient
+from deploy.platforms.fly.client import AppInfo, TokenScope
 from deploy.platforms.fly.macaroon import ends_at
 from deploy.platforms.http import Patience
 from deploy.release.addresses import KINDS
@@ -25,7 +26,7 @@ def fly_token(target: Target) -> Found:
     """Whether the platform takes the token, for what, and until when."""
     app, organization = target.config.deployment_target, target.config.fly_organization
     new = (
-        f"make a new one (fly tokens create deploy --app {app}; before there is the app: fly tokens create org "
+        f"make a new one (fly tokens create deploy --app {app}; before there is the app: fly tokens create org --org "
         f"{organization}) and set it where the old one stood"
     )
     ends = ends_at(target.tokens.get("FLY_API_TOKEN"))
@@ -46,9 +47,10 @@ def fly_token(target: Target) -> Found:
             except Forbidden:
                 pass
             return Found(State.THERE, f"the platform takes it, and does not tell for what{until}", remedy)
-        fits = not scopes or any(_fits(each, app, organization) for each in scopes)
-        if not fits and any(_perhaps(each, app, organization) for each in scopes):
-            fits = fly.acts_in(organization) or fly.app_info() is not None
+        # Names may be told otherwise than people know them (`personal`): what the token sees decides then.
+        fits = not scopes or any(_fits(each, app, organization) for each in scopes) or _place_of_app(fly) is not None
+        if not fits and any(_same(each.organization, organization) and not each.apps for each in scopes):
+            fits = fly.acts_in(organization)
     words = "; ".join(_scope(each) for each in scopes) or "what the platform does not tell"
     if not fits:
         return Found(State.WRONG, f"acts on {words}, and not on {app} of organisation {organization}", new)
@@ -64,8 +66,12 @@ def _fits(scope: TokenScope, app: str, organization: str) -> bool:
     return scope.organization in ("", organization) and (not scope.apps or app in scope.apps)
 
 
-def _perhaps(scope: TokenScope, app: str, organization: str) -> bool:
-    return _same(scope.organization, organization) and (not scope.apps or app in scope.apps)
+def _place_of_app(fly: FlyClient) -> AppInfo | None:
+    """The app, if the token sees it."""
+    try:
+        return fly.app_info()
+    except (Forbidden, Unauthorized):
+        return None
 
 
 def _same(one: str, wanted: str) -> bool:
@@ -136,12 +142,12 @@ def organization(target: Target) -> Found:
     with target.fly(BRIEF) as fly:
         if not fly.acts_in(wanted):
             # A token for one app alone may not list an organisation, and needs no more than its app.
-            info = fly.app_info()
+            info = _place_of_app(fly)
             if info is None or (info.organization and not _same(info.organization, wanted)):
                 return Found(
                     State.WRONG,
                     f"the token does not act in organisation {wanted}, and there is no app {app} in it",
-                    f"set {key} to one of `fly orgs list`, or make the token there: fly tokens create org {wanted}",
+                    f"set {key} to one of `fly orgs list`, or make a token there: fly tokens create org --org {wanted}",
                 )
     shared = [] if target.rehearsal else read_chain().sharing(target.name)
     if shared:

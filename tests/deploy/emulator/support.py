@@ -228,6 +228,5 @@ def launch(state: Path, docker_host: str, tenants: tuple[Tenant, ...] = TENANTS,
         docker_host=docker_host,
         caddy=caddy,
         registry=registry,
-        seccomp=None,
-        **{"lag": 0.0, **settings},
+        **{"lag": 0.0, "seccomp": None, **settings},
     )
