@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from rich.console import Console
 
+from deploy import interrupts
 from deploy.cli.options import ENV, REHEARSAL, logs_of, target_of
 from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, UsageError
@@ -61,7 +62,8 @@ def setup(context: Context, env: str = "", plan: bool = False, yes: bool = False
         if plan:
             _require(target, [each for each in checked if not (each.thing.making in making and each.thing.make)], again)
             return
-    done = run.set_up(target, needed, bus, _asking(yes), lambda each: bus.say(line(each)))
+    with interrupts.explained_by(lambda: f"{target.name} is set up in part. Go on with: {again}"):
+        done = run.set_up(target, needed, bus, _asking(yes), lambda each: bus.say(line(each)))
     _require(target, done, again)
     bus.say(f"{target.name} is set up. Next: {_next(target)}")
 
@@ -114,7 +116,9 @@ def teardown(context: Context, env: str = "", confirm: str = "", rehearsal: bool
             f"nothing was removed: the name of the app is {app}. To remove it: "
             f"invoke teardown --env {target.name} --confirm {app}{target.flag}"
         )
-    tearing.tear_down(target, bus, logs_of(rehearsal))
+    again = f"invoke teardown --env {target.name} --confirm {app}{target.flag}"
+    with interrupts.explained_by(lambda: f"{target.name} may be removed in part. Go on with: {again}"):
+        tearing.tear_down(target, bus, logs_of(rehearsal))
     bus.say(f"{target.name} is removed. To make it again: invoke setup --env {target.name}{target.flag}")
 
 

@@ -9,12 +9,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
 import pytest
 
 from deploy.errors import DeployError
+from deploy.ledger import Ledger
+from deploy.ledger.patience import Patience
+from deploy.release.setup import run
 from deploy.release.setup.thing import Found, State
 from deploy.unkindness import STRICT
 from tests.deploy.emulator.conftest import docker_host, engine  # noqa: F401 - fixtures
@@ -218,9 +222,37 @@ def on_a_terminal(person: Newcomer, typed: str) -> int:
         os.close(its)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "thing", "words"),
+    [
+        ("API_URL=https://runner-staging", "API_URL=https://my-runner", "app", "my-runner.fly.dev"),
+        ("FRONTEND_URL=https://staging-frontend", "FRONTEND_URL=https://my-page", "page", "my-page.pages.dev"),
+        ("PAGES_PROJECT=staging-frontend", "", "page", "PAGES_PROJECT is not set"),
+    ],
+)
+def test_names_that_do_not_agree_are_told_before_anything_is_made(
+    person: Newcomer, before: str, after: str, thing: str, words: str
+) -> None:
+    """Who chooses names has to write each twice."""
+    file = person.project.place / ".env.staging"
+    file.write_text(file.read_text().replace(before, after))
+    found = person.set_up()[thing]
+    assert (found.state, words in found.words) == (WRONG, True)
+    person.project.git("checkout", "--quiet", ".")
+    assert person.look()[thing].state is MISSING
+
+
 def test_what_does_not_answer_is_unknown_and_not_made(person: Newcomer) -> None:
     person.variables["CLOUDFLARE_API_BASE_URL"] = "http://127.0.0.1:9/client/v4"
     assert states(person.set_up(), "Cloudflare token", "page") == {UNKNOWN}
+
+
+def test_a_ledger_that_does_not_answer_is_unknown(person: Newcomer) -> None:
+    soon = Patience(read=0.1, write=0.1)
+    ledger = Ledger(person.project.place, "staging", "http://127.0.0.1:9/none.git", patience=soon)
+    target = replace(person.target(), ledger=ledger)
+    found = run.look_at(target, [each for each in person.things(target) if each.name == "ledger"])[0].found
+    assert (found.state, "127.0.0.1" in found.words) == (UNKNOWN, True)
 
 
 def test_a_ledger_that_cannot_be_written_is_told(person: Newcomer) -> None:

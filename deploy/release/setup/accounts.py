@@ -13,7 +13,7 @@ from deploy.platforms.http import Patience
 from deploy.release.addresses import KINDS
 from deploy.release.setup.thing import Found, State
 from deploy.settings.chain import read_chain
-from deploy.settings.environments import ORGANIZATION
+from deploy.settings.environments import NONE, ORGANIZATION
 from deploy.target import Target
 
 SOON_DAYS = 14
@@ -165,6 +165,13 @@ def app(target: Target) -> Found:
             info = fly.app_info()
         except Forbidden as refused:
             return Found(State.WRONG, f"the token may not act on {name}: {refused.detail}", other_name(target))
+    host = target.config.service_host
+    if host.endswith(".fly.dev") and host != f"{name}.fly.dev":
+        return Found(
+            State.WRONG,
+            f"app {name} answers at {name}.fly.dev, and API_URL of .env.{target.name} says {host}",
+            f"make DEPLOYMENT_TARGET and API_URL of .env.{target.name} agree",
+        )
     if info is None:
         return Found(State.MISSING, f"there is no app {name} that the token sees")
     if info.organization and not _same(info.organization, wanted):
@@ -211,6 +218,14 @@ def project(target: Target) -> Found:
     name, host = target.config.pages_project, target.config.frontend_host
     with target.pages(BRIEF) as pages:
         info = pages.project_info()
+    if name == NONE:
+        return Found(State.WRONG, f"PAGES_PROJECT is not set in .env.{target.name}", "set it, and FRONTEND_URL")
+    if info is None and host.endswith(".pages.dev") and not re.fullmatch(rf"{name}(-\w+)?\.pages\.dev", host):
+        return Found(
+            State.WRONG,
+            f"project {name} gets the address {name}.pages.dev, and FRONTEND_URL of .env.{target.name} says {host}",
+            f"make PAGES_PROJECT and FRONTEND_URL of .env.{target.name} agree",
+        )
     if info is None:
         return Found(State.MISSING, f"the account has no Pages project {name}")
     if host.endswith(".pages.dev") and info.hosts and host not in info.hosts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from deploy.errors import DeployError
+from deploy.errors import DeployError, LedgerUnreachable
 from deploy.events.bus import Bus
 from deploy.release.addresses import ensure_addresses
 from deploy.release.setup import accounts
@@ -105,12 +105,14 @@ def _ledger(target: Target) -> Found:
     ledger = target.ledger
     remedy = f"give this clone the right to push to {ledger.place}, or set LEDGER_REMOTE in .env.{target.name}"
     try:
-        events = len(ledger.snapshot().events())
+        empty = not ledger.snapshot().commit
         refused = ledger.refused()
+    except LedgerUnreachable as away:
+        return Found(State.UNKNOWN, str(away))
     except DeployError as failed:
         return Found(State.WRONG, str(failed), remedy)
     if refused:
         return Found(State.WRONG, f"{ledger.place} can be read, and not written: {refused}", remedy)
     if ledger.local_note:
         return Found(State.UNKNOWN, ledger.local_note, remedy)
-    return Found(State.THERE, f"{ledger.place}, {events} events" if events else f"{ledger.place}, empty")
+    return Found(State.THERE, f"{ledger.place}{', empty' if empty else ''}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults import FaultClient
 from deploy.platforms.errors import Unauthorized
 from deploy.platforms.pages import PagesClient
@@ -96,6 +97,19 @@ def test_what_is_told_of_a_token_and_what_it_may_do(
         assert pages.post(place, json={"name": NAME, "production_branch": "main"}).status_code == writes
     finally:
         rules.clear()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "fly_token", "code": "disabled"},
+        {"kind": "cloudflare_token"},
+        {"kind": "fly_token", "code": "app", "match": {"path": "/v1"}},
+    ],
+)
+def test_a_rule_for_tokens_that_says_nothing_is_refused(emulated: Emulated, rule: dict[str, object]) -> None:
+    with pytest.raises(EmulatorError, match=r"(code|match) of"):
+        FaultClient(emulated.state).add(rule)
 
 
 def test_a_tokens_end_is_told(emulated: Emulated, pages: httpx.Client) -> None:
