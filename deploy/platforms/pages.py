@@ -30,10 +30,8 @@ from deploy.platforms.errors import (
     NotCanonical,
     NotFound,
     PlatformError,
-    RateLimited,
     TimedOut,
     Unauthorized,
-    Unreachable,
 )
 from deploy.platforms.http import Patience, Sender, bearer, json_of
 from deploy.settings.secrets import Secret
@@ -201,8 +199,10 @@ class PagesClient:
         place = self._path.rpartition("/")[0]
         try:
             self.sender.send("GET", place, asked="list the account's Pages projects")
-        except (Forbidden, NotFound, Unauthorized):
-            return False
+        except PlatformError as refused:  # 403 for a permission that lacks, 400 or 404 for what is no account
+            if refused.refusal:
+                return False
+            raise
         return True
 
     def create_project(self, branch: str) -> None:
@@ -241,7 +241,7 @@ class PagesClient:
                 except NotFound:
                     pass
                 except PlatformError as failed:
-                    if failed.status >= 500 or isinstance(failed, (Forbidden, Unauthorized, RateLimited, Unreachable)):
+                    if not failed.refusal or isinstance(failed, (Forbidden, Unauthorized)):
                         raise
                     kept.add(one)  # one that the platform keeps, whatever for, must not stop the others
 
@@ -261,7 +261,7 @@ class PagesClient:
         try:
             found = self._result(self.sender.send("GET", "/user/tokens/verify", asked=asked), asked)
         except PlatformError as refused:
-            if not 400 <= refused.status < 500 or isinstance(refused, RateLimited):
+            if not refused.refusal:
                 raise
             place = f"{self._path.partition('/pages/')[0]}/tokens/verify"
             found = self._result(self.sender.send("GET", place, asked=asked), asked)

@@ -130,6 +130,22 @@ def test_a_token_that_is_wrong_is_told_and_nothing_is_made_with_it(
     assert person.look()["page" if kind == "cloudflare_token" else "app"].state is MISSING
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("/tokens/verify$", "6003", "Invalid request headers"),
+        ("/pages/projects$", "7003", "may not see the account's Pages projects"),
+    ],
+)
+def test_what_cloudflare_does_not_understand_is_wrong_too(person: Newcomer, path: str, code: str, words: str) -> None:
+    """A token of another shape; an account that is none."""
+    text = "Invalid request headers" if code == "6003" else "Could not route to the path, is the identifier valid?"
+    rule = {"kind": "error_before", "status": 400, "code": code, "text": text, "times": None, "match": {"path": path}}
+    person.faults.add(rule)
+    found = person.look()["Cloudflare token"]
+    assert (found.state, words in found.words) == (WRONG, True)
+
+
 def test_tokens_of_other_kinds_do(person: Newcomer) -> None:
     """A token of the account, one for the app alone once that is there, and one that is no macaroon."""
     with limited(person.emulated, "cloudflare_token", "account"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from deploy.platforms.errors import Forbidden, NotFound, TimedOut, Unauthorized
+from deploy.platforms.errors import NotFound, PlatformError, TimedOut
 from deploy.platforms.fly.addresses import AddressClient
 from deploy.platforms.fly.machines import MachineClient
 from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
@@ -107,8 +107,10 @@ class FlyClient:
         try:
             asked = f"list the apps of organisation {organization}"
             self.sender.send("GET", "/apps", params={"org_slug": organization}, asked=asked)
-        except (Forbidden, NotFound, Unauthorized):
-            return False
+        except PlatformError as refused:
+            if refused.refusal:
+                return False
+            raise
         return True
 
     def scopes(self) -> list[TokenScope]:

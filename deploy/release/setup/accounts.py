@@ -37,7 +37,7 @@ def fly_token(target: Target) -> Found:
         try:
             scopes = fly.scopes()
         except PlatformError as refused:
-            if not 400 <= refused.status < 500:
+            if not refused.refusal:
                 raise
             # Not every token that is good is a macaroon, of which alone this is told: one that is not refuses all else.
             try:
@@ -110,7 +110,9 @@ def cloudflare_token(target: Target) -> Found:
     with target.pages(BRIEF) as pages:
         try:
             status, text = pages.token_status()
-        except (Unauthorized, Forbidden) as refused:
+        except PlatformError as refused:
+            if not refused.refusal:
+                raise
             return Found(State.WRONG, f"the platform refuses it: {refused.detail}", new)
         ends = _moment(text)
         if status != "active" or (ends and ends <= datetime.now(UTC)):

@@ -108,13 +108,13 @@ def _made(target: Target, thing: Thing) -> Found:
     except PlatformError as refused:
         failed = refused
     # Refused, because it is there; or made, and the answer was lost: either way it is seen now, or soon.
-    patience = SEEN_SECONDS if failed is None or failed.status in (0, 408) or failed.status >= 500 else 0.0
+    patience = 0.0 if failed is not None and failed.refusal else SEEN_SECONDS
     deadline = time.monotonic() + patience
     while (found := looked(target, thing)).state is State.MISSING and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
     if found.state is State.MISSING and failed is not None:
-        after = thing.refused or failed.suggestion
+        after = thing.refused if failed.refusal and thing.refused else failed.suggestion
         raise DeployError(f"could not {thing.making}: {failed.detail} (status {failed.status}); {after}") from failed
-    if found.state is State.MISSING and thing.name != "GitHub":
+    if found.state is State.MISSING:
         raise DeployError(f"the platform accepted to {thing.making}, and does not show it; run this again in a minute")
     return found
