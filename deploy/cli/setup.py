@@ -63,13 +63,17 @@ def setup(context: Context, env: str = "", plan: bool = False, yes: bool = False
             _require(target, [each for each in checked if not (each.thing.making in making and each.thing.make)], again)
             return
     with interrupts.explained_by(lambda: f"{target.name} is set up in part. Go on with: {again}"):
-        done = run.set_up(target, needed, bus, _asking(yes), lambda each: bus.say(line(each)))
+        done = run.set_up(target, needed, bus, _asking(bus, yes), lambda each: bus.say(line(each)))
     _require(target, done, again)
     bus.say(f"{target.name} is set up. Next: {_next(target)}")
 
 
-def _asking(yes: bool) -> Callable[[str], bool]:
+def _asking(bus: Bus, yes: bool) -> Callable[[str], bool]:
+    """Asks on the terminal; with `yes` shows what is about to be made, and agrees."""
+
     def ask(making: str) -> bool:
+        if yes:
+            bus.say(f"now: {making}")
         if yes or not sys.stdin.isatty():  # without a terminal nothing is missing, or this point is not reached
             return yes
         try:

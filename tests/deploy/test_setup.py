@@ -70,7 +70,8 @@ def test_everything_is_made_once_and_doctor_agrees_before_and_after(person: Newc
     found = doctor(person, code=1)
     assert {found[name] for name in MADE} == {"missing"}
     person.faults.add(*STRICT.rules())
-    person.invoke("setup", "--env", "staging", "--yes")
+    said = person.invoke("setup", "--env", "staging", "--yes")
+    assert said.index("now: create app runner-staging") < said.index("✓ create app runner-staging")
     found = doctor(person, code=0)
     assert {found[name] for name in (*MADE, "Fly token", "Cloudflare token", "organisation", "ledger")} == {"there"}
     person.faults.clear()
