@@ -17,6 +17,7 @@ import docker
 import pytest
 
 from deploy.ledger import Evidence, Suite
+from deploy.release.setup.thing import State
 from deploy.settings.environments import ROOT
 from deploy.unkindness import STRICT
 from tests.deploy.emulator.conftest import docker_host, engine  # noqa: F401 - fixtures
@@ -100,6 +101,8 @@ def test_what_is_removed_can_be_made_and_released_again(person: Newcomer) -> Non
     """After the tutorial: its images went with the app, its ledger stayed."""
     person.faults.clear()
     person.invoke("teardown", "--env", "staging", "--confirm", "runner-staging")
+    assert "invoke setup --env staging" in person.invoke("deploy", "--env", "staging", code=2)
+    assert person.look()["app"].state is State.MISSING
     shell(person, "./dev invoke setup --env staging --yes")
     shell(person, "./dev invoke deploy --env staging")
     printed = person.invoke("status", "--env", "staging", "--json")
