@@ -72,7 +72,9 @@ class Host:
         self._keyring = Keyring(self._store.tokens(self._tenants))
         world = self._store.world
         for tenant in self._tenants:
-            world.projects.setdefault(tenant.project, Project(tenant.project, tenant.environment))
+            if settings.get("projects", True) and tenant.project not in world.provided:
+                world.projects.setdefault(tenant.project, Project(tenant.project, tenant.environment))
+                world.provided.append(tenant.project)
         profile = Path(settings["seccomp"]).read_text() if settings["seccomp"] else None
         self._engine = Engine(settings["docker_host"], world.instance, profile)
         self._registry = Registry(Path(settings["registry"]), directory)
@@ -99,6 +101,7 @@ class Host:
         self._view = View(self._store.world, self._fleet.place_of, lambda machine: self._faulty.lag(machine, self._lag))
         self._store.saved = self._saved
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
+        self._keyring.state = self._token_state
         self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
 
@@ -109,6 +112,11 @@ class Host:
     def _idle_seconds(self, usual: float) -> float:
         rule = self._rules.last("autostop")
         return usual if rule is None or rule.seconds is None else rule.seconds
+
+    def _token_state(self, environment: str, name: str) -> str:
+        kind = "fly_token" if name == "FLY_API_TOKEN" else "cloudflare_token"
+        rule = self._rules.lasting(kind, Facts(environment))
+        return rule.code if rule else ""
 
     def _cold(self, environment: str, path: str) -> bool:
         return bool(self._rules.struck(SITE_KINDS, Facts(environment, "GET", path)))
@@ -198,7 +206,7 @@ class Host:
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
-        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
+        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants, self._rules)
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed, self._prune)
         app = application(
             self._store,

@@ -15,6 +15,7 @@ from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.ledger import lock as locks
 from deploy.ledger.identity import known_dead
 from deploy.ledger.lock import Lock
+from deploy.platforms.errors import Forbidden, NotFound
 from deploy.platforms.fly import Machine
 from deploy.release.gates.approvals import read_approvals
 from deploy.release.gates.breaker import half_open_at, read_breaker, state_at
@@ -40,6 +41,7 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
     book = _read(errors, "ledger", lambda: _ledger(target)) or _Ledger()
     machines = _read(errors, "machines", lambda: _machines(target))
     page = _read(errors, "page", lambda: _page(target))
+    unreached = None if machines is None else _read(errors, "addresses", lambda: _missing_addresses(target))
     proven = _read(errors, source.name, source.ledger.snapshot) if source else None
     serving, intent, lock = book.serving, book.intent, book.lock
     known = _read(errors, "ledger", lambda: strangers(machines or [], target.name, book.launches))
@@ -63,6 +65,7 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
         "strangers": [each.to_json() for each in strange],
         "page": page if page is None else page.rpartition(" ")[2],
         "pageVersion": page if page is None else page.partition(" ")[0],
+        "missingAddresses": unreached,
         "urls": {"api": target.config.api_url, "frontend": target.config.frontend_url},
         "ledger": target.ledger.place,
         "errors": errors,
@@ -110,8 +113,21 @@ def _machines(target: Target) -> list[Machine]:
 def _page(target: Target) -> str:
     """The page that is published (`DeploymentInfo.page`), "" for none of ours."""
     with target.pages() as pages:
-        current = pages.current()
+        try:
+            current = pages.current()
+        except NotFound:
+            make = f"invoke setup --env {target.name}{target.flag}"
+            raise DeployError(f"there is no Pages project {pages.project}; make it: {make}") from None
         return page_of(current.message) if current else ""
+
+
+def _missing_addresses(target: Target) -> list[str] | None:
+    """Which public addresses the app lacks; None where there is no app, or the token may not see them."""
+    with target.fly() as fly:
+        try:
+            return list(fly.addresses.missing())
+        except (Forbidden, NotFound):
+            return None
 
 
 def _machine(machine: Machine) -> dict[str, Any]:
@@ -220,6 +236,9 @@ def _problems(
         )
     if serving and not rollout and not at_work and "machines" not in state["errors"]:
         found += _wrong(serving, used, state, f"invoke repair --env {env}{flag}")
+        if lacking := " or ".join(state["missingAddresses"] or ()):
+            who = "so who has no other way does not reach it"
+            found.append(f"the app has no public address ({lacking}), {who}: invoke repair --env {env}{flag}")
     if serving and serving.unknown:
         names = ", ".join(sorted(serving.unknown))
         found.append(f"a newer version of codecanvas recorded {serving.version} ({names}): update this clone: git pull")

@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy.artifacts.build import layouts, load_manifest
 from deploy.artifacts.frontend import Named, former_assets, site_files
-from deploy.errors import NotProven, RolloutFailed, SuiteFailed
+from deploy.errors import NotProven, RolloutFailed, SuiteFailed, UsageError
 from deploy.events.bus import Bus
 from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, Tidied
 from deploy.ledger import DeploymentInfo, Evidence, Status
@@ -312,7 +312,13 @@ def pending(
 
 
 def _ensure_app(desk: Desk) -> None:
-    """Create the environment's app when there is none yet, with its addresses; its repository comes with it."""
+    """Create the environment's app when there is none yet, with its addresses; its repository comes with it.
+
+    Raises UsageError, before anything is begun, when there is no Pages project: which branch it serves is a choice.
+    """
+    if desk.pages.project_info() is None:
+        make = f"invoke setup --env {desk.target.name}{desk.target.flag}"
+        raise UsageError(f"there is no Pages project {desk.pages.project}; make it: {make}")
     if not desk.fly.app_exists():
         config = desk.target.config
         app, organization = config.deployment_target, config.fly_organization

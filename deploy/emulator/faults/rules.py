@@ -20,6 +20,9 @@ does for old clients).
 For what the edge knows of machines, as long as the rule is there: `lag` (they are seen as they were `seconds` ago),
 `unseen` (it never learns of them). For the platform as a whole, as long as the rule is there: `rates` (the documented
 limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`).
+For an environment's tokens, as long as the rule is there: `fly_token` and `cloudflare_token`, whose `code` says what
+the token is (FLY_TOKENS, CLOUDFLARE_TOKENS); `seconds` after which Cloudflare's says that it ends. `taken_address`: the
+address of a Pages project that is created now is somebody else's already, so it gets one with three more letters.
 """
 
 from __future__ import annotations
@@ -34,7 +37,13 @@ from deploy.emulator.errors import RuleWrong
 
 ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list", "eventual"}
-LASTING = frozenset({"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
+TOKEN_KINDS = frozenset({"fly_token", "cloudflare_token", "taken_address"})
+FLY_TOKENS = frozenset({"expired", "app", "reader", "elsewhere", "opaque"})
+"""Refused everywhere; for the app alone; may change nothing; of another organisation; not a macaroon."""
+CLOUDFLARE_TOKENS = frozenset({"expired", "disabled", "unknown", "reader", "account", "scopeless"})
+"""The first three are refused everywhere. `reader` may change nothing; `account`: one of the account, not of a person;
+`scopeless`: valid, without any permission for Pages."""
+LASTING = TOKEN_KINDS | frozenset({"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
 """Kinds that last until they are forgotten, unless a rule says how often they strike."""
 SITE_KINDS = frozenset({"cold_cache"})
 EDGE_KINDS = frozenset({"lag", "unseen"})
@@ -42,12 +51,13 @@ MACHINE_KINDS = EDGE_KINDS | {
     "die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks",
 }  # fmt: skip
 PLATFORM_KINDS = frozenset({"rates", "autostop"})
-ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS
+ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS | TOKEN_KINDS
 EVENTUAL_SECONDS = 3.0
 MATCHES = {
     "request": frozenset({"method", "path", "environment"}),
     "machine": frozenset({"machine", "environment"}),
     "platform": frozenset(),
+    "token": frozenset({"environment"}),
 }
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
@@ -105,6 +115,11 @@ def _agrees(key: str, wanted: str, facts: Facts) -> bool:
     return re.search(wanted, facts.path if key == "path" else facts.machine) is not None
 
 
+def _about(kind: str) -> str:
+    kinds = {"machine": MACHINE_KINDS, "platform": PLATFORM_KINDS, "token": TOKEN_KINDS}
+    return next((about for about, those in kinds.items() if kind in those), "request")
+
+
 def parse(raw: Any) -> Rule:
     """A rule from JSON. Raises RuleWrong."""
     if not isinstance(raw, dict) or set(raw) - FIELDS:
@@ -112,7 +127,7 @@ def parse(raw: Any) -> Rule:
     kind, match = raw.get("kind"), raw.get("match", {})
     if kind not in ALL_KINDS:
         raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(ALL_KINDS))}")
-    known = MATCHES["machine" if kind in MACHINE_KINDS else "platform" if kind in PLATFORM_KINDS else "request"]
+    known = MATCHES[_about(kind)]
     if not isinstance(match, dict) or set(match) - known or not all(isinstance(v, str) for v in match.values()):
         raise RuleWrong(f"match of {kind} is an object of strings with the fields {', '.join(sorted(known))}")
     for key in match.keys() & {"path", "machine"}:
@@ -122,6 +137,9 @@ def parse(raw: Any) -> Rule:
             raise RuleWrong(f"match.{key} {match[key]!r} is no regular expression: {error}") from error
     if not all(isinstance(raw.get(word, ""), str) for word in ("text", "code")):
         raise RuleWrong("text and code are strings")
+    states = {"fly_token": FLY_TOKENS, "cloudflare_token": CLOUDFLARE_TOKENS}.get(kind)
+    if states and raw.get("code") not in states:
+        raise RuleWrong(f"code of {kind} is one of {', '.join(sorted(states))}")
     lasting = {"times": None} if kind in LASTING else {}
     rule = Rule(**{**lasting, **raw, "match": match})
     if rule.kind == "eventual" and rule.seconds is None:
