@@ -23,6 +23,7 @@ from deploy.emulator.docker_engine import Engine
 from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config
 from deploy.emulator.edge.names import NameServer
 from deploy.emulator.edge.proxy import Edge
+from deploy.emulator.edge.regions import chosen, wishes
 from deploy.emulator.edge.view import View
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults.api import FaultsApi
@@ -37,7 +38,7 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
-from deploy.emulator.model import ENDED, Project
+from deploy.emulator.model import ENDED, App, Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
 from deploy.emulator.pages.serving import Sites
@@ -65,6 +66,7 @@ class Host:
         self._directory = directory
         settings = json.loads((directory / "settings.json").read_text())
         self._limited, self._lag = settings["rates"] == "documented", float(settings["lag"])
+        self._region: str = settings["region"]
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
         self._store = Store(directory)
         self._store.save_private()
@@ -80,7 +82,7 @@ class Host:
         self._fleet = Fleet(self._store, self._engine, self._registry, f"127.0.0.1:{world.ports['registry']}")
         self._fleet.routes_changed = self.routes_changed
         self._set_up_faults()
-        self._waker = Waker(world, self._fleet)
+        self._waker = Waker(world, self._fleet, self._nearest)
         self._idler = Idler(
             world, self._fleet, lambda: self._idle_seconds(settings["idle_seconds"]), self._edge.under_way
         )
@@ -101,10 +103,19 @@ class Host:
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
         self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
+        self._fleet.admission.full = self._full
 
     def _saved(self) -> None:
         self._history.note()
         self._view.note()
+
+    def _full(self, app: App, region: str) -> bool:
+        return bool(self._rules.struck({"full"}, Facts(app.environment, region=region)))
+
+    def _nearest(self) -> str:
+        """The region in which the edge is."""
+        rule = self._rules.last("nearest")
+        return rule.code if rule else self._region
 
     def _idle_seconds(self, usual: float) -> float:
         rule = self._rules.last("autostop")
@@ -113,9 +124,11 @@ class Host:
     def _cold(self, environment: str, path: str) -> bool:
         return bool(self._rules.struck(SITE_KINDS, Facts(environment, "GET", path)))
 
-    def _faults_changed(self) -> None:
+    def _faults_changed(self, came: bool) -> None:
         self._history.note()
-        self._faulty.changed()
+        if came:
+            self._faulty.changed()
+        self._moving = asyncio.create_task(self.routes_changed())  # the edge may be elsewhere now
 
     async def _prune(self, app: str) -> list[str]:
         machines = [each for each in self._store.world.machines_of(app) if each.state not in ENDED]
@@ -140,11 +153,14 @@ class Host:
             urls={host: f"http://localhost:{ports[host]}" for host in hosts},
         )
 
-    def _addresses(self, app: str, port: int, instance: str) -> list[str]:
-        """Where a request may go now; the name server asks this when there is one."""
-        self._idler.asked(app)
-        found = self._view.addresses(app, port, instance)
-        return found if found or instance else self._waker.addresses(app, port)
+    def _addresses(self, app: str, port: int, label: str) -> list[str]:
+        """Where a request may go now; the name server asks this when there is one. `label`: a machine, or regions."""
+        regions = wishes(label)
+        near, instance = [*(regions or []), self._nearest()], label if regions is None else ""
+        found = self._view.places(app, port, instance)
+        used = chosen([(place.region, place) for place in found], near)
+        self._idler.asked(app, used[0].region if used else "")
+        return [place.address for place in used] if used or instance else self._waker.addresses(app, port)
 
     async def routes_changed(self) -> None:
         """Tell the edge when its configuration is no longer what the world asks for."""
@@ -161,7 +177,7 @@ class Host:
             for host, own_port in [own.get(name, (f"{name}.fly.dev", None))]
         ]
         sites = [SiteRoute(tenant.project_host, ports[tenant.project_host]) for tenant in self._tenants]
-        return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites)
+        return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites, self._nearest())
 
     @contextlib.asynccontextmanager
     async def up(self) -> AsyncIterator[asyncio.Task[EmulatorError]]:

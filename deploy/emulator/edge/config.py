@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.emulator.edge.names import name_of
+from deploy.emulator.edge.regions import FORM, HEADER, label_of
 
 Json = dict[str, Any]
 
@@ -50,17 +51,19 @@ class Layout:
     names: str
     apps: Sequence[AppRoute]
     sites: Sequence[SiteRoute]
+    region: str = ""
+    """Where the edge is: machines are told so, with each request."""
 
 
 def edge_config(layout: Layout) -> Json:
     """The edge's configuration, as `POST /load` takes it. What it depends on changes with a new app or port alone."""
-    apps = [(route.host, app_handler(route, layout.names)) for route in layout.apps]
+    apps = [(route.host, app_handler(route, layout)) for route in layout.apps]
     sites = [(route.host, _passed_on(route.own_port)) for route in layout.sites]
     by_host = [{"match": [{"host": [host]}], "handle": [handler], "terminal": True} for host, handler in apps + sites]
     unknown = {"handle": [_text(404, "no such host here")]}
     servers = {"edge": _server(layout.edge_port, [*by_host, unknown])}
     servers |= {
-        route.host: _server(route.own_port, [{"handle": [app_handler(route, layout.names)]}])
+        route.host: _server(route.own_port, [{"handle": [app_handler(route, layout)]}])
         for route in layout.apps
         if route.own_port
     }
@@ -77,7 +80,7 @@ def _passed_on(port: int) -> Json:
     return {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{port}"}], "transport": transport}
 
 
-def app_handler(route: AppRoute, names: str) -> Json:
+def app_handler(route: AppRoute, layout: Layout) -> Json:
     """Requests to an app's machines: in turn, and again to the next one when a machine could not be reached."""
     told = {"Via": ["1.1 fly.io"], "Fly-Request-Id": ["{http.request.uuid}"]}
     nobody = _text("{http.error.status_code}", f"no healthy machine of {route.app} answers")
@@ -85,30 +88,36 @@ def app_handler(route: AppRoute, names: str) -> Json:
         "handler": "subroute",
         "routes": [
             {"handle": [{"handler": "headers", "response": {"set": told}}]},
-            *_forced(route, names),
-            {"handle": [_machines(route, names) if route.ports else {"handler": "error", "status_code": "503"}]},
+            *_named(route, layout),
+            {"handle": [_machines(route, layout) if route.ports else {"handler": "error", "status_code": "503"}]},
         ],
         "errors": {"routes": [{"handle": [{"handler": "headers", "response": {"set": told}}, nobody]}]},
     }
 
 
-def _forced(route: AppRoute, names: str) -> list[Json]:
-    """A request that names a machine goes to that one or nowhere, as `fly-force-instance-id` asks."""
+def _named(route: AppRoute, layout: Layout) -> list[Json]:
+    """Requests that say where to: to one machine or nowhere (`fly-force-instance-id`), or to a region if it can be."""
     if not route.ports:
         return []
-    match = {"header": {FORCED: ["*"]}}
-    label = f"{{http.request.header.{FORCED}}}"
-    return [{"match": [match], "handle": [_machines(route, names, label)], "terminal": True}]
+    one = f"{{http.request.header.{FORCED}}}"
+    near = label_of(*(f"{{http.regexp.near.{number}}}" for number in (1, 2, 3)))
+    matches: list[tuple[Json, str]] = [
+        ({"header": {FORCED: ["*"]}}, one),
+        ({"header_regexp": {HEADER: {"name": "near", "pattern": FORM}}}, near),
+    ]
+    return [
+        {"match": [match], "handle": [_machines(route, layout, label)], "terminal": True} for match, label in matches
+    ]
 
 
-def _machines(route: AppRoute, names: str, instance: str = "") -> Json:
+def _machines(route: AppRoute, layout: Layout, label: str = "") -> Json:
     sources = [
         {
             "source": "a",
-            "name": name_of(route.app, port, instance),
+            "name": name_of(route.app, port, label),
             "port": str(port),
             "refresh": f"{round(REFRESH_SECONDS * 1000)}ms",
-            "resolver": {"addresses": [f"udp/{names}"]},
+            "resolver": {"addresses": [f"udp/{layout.names}"]},
         }
         for port in route.ports
     ]
@@ -134,6 +143,7 @@ def _machines(route: AppRoute, names: str, instance: str = "") -> Json:
                     "Fly-Client-Ip": ["{http.request.remote.host}"],
                     "Fly-Request-Id": ["{http.request.uuid}"],
                     "Fly-Forwarded-Port": ["{http.request.port}"],
+                    "Fly-Region": [layout.region],
                 }
             },
             "response": {"delete": ["Server"]},
