@@ -71,7 +71,7 @@ def test_how_many_machines_a_release_gets(
 ) -> None:
     names = ("FLY_API_TOKEN", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID")
     object.__setattr__(target, "tokens", Tokens("production", dict.fromkeys(names, Secret("t"))))
-    target.ledger.record(replace(here.SERVES, config="served"))
+    target.ledger.record(replace(here.SERVES, id="d9", config="served"))
     here.write(target, **{"configs/served": serving})
     regions = ("fra", "iad", "iad") if "regions" in serving else ("fra",) * 3
     platforms.machines = [
