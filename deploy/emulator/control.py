@@ -48,8 +48,9 @@ class Tenant:
 class Running:
     """Where a running emulator answers.
 
-    `fly_api` is the origin to which clients add `/v1/apps…`; `registry` is `host:port`; `edge` routes by Host
-    header; `urls` maps each tenant's host to a loopback address that behaves as that host.
+    `fly_api` is the origin to which clients add `/v1/apps…`; `registry` is `host:port`; `edge` routes by Host header,
+    as `plain` does, which stands for the edge's port 80 while all others stand for HTTPS; `urls` maps each tenant's
+    host to a loopback address that behaves as that host.
     """
 
     pid: int
@@ -58,6 +59,7 @@ class Running:
     registry: str
     edge: str
     urls: Mapping[str, str]
+    plain: str = ""
 
 
 def running(state: Path) -> Running | None:

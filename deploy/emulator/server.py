@@ -22,6 +22,7 @@ from deploy.emulator.control import Running, Tenant, process_ticks
 from deploy.emulator.docker_engine import Engine
 from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config
 from deploy.emulator.edge.names import NameServer
+from deploy.emulator.edge.options import not_done, options_of
 from deploy.emulator.edge.proxy import Edge
 from deploy.emulator.edge.regions import chosen, wishes
 from deploy.emulator.edge.view import View
@@ -38,7 +39,7 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
-from deploy.emulator.model import ENDED, App, Project
+from deploy.emulator.model import ENDED, App, Machine, Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
 from deploy.emulator.pages.serving import Sites
@@ -101,9 +102,16 @@ class Host:
         self._view = View(self._store.world, self._fleet.place_of, lambda machine: self._faulty.lag(machine, self._lag))
         self._store.saved = self._saved
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
-        self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
+        self._fleet.started, self._fleet.afflicted = self._started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
         self._fleet.admission.full = self._full
+
+    def _started(self, machine: Machine) -> None:
+        """A machine has started: the edge learns its options, what it cannot do is told, and faults strike."""
+        for option in not_done(machine.config):
+            log.warning("machine %s of %s: the emulator's edge does not do %s", machine.id, machine.app, option)
+        self._moving = asyncio.create_task(self.routes_changed())
+        self._faulty.started(machine)
 
     def _saved(self) -> None:
         self._history.note()
@@ -137,7 +145,7 @@ class Host:
     def _claim_ports(self) -> None:
         hosts = [host for tenant in self._tenants for host in (tenant.app_host, tenant.project_host)]
         ports = self._store.world.ports
-        ports.update(assign(["api", "edge", "registry", *hosts], ports))
+        ports.update(assign(["api", "edge", "plain", "registry", *hosts], ports))
         self._store.save()
 
     def where(self) -> Running:
@@ -150,6 +158,7 @@ class Host:
             cloudflare_api=f"http://127.0.0.1:{ports['api']}/client/v4",
             registry=f"127.0.0.1:{ports['registry']}",
             edge=f"http://127.0.0.1:{ports['edge']}",
+            plain=f"http://127.0.0.1:{ports['plain']}",
             urls={host: f"http://localhost:{ports[host]}" for host in hosts},
         )
 
@@ -172,12 +181,13 @@ class Host:
         found = {app.name: app for app in world.apps.values() if reachable(app)}
         own = {tenant.app: (tenant.app_host, ports[tenant.app_host]) for tenant in self._tenants}
         apps = [
-            AppRoute(host, name, tuple(app.ports), own_port)
+            AppRoute(host, name, tuple(app.ports), own_port, options_of(world.machines_of(name)))
             for name, app in found.items()
             for host, own_port in [own.get(name, (f"{name}.fly.dev", None))]
         ]
         sites = [SiteRoute(tenant.project_host, ports[tenant.project_host]) for tenant in self._tenants]
-        return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites, self._nearest())
+        where = (ports["edge"], ports["registry"], ports["api"], self._names.address)
+        return Layout(*where, apps, sites, self._nearest(), ports["plain"])
 
     @contextlib.asynccontextmanager
     async def up(self) -> AsyncIterator[asyncio.Task[EmulatorError]]:
