@@ -68,6 +68,7 @@ class Host:
         settings = json.loads((directory / "settings.json").read_text())
         self._limited, self._lag = settings["rates"] == "documented", float(settings["lag"])
         self._region: str = settings["region"]
+        self._tasks: set[asyncio.Task[None]] = set()
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
         self._store = Store(directory)
         self._store.save_private()
@@ -110,7 +111,7 @@ class Host:
         """A machine has started: the edge learns its options, what it cannot do is told, and faults strike."""
         for option in not_done(machine.config):
             log.warning("machine %s of %s: the emulator's edge does not do %s", machine.id, machine.app, option)
-        self._moving = asyncio.create_task(self.routes_changed())
+        self._reroute()
         self._faulty.started(machine)
 
     def _saved(self) -> None:
@@ -136,7 +137,7 @@ class Host:
         self._history.note()
         if came:
             self._faulty.changed()
-        self._moving = asyncio.create_task(self.routes_changed())  # the edge may be elsewhere now
+        self._reroute()  # the edge may be elsewhere now
 
     async def _prune(self, app: str) -> list[str]:
         machines = [each for each in self._store.world.machines_of(app) if each.state not in ENDED]
@@ -170,6 +171,17 @@ class Host:
         used = chosen([(place.region, place) for place in found], near)
         self._idler.asked(app, used[0].region if used else "")
         return [place.address for place in used] if used or instance else self._waker.addresses(app, port)
+
+    def _reroute(self) -> None:
+        """Let the edge follow what has just changed."""
+        task = asyncio.create_task(self.routes_changed())
+        self._tasks.add(task)
+        task.add_done_callback(self._rerouted)
+
+    def _rerouted(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("the edge goes on with its routes of before: %s", error)
 
     async def routes_changed(self) -> None:
         """Tell the edge when its configuration is no longer what the world asks for."""
