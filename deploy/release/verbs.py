@@ -145,11 +145,11 @@ def deploy(
         _ensure_app(desk)
         _settle(desk)
         desk.refuse_strangers()
+        config = release_config(target.config, desk.toml)
         with bus.step("push the images"):
             push(desk, backend, label)
             push(desk, frontend, f"frontend-{label}")
         share_targets(desk, manifest)
-        config = release_config(target.config, desk.toml)
         info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
         _prepare(desk, info, config)
         return desk.roll_out("deploy", info, config, strategy or usual_strategy(target.config))
@@ -208,12 +208,12 @@ def promote(
         desk.refuse_strangers()
         wanted = plan(source, target, sha, options)
         release = _allowed(wanted, desk.bus)  # before anything is made: a refused promotion leaves nothing behind
+        config = release_config(target.config, desk.toml)
         _ensure_app(desk)
         with bus.step("copy the images"), source.registry() as origin:
             for image, tag in ((release.image, sha), (release.frontend, f"frontend-{sha}")):
                 copy_image(origin, desk.registry, image, tag)
                 desk.bus.emit(ImageCopied(image=image, source=source.name))
-        config = release_config(target.config, desk.toml)
         info = pending(desk, sha, release.version, release.image, release.frontend, config)
         _prepare(desk, info, config)
         return desk.roll_out("promote", info, config, wanted.strategy, wanted.notes)

@@ -19,7 +19,9 @@ does not say whether it is cordoned), `forget_snapshot` (suspended, it starts as
 does for old clients).
 For what the edge knows of machines, as long as the rule is there: `lag` (they are seen as they were `seconds` ago),
 `unseen` (it never learns of them). For the platform as a whole, as long as the rule is there: `rates` (the documented
-limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`).
+limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`), `nearest` (the edge
+is in the region `code`, and sends requests there first). For a region, as long as the rule is there: `full` (it has no
+room for another machine).
 For an environment's tokens, as long as the rule is there: `fly_token` and `cloudflare_token`, whose `code` says what
 the token is (FLY_TOKENS, CLOUDFLARE_TOKENS); `seconds` after which Cloudflare's says that it ends. `taken_address`: the
 address of a Pages project that is created now is somebody else's already, so it gets one with three more letters.
@@ -43,33 +45,38 @@ FLY_TOKENS = frozenset({"expired", "app", "reader", "elsewhere", "opaque"})
 CLOUDFLARE_TOKENS = frozenset({"expired", "disabled", "unknown", "reader", "account", "scopeless"})
 """The first three are refused everywhere. `reader` may change nothing; `account`: one of the account, not of a person;
 `scopeless`: valid, without any permission for Pages."""
-LASTING = TOKEN_KINDS | frozenset({"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
+LASTING = TOKEN_KINDS | frozenset(
+    {"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks", "nearest", "full"}
+)
 """Kinds that last until they are forgotten, unless a rule says how often they strike."""
 SITE_KINDS = frozenset({"cold_cache"})
 EDGE_KINDS = frozenset({"lag", "unseen"})
 MACHINE_KINDS = EDGE_KINDS | {
     "die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks",
 }  # fmt: skip
-PLATFORM_KINDS = frozenset({"rates", "autostop"})
-ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS | TOKEN_KINDS
+PLATFORM_KINDS = frozenset({"rates", "autostop", "nearest"})
+REGION_KINDS = frozenset({"full"})
+ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS | REGION_KINDS | TOKEN_KINDS
 EVENTUAL_SECONDS = 3.0
 MATCHES = {
     "request": frozenset({"method", "path", "environment"}),
     "machine": frozenset({"machine", "environment"}),
     "platform": frozenset(),
     "token": frozenset({"environment"}),
+    "region": frozenset({"region", "environment"}),
 }
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a rule is held against: a request, or a machine (`machine` is its id and name)."""
+    """What a rule is held against: a request, a machine (`machine` is its id and name), or a region."""
 
     environment: str | None
     method: str = ""
     path: str = ""
     machine: str = ""
+    region: str = ""
 
 
 @dataclass
@@ -110,13 +117,13 @@ class Rule:
 def _agrees(key: str, wanted: str, facts: Facts) -> bool:
     if key == "method":
         return facts.method.upper() == wanted.upper()
-    if key == "environment":
-        return facts.environment == wanted
+    if key in ("environment", "region"):
+        return bool(getattr(facts, key) == wanted)
     return re.search(wanted, facts.path if key == "path" else facts.machine) is not None
 
 
 def _about(kind: str) -> str:
-    kinds = {"machine": MACHINE_KINDS, "platform": PLATFORM_KINDS, "token": TOKEN_KINDS}
+    kinds = {"machine": MACHINE_KINDS, "platform": PLATFORM_KINDS, "token": TOKEN_KINDS, "region": REGION_KINDS}
     return next((about for about, those in kinds.items() if kind in those), "request")
 
 
@@ -158,6 +165,8 @@ def _check_numbers(rule: Rule) -> None:
         raise RuleWrong(f"{name} {value!r} is not a number of at least {least}")
     if rule.kind in ("delay", "lag", "autostop") and rule.seconds is None:
         raise RuleWrong(f"{rule.kind} needs seconds")
+    if rule.kind == "nearest" and not re.fullmatch("[a-z]{3}", rule.code):
+        raise RuleWrong(f"nearest: code {rule.code!r} is no region; write three small letters, such as iad")
 
 
 class Rules:

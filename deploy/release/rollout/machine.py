@@ -12,6 +12,7 @@ from typing import Any
 from deploy.ledger import DeploymentInfo
 from deploy.platforms.fly import Machine
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
+from deploy.release.rollout.placement import REGIONS, declared
 from deploy.settings.environments import EnvironmentConfig
 from deploy.settings.policy import Strategy
 
@@ -34,9 +35,14 @@ NAME = re.compile(
 
 
 def release_config(config: EnvironmentConfig, fly: FlyConfig) -> dict[str, Any]:
-    """The configuration of a release's machines, less image and labels: what a rollback brings back."""
+    """The configuration of a release's machines, less image and labels: what a rollback brings back.
+
+    Raises ConfigurationError if the environment's REGIONS do not fit its fly.toml.
+    """
     machine = copy.deepcopy(fly.machine)
     machine["region"] = fly.region
+    if regions := declared(config, fly):
+        machine[REGIONS] = regions
     machine["env"] |= {
         "RUNNER_ENVIRONMENT": config.name,
         "NUM_RUNNERS": str(config.resource_limits.num_runners),

@@ -20,7 +20,7 @@ import tarfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from deploy.artifacts.frontend import Named, former_assets, site_files
@@ -46,6 +46,7 @@ from deploy.release.rollout.machine import (
     noted_traffic,
     slot_of,
 )
+from deploy.release.rollout.placement import REGIONS, region_of
 from deploy.release.rollout.world import Seen
 from deploy.target import Target
 
@@ -208,8 +209,9 @@ class CloudPlatform:
         """
         image = self._registry.reference(release.image)
         body = labelled(config, self._target.name, release, number, image)
-        region = str(config.get("region") or "")
-        body.pop("region", None)
+        region = region_of(config, number)
+        for key in ("region", REGIONS):
+            body.pop(key, None)
         first = machine_name(self._target.name, release.launch, number)
         taken = sum(slot_of(self._names.get(id_, first)) == slot_of(first) for id_ in avoid)
         for again in range(taken + 1, taken + NAMES + 1):
@@ -227,10 +229,10 @@ class CloudPlatform:
                 raise
             if there is None:
                 shown = Seen(made.id, release.launch, number, made.state, healthy=False, digest="", traffic=False)
-                self._fresh[made.id] = (time.monotonic(), shown)
+                self._fresh[made.id] = (time.monotonic(), replace(shown, region=made.region))
                 return made.id
-            if there.id in avoid or there.lost:
-                continue
+            if there.id in avoid or there.lost or (region and there.region not in ("", region)):
+                continue  # one that somebody moved to another region is replaced
             if labels_of(there).get(LAUNCH) != release.launch:
                 raise DeployError(f"machine {name} exists but is not of this release; remove {there.id}")
             return there.id
@@ -341,6 +343,7 @@ def seen(machine: Machine) -> Seen:
         noted=None if machine.cordoned is None else noted_traffic(machine),
         reachable=not machine.lost,
         exits=machine.exits,
+        region=machine.region,
     )
 
 

@@ -213,6 +213,27 @@ def test_a_machine_is_made_out_of_traffic_with_its_labels_and_its_digest(wire: W
     assert {ENVIRONMENT: "production", LAUNCH: "d1", NUMBER: "1", TRAFFIC: "off"}.items() <= config["metadata"].items()
 
 
+SPREAD = {"region": "fra", "regions": [{"region": "fra", "count": 1}, {"region": "iad", "count": 1}]}
+
+
+@pytest.mark.parametrize(("number", "region"), [(1, "fra"), (2, "iad")])
+def test_a_machine_is_made_in_the_region_of_its_number(
+    wire: Wire, platform: CloudPlatform, number: int, region: str
+) -> None:
+    wire.on("POST", "/machines", 200, machine())
+    platform.create(RELEASE, SPREAD, number)
+    assert wire.sent[-1][2]["region"] == region
+    assert "regions" not in wire.sent[-1][2]["config"]
+
+
+def test_one_of_its_name_in_another_region_is_not_it(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 409, {"error": "unique machine name violation"})
+    wire.on("GET", "/machines", 200, [machine() | {"region": "ams"}])
+    with pytest.raises(PlatformError):
+        platform.create(RELEASE, SPREAD, 1)
+    assert creations(wire) == ["production-d1-1", "production-d1-1-2"]
+
+
 def test_a_machine_that_was_made_already_is_found_by_its_name(wire: Wire, platform: CloudPlatform) -> None:
     wire.on("POST", "/machines", 409, {"error": "unique machine name violation"})
     wire.on("GET", "/machines", 200, [machine()])
