@@ -19,11 +19,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-from deploy import interrupts
+from deploy import interrupts, processes
 from deploy.errors import DeployError, GitTimeout, MachineLacks
 
 LOCAL_SECONDS, NETWORK_SECONDS, TERM_SECONDS = 30.0, 30.0, 0.2
@@ -42,6 +43,7 @@ _NEVER_ASK = {
     "SSH_ASKPASS_REQUIRE": "never",
 }
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=8 -o ServerAliveInterval=5 -o ServerAliveCountMax=2"
+_NO_GIT = "git is not installed; install it: sudo apt-get install -y git"
 _running: set[subprocess.Popen[bytes]] = set()
 
 
@@ -85,6 +87,38 @@ def git(
         return Answer(code, _read(out), without_credentials(_read(said).decode(errors="replace").strip()))
 
 
+@contextlib.contextmanager
+def streamed(place: Path | str, *arguments: str, data: bytes = b"") -> Iterator[IO[bytes]]:
+    """Run `git -C place …` on this repository's own objects and give its output as it comes, however much it is.
+
+    Raises MachineLacks without git, DeployError when git fails. What the block leaves unread is not waited for.
+    """
+    with _file(data) as given, _file() as said:
+        try:
+            process = processes.start(
+                ["git", "-C", str(place), *arguments],
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=_environment(str(place), network=False),
+            )
+        except FileNotFoundError:
+            raise MachineLacks(_NO_GIT) from None
+        out = process.stdout
+        assert out is not None  # noqa: S101 - a pipe was asked for
+        try:
+            yield out
+            ended = not out.read(1)
+            code = process.wait() if ended else 0
+        finally:
+            out.close()
+            processes.stop(process, grace=0)
+        if code:
+            raise DeployError(
+                f"git {arguments[0]} (in {place}): {without_credentials(_read(said).decode(errors='replace'))}"
+            )
+
+
 def without_credentials(text: str) -> str:
     """The text with the user and password of every URL left out; `ssh://git@host` names no secret and stays."""
     text = re.sub(r"(\bhttps?://)[^/\s]*@", r"\1", text)
@@ -113,7 +147,7 @@ def _run(
             )
             _running.add(process)
     except FileNotFoundError:
-        raise MachineLacks("git is not installed; install it: sudo apt-get install -y git") from None
+        raise MachineLacks(_NO_GIT) from None
     except OSError as failed:
         raise DeployError(
             f"git could not be started: {failed.strerror}; see `ulimit -a`, then run this again"
