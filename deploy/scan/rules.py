@@ -71,6 +71,8 @@ _ASSIGNED = re.compile(
 _SENT = re.compile(
     r"""(?i)authorization["']?\s{0,8}[:=,]\s{0,8}["'`]?(?:Bearer|Basic|Token|FlyV1)\s+([A-Za-z0-9+/=_.~-]{16,2048})"""
 )
+_PROSE = re.compile(r"[^\d\s]+(?:\s+[^\d\s]+)+\s*")
+"""Words: what stands after "secrets:" in a sentence."""
 LEAST_ENTROPY = 3.5
 """Bits a character, below which what is assigned to a secret's name is a word, a path or a place holder."""
 
@@ -124,7 +126,7 @@ def _by_line(plugin: Any) -> Search:
         told = [found.secret_value for found in plugin.analyze_line(filename="", line=line, line_number=0) or ()]
         patterns = getattr(plugin, "denylist", None) if any(told) else None
         whole = [match[0] for pattern in patterns or () for match in pattern.finditer(line)]
-        return ((0, secret) for secret in whole or filter(None, told))
+        return ((0, secret) for secret in whole or filter(None, told) if not _PROSE.fullmatch(secret))
 
     return search
 
