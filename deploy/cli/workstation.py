@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,8 @@ from deploy.errors import DeployError
 from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
 from deploy.workstation.browsers import BROWSERS, find
-from deploy.workstation.packages import NEEDS, SERVERS, SYSTEM_PATH, missing
+from deploy.workstation.packages import NEEDS, SYSTEM_PATH, missing
+from deploy.workstation.servers import SERVERS, find_server
 
 if TYPE_CHECKING:
     from deploy import local
@@ -93,7 +93,7 @@ def up(context: Context, port: int = 0) -> None:
 def doctor(context: Context, json: bool = False) -> None:
     """Show what this machine has, what it lacks, and the command that installs it."""
     found = {name: missing(name) for name in NEEDS}
-    servers = {name: bool(shutil.which(name) or (ROOT / ".tools/usr/bin" / name).exists()) for name in SERVERS}
+    servers = {name: there.how if (there := find_server(name)) else None for name in SERVERS}
     browsers = {name: taken.how if (taken := find(name, SYSTEM_PATH)) else None for name in BROWSERS}
     if json:
         print_json({"missing": {k: v for k, v in found.items() if v}, "servers": servers, "browsers": browsers})
@@ -104,12 +104,10 @@ def doctor(context: Context, json: bool = False) -> None:
         if lacking:
             print_result(f"    lacks {', '.join(lacking)}; sudo apt-get install -y {' '.join(need.packages)}")
         for program in need.programs:
-            if how := browsers.get(program):
-                print_result(f"    {program}: {how}")
-    for name, there in servers.items():
-        print_result(
-            f"{'✓' if there else '·'} {name}: {'there' if there else 'unpacked into .tools/ when first needed'}"
-        )
+            if told := browsers.get(program):
+                print_result(f"    {program}: {told}")
+    for name, how in servers.items():
+        print_result(f"{'✓' if how else '·'} {name}: {how or 'fetched into .tools/ when first needed'}")
 
 
 @verb(help={"upgrade": "upgrade to the newest versions that pyproject.toml allows"})
