@@ -12,6 +12,7 @@ from deploy.errors import DeployError
 from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
 from deploy.workstation.browsers import BROWSERS, find
+from deploy.workstation.namespaces import COMMAND, restricted
 from deploy.workstation.packages import NEEDS, SYSTEM_PATH, missing
 from deploy.workstation.servers import SERVERS, find_server
 
@@ -96,7 +97,8 @@ def doctor(context: Context, json: bool = False) -> None:
     servers = {name: there.how if (there := find_server(name)) else None for name in SERVERS}
     browsers = {name: taken.how if (taken := find(name, SYSTEM_PATH)) else None for name in BROWSERS}
     if json:
-        print_json({"missing": {k: v for k, v in found.items() if v}, "servers": servers, "browsers": browsers})
+        wanting = {name: programs for name, programs in found.items() if programs}
+        print_json({"missing": wanting, "servers": servers, "browsers": browsers, "namespaces": not restricted()})
         return
     for name, need in NEEDS.items():
         lacking = found[name]
@@ -106,6 +108,8 @@ def doctor(context: Context, json: bool = False) -> None:
         for program in need.programs:
             if told := browsers.get(program):
                 print_result(f"    {program}: {told}")
+    if restricted():
+        print_result(f"✗ namespaces: plain users are kept from them, and programs cannot be sandboxed; {COMMAND}")
     for name, how in servers.items():
         print_result(f"{'✓' if how else '·'} {name}: {how or 'fetched into .tools/ when first needed'}")
 
