@@ -88,14 +88,16 @@ def start(
     registry: Path,
     seccomp: Path | None,
     rates: Literal["off", "documented"] = "off",
+    plan: Literal["free", "paid"] = "free",
     idle_seconds: float = IDLE_SECONDS,
     lag: float = LAG_SECONDS,
 ) -> Running:
     """The emulator of `state`, started when it does not run; returns once it answers and has restored its machines.
 
     `tenants` may grow from one start to the next, never while running. `seccomp` is a profile for machines, by
-    default the engine's own. `rates` are the provider's limits on requests, `idle_seconds` the time after which
-    a machine that nobody asks may be stopped, if its configuration says so, `lag` the seconds after which the edge
+    default the engine's own. `rates` are the provider's limits on requests, `plan` is that of Pages (how many files it
+    takes), `idle_seconds` the time after which a machine that nobody asks may be stopped, if its configuration says
+    so, `lag` the seconds after which the edge
     learns of a change of a machine. Raises EmulatorError with the last lines of its log.
     """
     state = state.absolute()
@@ -112,6 +114,7 @@ def start(
         "registry": str(registry.absolute()),
         "seccomp": None if seccomp is None else str(seccomp.absolute()),
         "rates": rates,
+        "plan": plan,
         "idle_seconds": idle_seconds,
         "lag": lag,
     }

@@ -37,7 +37,7 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
-from deploy.emulator.model import ENDED, Project
+from deploy.emulator.model import ENDED, PAID_FILES, Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
 from deploy.emulator.pages.serving import Sites
@@ -65,6 +65,7 @@ class Host:
         self._directory = directory
         settings = json.loads((directory / "settings.json").read_text())
         self._limited, self._lag = settings["rates"] == "documented", float(settings["lag"])
+        self._paid = settings.get("plan") == "paid"
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
         self._store = Store(directory)
         self._store.save_private()
@@ -89,7 +90,7 @@ class Host:
         self._names = NameServer(self._addresses)
         hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
         edge_url = f"http://127.0.0.1:{world.ports['edge']}"
-        self._publisher = Publisher(self._store, edge_url, hosts)
+        self._publisher = Publisher(self._store, edge_url, hosts, self._most_files)
         ports = {world.ports[tenant.project_host]: tenant.project for tenant in self._tenants}
         self._sites = Sites(world.projects, self._publisher.assets, ports, self._cold)
 
@@ -101,6 +102,10 @@ class Host:
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
         self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
+
+    def _most_files(self, project: Project) -> int:
+        """How many files a deployment may have."""
+        return PAID_FILES if self._paid or self._rules.last("paid") else project.max_files
 
     def _saved(self) -> None:
         self._history.note()
@@ -198,7 +203,7 @@ class Host:
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
-        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants)
+        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants, self._most_files)
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed, self._prune)
         app = application(
             self._store,
