@@ -16,6 +16,8 @@ from deploy.platforms.fly.machines import MachineClient
 from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
 from deploy.settings.secrets import Secret
 
+PAUSES = (0.25, 0.5)
+"""Seconds between the first looks at a new app; then one a second, as the documented rates allow."""
 APP_SECONDS, TAKEN_SECONDS = 60.0, 10.0
 """Seconds for which an app may not be found: one that we made, as the provider's own tool has it; one that is taken."""
 
@@ -85,7 +87,7 @@ class FlyClient:
     def _await_app(self, seconds: float) -> None:
         """Return when the app is found; the platform may not know for a while whose a new one is, either."""
         asked, begun = f"look at app {self.app}", time.monotonic()
-        for pause in itertools.chain((0.25, 0.5), itertools.repeat(1.0)):
+        for pause in itertools.chain(PAUSES, itertools.repeat(1.0)):
             answer = self.sender.send("GET", f"/apps/{self.app}", asked=asked, accept=frozenset({401, 404}))
             if answer.is_success:
                 return
