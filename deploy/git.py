@@ -93,30 +93,21 @@ def streamed(place: Path | str, *arguments: str, data: bytes = b"") -> Iterator[
 
     Raises MachineLacks without git, DeployError when git fails. What the block leaves unread is not waited for.
     """
-    with _file(data) as given, _file() as said:
+    command = ["git", "-C", str(place), *arguments]
+    environment = _environment(str(place), network=False)
+    with contextlib.ExitStack() as stack:
+        given, said = stack.enter_context(_file(data)), stack.enter_context(_file())
+        running = processes.started(command, stdin=given, stdout=subprocess.PIPE, stderr=said, env=environment)
         try:
-            process = processes.start(
-                ["git", "-C", str(place), *arguments],
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                env=_environment(str(place), network=False),
-            )
+            process = stack.enter_context(running)
         except FileNotFoundError:
             raise MachineLacks(_NO_GIT) from None
-        out = process.stdout
-        assert out is not None  # noqa: S101 - a pipe was asked for
-        try:
-            yield out
-            ended = not out.read(1)
-            code = process.wait() if ended else 0
-        finally:
-            out.close()
+        yield process.stdout  # type: ignore[misc] # a pipe was asked for
+        if process.stdout.read(1):  # type: ignore[union-attr]
             processes.stop(process, grace=0)
-        if code:
-            raise DeployError(
-                f"git {arguments[0]} (in {place}): {without_credentials(_read(said).decode(errors='replace'))}"
-            )
+        elif process.wait():
+            words = without_credentials(_read(said).decode(errors="replace").strip())
+            raise DeployError(f"git {arguments[0]} (in {place}): {words}; fix that, then run this again")
 
 
 def without_credentials(text: str) -> str:
