@@ -65,8 +65,12 @@ _OWN: dict[str, tuple[tuple[str, ...], str]] = {
     "age Key": (("AGE-SECRET-KEY-1",), r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
 }
 _ASSIGNED = re.compile(
-    r"""(?i)(?:token|api_?key|access_?key|secret(?:_?key)?|passw(?:or)?d|credentials?)["'\]]{0,2}\s{0,8}(?::=|=>|[:=])\s{0,8}"""
+    r"""(?i)(?:token|(?:api|access|auth)[_-]?key|secret(?:_?key)?|passw(?:or)?d|credentials?)["'\]]{0,2}\s{0,8}(?::=|=>|[:=])\s{0,8}"""
     r"""(?:[brf]?["'`]|Bearer\s|Basic\s|Token\s)*([A-Za-z0-9+/=_.~-]{20,512})"""
+)
+_PASSWORD = re.compile(
+    r"""(?i:passw(?:or)?d|passphrase|pwd|secret)["'\]]{0,2}\s{0,8}[:=]\s{0,8}"""
+    r"""(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)([A-Za-z0-9!#$%&*+/=?@^_~-]{8,64})\s*$"""
 )
 _SENT = re.compile(
     r"""(?i)authorization["']?\s{0,8}[:=,]\s{0,8}["'`]?(?:Bearer|Basic|Token|FlyV1)\s+([A-Za-z0-9+/=_.~-]{16,2048})"""
@@ -104,7 +108,12 @@ def rules() -> list[Rule]:
             found.append(Rule(kind, _bytes(WORDS[kind]), _by_word(made)))
         found.append(Rule(kind, (), _by_line(made)))
     found += [Rule(kind, _bytes(words), _pattern(text)) for kind, (words, text) in _OWN.items()]
-    return [*found, Rule("Assigned Secret", (), _assigned), Rule("Sent Credential", (), _sent)]
+    return [
+        *found,
+        Rule("Assigned Secret", (), _assigned),
+        Rule("Password", (), _password),
+        Rule("Sent Credential", (), _sent),
+    ]
 
 
 def _bytes(words: Iterable[str]) -> tuple[bytes, ...]:
@@ -138,6 +147,11 @@ def _pattern(text: str) -> Search:
 
 def _assigned(line: str) -> Iterator[tuple[int, str]]:
     return ((0, value) for value in _ASSIGNED.findall(line) if _random(value))
+
+
+def _password(line: str) -> Iterator[tuple[int, str]]:
+    """Without quotes, as files of settings have it."""
+    return ((0, value) for value in _PASSWORD.findall(line))
 
 
 def _sent(line: str) -> Iterator[tuple[int, str]]:

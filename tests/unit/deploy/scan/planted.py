@@ -50,6 +50,7 @@ PLANTED = {
     "GitLab Token": "glpat-" + drawn(20),
     "Google API Key": "AIza" + drawn(35),
     "NPM tokens": "//registry.npmjs.org/:_auth" + "Token=" + drawn(36)[:-2].lower().translate(_HEX) + "7d",
+    "Password": "DB_PASSWORD" + "=" + "Sup3rS3cretPw",
     "Private Key": _key("RSA "),
     "SendGrid API Key": "SG." + drawn(22) + "." + drawn(43),
     "Secret Keyword": "db_pass" + 'word = "' + drawn(14) + '"',
@@ -58,7 +59,7 @@ PLANTED = {
     "npm Token": "npm_" + drawn(36),
     "Stripe Access Key": "sk_live_" + drawn(24),
 }
-IN_LINES = {"Assigned Secret", "Basic Auth Credentials", "Secret Keyword", "Sent Credential"}
+IN_LINES = {"Assigned Secret", "Basic Auth Credentials", "Password", "Secret Keyword", "Sent Credential"}
 """Kinds that stand in lines of text only, and are not looked for in what packages brought."""
 FLY = PLANTED["Fly Token"]
 
