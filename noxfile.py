@@ -53,10 +53,11 @@ _link_pythons()
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """Ruff and import-linter on the Python, the page's own linters on the TypeScript."""
+    """Ruff and import-linter on the Python, the page's own linters on the TypeScript, zizmor on the workflows."""
     session.run("ruff", "check", *(session.posargs or ["."]))
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-logo", "--no-cache")
+    session.run("zizmor", "--offline", "--quiet", ".github")
     _npm(session, "run", "lint")
 
 

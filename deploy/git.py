@@ -19,11 +19,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-from deploy import interrupts
+from deploy import interrupts, processes
 from deploy.errors import DeployError, GitTimeout, MachineLacks
 
 LOCAL_SECONDS, NETWORK_SECONDS, TERM_SECONDS = 30.0, 30.0, 0.2
@@ -42,6 +43,7 @@ _NEVER_ASK = {
     "SSH_ASKPASS_REQUIRE": "never",
 }
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=8 -o ServerAliveInterval=5 -o ServerAliveCountMax=2"
+_NO_GIT = "git is not installed; install it: sudo apt-get install -y git"
 _running: set[subprocess.Popen[bytes]] = set()
 
 
@@ -85,6 +87,29 @@ def git(
         return Answer(code, _read(out), without_credentials(_read(said).decode(errors="replace").strip()))
 
 
+@contextlib.contextmanager
+def streamed(place: Path | str, *arguments: str, data: bytes = b"") -> Iterator[IO[bytes]]:
+    """Run `git -C place …` on this repository's own objects and give its output as it comes, however much it is.
+
+    Raises MachineLacks without git, DeployError when git fails. What the block leaves unread is not waited for.
+    """
+    command = ["git", "-C", str(place), *arguments]
+    environment = _environment(str(place), network=False)
+    with contextlib.ExitStack() as stack:
+        given, said = stack.enter_context(_file(data)), stack.enter_context(_file())
+        running = processes.started(command, stdin=given, stdout=subprocess.PIPE, stderr=said, env=environment)
+        try:
+            process = stack.enter_context(running)
+        except FileNotFoundError:
+            raise MachineLacks(_NO_GIT) from None
+        yield process.stdout  # type: ignore[misc] # a pipe was asked for
+        if process.stdout.read(1):  # type: ignore[union-attr]
+            processes.stop(process, grace=0)
+        elif process.wait():
+            words = without_credentials(_read(said).decode(errors="replace").strip())
+            raise DeployError(f"git {arguments[0]} (in {place}): {words}; fix that, then run this again")
+
+
 def without_credentials(text: str) -> str:
     """The text with the user and password of every URL left out; `ssh://git@host` names no secret and stays."""
     text = re.sub(r"(\bhttps?://)[^/\s]*@", r"\1", text)
@@ -113,7 +138,7 @@ def _run(
             )
             _running.add(process)
     except FileNotFoundError:
-        raise MachineLacks("git is not installed; install it: sudo apt-get install -y git") from None
+        raise MachineLacks(_NO_GIT) from None
     except OSError as failed:
         raise DeployError(
             f"git could not be started: {failed.strerror}; see `ulimit -a`, then run this again"

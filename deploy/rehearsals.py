@@ -23,6 +23,7 @@ from deploy.settings.environments import ROOT, EnvironmentConfig, Role
 from deploy.settings.secrets import Secret, Tokens
 from deploy.target import Addresses, Target
 from deploy.workstation import docker_host, program, stop_engine
+from deploy.workstation.namespaces import require_namespaces
 
 # Several rehearsals of one clone are told apart by this variable.
 STATE = Path(os.environ.get("CODECANVAS_REHEARSAL_DIR", ROOT / ".rehearsal"))
@@ -56,6 +57,7 @@ def start(tell: Callable[[str], None], state: Path = STATE) -> emulator.Running:
                 _require_host(running, config)
         return running
     lag, host = _lag(), docker_host(tell)
+    require_namespaces(host)
     caddy, registry = program("caddy", tell), program("docker-registry", tell)
     state.mkdir(parents=True, exist_ok=True)
     try:

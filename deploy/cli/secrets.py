@@ -1,4 +1,4 @@
-"""Verbs for the secrets of an environment's app: `invoke secrets set`, `list`, `unset`, `rotate`, `diff`.
+"""Verbs for the secrets of an environment's app: `invoke secrets set`, `list`, `unset`, `rotate`, `diff`; and `scan`.
 
 A value comes from a pipe, a file or a hidden prompt, never from an argument: arguments stand in process lists and
 shell histories.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -16,11 +18,13 @@ from invoke.exceptions import Exit
 from rich.table import Table
 from rich.text import Text
 
+from deploy import rehearsals
 from deploy.cli.options import ENV, REHEARSAL, target_of, with_ledger_shown
 from deploy.cli.wrapper import required, verb
 from deploy.errors import UsageError
 from deploy.events.bus import Bus
 from deploy.events.console import print_json, print_result
+from deploy.lazy import lazy
 from deploy.ledger.app_secrets import read_secrets
 from deploy.release.app_secrets import (
     Difference,
@@ -32,11 +36,17 @@ from deploy.release.app_secrets import (
     set_secret,
     unset_secret,
 )
+from deploy.scan import not_secrets
 from deploy.settings.chain import read_chain
 from deploy.settings.comparison import comparison_key
-from deploy.settings.environments import ROOT
+from deploy.settings.environments import ROOT, environment_names
 from deploy.settings.secrets import Secret
-from deploy.target import Target
+from deploy.target import Target, cloud_target
+
+if TYPE_CHECKING:
+    from deploy.scan import scan as scanning
+else:
+    scanning = lazy("deploy.scan.scan")
 
 FILE = "file that holds the value (default: standard input, or a hidden prompt on a terminal)"
 SAME = "why the secret may have the value of another environment's; kept in the ledger"
@@ -167,4 +177,62 @@ def _print_difference(bus: Bus, env: str, other: str, found: Difference) -> None
         print_result(line)
 
 
-SECRETS = Collection("secrets", set_, list_, unset, rotate, diff)
+@verb(
+    help={
+        "history": "look at all of git's objects too: every commit, also those that no branch has any more",
+        "allow": "FILE:LINE as the scan prints it: what was found there is no secret; needs --reason",
+        "reason": "why it is none; kept in deploy/scan/not_secrets.txt",
+        "json": "print as JSON",
+    }
+)
+def scan(context: Context, history: bool = False, allow: str = "", reason: str = "", json: bool = False) -> None:
+    """Look for secrets in the repository, dist/, logs, ledgers and evidence; never prints one. Exits 1 for any."""
+    bus: Bus = context.bus
+    if bool(allow) != bool(reason) or (reason and not not_secrets.is_reason(reason)):
+        raise UsageError(
+            '--allow FILE:LINE and --reason "WHY IT IS NO SECRET", in a few words on one line, go together'
+        )
+    found = scanning.scan(
+        ROOT,
+        rehearsals.STATE,
+        environment_names(ROOT),
+        {name: read_secrets(cloud_target(name, ROOT).ledger.snapshot()).secrets for name in read_chain(ROOT).deployed},
+        not_secrets.read_not_secrets(),
+        commits=history or bool(allow),
+        tell=bus.note,
+    )
+    if allow:
+        _allow(bus, found.findings, allow, reason)
+        return
+    if json:
+        print_json(found.to_json())
+    else:
+        for line in dict.fromkeys(f"{each.file}:{each.line}: {each.kind}" for each in found.findings):
+            print_result(Text(line))
+        _say(bus, found)
+    if found.findings:
+        raise Exit(code=1)
+
+
+def _say(bus: Bus, found: scanning.Result) -> None:
+    seconds = sum(found.seconds.values())
+    if not found.findings:
+        bus.say(f"no secret was found in {', '.join(found.seconds)} ({seconds:.0f} s)")
+        return
+    bus.say(
+        f"{len(found.findings)} found ({seconds:.0f} s). Take each out, and give it a new value where it is used: "
+        'others may know it. What is no secret: invoke secrets scan --allow FILE:LINE --reason "WHY"'
+    )
+
+
+def _allow(bus: Bus, findings: Iterable[scanning.Finding], place: str, reason: str) -> None:
+    there = [each for each in findings if f"{each.file}:{each.line}" == place]
+    if not there:
+        raise UsageError(f"nothing was found at {place}; see what is found, and where: invoke secrets scan --history")
+    if known := [each.kind for each in there if not each.mark]:
+        raise UsageError(f"{place} holds a {known[0]}, which is a secret; nothing was allowed. Take it out")
+    count = not_secrets.allow([(each.mark, each.kind) for each in there], reason)
+    bus.say(f"{not_secrets.FILE.name} has {count} new line{'s' if count > 1 else ''}; commit it")
+
+
+SECRETS = Collection("secrets", set_, list_, unset, rotate, diff, scan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,9 @@ from deploy.errors import DeployError, UsageError
 from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
 from deploy.workstation.browsers import BROWSERS, find
-from deploy.workstation.packages import NEEDS, SERVERS, SYSTEM_PATH, missing
+from deploy.workstation.namespaces import COMMAND, restricted
+from deploy.workstation.packages import NEEDS, SYSTEM_PATH, missing
+from deploy.workstation.servers import SERVERS, find_server
 
 if TYPE_CHECKING:
     from deploy import local
@@ -111,10 +112,11 @@ def doctor(context: Context, env: str = "", json: bool = False, rehearsal: bool 
     if rehearsal:
         raise UsageError("--rehearsal is about an environment: invoke doctor --env NAME --rehearsal")
     found = {name: missing(name) for name in NEEDS}
-    servers = {name: bool(shutil.which(name) or (ROOT / ".tools/usr/bin" / name).exists()) for name in SERVERS}
+    servers = {name: there.how if (there := find_server(name)) else None for name in SERVERS}
     browsers = {name: taken.how if (taken := find(name, SYSTEM_PATH)) else None for name in BROWSERS}
     if json:
-        print_json({"missing": {k: v for k, v in found.items() if v}, "servers": servers, "browsers": browsers})
+        wanting = {name: programs for name, programs in found.items() if programs}
+        print_json({"missing": wanting, "servers": servers, "browsers": browsers, "namespaces": not restricted()})
         return
     for name, need in NEEDS.items():
         lacking = found[name]
@@ -122,12 +124,12 @@ def doctor(context: Context, env: str = "", json: bool = False, rehearsal: bool 
         if lacking:
             print_result(f"    lacks {', '.join(lacking)}; sudo apt-get install -y {' '.join(need.packages)}")
         for program in need.programs:
-            if how := browsers.get(program):
-                print_result(f"    {program}: {how}")
-    for name, there in servers.items():
-        print_result(
-            f"{'✓' if there else '·'} {name}: {'there' if there else 'unpacked into .tools/ when first needed'}"
-        )
+            if told := browsers.get(program):
+                print_result(f"    {program}: {told}")
+    if restricted():
+        print_result(f"✗ namespaces: plain users are kept from them, and programs cannot be sandboxed; {COMMAND}")
+    for name, how in servers.items():
+        print_result(f"{'✓' if how else '·'} {name}: {how or 'fetched into .tools/ when first needed'}")
 
 
 def _examine(bus: Bus, target: Target, json: bool) -> None:

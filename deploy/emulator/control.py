@@ -91,6 +91,7 @@ def start(
     registry: Path,
     seccomp: Path | None,
     rates: Literal["off", "documented"] = "off",
+    plan: Literal["free", "paid"] = "free",
     idle_seconds: float = IDLE_SECONDS,
     lag: float = LAG_SECONDS,
     projects: bool = True,
@@ -99,10 +100,10 @@ def start(
     """The emulator of `state`, started when it does not run; returns once it answers and has restored its machines.
 
     `tenants` may grow from one start to the next, never while running. `seccomp` is a profile for machines, by
-    default the engine's own. `rates` are the provider's limits on requests, `idle_seconds` the time after which
-    a machine that nobody asks may be stopped, if its configuration says so, `lag` the seconds after which the edge
-    learns of a change of a machine, `region` where the edge is; without `projects` the accounts are new, and have no
-    Pages project. Raises EmulatorError with the last lines of its log.
+    default the engine's own. `rates` are the provider's limits on requests, `plan` is that of Pages (how many files it
+    takes), `idle_seconds` the time after which a machine that nobody asks may be stopped, if its configuration says
+    so, `lag` the seconds after which the edge learns of a change of a machine, `region` where the edge is; without
+    `projects` the accounts are new, and have no Pages project. Raises EmulatorError with the last lines of its log.
     """
     state = state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -118,6 +119,7 @@ def start(
         "registry": str(registry.absolute()),
         "seccomp": None if seccomp is None else str(seccomp.absolute()),
         "rates": rates,
+        "plan": plan,
         "idle_seconds": idle_seconds,
         "lag": lag,
         "projects": projects,

@@ -111,10 +111,10 @@ class Engine:
             init=False,
             network_mode=wanted.network,
             binds={source: {"bind": target, "mode": "rw"} for source, target in wanted.binds.items()},
-            security_opt=None if self._seccomp is None else [f"seccomp={self._seccomp}"],
+            security_opt=["apparmor=unconfined", *([f"seccomp={self._seccomp}"] if self._seccomp else [])],
         )
         # `--security-opt systempaths=unconfined` in the API's own words: a machine stands for a virtual machine that
-        # has a kernel, and so a whole /proc and /sys, of its own.
+        # has a kernel, and so a whole /proc and /sys, of its own. Docker's AppArmor profile would forbid its mounts.
         host["MaskedPaths"] = []
         host["ReadonlyPaths"] = []
         with _told(f"container {wanted.name}"):

@@ -125,6 +125,10 @@ class App:
     allocated: int = 0
 
 
+PAID_FILES = 100_000
+"""Of a deployment to Pages on a paid plan."""
+
+
 @dataclass
 class Deployment:
     """A Pages deployment. `files` maps paths to asset names; `status` is that of the stage `deploy`."""
@@ -196,8 +200,8 @@ class World:
         return dataclasses.asdict(self)
 
     def age_of(self, machine: str) -> float:
-        """Seconds since a machine was created; without end for one that is not known."""
-        found = self.machines.get(machine)
+        """Seconds since a machine, or an app of that name, was created; without end for what is not known."""
+        found = self.machines.get(machine) or self.apps.get(machine)
         if found is None:
             return float("inf")
         return (datetime.now(UTC) - datetime.fromisoformat(found.created_at)).total_seconds()

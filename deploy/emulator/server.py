@@ -39,7 +39,7 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
-from deploy.emulator.model import ENDED, App, Machine, Project
+from deploy.emulator.model import ENDED, PAID_FILES, App, Machine, Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
 from deploy.emulator.pages.serving import Sites
@@ -67,6 +67,7 @@ class Host:
         self._directory = directory
         settings = json.loads((directory / "settings.json").read_text())
         self._limited, self._lag = settings["rates"] == "documented", float(settings["lag"])
+        self._paid = settings.get("plan") == "paid"
         self._region: str = settings["region"]
         self._tasks: set[asyncio.Task[None]] = set()
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
@@ -95,7 +96,7 @@ class Host:
         self._names = NameServer(self._addresses)
         hosts = {tenant.project: tenant.project_host for tenant in self._tenants}
         edge_url = f"http://127.0.0.1:{world.ports['edge']}"
-        self._publisher = Publisher(self._store, edge_url, hosts)
+        self._publisher = Publisher(self._store, edge_url, hosts, self._most_files)
         ports = {world.ports[tenant.project_host]: tenant.project for tenant in self._tenants}
         self._sites = Sites(world.projects, self._publisher.assets, ports, self._cold)
 
@@ -116,6 +117,10 @@ class Host:
             log.warning("machine %s of %s: the emulator's edge does not do %s", machine.id, machine.app, option)
         self._reroute()
         self._faulty.started(machine)
+
+    def _most_files(self, project: Project) -> int:
+        """How many files a deployment may have."""
+        return PAID_FILES if self._paid or self._rules.last("paid") else project.max_files
 
     def _saved(self) -> None:
         self._history.note()
@@ -244,7 +249,7 @@ class Host:
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
-        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants, self._rules)
+        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants, self._rules, self._most_files)
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed, self._prune)
         app = application(
             self._store,

@@ -259,9 +259,7 @@ def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], 
     for machine in used:
         if machine.lost:  # `_lost` names it
             continue
-        if machine.host != "ok":
-            found.append(f"machine {machine.id} is on a host that is {machine.host}: {mend}")
-        elif machine.digest != serving.image:
+        if machine.digest != serving.image:
             found.append(f"machine {machine.id} is in traffic and runs {machine.digest[7:19] or 'nothing'}: {mend}")
         elif not machine.healthy:
             found.append(f"machine {machine.id} is {machine.state}, not healthy: {mend}")

@@ -238,7 +238,10 @@ def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:
 
 
 def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta()) -> int:
-    """Remove the machines kept for a rollback once the rollback window is over; returns how many."""
+    """Remove the machines kept for a rollback once the rollback window is over; returns how many.
+
+    Those of earlier releases on lost hosts go too, whatever they did: they would come back with an old release.
+    """
     with working_on(target, "tidy", bus, logs, wait=wait) as desk:
         snapshot = desk.snapshot()
         serving = snapshot.current()
@@ -247,26 +250,25 @@ def tidy(target: Target, bus: Bus, logs: Path, *, wait: timedelta = timedelta())
         if datetime.now(UTC) - serving.deployed_at < target.config.release.rollback_window:
             return 0
         known = launches_of(snapshot) - {serving.launch}
-        kept = [m for m in desk.platform.machines() if m.launch in known and m.asleep and not m.traffic]
+        there = [m for m in desk.platform.machines() if m.launch in known]
+        kept = [m for m in there if (m.asleep and not m.traffic) or not m.reachable]
         removed = tuple(machine.id for machine in kept if _removed(desk, machine))
         desk.bus.emit(Tidied(machines=removed))
         return len(removed)
 
 
 def _removed(desk: Desk, machine: Seen) -> bool:
-    """Remove a machine; False, and a note, when its host cannot be reached: the others must not wait for it."""
-    why = "its host cannot be reached"
-    if machine.reachable:
-        try:
-            with desk.bus.step(f"remove {machine.id}"):
-                desk.platform.destroy(machine.id)
-        except PlatformError as failed:
-            now = desk.platform.look(machine.id)
-            if now and now.reachable and failed.status < 500:
-                raise
-            why = str(failed)
-        else:
-            return True
+    """Remove a machine; False, and a note, when its host does not let it go: the others must not wait for it."""
+    try:
+        with desk.bus.step(f"remove {machine.id}"):
+            desk.platform.destroy(machine.id)
+    except PlatformError as failed:
+        now = desk.platform.look(machine.id)
+        if now and now.reachable and failed.status < 500:
+            raise
+        why = str(failed)
+    else:
+        return True
     again = f"invoke tidy --env {desk.target.name}{desk.target.flag}"
     desk.bus.note(f"machine {machine.id} was left as it is: {why[:300]}; once it answers again: {again}")
     return False

@@ -4,6 +4,7 @@ As root on Debian or Ubuntu it is installed; elsewhere the exact command is prin
 """
 
 from deploy.workstation.docker_engine import docker_host, stop_engine
-from deploy.workstation.packages import need, program
+from deploy.workstation.packages import need
+from deploy.workstation.servers import program
 
 __all__ = ["docker_host", "need", "program", "stop_engine"]

@@ -7,7 +7,8 @@ import sys
 from deploy import interrupts
 from deploy.errors import DeployError
 from deploy.workstation import docker_host, need, program
-from deploy.workstation.packages import NEEDS, SERVERS
+from deploy.workstation.packages import NEEDS
+from deploy.workstation.servers import SERVERS
 
 
 def main(names: list[str]) -> int:

@@ -17,7 +17,6 @@ from deploy.processes import End, run
 from deploy.settings.environments import ROOT
 from deploy.workstation.browsers import BROWSERS, download, find
 
-TOOLS = ROOT / ".tools"
 APT_LOG = Path("/var/lib/codecanvas/apt.log")
 
 _LOCALES = ROOT / "backend/runner/languages/warm/locales.sh"
@@ -65,9 +64,6 @@ NEEDS: dict[str, Need] = {
     ),
 }
 
-# Programs used without their package's service: their packages would start a server of their own on this machine.
-SERVERS: dict[str, str] = {"caddy": "caddy", "docker-registry": "docker-registry"}
-
 # `go` and `rustc` must stand where a sandbox can see them, not in somebody's home.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -103,7 +99,7 @@ def need(*names: str, tell: Callable[[str], None] | None = None) -> None:
             f"missing: {reasons}. Run: sudo apt-get install -y --no-install-recommends {' '.join(packages)}{further}"
             f"{instead}"
         )
-    tell = tell or _stderr
+    tell = tell or stderr
     _apt()
     packages = [each for each in packages if _available(each)]
     if packages:
@@ -119,41 +115,14 @@ def need(*names: str, tell: Callable[[str], None] | None = None) -> None:
         raise MachineLacks(f"{', '.join(still)} still missing after installing {' '.join(packages)}")
 
 
-def program(name: str, tell: Callable[[str], None] | None = None) -> Path:
-    """Path of a server program (`caddy`, `docker-registry`): from PATH, else unpacked from its package into .tools/."""
-    if found := shutil.which(name, path=SYSTEM_PATH):
-        return Path(found)
-    unpacked = TOOLS / "usr" / "bin" / name
-    if unpacked.exists():
-        return unpacked
-    package = SERVERS[name]
-    if shutil.which("apt-get") is None:
-        raise MachineLacks(f"{name} is missing. Install it so that it is on PATH, then run this again")
-    TOOLS.mkdir(exist_ok=True)
-    with FileLock(TOOLS / ".lock"):
-        if not unpacked.exists():
-            (tell or _stderr)(f"unpacking {package}")
-            _unpack(package)
-    return unpacked
-
-
-def _unpack(package: str) -> None:
-    for old in TOOLS.glob(f"{package}_*.deb"):
-        old.unlink()
-    download = ["apt-get", "download", "-qq", package]
-    if run(download, cwd=TOOLS, capture_output=True).returncode:
-        if not may_install():
-            raise MachineLacks(f"{package} is missing. Run: sudo apt-get update && sudo apt-get install -y {package}")
-        _apt()
-        run(download, cwd=TOOLS, check=True)
-    archive = next(TOOLS.glob(f"{package}_*.deb"))
-    run(["dpkg-deb", "-x", archive, TOOLS], check=True)
-    archive.unlink()
-
-
 def _available(package: str) -> bool:
     """Whether apt knows the package; another distribution may have it under another name, or not at all."""
     return run(["apt-cache", "show", package], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+def refresh() -> None:
+    """Read the lists of packages anew, as root."""
+    _apt()
 
 
 def _apt(*arguments: str) -> None:
@@ -171,5 +140,6 @@ def _apt(*arguments: str) -> None:
             raise MachineLacks(f"`{' '.join(full)}` failed:\n{last}\nFix this machine's packages, then run this again")
 
 
-def _stderr(text: str) -> None:
-    print(f"codecanvas: {text}", file=sys.stderr)  # noqa: T201 - nobody else is there to tell
+def stderr(text: str) -> None:
+    """Tell what is done where nobody else is there to tell."""
+    print(f"codecanvas: {text}", file=sys.stderr)  # noqa: T201

@@ -37,7 +37,7 @@ PLAIN_UID = 12345
 
 _CONFINED = (
     "--user=10001:10001", f"--security-opt=seccomp={ROOT / 'backend/seccomp.json'}",
-    "--security-opt=systempaths=unconfined", "--cap-drop=ALL",
+    "--security-opt=systempaths=unconfined", "--security-opt=apparmor=unconfined", "--cap-drop=ALL",
 )  # fmt: skip
 
 _START_SECONDS = 180.0  # warming every compile cache on a busy machine takes a while

@@ -33,6 +33,13 @@ def test_every_verb_is_in_the_readme_and_every_verb_in_the_pages_exists(verbs: s
         assert named <= verbs, page.name
 
 
+def test_workflows_run_verbs_that_exist(verbs: set[str]) -> None:
+    for workflow in (ROOT / ".github/workflows").glob("*.yml"):
+        named = set(re.findall(r"invoke ([a-z]+)\b", workflow.read_text()))
+        assert named
+        assert named <= verbs, workflow.name
+
+
 def test_every_session_is_in_contributing() -> None:
     sessions = set(re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
     contributing = (ROOT / "CONTRIBUTING.md").read_text()

@@ -23,6 +23,7 @@ log = logging.getLogger("emulator.faults")
 
 AS_OF = "codecanvas.as_of"  # in a request's scope: answer with the machine list of that moment
 ADMIN = "/emulator/"
+_APP = re.compile(r"/v1/apps/(?P<app>[^/]+)(?:/|$)")
 _LIST = re.compile(r"/v1/apps/[^/]+/machines/?")
 _ONE = re.compile(r"/v1/apps/[^/]+/machines/(?P<machine>[^/]+)(?:/wait)?")
 _METADATA = re.compile(r"/v1/apps/[^/]+/machines/[^/]+/metadata(?:/[^/]+)?")
@@ -31,7 +32,8 @@ _METADATA = re.compile(r"/v1/apps/[^/]+/machines/[^/]+/metadata(?:/[^/]+)?")
 class FaultyRequests:
     """Does to requests what the rules say.
 
-    `environment_of` tells whose request it is from its headers, `age_of` how many seconds ago a machine was created.
+    `environment_of` tells whose request it is from its headers, `age_of` how many seconds ago a machine, or app, was
+    created.
     """
 
     def __init__(
@@ -70,6 +72,9 @@ class FaultyRequests:
     def _eventual(self, rule: Rule, facts: Facts, scope: Scope) -> Rule | None:
         """What an eventually consistent platform does to this request: an error that is answered, or an old list."""
         lag = rule.seconds or 0.0
+        if (app := _APP.match(facts.path)) and self._age_of(app["app"]) < lag:
+            text = f"app {app['app']} not found; create it first"
+            return Rule("error_before", {}, status=404, text=text, code="not_found", id=rule.id)
         if facts.method == "GET":
             if _LIST.fullmatch(facts.path):
                 scope[AS_OF] = time.monotonic() - lag

@@ -8,20 +8,21 @@ the error's words `text` and the platform's own word for it `code` where given; 
 done), `stale_list` (a machine list as it was `seconds` ago; without `seconds`, as it was when it was last asked for).
 For files of former deployments that Pages still serves from a cache: `cold_cache` (it serves none of them).
 `eventual` makes the Machines API as eventually consistent as the provider's: for `seconds` (3 by default) lists are as
-they were that long ago, and a new machine is not found by its id; of creations and changes of metadata, one is answered
+they were that long ago, and a new machine or app is not found; of creations and changes of metadata, one is answered
 408 though it was done, the next 408 without being done, the third as usual, and so on.
 For machines: `die` (killed `seconds` after it has started), `flap` (every second result of a check is a failure),
 `migrate` (moved to another host: it ends as `migrated`, and a successor has its name and configuration). As long as the
-rule is there: `lose_host` (its host is unreachable: the platform shows `incomplete_config`, with
-`code` "bare" none of its metadata either; it is sent no requests and cannot be changed), `hide_cordoned` (the platform
-does not say whether it is cordoned), `forget_snapshot` (suspended, it starts as if it had been stopped),
-`shadow_checks` (each check of a service is shown twice: failing, as `bg_deployments_compat-…`, too, as the provider
-does for old clients).
+rule is there: `lose_host` (its host is unreachable: the platform shows `incomplete_config`; it is sent no requests and
+cannot be changed, only destroyed by force, without a lease; words of `code`: "bare", none of its metadata is shown
+either; "unknown", that is the host's status; "whole", its configuration is shown all the same; "stuck", it cannot be
+destroyed), `hide_cordoned` (the platform does not say whether it is cordoned), `forget_snapshot` (suspended, it starts
+as if it had been stopped), `shadow_checks` (each check of a service is shown twice: failing, as
+`bg_deployments_compat-…`, too, as the provider does for old clients).
 For what the edge knows of machines, as long as the rule is there: `lag` (they are seen as they were `seconds` ago),
 `unseen` (it never learns of them). For the platform as a whole, as long as the rule is there: `rates` (the documented
-limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`), `nearest` (the edge
-is in the region `code`, and sends requests there first). For a region, as long as the rule is there: `full` (it has no
-room for another machine).
+limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`), `paid` (Pages takes
+as many files as on a paid plan), `nearest` (the edge is in the region `code`, and sends requests there first). For a
+region, as long as the rule is there: `full` (it has no room for another machine).
 For an environment's tokens, as long as the rule is there: `fly_token` and `cloudflare_token`, whose `code` says what
 the token is (FLY_TOKENS, CLOUDFLARE_TOKENS); `seconds` after which Cloudflare's says that it ends. `taken_address`: the
 address of a Pages project that is created now is somebody else's already, so it gets one with three more letters.
@@ -54,7 +55,7 @@ EDGE_KINDS = frozenset({"lag", "unseen"})
 MACHINE_KINDS = EDGE_KINDS | {
     "die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks",
 }  # fmt: skip
-PLATFORM_KINDS = frozenset({"rates", "autostop", "nearest"})
+PLATFORM_KINDS = frozenset({"rates", "autostop", "paid", "nearest"})
 REGION_KINDS = frozenset({"full"})
 ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS | REGION_KINDS | TOKEN_KINDS
 EVENTUAL_SECONDS = 3.0

@@ -131,7 +131,7 @@ class FlyApi:
     def reachable(self, request: Request) -> Machine:
         """The machine of the path, whose host must answer (FlyRefusal 503)."""
         machine = self.machine(request)
-        if not self.fleet.reachable(machine):
+        if machine.state not in ENDED and not self.fleet.reachable(machine):
             raise FlyRefusal(503, f"the host of machine {machine.id} is unreachable; try again later")
         return machine
 
@@ -253,10 +253,19 @@ class FlyApi:
         if self.fleet.afflicted("shadow_checks", machine) is not None:
             shown["checks"] = compatible(machine.checks)
         lost = self.fleet.afflicted("lose_host", machine)
-        return shown if lost is None or summary else lost_json(shown, bare=lost == "bare")
+        return shown if lost is None or summary else lost_json(shown, lost.split())
 
     async def delete_machine(self, request: Request) -> Response:
-        self.fleet.destroy(self.mutable(request), request.query_params.get("force") in ("true", "1"))
+        force = any(request.query_params.get(word) in ("true", "1") for word in ("force", "kill"))
+        machine = self.machine(request)
+        lost = self.fleet.afflicted("lose_host", machine)
+        if lost is None:
+            machine = self.mutable(request)
+        elif not force or "stuck" in lost.split():
+            self.reachable(request)  # refused
+        else:
+            leases.permit(machine, request.headers.get(NONCE_HEADER, ""), time.time())
+        self.fleet.destroy(machine, force)
         return ok()
 
     async def start(self, request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -65,13 +66,19 @@ def machine_json(machine: Machine, *, nonce: bool = False, summary: bool = False
     return {key: value for key, value in shown.items() if not (summary and key in _NOT_IN_SUMMARY)}
 
 
-def lost_json(shown: Json, *, bare: bool) -> Json:
-    """A machine as it is shown while its host cannot be reached; `bare`: without its metadata."""
+def lost_json(shown: Json, how: Sequence[str]) -> Json:
+    """A machine as it is shown while its host cannot be reached.
+
+    `how`: "bare" without its metadata, "unknown" on a host of which nothing is known, "whole" with all that was known.
+    """
+    status = "unknown" if "unknown" in how else "unreachable"
+    if "whole" in how:
+        return shown | {"host_status": status}
     config = {key: shown["config"][key] for key in KNOWN_OF_LOST if key in shown["config"]}
-    if bare:
+    if "bare" in how:
         config.pop("metadata", None)
     left = {key: value for key, value in shown.items() if key not in ("config", "checks")}
-    return left | {"incomplete_config": config, "host_status": "unreachable"}
+    return left | {"incomplete_config": config, "host_status": status}
 
 
 def paged(machines: list[Machine], cursor: str | None, limit: str | None) -> tuple[list[Machine], dict[str, str]]:

@@ -45,8 +45,16 @@ class PagesApi:
     """The API over one store. A token acts on its own project in its own account and on nothing else."""
 
     def __init__(
-        self, store: Store, publisher: Publisher, keyring: Keyring, tenants: list[Tenant], rules: Rules
+        self,
+        store: Store,
+        publisher: Publisher,
+        keyring: Keyring,
+        tenants: list[Tenant],
+        rules: Rules,
+        most_files: Callable[[Project], int],
     ) -> None:
+        """`most_files` tells how many files a deployment of a project may have now."""
+        self._most_files = most_files
         self._store, self._publisher, self._keyring = store, publisher, keyring
         self._projects = Projects(store, publisher, keyring, tenants, rules)
         self._verification = Verification(keyring, rules)
@@ -96,7 +104,9 @@ class PagesApi:
 
     async def upload_token(self, request: Request) -> Response:
         project = self._project(request)
-        return success({"jwt": ticket.issue(self._store.private.jwt_key, project.name, time.time(), project.max_files)})
+        return success(
+            {"jwt": ticket.issue(self._store.private.jwt_key, project.name, time.time(), self._most_files(project))}
+        )
 
     async def check_missing(self, request: Request) -> Response:
         assets = self._assets(request)

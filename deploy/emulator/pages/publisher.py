@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import httpx
 
@@ -22,10 +23,13 @@ KEPT = 50
 
 
 class Publisher:
-    """Publishes to the projects' hosts, whose names are `hosts`; `edge` is where they answer."""
+    """Publishes to the projects' hosts, whose names are `hosts`; `edge` is where they answer.
 
-    def __init__(self, store: Store, edge: str, hosts: dict[str, str]) -> None:
-        self._store, self._edge, self._hosts = store, edge, hosts
+    `most_files` tells how many files a deployment of a project may have now.
+    """
+
+    def __init__(self, store: Store, edge: str, hosts: dict[str, str], most_files: Callable[[Project], int]) -> None:
+        self._store, self._edge, self._hosts, self._most_files = store, edge, hosts, most_files
         self._locks: dict[str, asyncio.Lock] = {}
 
     def assets(self, project: str) -> Assets:
@@ -38,7 +42,7 @@ class Publisher:
             for ignored in read_rules(deployment.headers, deployment.redirects).ignored:
                 log.warning("deployment %s of %s: ignored %s", deployment.id, project.name, ignored)
             await asyncio.to_thread(
-                self.assets(project.name).assemble, deployment.id, deployment.files, project.max_files
+                self.assets(project.name).assemble, deployment.id, deployment.files, self._most_files(project)
             )
             if deployment.environment == "production":
                 await self.serve(project, deployment)

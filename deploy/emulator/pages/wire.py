@@ -15,7 +15,7 @@ from deploy.emulator.errors import PagesRefusal
 from deploy.emulator.model import Deployment, Json, Project
 
 MAX_UPLOAD = 64 << 20  # 40 MiB as base64, and its names
-MAX_FORM = 8 << 20
+MAX_FORM = 32 << 20  # a manifest of 100,000 files
 
 
 def success(result: Any, **info: int) -> JSONResponse:

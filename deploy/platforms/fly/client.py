@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     import httpx
 else:
     httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
+
+PAUSES = (0.25, 0.5)
+"""Seconds between the first looks at a new app; then one a second, as the documented rates allow."""
+APP_SECONDS, TAKEN_SECONDS = 60.0, 10.0
+"""Seconds for which an app may not be found: one that we made, as the provider's own tool has it; one that is taken."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +135,32 @@ class FlyClient:
         ]
 
     def create_app(self, organization: str, network: str) -> None:
-        """Create the app, in a private network of its own."""
+        """Create the app, in a private network of its own; returns once the platform knows it.
+
+        A name that is taken is ours if we may look at the app: another deployer, or a call whose answer was lost, made
+        it. Raises PlatformError if it is somebody else's, or is not known after a time.
+        """
         body = {"app_name": self.app, "name": self.app, "org_slug": organization, "network": network}
-        self.sender.send("POST", "/apps", json=body, asked=f"create app {self.app}")
+        asked = f"create app {self.app}"
+        answer = self.sender.send("POST", "/apps", json=body, asked=asked, accept=frozenset({409, 422}))
+        refused = None if answer.is_success else self.sender.error(asked, answer)
+        if refused and "taken" not in f"{refused.code} {refused.detail}".lower():
+            raise refused
+        try:
+            self._await_app(TAKEN_SECONDS if refused else APP_SECONDS)
+        except PlatformError as unknown:
+            raise refused or unknown from None
+
+    def _await_app(self, seconds: float) -> None:
+        """Return when the app is found; the platform may not know for a while whose a new one is, either."""
+        asked, begun = f"look at app {self.app}", time.monotonic()
+        for pause in itertools.chain(PAUSES, itertools.repeat(1.0)):
+            answer = self.sender.send("GET", f"/apps/{self.app}", asked=asked, accept=frozenset({401, 404}))
+            if answer.is_success:
+                return
+            if time.monotonic() - begun > seconds:
+                raise self.sender.error(asked, answer)
+            time.sleep(pause)
 
     def logs(self, machine: str, lines: int = 50) -> list[str]:
         """The last `lines` that a machine wrote, oldest first; the platform keeps them for some days."""

@@ -48,7 +48,7 @@ class Machine:
     """Whether the proxy sends it no new requests; None where the platform does not say."""
     config: dict[str, Any] = field(repr=False, default_factory=dict)
     host: str = "ok"
-    """ok, unknown or unreachable; of a machine on an unreachable host the platform knows little and changes nothing."""
+    """ok, unknown or unreachable; unless it is ok, the platform knows little of the machine and changes nothing."""
     complete: bool = True
     """Whether the platform gave its whole configuration, and not what it could put together of it."""
     events: tuple[dict[str, Any], ...] = field(repr=False, default=())
@@ -56,8 +56,11 @@ class Machine:
 
     @property
     def lost(self) -> bool:
-        """Whether its host cannot be reached: it serves nobody, cannot be changed, and may come back as it was."""
-        return self.host == "unreachable" or not self.complete
+        """Whether its host is not ok, which is what the provider's own tool replaces a machine for.
+
+        It cannot be changed, only destroyed, and it may come back as it was.
+        """
+        return self.host != "ok" or not self.complete
 
     @property
     def gone(self) -> bool:
@@ -239,10 +242,14 @@ class MachineClient:
         self._act(machine_id, "uncordon")
 
     def destroy(self, machine_id: str) -> None:
-        """Destroy the machine, running or not; raises NotFound when the platform knows none such."""
+        """Destroy the machine, running or not; raises NotFound when the platform knows none such.
+
+        Of one on a lost host nobody gets the lease, and nobody needs it.
+        """
         asked = f"destroy machine {machine_id}"
         path = f"{self._base}/{machine_id}"
-        self._sender.send("DELETE", path, params={"force": "true"}, headers=self._nonce(machine_id), asked=asked)
+        params = {"force": "true", "kill": "true"}  # as documented, and as the provider's own tool says it
+        self._sender.send("DELETE", path, params=params, headers=self._nonce(machine_id), asked=asked)
         self._nonces.pop(machine_id, None)  # its lease went with it
 
     def set_metadata(self, machine_id: str, key: str, value: str) -> None:

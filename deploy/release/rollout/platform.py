@@ -157,6 +157,8 @@ class CloudPlatform:
         self._fresh: dict[str, tuple[float, Seen]] = {}
         """Machines that this run created: when (monotonic), and as the platform showed them then."""
         self._names: dict[str, str] = {}
+        self._lost: set[str] = set()
+        """Machines on hosts that were not reached when they were last looked at."""
         self._unanswered: set[str] = set()
         """Names of machines whose creation was answered by an error that may hide an effect."""
 
@@ -164,6 +166,7 @@ class CloudPlatform:
         """Those that carry the environment's label; what else is in the app is not touched (`strangers.py`)."""
         found = self._fly.machines.list()
         self._names |= {machine.id: machine.name for machine in found}
+        self._lost = (self._lost - {each.id for each in found}) | {each.id for each in found if each.lost}
         return [seen(machine) for machine in found if labels_of(machine).get(ENVIRONMENT) == self._target.name]
 
     def report(self, machine: str) -> Report:
@@ -190,6 +193,7 @@ class CloudPlatform:
             made, fresh = self._fresh.get(machine, (float("-inf"), None))
             return fresh if time.monotonic() - made < SETTLING else None
         self._looked[machine] = found
+        (self._lost.add if found.lost else self._lost.discard)(machine)
         return None if found.gone else seen(found)
 
     def await_started(self, machine: str, seconds: float) -> None:
@@ -285,9 +289,12 @@ class CloudPlatform:
         return len(working) == 2 and all(float(count) == 0 for count in working.values())
 
     def destroy(self, machine: str) -> None:
-        """Destroy it. One that is unknown and still listed is not gone: NotFound is raised, to be tried again."""
+        """Destroy it, without a lease if its host is lost: there is none to be had.
+
+        One that is unknown and still listed is not gone: NotFound is raised, to be tried again.
+        """
         try:
-            with self._held(machine, "destroy"):
+            with contextlib.nullcontext() if machine in self._lost else self._held(machine, "destroy"):
                 self._fly.machines.destroy(machine)
         except NotFound:
             made, _ = self._fresh.get(machine, (float("-inf"), None))

@@ -56,6 +56,14 @@ def test_a_new_machine_runs_the_image_by_digest_and_serves_once_healthy(
     emulated.clear("staging")
 
 
+def test_nothing_of_the_hosts_confines_a_machine(machine: str, engine: docker.DockerClient) -> None:
+    [container] = containers(engine, machine)
+    host = container.attrs["HostConfig"]
+    assert "apparmor=unconfined" in host["SecurityOpt"]  # Docker's own profile forbids a sandbox's mounts
+    assert (host["MaskedPaths"], host["ReadonlyPaths"]) == ([], [])
+    assert (host["Privileged"], host["CapAdd"]) == (False, None)
+
+
 def test_stop_and_start_keep_the_machine_and_its_version(
     fly: httpx.Client, machine: str, engine: docker.DockerClient, emulated: Emulated
 ) -> None:

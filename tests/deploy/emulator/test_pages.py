@@ -253,3 +253,18 @@ def test_a_file_under_anothers_name_is_not_served(publisher: Publisher) -> None:
     assert publisher.pages.post("/pages/assets/upload", json=payload, headers=publisher.ticket()).status_code == 200
     deployment = publisher.deploy({"/a.txt": b"wanted"})
     assert deployment["latest_stage"]["status"] == "failure"
+
+
+def test_a_paid_plan_takes_more_files(publisher: Publisher, faults: FaultClient) -> None:
+    files = {f"/{number // 1000}/{number}.txt": b"the same" for number in range(20_001)}
+
+    def allowed() -> int:
+        claims = publisher.ticket()["Authorization"].split(".")[1]
+        return int(json.loads(base64.urlsafe_b64decode(claims + "=="))["max_file_count_allowed"])
+
+    assert publisher.upload({"/0.txt": b"the same"}).status_code == 200
+    assert allowed() == 20_000
+    assert publisher.deploy(files)["latest_stage"]["status"] == "failure"
+    faults.add({"kind": "paid"})
+    assert allowed() == 100_000
+    assert publisher.deploy(files)["latest_stage"]["status"] == "success"

@@ -11,7 +11,9 @@ import pytest
 
 from deploy.emulator.faults import FaultClient
 from deploy.ledger import Status
+from deploy.platforms.fly import FlyClient
 from deploy.settings.policy import Strategy
+from deploy.settings.secrets import Secret
 from tests.deploy.emulator.released import Staging
 from tests.deploy.emulator.support import Emulated, is_healthy, until
 
@@ -58,12 +60,61 @@ def test_a_machine_on_a_lost_host_is_shown_without_its_configuration(
     assert until(lambda: emulated.edge(HOST, "/healthz").status_code == 503)
     for verb in ("lease", "cordon", "start", "stop", "metadata/x"):
         assert fly.post(f"{path}/{verb}", json={"ttl": 5, "value": "y"}).status_code == 503
-    assert fly.delete(f"{path}?force=true").status_code == 503
+    assert fly.delete(path).status_code == 503
     faults.clear()
     assert "config" in fly.get(path).json()
     assert until(lambda: emulated.edge(HOST, "/healthz").status_code == 200)
     faults.add({"kind": "lose_host", "code": "bare", "match": {"machine": made["id"]}})
     assert "metadata" not in fly.get(path).json()["incomplete_config"]
+    faults.clear()
+    faults.add({"kind": "lose_host", "code": "unknown whole", "match": {"machine": made["id"]}})
+    shown = fly.get(path).json()
+    assert (shown["host_status"], shown["config"]["env"], "checks" in shown) == ("unknown", {"C": "d"}, True)
+    assert fly.post(f"{path}/lease", json={"ttl": 5}).status_code == 503
+
+
+@pytest.mark.parametrize("word", ["force", "kill"])
+def test_a_machine_on_a_lost_host_is_destroyed_by_force_alone(
+    fly: httpx.Client, faults: FaultClient, staging: dict[str, Any], emulated: Emulated, word: str
+) -> None:
+    made = emulated.serving("staging", staging, name=f"lost-{word}")
+    path, match = f"{MACHINES}/{made['id']}", {"machine": made["id"]}
+    faults.add({"kind": "lose_host", "code": "stuck", "match": match})
+    assert fly.delete(path, params={word: "true"}).status_code == 503  # not every host gives it up
+    faults.clear()
+    faults.add({"kind": "lose_host", "code": "unknown", "match": match})
+    assert fly.delete(path, params={word: "false"}).status_code == 503
+    assert fly.delete(path, params={word: "true"}).status_code == 200
+    assert until(lambda: fly.get(MACHINES).json() == [])
+
+
+def test_the_client_destroys_what_is_on_a_lost_host_without_a_lease(released: Staging, faults: FaultClient) -> None:
+    faults.add({"kind": "lose_host", "match": {"machine": "staging-d1-1$"}})
+    lost = next(each for each in released.platform.machines() if not each.reachable)
+    released.platform.destroy(lost.id)
+    assert until(lambda: lost.id not in {each.id for each in released.platform.machines()})
+    released.platform.destroy(lost.id)  # gone already
+
+
+def test_an_app_that_was_just_created_is_not_found_for_a_while(
+    fly: httpx.Client, faults: FaultClient, emulated: Emulated
+) -> None:
+    assert fly.delete("/apps/runner-staging").status_code == 202
+    faults.add({"kind": "eventual", "seconds": 1.5})
+    token = Secret(emulated.tokens["staging"]["FLY_API_TOKEN"])
+    client = FlyClient(emulated.running.fly_api, "runner-staging", token)
+    client.create_app("staging", network="runner-staging")
+    assert client.app_exists()
+    faults.clear()
+    assert fly.delete("/apps/runner-staging").status_code == 202
+    faults.add({"kind": "eventual", "seconds": 1.5})
+    assert fly.post("/apps", json={"name": "runner-staging", "org_slug": "staging"}).status_code == 201
+    for path in ("", "/machines", "/secrets", "/ip_assignments"):
+        assert fly.get(f"/apps/runner-staging{path}").status_code == 404
+    client.create_app("staging", network="runner-staging")  # another deployer made it a moment ago
+    assert client.app_exists()
+    assert fly.post("/apps/runner-staging/ip_assignments", json={"type": "shared_v4"}).status_code == 200
+    client.close()
 
 
 def test_a_release_replaces_what_is_on_a_lost_host_and_a_repair_removes_it_when_it_is_back(

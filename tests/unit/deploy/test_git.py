@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.errors import GitTimeout, MachineLacks
-from deploy.git import git, without_credentials
+from deploy.errors import DeployError, GitTimeout, MachineLacks
+from deploy.git import git, streamed, without_credentials
 
 ROOT = Path(__file__).resolve().parents[3]
 REMOTE = "ssh://git:top-secret@host.invalid/ledger.git"
@@ -167,3 +167,21 @@ def test_no_git_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 )
 def test_credentials_are_left_out(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
+
+
+def test_output_comes_as_it_is_made_and_may_be_left(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    blobs = [git(tmp_path, "hash-object", "-w", "--stdin", data=b"x" * (1 << 20) + bytes([n])).text for n in range(8)]
+    asked = "".join(f"{blob}\n" for blob in blobs).encode()
+    with streamed(tmp_path, "cat-file", "--batch", data=asked) as out:
+        assert sum(iter(lambda: len(out.read(1 << 16)), 0)) > 8 << 20
+    with streamed(tmp_path, "cat-file", "--batch", data=asked) as out:
+        assert out.read(40) == blobs[0].encode()
+    with pytest.raises(ZeroDivisionError), streamed(tmp_path, "cat-file", "--batch", data=asked):
+        raise ZeroDivisionError
+
+
+def test_what_git_says_when_a_stream_fails_is_the_error(tmp_path: Path) -> None:
+    asked = streamed(tmp_path, "cat-file", "--batch-all-objects", "--batch")
+    with pytest.raises(DeployError, match=r"git cat-file .*not a git repository.*run this again"), asked as out:
+        assert out.read() == b""

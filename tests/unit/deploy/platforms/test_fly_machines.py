@@ -36,8 +36,11 @@ def test_a_machine_on_a_lost_host_is_read_whatever_is_missing(body: dict[str, An
     assert set(found.metadata) <= {"a"}
 
 
-def test_a_machine_on_a_host_of_unknown_state_whose_configuration_is_whole_is_not_lost() -> None:
-    assert not parse_machine({"id": "m1", "state": "started", "host_status": "unknown", "config": {"image": "i"}}).lost
+@pytest.mark.parametrize(
+    ("host", "lost"), [("unknown", True), ("unreachable", True), ("new", True), ("ok", False), ("", False)]
+)
+def test_a_machine_is_lost_on_every_host_that_is_not_ok_whatever_is_known_of_it(host: str, lost: bool) -> None:
+    assert parse_machine({"id": "m1", "state": "started", "host_status": host, "config": {"image": "i"}}).lost is lost
 
 
 @pytest.mark.parametrize("body", [[], {"state": "started"}, {"id": "", "state": "x"}, {"id": "m", "config": {"a": 1}}])

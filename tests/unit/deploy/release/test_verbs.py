@@ -66,18 +66,51 @@ def tidied(target: Target, tmp_path: Path) -> tuple[int, str]:
     return count, "\n".join(map(repr, told))
 
 
-def test_tidy_leaves_a_machine_on_a_lost_host_and_says_so(
+def lost(name: str, **more: object) -> dict[str, object]:
+    """A machine kept for a rollback, on a host that is not reached."""
+    usual = {"incomplete_config": kept(name)["config"], "config": None, "host_status": "unreachable"}
+    return kept(name) | usual | more
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lost("m2"),
+        lost("m2", incomplete_config=None),
+        lost("m2", state="started"),  # as it was last seen: it would come back with an old release
+        lost("m2", host_status="unknown", config=kept("m2")["config"]),
+    ],
+    ids=["as usual", "without its labels", "started", "unknown"],
+)
+def test_tidy_destroys_a_machine_on_a_lost_host_without_a_lease(
+    long_ago: Target, platforms: here.Platforms, tmp_path: Path, made: dict[str, object]
+) -> None:
+    leased: list[str] = []
+    platforms.machines = [here.machine(), made, kept("m3")]
+    gone = answering(long_ago, platforms)
+    usual = long_ago.answer  # type: ignore[attr-defined]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        leased.extend(["m2"] if request.url.path.endswith("/m2/lease") else [])
+        return usual(request)  # type: ignore[no-any-return]
+
+    object.__setattr__(long_ago, "answer", answer)
+    count, _ = tidied(long_ago, tmp_path)
+    assert (count, gone, leased) == (2, ["m2", "m3"], [])
+
+
+def test_tidy_leaves_a_machine_that_a_lost_host_does_not_let_go_and_says_so(
     long_ago: Target, platforms: here.Platforms, tmp_path: Path
 ) -> None:
-    platforms.machines = [here.machine(), {**kept("m2"), "config": None, "host_status": "unreachable"}, kept("m3")]
-    gone = answering(long_ago, platforms)
+    def refused(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=lost("m2"))
+        return httpx.Response(503, json={"error": "host unreachable"})
+
+    platforms.machines = [here.machine(), lost("m2"), kept("m4")]
+    gone = answering(long_ago, platforms, refused)
     count, told = tidied(long_ago, tmp_path)
-    assert (count, gone) == (1, ["m3"])
-    assert "machine m2 was left as it is" in told
-    lost = kept("m2") | {"incomplete_config": kept("m2")["config"], "config": None, "host_status": "unreachable"}
-    platforms.machines = [here.machine(), lost, kept("m4")]
-    count, told = tidied(long_ago, tmp_path)
-    assert (count, gone) == (1, ["m3", "m4"])
+    assert (count, gone) == (1, ["m4"])
     assert "machine m2 was left as it is" in told
     assert "invoke tidy --env production --rehearsal" in told
 
