@@ -15,8 +15,9 @@ from filelock import FileLock, Timeout
 
 from deploy import emulator
 from deploy.artifacts.outputs import removable as outputs
-from deploy.artifacts.outputs import size
+from deploy.artifacts.outputs import size, unused
 from deploy.artifacts.source import read_source
+from deploy.artifacts.store import Store, default_place
 from deploy.errors import DeployError
 from deploy.rehearsals import STATE
 from deploy.settings.environments import ROOT
@@ -59,6 +60,7 @@ def cleaning(*, everything: bool = False, orphans: bool = True, root: Path = ROO
     try:
         keep = 0 if everything else KEEP
         waste = outputs(dist, keep=keep, current=read_source(root).label)
+        waste += unused(Store(default_place()), everything=everything)
         kept: list[str] = []
         waste += sorted(_images(keep, orphans, kept), key=lambda one: one.name)  # the engine's own order is none
         if everything:

@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx
 
 from deploy import interrupts
-from deploy.artifacts.frontend import CONFIG, build_page, install_packages, site_files
+from deploy.artifacts.frontend import CONFIG, Named, build_page, install_packages, site_files
 from deploy.artifacts.source import read_source
 from deploy.errors import DeployError, UsageError
 from deploy.processes import GRACE, start, stop
@@ -53,10 +53,12 @@ def build_site(config: EnvironmentConfig, place: Path, tell: Callable[[str], Non
     if site.exists():
         shutil.rmtree(site)
     tell("building the page")
-    build_page(ROOT / "frontend", config.name, read_source(ROOT), site, log)
-    # The page's own configuration, with the port that is really served.
+    build_page(ROOT / "frontend", config.name, site, log)
+    # The page's own configuration, with the port that is really served, and what is checked out.
+    source = read_source(ROOT)
     image = {f"site/{CONFIG}": b"", f"config/{config.name}/{CONFIG}": (site / CONFIG).read_bytes()}
-    (site / CONFIG).write_bytes(site_files(image, config.name, config.api_url)[CONFIG])
+    files = site_files(image, config.name, Named(source.version, source.sha), config.api_url)
+    (site / CONFIG).write_bytes(files[CONFIG])
     return site
 
 

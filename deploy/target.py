@@ -75,20 +75,20 @@ class Target:
         return read_chain().sources.get(self.name) is not None
 
     @contextmanager
-    def fly(self) -> Iterator[FlyClient]:
+    def fly(self, patience: Patience = Patience()) -> Iterator[FlyClient]:  # noqa: B008 - frozen
         """A client of the environment's Fly app."""
         token, app = self.tokens.get("FLY_API_TOKEN"), self.config.deployment_target
-        client = FlyClient(self.addresses.fly, app, token, logs_url=self.addresses.fly_logs)
+        client = FlyClient(self.addresses.fly, app, token, logs_url=self.addresses.fly_logs, patience=patience)
         try:
             yield client
         finally:
             client.close()
 
     @contextmanager
-    def pages(self) -> Iterator[PagesClient]:
+    def pages(self, patience: Patience = Patience()) -> Iterator[PagesClient]:  # noqa: B008 - frozen
         """A client of the environment's Pages project."""
         account, token = self.tokens.get("CLOUDFLARE_ACCOUNT_ID"), self.tokens.get("CLOUDFLARE_API_TOKEN")
-        client = PagesClient(self.addresses.cloudflare, account, self.config.pages_project, token)
+        client = PagesClient(self.addresses.cloudflare, account, self.config.pages_project, token, patience=patience)
         try:
             yield client
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import sys
 import tarfile
@@ -16,16 +15,17 @@ import docker.errors
 from docker.models.images import Image
 
 from deploy.artifacts.docker_image import export
+from deploy.artifacts.inputs import fingerprint
 from deploy.artifacts.oci import Blob, BlobStore
 from deploy.artifacts.selection import with_languages
 from deploy.artifacts.source import Source
+from deploy.artifacts.targets import LOCK, PLATFORM, PYTHON, packages_inputs
 from deploy.errors import BuildFailed
 from deploy.processes import run
 from deploy.workstation.base_image import ensure_base
 from deploy.workstation.docker_engine import running_host
 
 REPOSITORY = "codecanvas/runner"
-PYTHON = "3.13"  # of the base image
 
 
 def build_backend(
@@ -34,36 +34,34 @@ def build_backend(
     environment: str,
     languages: Collection[str],
     store: BlobStore,
+    cache: Path,
     host: str,
     log: Path,
     tell: Callable[[str], None],
-) -> tuple[Blob, dict[str, str], int]:
-    """Build the image with `languages`; returns its blob, its inputs, and its size in bytes.
+) -> tuple[Blob, dict[str, str]]:
+    """Build the image with `languages`; returns its blob, and what else is worth knowing: base, size, engine's id.
 
     Raises BuildFailed with the log's path.
     """
     tags = _tags(source, environment)
     with _engine(host, log) as client:
         base = ensure_base(client, tell)
-        image = _make(client, root, source, tags, languages, store.place.parent, log, tell)
+        image = _make(client, root, tags, languages, cache, log, tell)
         tell("writing the image's layers")
         blob = export(client, image, store)
-        inputs = {
-            "base": f"{base.name} {base.origin} {base.id}",
-            "requirements": _file_digest(root / "requirements/runner.txt"),
-        }
-        return blob, inputs, int(image.attrs["Size"])
+        known = {"base": f"{base.name} {base.origin} {base.id}", "size": str(image.attrs["Size"])}
+        return blob, known | {"engine": str(image.id)}
 
 
-def tag_backend(source: Source, environment: str) -> None:
-    """Tag an image that was built before for an environment too, where an engine that runs has it."""
+def tag_backend(image: str, source: Source, environment: str) -> None:
+    """Tag an image that was built before, where an engine that runs has it; `image` is its id there."""
     host = running_host()
     if host is None:
         return
     client = docker.DockerClient(base_url=host, timeout=30)
     with contextlib.closing(client), contextlib.suppress(docker.errors.DockerException):
-        for tag in _tags(source, environment)[1:]:
-            client.images.get(f"{REPOSITORY}:{source.label}").tag(*tag.split(":"))
+        for tag in _tags(source, environment):
+            client.images.get(image).tag(*tag.split(":"))
 
 
 def _tags(source: Source, environment: str) -> list[str]:
@@ -81,7 +79,7 @@ def make_backend(
     name = f"{REPOSITORY}:{source.label}"
     with _engine(host, log) as client:
         ensure_base(client, tell)
-        _make(client, root, source, [name], languages, root / "dist", log, tell)
+        _make(client, root, [name], languages, root / "dist", log, tell)
     return name
 
 
@@ -98,32 +96,28 @@ def _engine(host: str, log: Path) -> Iterator[docker.DockerClient]:
 
 
 def _make(
-    client: docker.DockerClient, root: Path, source: Source, tags: Sequence[str], languages: Collection[str],
+    client: docker.DockerClient, root: Path, tags: Sequence[str], languages: Collection[str],
     cache: Path, log: Path, tell: Callable[[str], None],
 ) -> Image:  # fmt: skip
     packages = _site_packages(root, cache, log)
     tell("building the backend image")
-    image = client.images.get(_build(client, _context(root, packages, languages), source, tags[0], log, tell))
+    image = client.images.get(_build(client, _context(root, packages, languages), tags[0], log, tell))
     for tag in tags:
         image.tag(*tag.split(":"))
     return image
 
 
-def _file_digest(file: Path) -> str:
-    return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def _site_packages(root: Path, cache: Path, log: Path) -> Path:
     """The service's dependencies, installed by hash for the image's Python; made once for each lock file."""
-    lock = root / "requirements/runner.txt"
-    place = cache / f"site-packages-{_file_digest(lock)[7:23]}"
+    place = cache / f"site-packages-{fingerprint(packages_inputs(root))[:16]}"
     if place.exists():
         return place
+    cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         target = Path(scratch) / "packages"
         command = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--target", target]
-        command += ["--python-version", PYTHON, "--python-platform", "x86_64-manylinux_2_40", "--only-binary", ":all:"]
-        command += ["--link-mode", "copy", "--require-hashes", "-r", lock]
+        command += ["--python-version", PYTHON, "--python-platform", PLATFORM, "--only-binary", ":all:"]
+        command += ["--link-mode", "copy", "--require-hashes", "-r", root / LOCK]
         done = run(command, capture_output=True, text=True)
         if done.returncode:
             log.write_text(done.stderr)
@@ -157,13 +151,8 @@ def _context(root: Path, packages: Path, languages: Collection[str]) -> io.Bytes
     return stream
 
 
-def _build(
-    client: docker.DockerClient, context: io.BytesIO, source: Source, tag: str, log: Path, tell: Callable[[str], None]
-) -> str:
-    arguments = {"VERSION": source.version, "SHA": source.sha}
-    lines = client.api.build(
-        fileobj=context, custom_context=True, tag=tag, buildargs=arguments, rm=True, forcerm=True, decode=True
-    )
+def _build(client: docker.DockerClient, context: io.BytesIO, tag: str, log: Path, tell: Callable[[str], None]) -> str:
+    lines = client.api.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True)
     image_id = ""
     with log.open("a") as file:
         for line in lines:

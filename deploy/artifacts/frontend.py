@@ -1,4 +1,4 @@
-"""Builds the page once for every environment and proves that the builds differ in `config.js` alone.
+"""Builds the page, once for every environment: what differs between them is in `config.js` alone.
 
 The image holds the shared files under `site/` and each environment's `config.js` under `config/<name>/`. What is
 published holds the hashed files of earlier releases too (`former_assets`), which are in no image but their own.
@@ -6,7 +6,6 @@ published holds the hashed files of earlier releases too (`former_assets`), whic
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
 import json
 import os
@@ -14,12 +13,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from deploy.artifacts.oci import Blob, BlobStore, directory_image
-from deploy.artifacts.source import Source
 from deploy.errors import BuildFailed
 from deploy.processes import run
 from deploy.settings.environments import environment_names
@@ -42,12 +40,10 @@ def install_packages(frontend: Path, log: Path, tell: Callable[[str], None]) -> 
     stamp.write_text(lock)
 
 
-def build_page(frontend: Path, environment: str, source: Source, out: Path, log: Path) -> None:
+def build_page(frontend: Path, environment: str, out: Path, log: Path) -> None:
     """Build the page of one environment into `out`: a directory any static host can serve."""
     settings = {
         "CANVAS_ENVIRONMENT": environment,
-        "CANVAS_VERSION": source.version,
-        "CANVAS_SHA": source.sha,
         "CANVAS_OUT": str(out),
     }
     _npm(frontend, log, "run", "build", **settings)
@@ -55,57 +51,53 @@ def build_page(frontend: Path, environment: str, source: Source, out: Path, log:
         raise BuildFailed(f"the page's build made no index.html or {CONFIG}", log=log)
 
 
-def build_frontend(
-    root: Path, source: Source, sites: Path, store: BlobStore, log: Path, tell: Callable[[str], None]
-) -> Blob:
-    """Build each environment's page into `sites/<name>`, check their parity, and store them as one image."""
+def build_frontend(root: Path, scratch: Path, store: BlobStore, log: Path, tell: Callable[[str], None]) -> Blob:
+    """Build the page in `scratch`, and store its files and each environment's `config.js` as one image.
+
+    It is built once: the environment reaches `config.js` alone, where it is the choice among all that there are.
+    """
     frontend, names = root / "frontend", environment_names(root)
     install_packages(frontend, log, tell)
+    tell("building the page")
+    site = scratch / "image" / "site"
+    build_page(frontend, names[0], site, log)
+    config = _read_config((site / CONFIG).read_bytes())
+    (site / CONFIG).unlink()
+    shutil.rmtree(site.with_name("site.maps"), ignore_errors=True)  # for debugging; not published
     for name in names:
-        tell(f"building the page for {name}")
-        build_page(frontend, name, source, sites / name, log)
-    check_parity(sites, names)
-    with tempfile.TemporaryDirectory() as scratch:
-        whole = Path(scratch)
-        shutil.copytree(sites / names[0], whole / "site")
-        (whole / "site" / CONFIG).unlink()
-        for name in names:
-            (whole / "config" / name).mkdir(parents=True)
-            shutil.copyfile(sites / name / CONFIG, whole / "config" / name / CONFIG)
-        labels = {
-            "org.opencontainers.image.title": "codecanvas frontend",
-            "org.opencontainers.image.revision": source.sha,
-            "org.opencontainers.image.version": source.version,
-        }
-        return directory_image(store, whole, labels)
+        file = scratch / "image" / "config" / name / CONFIG
+        file.parent.mkdir(parents=True)
+        file.write_bytes(_config_script(config | {"environment": name}))
+    return directory_image(store, scratch / "image", {"org.opencontainers.image.title": "codecanvas frontend"})
 
 
-def check_parity(sites: Path, names: Sequence[str]) -> None:
-    """Raise BuildFailed unless all environments' pages have the same files but for `config.js`."""
-    first, *others = [sites / name for name in names]
-    shared = _files(first)
-    for other in others:
-        differing = shared ^ _files(other)
-        differing |= set(filecmp.cmpfiles(first, other, sorted(shared & _files(other)), shallow=False)[1])
-        if differing != {CONFIG}:
-            listed = ", ".join(sorted(differing - {CONFIG})) or f"{CONFIG} is the same in both"
-            raise BuildFailed(f"the pages of {first.name} and {other.name} must differ in {CONFIG} alone: {listed}")
+def _read_config(script: bytes) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(script.decode().removeprefix(PREFIX).removesuffix(SUFFIX))
+    return config
 
 
-def _files(place: Path) -> set[str]:
-    return {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
+def _config_script(config: Mapping[str, Any]) -> bytes:
+    return (PREFIX + json.dumps(config, separators=(",", ":"), sort_keys=True) + SUFFIX).encode()
 
 
-def site_files(image: Mapping[str, bytes], environment: str, api_url: str = "") -> dict[str, bytes]:
+class Named(NamedTuple):
+    """What a page says that it is. It is in no image: commits with the same files share those."""
+
+    version: str
+    sha: str
+
+
+def site_files(image: Mapping[str, bytes], environment: str, named: Named, api_url: str = "") -> dict[str, bytes]:
     """The files to publish for one environment: the shared ones and its `config.js`, with `api_url` as its API.
 
     Without `api_url` the API is the one that the build wrote.
     """
     files = {name.removeprefix("site/"): content for name, content in image.items() if name.startswith("site/")}
-    config = json.loads(image[f"config/{environment}/{CONFIG}"].decode().removeprefix(PREFIX).removesuffix(SUFFIX))
+    config = _read_config(image[f"config/{environment}/{CONFIG}"])
     if api_url and config["environments"][environment]["url"] != api_url:
         config["environments"][environment]["url"] = api_url
-    files[CONFIG] = (PREFIX + json.dumps(config, separators=(",", ":"), sort_keys=True) + SUFFIX).encode()
+    config |= named._asdict()
+    files[CONFIG] = _config_script(config)
     return files
 
 

@@ -60,6 +60,15 @@ class BlobStore:
             Path(file.name).rename(path)
         return Blob(digest, len(content))
 
+    def blob(self, digest: str) -> Blob:
+        """A blob that is there."""
+        return Blob(digest, self.path(digest).stat().st_size)
+
+    def all_of(self, image: Blob) -> list[str]:
+        """The digests of an image: manifest, configuration and layers."""
+        manifest = json.loads(self.path(image.digest).read_bytes())
+        return [image.digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
+
     def layer(self, diff_id: str) -> Blob | None:
         """The blob that a layer was compressed into; None where it is not in the store."""
         known = self._layers / diff_id.removeprefix("sha256:")
@@ -142,14 +151,16 @@ def files_of_layers(layers: list[bytes]) -> dict[str, bytes]:
 
 
 def write_layout(store: BlobStore, image: Blob, place: Path) -> None:
-    """Write an OCI image layout that holds one image; its blobs are hard links into the store."""
+    """Write an OCI image layout that holds one image; its blobs are hard links into the store, else copies."""
     blobs = place / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
-    manifest = json.loads(store.path(image.digest).read_bytes())
-    for digest in (image.digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])):
+    for digest in store.all_of(image):
         target = blobs / digest.removeprefix("sha256:")
         if not target.exists():
-            os.link(store.path(digest), target)
+            try:
+                os.link(store.path(digest), target)
+            except OSError:  # on another file system, or one that has no links
+                shutil.copyfile(store.path(digest), target)
     (place / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     index = {"schemaVersion": 2, "manifests": [image.descriptor(MANIFEST)]}
     (place / "index.json").write_text(json.dumps(index))

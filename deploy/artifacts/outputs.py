@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from deploy.artifacts.store import MOST_BYTES as MOST_STORED
+from deploy.artifacts.store import Store
 from deploy.workstation.waste import Waste
 
 MOST_BYTES = 5 << 30
@@ -28,11 +29,9 @@ def removable(dist: Path, *, keep: int, current: str = "") -> list[Waste]:
     old = [one for one in builds if one not in protected and (not keep or one.name != current)]
     why = f"not among the {keep} builds used last" if keep else "all builds were asked for"
     waste = [Waste("build", _named(one), _exclusive([one]), why, _remover(one, *_logs(dist, one))) for one in old]
-    if stale := _unlinked(dist / "blobs", old):
-        total = sum(path.stat().st_size for path in stale)
-        waste.append(Waste("blobs", _named(dist / "blobs"), total, "of no build that is kept", _remover(*stale)))
     packages = sorted(dist.glob(PACKAGES), key=lambda place: place.stat().st_mtime)
     gone = [(place, "packages", "of an earlier lock file") for place in packages[: -1 if keep else None]]
+    gone += [(place, "blobs", "builds of all clones share one store now") for place in dist.glob("blobs")]
     gone += [(place, "build", "a build that was killed") for place in dist.glob(".building-*")]
     waste += [Waste(kind, _named(place), size(place), why, _remover(place)) for place, kind, why in gone]
     rest = [one for one in (dist / "logs", dist / "browser") if one.exists() and not keep]
@@ -70,11 +69,11 @@ def _exclusive(places: Iterable[Path]) -> int:
     return sum(path.lstat().st_size for place in places for path in _files(place) if path.lstat().st_nlink == 1)
 
 
-def _unlinked(blobs: Path, leaving: Iterable[Path]) -> list[Path]:
-    """Blobs that have no other name once these builds are gone."""
-    links = Counter(path.lstat().st_ino for place in leaving for path in _files(place))
-    stored = [path for path in (blobs / "sha256").glob("*") if path.is_file()]
-    return [path for path in stored if path.lstat().st_nlink - links[path.lstat().st_ino] <= 1]
+def unused(store: Store, *, everything: bool) -> list[Waste]:
+    """What can go from the store that clones share: what is beyond its bound, or all that no clone's build links to."""
+    stale, freed = store.stale(0 if everything else MOST_STORED)
+    why = "targets of no build in any clone" if everything else "targets that were used longest ago"
+    return [Waste("targets", str(store.place), freed, why, _remover(*stale))] if stale else []
 
 
 def _remover(*places: Path) -> Callable[[], None]:

@@ -35,6 +35,7 @@ REFUSED = {
 
 GROUPS = {
     "deploy.cli.build": "Build",
+    "deploy.cli.setup": "Set up an environment",
     "deploy.cli.rehearse": "Rehearse the whole pipeline on this machine",
     "deploy.cli.release": "Release",
     "deploy.cli.recovery": "Roll back and repair",

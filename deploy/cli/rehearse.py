@@ -124,7 +124,9 @@ def _rehearse(bus: Bus, report: dict[str, object], languages: str, *, strict: bo
     configs = [target.config for target in targets.values()]
     report["urls"] = {c.name: {"api": c.api_url, "frontend": c.frontend_url} for c in configs}
     with bus.step("build"):
-        manifest, _ = built(bus, source, languages)
+        outcome = built(bus, source, languages)
+    manifest = outcome.manifest
+    report["made"] = [step.target for step in outcome.steps if step.made]
     report["image"], report["frontend"] = manifest.image, manifest.frontend
     first, *others = [targets[name] for name in chain.line_to(require_promoted("", chain))]
     with bus.step(f"deploy to {first.name}"):

@@ -131,6 +131,7 @@ def machines_of(target: Target) -> list[dict[str, Any]]:
                 "state": machine.state,
                 "healthy": machine.healthy,
                 "host": machine.host,
+                "region": machine.region,
                 "image": machine.digest,
                 "traffic": stranger.traffic if stranger else in_traffic(machine),
                 "known": stranger is None,
@@ -145,14 +146,14 @@ def machines_of(target: Target) -> list[dict[str, Any]]:
 
 def _machine_table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None)
-    for column in ("id", "state", "traffic", "whose"):
+    for column in ("id", "region", "state", "traffic", "whose"):
         table.add_column(column, overflow="fold")
     for row in rows:
         state = f"{row['state']}{'' if row['healthy'] else ' unhealthy' if row['state'] == 'started' else ''}"
         state += "" if row["host"] == "ok" else f", host {row['host']}"
         whose = row["version"] or f"unknown: {row['why']}"
         whose += " (serves)" if row["serves"] else " (ignored)" if row["ignored"] else ""
-        table.add_row(row["id"], state, "yes" if row["traffic"] else "no", Text(whose))
+        table.add_row(row["id"], row["region"] or "unknown", state, "yes" if row["traffic"] else "no", Text(whose))
     return table
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy import interrupts, processes
-from deploy.errors import DeployError
+from deploy.errors import DeployError, UsageError
 from deploy.lazy import lazy
 from deploy.settings.environments import ROOT
 from deploy.workstation.browsers import BROWSERS, find
@@ -18,18 +18,25 @@ from deploy.workstation.servers import SERVERS, find_server
 
 if TYPE_CHECKING:
     from deploy import local
+    from deploy.release.setup import run as setting
+    from deploy.release.setup import things
 else:
     local = lazy("deploy.local")
+    setting, things = lazy("deploy.release.setup.run"), lazy("deploy.release.setup.things")
 
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 from rich.table import Table
 from rich.text import Text
 
+from deploy.cli.options import REHEARSAL, target_of
+from deploy.cli.setup import line
 from deploy.cli.wrapper import verb
 from deploy.disk import KEEP, Cleaning, cleaning
 from deploy.events.bus import Bus
 from deploy.events.console import print_json, print_result
+from deploy.target import Target
 
 
 @verb(
@@ -90,9 +97,20 @@ def up(context: Context, port: int = 0) -> None:
                 time.sleep(3600)
 
 
-@verb(help={"json": "print as JSON"})
-def doctor(context: Context, json: bool = False) -> None:
-    """Show what this machine has, what it lacks, and the command that installs it."""
+@verb(
+    help={
+        "env": "instead of this machine, look at all that this environment needs at its providers",
+        "json": "print as JSON",
+        "rehearsal": REHEARSAL,
+    }
+)
+def doctor(context: Context, env: str = "", json: bool = False, rehearsal: bool = False) -> None:
+    """Show what this machine lacks, or with --env an environment (exit 1 for any); each with what to do about it."""
+    if env:
+        _examine(context.bus, target_of(env, rehearsal), json)
+        return
+    if rehearsal:
+        raise UsageError("--rehearsal is about an environment: invoke doctor --env NAME --rehearsal")
     found = {name: missing(name) for name in NEEDS}
     servers = {name: there.how if (there := find_server(name)) else None for name in SERVERS}
     browsers = {name: taken.how if (taken := find(name, SYSTEM_PATH)) else None for name in BROWSERS}
@@ -112,6 +130,18 @@ def doctor(context: Context, json: bool = False) -> None:
         print_result(f"✗ namespaces: plain users are kept from them, and programs cannot be sandboxed; {COMMAND}")
     for name, how in servers.items():
         print_result(f"{'✓' if how else '·'} {name}: {how or 'fetched into .tools/ when first needed'}")
+
+
+def _examine(bus: Bus, target: Target, json: bool) -> None:
+    """Look at all that the environment needs, and show it; raises Exit where something is missing or wrong."""
+    checked = setting.look_at(target, things.things_of(target, bus))
+    if json:
+        print_json(setting.report(target, checked))
+    else:
+        for each in checked:
+            print_result(Text(line(each)))
+    if not setting.healthy(checked):
+        raise Exit(code=1)
 
 
 @verb(help={"upgrade": "upgrade to the newest versions that pyproject.toml allows"})

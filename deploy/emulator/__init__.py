@@ -10,7 +10,8 @@ that comes or goes changes an answer and not Caddy's configuration, and no conne
 
 What tests need beside the provider's ways is asked for: faults by rule (`deploy.emulator.faults`), the documented rate
 limits (`start(rates="documented")`), and a shorter time until idle machines stop (`start(idle_seconds=…)`). The edge
-learns of changes of machines late, as the provider's does (`edge/view.py`; `start(lag=…)`).
+learns of changes of machines late, as the provider's does (`edge/view.py`; `start(lag=…)`), and serves from the region
+where it is, if it can (`edge/regions.py`; `start(region=…)`).
 
 Everything lives in one state directory: `stop` ends processes, containers and networks and keeps that directory,
 and the next `start` brings the same machines and deployments back on the same ports.

@@ -6,9 +6,11 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _ACCOUNT = re.compile(r"/accounts/[^/]+")
+REFUSED = frozenset({"expired", "disabled", "unknown"})
+"""States of a token in which nobody takes it."""
 _MACAROON = re.compile(r"fm(?:1r|1a|2)_")
 
 
@@ -22,6 +24,8 @@ class Keyring:
 
     def __init__(self, values: Mapping[str, Mapping[str, str]]) -> None:
         self._values = values
+        self.state: Callable[[str, str], str] = lambda environment, name: ""
+        """What has become of an environment's token of that name, "" for nothing: a `code` of the rules for tokens."""
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self._values)})"
@@ -34,7 +38,18 @@ class Keyring:
     def pages(self, authorization: str) -> str | None:
         """The environment that a Pages API `Authorization` header (`Bearer`) belongs to."""
         scheme, _, token = authorization.partition(" ")
-        return self._holder("CLOUDFLARE_API_TOKEN", token.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            return None
+        return self._good("CLOUDFLARE_API_TOKEN", self._holder("CLOUDFLARE_API_TOKEN", token.strip()))
+
+    def refused(self, authorization: str) -> tuple[str, str]:
+        """Whose Cloudflare token this is although it is refused, and why; "" and "" for one that nobody knows."""
+        token = authorization.partition(" ")[2].strip()
+        holder = self._holder("CLOUDFLARE_API_TOKEN", token)
+        return (holder, self.state(holder, "CLOUDFLARE_API_TOKEN")) if holder else ("", "")
+
+    def _good(self, name: str, holder: str | None) -> str | None:
+        return None if holder is None or self.state(holder, name) in REFUSED else holder
 
     def registry(self, authorization: str) -> str | None:
         """The environment that a registry `Authorization` header (`Basic x:TOKEN`) belongs to."""
@@ -50,7 +65,7 @@ class Keyring:
         given = _parts(token)
         if {bool(_MACAROON.match(part)) for part in given} == {True, False}:
             return None
-        return self._holder("FLY_API_TOKEN", ",".join(given))
+        return self._good("FLY_API_TOKEN", self._holder("FLY_API_TOKEN", ",".join(given)))
 
     def _holder(self, name: str, token: str) -> str | None:
         found = None

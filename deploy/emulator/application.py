@@ -21,6 +21,7 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.fly.belongings import Belongings
 from deploy.emulator.fly.logs import Logs
 from deploy.emulator.fly.rates import Limited
+from deploy.emulator.fly.tokens import CurrentToken
 from deploy.emulator.fly.volumes import Volumes
 from deploy.emulator.model import ulid
 from deploy.emulator.pages.api import PagesApi
@@ -43,9 +44,7 @@ def application(
     """Everything that the API port answers; `limited` tells whether the provider's rates apply now."""
     door = RegistryDoor(store, keyring)
     routes = [
-        Mount(
-            "/v1", routes=[*fly.routes(), *Addresses(fly).routes(), *Belongings(fly).routes(), *Volumes(fly).routes()]
-        ),
+        Mount("/v1", routes=machines_api(fly)),
         Mount("/api/v1", routes=Logs(fly).routes()),
         Mount("/client/v4", routes=pages.routes()),
         Mount("/emulator", routes=faults.routes()),
@@ -53,6 +52,12 @@ def application(
     ]
     app: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _not_found, Exception: _broken})
     return Identified(Limited(app, lambda authorization: keyring.fly(authorization) is not None, limited))
+
+
+def machines_api(fly: FlyApi) -> list[Route]:
+    """All routes of the Machines API."""
+    parts = (fly, Addresses(fly), Belongings(fly), Volumes(fly), CurrentToken(fly))
+    return [route for part in parts for route in part.routes()]
 
 
 def environment_of(store: Store, keyring: Keyring) -> Callable[[Mapping[bytes, bytes]], str | None]:

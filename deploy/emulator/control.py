@@ -24,6 +24,7 @@ START_SECONDS = 90.0  # engine slow, images to pull again for every machine that
 STOP_SECONDS = 30.0
 IDLE_SECONDS = 300.0  # "every few minutes", the provider says
 LAG_SECONDS = 2.0  # of what the edge knows of machines
+REGION = "fra"  # where the edge is: it serves from there if it can
 LOG_LINES = 15
 DEBIAN_PACKAGE = {"caddy": "caddy", "registry": "docker-registry"}
 
@@ -47,8 +48,9 @@ class Tenant:
 class Running:
     """Where a running emulator answers.
 
-    `fly_api` is the origin to which clients add `/v1/apps…`; `registry` is `host:port`; `edge` routes by Host
-    header; `urls` maps each tenant's host to a loopback address that behaves as that host.
+    `fly_api` is the origin to which clients add `/v1/apps…`; `registry` is `host:port`; `edge` routes by Host header,
+    as `plain` does, which stands for the edge's port 80 while all others stand for HTTPS; `urls` maps each tenant's
+    host to a loopback address that behaves as that host.
     """
 
     pid: int
@@ -57,6 +59,7 @@ class Running:
     registry: str
     edge: str
     urls: Mapping[str, str]
+    plain: str = ""
 
 
 def running(state: Path) -> Running | None:
@@ -91,14 +94,16 @@ def start(
     plan: Literal["free", "paid"] = "free",
     idle_seconds: float = IDLE_SECONDS,
     lag: float = LAG_SECONDS,
+    projects: bool = True,
+    region: str = REGION,
 ) -> Running:
     """The emulator of `state`, started when it does not run; returns once it answers and has restored its machines.
 
     `tenants` may grow from one start to the next, never while running. `seccomp` is a profile for machines, by
     default the engine's own. `rates` are the provider's limits on requests, `plan` is that of Pages (how many files it
     takes), `idle_seconds` the time after which a machine that nobody asks may be stopped, if its configuration says
-    so, `lag` the seconds after which the edge
-    learns of a change of a machine. Raises EmulatorError with the last lines of its log.
+    so, `lag` the seconds after which the edge learns of a change of a machine, `region` where the edge is; without
+    `projects` the accounts are new, and have no Pages project. Raises EmulatorError with the last lines of its log.
     """
     state = state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -117,6 +122,8 @@ def start(
         "plan": plan,
         "idle_seconds": idle_seconds,
         "lag": lag,
+        "projects": projects,
+        "region": region,
     }
     with _one_at_a_time(state):
         if found := running(state):

@@ -147,7 +147,10 @@ class Deployment:
 
 @dataclass
 class Project:
-    """A Pages project; `canonical` is what its host serves, `max_files` how many the account's plan allows."""
+    """A Pages project; `canonical` is what its host serves, `max_files` how many the account's plan allows.
+
+    `host` is its address where it did not get the one that goes with its name.
+    """
 
     name: str
     environment: str
@@ -156,6 +159,7 @@ class Project:
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     created_on: str = field(default_factory=now_text)
     canonical: str | None = None
+    host: str = ""
     deployments: dict[str, Deployment] = field(default_factory=dict)
 
     @classmethod
@@ -175,6 +179,8 @@ class World:
     machines: dict[str, Machine] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
+    provided: list[str] = field(default_factory=list)
+    """Projects that tenants were given once: who deletes one has none."""
 
     @classmethod
     def load(cls, raw: Json) -> World:
@@ -186,6 +192,7 @@ class World:
             machines={key: Machine.load(value) for key, value in raw["machines"].items()},
             volumes={key: Volume(**value) for key, value in raw.get("volumes", {}).items()},
             projects={key: Project.load(value) for key, value in raw["projects"].items()},
+            provided=raw.get("provided", list(raw["projects"])),
         )
 
     def dump(self) -> Json:

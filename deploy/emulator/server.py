@@ -22,7 +22,9 @@ from deploy.emulator.control import Running, Tenant, process_ticks
 from deploy.emulator.docker_engine import Engine
 from deploy.emulator.edge.config import AppRoute, Layout, SiteRoute, edge_config
 from deploy.emulator.edge.names import NameServer
+from deploy.emulator.edge.options import not_done, options_of
 from deploy.emulator.edge.proxy import Edge
+from deploy.emulator.edge.regions import chosen, wishes
 from deploy.emulator.edge.view import View
 from deploy.emulator.errors import EmulatorError
 from deploy.emulator.faults.api import FaultsApi
@@ -37,7 +39,7 @@ from deploy.emulator.fly.api import FlyApi
 from deploy.emulator.machines.fleet import Fleet
 from deploy.emulator.machines.scaling import Idler
 from deploy.emulator.machines.waking import Waker
-from deploy.emulator.model import ENDED, PAID_FILES, Project
+from deploy.emulator.model import ENDED, PAID_FILES, App, Machine, Project
 from deploy.emulator.pages.api import PagesApi
 from deploy.emulator.pages.publisher import Publisher
 from deploy.emulator.pages.serving import Sites
@@ -66,6 +68,8 @@ class Host:
         settings = json.loads((directory / "settings.json").read_text())
         self._limited, self._lag = settings["rates"] == "documented", float(settings["lag"])
         self._paid = settings.get("plan") == "paid"
+        self._region: str = settings["region"]
+        self._tasks: set[asyncio.Task[None]] = set()
         self._tenants = [Tenant(**raw) for raw in settings["tenants"]]
         self._store = Store(directory)
         self._store.save_private()
@@ -73,7 +77,9 @@ class Host:
         self._keyring = Keyring(self._store.tokens(self._tenants))
         world = self._store.world
         for tenant in self._tenants:
-            world.projects.setdefault(tenant.project, Project(tenant.project, tenant.environment))
+            if settings.get("projects", True) and tenant.project not in world.provided:
+                world.projects.setdefault(tenant.project, Project(tenant.project, tenant.environment))
+                world.provided.append(tenant.project)
         profile = Path(settings["seccomp"]).read_text() if settings["seccomp"] else None
         self._engine = Engine(settings["docker_host"], world.instance, profile)
         self._registry = Registry(Path(settings["registry"]), directory)
@@ -81,7 +87,7 @@ class Host:
         self._fleet = Fleet(self._store, self._engine, self._registry, f"127.0.0.1:{world.ports['registry']}")
         self._fleet.routes_changed = self.routes_changed
         self._set_up_faults()
-        self._waker = Waker(world, self._fleet)
+        self._waker = Waker(world, self._fleet, self._nearest)
         self._idler = Idler(
             world, self._fleet, lambda: self._idle_seconds(settings["idle_seconds"]), self._edge.under_way
         )
@@ -100,8 +106,17 @@ class Host:
         self._view = View(self._store.world, self._fleet.place_of, lambda machine: self._faulty.lag(machine, self._lag))
         self._store.saved = self._saved
         self._faulty = FaultyMachines(self._store.world, self._rules, self._fleet.kill, self._fleet.migrate)
-        self._fleet.started, self._fleet.afflicted = self._faulty.started, self._faulty.afflicted
+        self._keyring.state = self._token_state
+        self._fleet.started, self._fleet.afflicted = self._started, self._faulty.afflicted
         self._fleet.watch.alter = self._faulty.finding
+        self._fleet.admission.full = self._full
+
+    def _started(self, machine: Machine) -> None:
+        """A machine has started: the edge learns its options, what it cannot do is told, and faults strike."""
+        for option in not_done(machine.config):
+            log.warning("machine %s of %s: the emulator's edge does not do %s", machine.id, machine.app, option)
+        self._reroute()
+        self._faulty.started(machine)
 
     def _most_files(self, project: Project) -> int:
         """How many files a deployment may have."""
@@ -111,16 +126,31 @@ class Host:
         self._history.note()
         self._view.note()
 
+    def _full(self, app: App, region: str) -> bool:
+        return bool(self._rules.struck({"full"}, Facts(app.environment, region=region)))
+
+    def _nearest(self) -> str:
+        """The region in which the edge is."""
+        rule = self._rules.last("nearest")
+        return rule.code if rule else self._region
+
     def _idle_seconds(self, usual: float) -> float:
         rule = self._rules.last("autostop")
         return usual if rule is None or rule.seconds is None else rule.seconds
 
+    def _token_state(self, environment: str, name: str) -> str:
+        kind = "fly_token" if name == "FLY_API_TOKEN" else "cloudflare_token"
+        rule = self._rules.lasting(kind, Facts(environment))
+        return rule.code if rule else ""
+
     def _cold(self, environment: str, path: str) -> bool:
         return bool(self._rules.struck(SITE_KINDS, Facts(environment, "GET", path)))
 
-    def _faults_changed(self) -> None:
+    def _faults_changed(self, came: bool) -> None:
         self._history.note()
-        self._faulty.changed()
+        if came:
+            self._faulty.changed()
+        self._reroute()  # the edge may be elsewhere now
 
     async def _prune(self, app: str) -> list[str]:
         machines = [each for each in self._store.world.machines_of(app) if each.state not in ENDED]
@@ -129,7 +159,7 @@ class Host:
     def _claim_ports(self) -> None:
         hosts = [host for tenant in self._tenants for host in (tenant.app_host, tenant.project_host)]
         ports = self._store.world.ports
-        ports.update(assign(["api", "edge", "registry", *hosts], ports))
+        ports.update(assign(["api", "edge", "plain", "registry", *hosts], ports))
         self._store.save()
 
     def where(self) -> Running:
@@ -142,14 +172,29 @@ class Host:
             cloudflare_api=f"http://127.0.0.1:{ports['api']}/client/v4",
             registry=f"127.0.0.1:{ports['registry']}",
             edge=f"http://127.0.0.1:{ports['edge']}",
+            plain=f"http://127.0.0.1:{ports['plain']}",
             urls={host: f"http://localhost:{ports[host]}" for host in hosts},
         )
 
-    def _addresses(self, app: str, port: int, instance: str) -> list[str]:
-        """Where a request may go now; the name server asks this when there is one."""
-        self._idler.asked(app)
-        found = self._view.addresses(app, port, instance)
-        return found if found or instance else self._waker.addresses(app, port)
+    def _addresses(self, app: str, port: int, label: str) -> list[str]:
+        """Where a request may go now; the name server asks this when there is one. `label`: a machine, or regions."""
+        regions = wishes(label)
+        near, instance = [*(regions or []), self._nearest()], label if regions is None else ""
+        found = self._view.places(app, port, instance)
+        used = chosen([(place.region, place) for place in found], near)
+        self._idler.asked(app, used[0].region if used else "")
+        return [place.address for place in used] if used or instance else self._waker.addresses(app, port)
+
+    def _reroute(self) -> None:
+        """Let the edge follow what has just changed."""
+        task = asyncio.create_task(self.routes_changed())
+        self._tasks.add(task)
+        task.add_done_callback(self._rerouted)
+
+    def _rerouted(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("the edge goes on with its routes of before: %s", error)
 
     async def routes_changed(self) -> None:
         """Tell the edge when its configuration is no longer what the world asks for."""
@@ -161,12 +206,13 @@ class Host:
         found = {app.name: app for app in world.apps.values() if reachable(app)}
         own = {tenant.app: (tenant.app_host, ports[tenant.app_host]) for tenant in self._tenants}
         apps = [
-            AppRoute(host, name, tuple(app.ports), own_port)
+            AppRoute(host, name, tuple(app.ports), own_port, options_of(world.machines_of(name)))
             for name, app in found.items()
             for host, own_port in [own.get(name, (f"{name}.fly.dev", None))]
         ]
         sites = [SiteRoute(tenant.project_host, ports[tenant.project_host]) for tenant in self._tenants]
-        return Layout(ports["edge"], ports["registry"], ports["api"], self._names.address, apps, sites)
+        where = (ports["edge"], ports["registry"], ports["api"], self._names.address)
+        return Layout(*where, apps, sites, self._nearest(), ports["plain"])
 
     @contextlib.asynccontextmanager
     async def up(self) -> AsyncIterator[asyncio.Task[EmulatorError]]:
@@ -203,7 +249,7 @@ class Host:
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         fly = FlyApi(self._store, self._fleet, self._keyring, self._tenants, self._history)
-        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants, self._most_files)
+        pages = PagesApi(self._store, self._publisher, self._keyring, self._tenants, self._rules, self._most_files)
         faults = FaultsApi(self._rules, self._store.private.admin_key, self._faults_changed, self._prune)
         app = application(
             self._store,

@@ -1,6 +1,6 @@
 """The ledger: who deployed what, when, with which evidence. Append-only, in git, a branch an environment."""
 
-from deploy.ledger.intent import Direction, Intent
+from deploy.ledger.intent import Direction, Intent, Share
 from deploy.ledger.lock import Holding, Lock
 from deploy.ledger.records import DeploymentInfo, Evidence, Span, Status, Suite
 from deploy.ledger.snapshot import Launches, Snapshot
@@ -15,6 +15,7 @@ __all__ = [
     "Launches",
     "Ledger",
     "Lock",
+    "Share",
     "Snapshot",
     "Span",
     "Status",

@@ -128,6 +128,17 @@ class Branch:
             raise LedgerMoved(f"{self.ref} moved")
         raise self._failures.refused(done)
 
+    def refused(self, commit: str) -> str:
+        """Why a push of `commit` ("" for none yet) would be refused, "" where it would not; nothing is pushed.
+
+        The remote's hooks and protections are not asked: they speak when something arrives.
+        """
+        if not self.remote:
+            return ""
+        new = commit or self.commit_of("", self.tree("", along=""), {}, "never pushed")[0]
+        done = self._far("push", "--porcelain", "--no-verify", "--dry-run", self.remote, f"{new}:{self.ref}")
+        return "" if done.ok else " ".join(done.said.split())[:300] or f"git push ended with {done.code}"
+
     def holds(self, commit: str, ancestor: str) -> bool:
         """Whether `commit` is `ancestor` or was made on top of it; both must be here."""
         if commit == ancestor:

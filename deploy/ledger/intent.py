@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
+from msgspec import Meta
 from msgspec.structs import replace
 
 from deploy.ledger.encoding import Record
@@ -22,10 +23,19 @@ class Direction(StrEnum):
     BACK = "back"
 
 
+class Share(Record, frozen=True):
+    """How many of a release's machines are in one region, which is named by its code of three letters."""
+
+    region: str
+    count: Annotated[int, Meta(ge=1, le=999)]
+
+
 class Intent(Record, frozen=True):
     """A rollout under way. `marks` are facts that the platform does not show, such as a passed smoke suite.
 
-    `blame` says, once it turned back, whether the release itself was at fault.
+    `blame` says, once it turned back, whether the release itself was at fault. `regions` are those of the release
+    wanted, `before` those of the previous one, in the order of their machines' numbers; none: all machines are where
+    the release's configuration says, `count` of them.
     """
 
     verb: str
@@ -38,6 +48,10 @@ class Intent(Record, frozen=True):
     blame: bool = False
     marks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    regions: tuple[Share, ...] = ()
+    before: tuple[Share, ...] = ()
+
+    LATER = frozenset({"regions", "before"})
 
     @property
     def id(self) -> str:
@@ -58,6 +72,17 @@ class Intent(Record, frozen=True):
     def towards(self) -> DeploymentInfo | None:
         """The release that it moves towards just now; None when it goes back and there was none before."""
         return self.wanted if self.forward else self.previous
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The region of each machine, by number from 1, of the release that it moves towards; "" where none is said."""
+        shares = self.regions if self.forward else self.before
+        return tuple(share.region for share in shares for _ in range(share.count)) or ("",) * self.count
+
+    def replaced_in(self, region: str) -> int:
+        """How many machines the release that it moves away from may have in a region; 0 where nothing is said."""
+        shares = self.before if self.forward else self.regions
+        return sum(share.count for share in shares if region in ("", share.region) or not share.region)
 
     def marked(self, mark: str) -> Self:
         """The same, with one more fact."""

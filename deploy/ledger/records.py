@@ -65,6 +65,12 @@ class DeploymentInfo(Record, frozen=True):
 
     LATER = frozenset({"reason", "config", "launch", "spans", "notes", "secrets_version"})
 
+    @property
+    def page(self) -> str:
+        """Names what is published: version and digest. The files are the same for commits with the same page; what
+        the page says of its version is not."""
+        return f"{self.version} {self.frontend}"
+
     def settled(self) -> Self:
         """With its launch."""
         return self if self.launch else replace(self, launch=self.id)
@@ -101,6 +107,10 @@ class Evidence(Record, frozen=True):
     suites: tuple[Suite, ...]
 
     DERIVED = frozenset({"ok"})
+
+    def covers(self, release: DeploymentInfo) -> bool:
+        """Whether it is about the release's image and page."""
+        return (self.image, self.frontend) == (release.image, release.frontend)
 
     @property
     def ok(self) -> bool:

@@ -82,6 +82,27 @@ class Snapshot:
         """What is proven of a commit."""
         return self.record(Evidence, f"evidence/{sha}.json")
 
+    def evidence_for(self, release: DeploymentInfo) -> Evidence | None:
+        """What is proven of a release: of its commit, else of another with the same image, page and configuration.
+
+        The same artifact in the same machines behaves the same, whichever commit it is called after.
+        """
+        own = self._proof(release.commit_sha)
+        if own and own.covers(release):
+            return own
+        alike = {
+            event.commit_sha
+            for event in self.events()
+            if (event.image, event.frontend, event.config) == (release.image, release.frontend, release.config)
+            and event.status is Status.DEPLOYED
+        }
+        others = [proof for sha in sorted(alike) if (proof := self._proof(sha)) and proof.covers(release)]
+        return max(others, key=lambda proof: proof.at, default=own)
+
+    def _proof(self, sha: str) -> Evidence | None:
+        found = self.evidence(sha)
+        return found if found and found.commit_sha == sha else None
+
     def lock(self) -> Lock | None:
         """The lock, when it is held and has not expired by this machine's clock."""
         held = lock.held_in(self)

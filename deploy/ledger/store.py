@@ -81,6 +81,10 @@ class Ledger:
             except LedgerError as failed:
                 raise self._completed(failed) from failed.__cause__
 
+    def refused(self) -> str:
+        """Why the remote would not take a write, in git's words; "" where it would, as far as it tells without one."""
+        return self._git.refused(self.snapshot().commit)
+
     def record(self, info: DeploymentInfo) -> None:
         """Append an event; recording the same outcome of the same deployment twice changes nothing."""
         self.write(f"{info.status}: {info.version}", lambda snapshot: appended(snapshot, info))

@@ -44,6 +44,11 @@ class PlatformError(DeployError):
         super().__init__(f"{asked}: {detail} (status {status}{trace}); {self.suggestion}")
 
     @property
+    def refusal(self) -> bool:
+        """The platform understood and said no: asked again in the same way, it would say so again."""
+        return 400 <= self.status < 500 and self.status not in (408, 429)
+
+    @property
     def exhausted(self) -> bool:
         """The platform has no room or the account no quota: no fault of what was to be created.
 

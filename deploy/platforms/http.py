@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import tenacity
 
+from deploy.lazy import lazy
 from deploy.platforms.errors import BY_STATUS, Malformed, PlatformError, Unreachable
 from deploy.settings.secrets import Secret
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
+
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 READING = frozenset({"GET", "HEAD"})

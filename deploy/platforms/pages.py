@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import itertools
 import json
 import re
@@ -17,21 +18,36 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from blake3 import blake3
 
 from deploy.errors import UsageError
-from deploy.platforms.errors import Forbidden, Malformed, NotCanonical, PlatformError, TimedOut, Unauthorized
+from deploy.lazy import lazy
+from deploy.platforms.errors import (
+    Forbidden,
+    Malformed,
+    NotCanonical,
+    NotFound,
+    PlatformError,
+    TimedOut,
+    Unauthorized,
+)
 from deploy.platforms.http import Patience, Sender, bearer, json_of
 from deploy.settings.secrets import Secret
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
+
 
 FILE_LIMIT = 25 * 1024 * 1024  # bytes
 FILES_LIMIT = 20_000
 """Files of a deployment, where the upload token does not say how many the account's plan allows."""
 MESSAGE_LIMIT = 384  # bytes; the platform cuts what is longer, and refuses what is no text then
 BUCKET_BYTES, BUCKET_FILES, AT_ONCE = 40 * 1024 * 1024, 2000, 3
+TOO_MANY_DEPLOYMENTS = "8000076"
 UNKNOWN, EXPIRED = "8000000", "8000013"
 """The platform's codes for an error of its own that passes, and for an upload token that is no longer good."""
 TRIES, RENEWALS = 3, 5
@@ -75,6 +91,14 @@ class PagesDeployment:
     commit_sha: str
     message: str
     succeeded: bool
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """A project's production branch, and the host names that serve it, its own first."""
+
+    production_branch: str
+    hosts: tuple[str, ...]
 
 
 def asset_hash(name: str, content: bytes) -> str:
@@ -165,6 +189,89 @@ class PagesClient:
         if not isinstance(branch, str) or not branch:
             raise Malformed(asked, 200, "the project has no production_branch")
         return branch
+
+    def project_info(self) -> ProjectInfo | None:
+        """The project as the account has it; None where it has none of that name."""
+        asked = f"look at Pages project {self.project}"
+        try:
+            found = self._result(self.sender.send("GET", self._path, asked=asked), asked)
+        except NotFound:
+            return None
+        hosts = [found.get("subdomain"), *(found.get("domains") or ())]
+        return ProjectInfo(str(found.get("production_branch") or ""), tuple(str(host) for host in hosts if host))
+
+    def may_read(self) -> bool:
+        """Whether the token may list the account's projects."""
+        place = self._path.rpartition("/")[0]
+        try:
+            self.sender.send("GET", place, asked="list the account's Pages projects")
+        except PlatformError as refused:  # 403 for a permission that lacks, 400 or 404 for what is no account
+            if refused.refusal:
+                return False
+            raise
+        return True
+
+    def create_project(self, branch: str) -> None:
+        """Create the project; `branch` is the one whose publications its own address serves."""
+        place, asked = self._path.rpartition("/")[0], f"create Pages project {self.project}"
+        body = {"name": self.project, "production_branch": branch}
+        self._result(self.sender.send("POST", place, json=body, asked=asked), asked)
+
+    def delete_project(self) -> None:
+        """Remove the project with all that it published; one that is gone already is fine.
+
+        The platform refuses a project of very many deployments: then these are removed first, the oldest and all.
+        """
+        asked = f"remove Pages project {self.project}"
+        try:
+            self.sender.send("DELETE", self._path, asked=asked)
+        except NotFound:
+            return
+        except PlatformError as failed:
+            if failed.code != TOO_MANY_DEPLOYMENTS:
+                raise
+            self._delete_deployments()
+            with contextlib.suppress(NotFound):
+                self.sender.send("DELETE", self._path, asked=asked)
+
+    def _delete_deployments(self) -> None:
+        """Remove all deployments but the one that is served, which goes with the project."""
+        served = self.current()
+        kept = {served.id} if served else set()
+        asked = f"remove the deployments of {self.project}"
+        while left := [one for one in self._page() if one not in kept]:
+            for one in left:
+                path = f"{self._path}/deployments/{one}"
+                try:
+                    self.sender.send("DELETE", path, params={"force": "true"}, asked=asked)
+                except NotFound:
+                    pass
+                except PlatformError as failed:
+                    if not failed.refusal or isinstance(failed, (Forbidden, Unauthorized)):
+                        raise
+                    kept.add(one)  # one that the platform keeps, whatever for, must not stop the others
+
+    def _page(self) -> list[str]:
+        """The ids of the newest deployments, of production and previews: as many as the platform lists at once."""
+        asked = f"list deployments of {self.project}"
+        found = self._result(self.sender.send("GET", f"{self._path}/deployments", asked=asked), asked)
+        return [str(each["id"]) for each in found if isinstance(each, dict) and "id" in each]
+
+    def token_status(self) -> tuple[str, str]:
+        """The token's status (`active`, `disabled`, `expired`) and when it ends (ISO 8601), "" for never.
+
+        A person's token is asked about in one place, one that belongs to the account in another: each refuses the
+        other's. Raises PlatformError when both do.
+        """
+        asked = "ask whether the token is valid"
+        try:
+            found = self._result(self.sender.send("GET", "/user/tokens/verify", asked=asked), asked)
+        except PlatformError as refused:
+            if not refused.refusal:
+                raise
+            place = f"{self._path.partition('/pages/')[0]}/tokens/verify"
+            found = self._result(self.sender.send("GET", place, asked=asked), asked)
+        return str(found.get("status") or ""), str(found.get("expires_on") or "")
 
     def _require_canonical(self, made: PagesDeployment, branch: str, asked: str) -> None:
         """Wait until the project serves `made`, or another publication of the same message; else NotCanonical."""

@@ -6,13 +6,18 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from deploy.lazy import lazy
 from deploy.platforms.errors import Malformed, PlatformError
 from deploy.platforms.http import Patience, Sender, fly_tokens, json_of
 from deploy.settings.secrets import Secret
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
+
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 ACCEPTED = ", ".join((MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"))

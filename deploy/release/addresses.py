@@ -40,12 +40,11 @@ def ensure_addresses(fly: FlyClient, bus: Bus) -> None:
 
 def _missing(fly: FlyClient, bus: Bus) -> list[str]:
     try:
-        there = {address.kind for address in fly.addresses.list()}
+        return list(fly.addresses.missing())
     except (Forbidden, NotFound) as unseen:
         # Releases were possible without this question, so a token that may not ask it does not stop them.
         bus.note(f"whether {fly.app} has a public address could not be seen: {unseen}")
         return []
-    return [kind for kind in KINDS if kind not in there]
 
 
 def _refused(fly: FlyClient, bus: Bus, failed: PlatformError) -> None:

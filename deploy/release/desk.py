@@ -32,6 +32,7 @@ from deploy.release.rollout.edge import RealEdge
 from deploy.release.rollout.engine import Engine
 from deploy.release.rollout.former import known_former
 from deploy.release.rollout.pace import MANY_PROXIES_SECONDS, ONE_PROXY_SECONDS, Pace
+from deploy.release.rollout.placement import machines_of, placed, shares
 from deploy.release.rollout.platform import CloudPlatform, Report
 from deploy.release.rollout.strangers import Stranger, launches_of, refuse, strangers
 from deploy.settings.chain import read_chain
@@ -112,14 +113,14 @@ class Desk:
         Raises DeployError, before anything is changed, if machines serve that the ledger does not know.
         """
         snapshot = self.snapshot()
-        intent = Intent(verb, wanted, snapshot.current(), strategy, self.count(snapshot), notes=notes)
+        intent = Intent(verb, wanted, snapshot.current(), strategy, self.count(snapshot, config), notes=notes)
         if intent.releasing:
             self.refuse_strangers()
         return self.begin(intent, config)
 
     def begin(self, intent: Intent, config: dict[str, Any], *, instead_of: Intent | None = None) -> DeploymentInfo:
         """Write the intent (`instead_of` one that was left half-way) and carry it out."""
-        verb, wanted = intent.verb, intent.wanted
+        verb, wanted, intent = intent.verb, intent.wanted, self._placed(intent, config)
         with interrupts.explained_by(lambda: half_way(intent, self.target)):
             if instead_of:
                 self.book.replace(instead_of, intent, config)
@@ -137,15 +138,37 @@ class Desk:
             )
         return done
 
-    def count(self, snapshot: Snapshot) -> int:
-        """How many machines a release gets: as many as serve now, and at least as many as fly.toml asks for."""
+    def _placed(self, intent: Intent, config: dict[str, Any]) -> Intent:
+        """The intent with the regions of both its releases."""
+        snapshot, previous = self.snapshot(), intent.previous
+        before = snapshot.config(previous.config) if previous else None
+        open_ended = shares(config) and not shares(before or {})
+        return placed(intent, config, before, self._serving(snapshot) if open_ended else 0)
+
+    def count(self, snapshot: Snapshot, config: dict[str, Any], usual: int | None = None) -> int:
+        """How many machines a release of this configuration gets: those of its regions, if it names them.
+
+        Else as many as serve now (`usual`, where that is known), and at least as many as fly.toml asks for. What serves
+        in other regions than the release's own is no measure for it.
+        """
+        if said := machines_of(config):
+            return said
+        current = snapshot.current()
+        several = bool(current and shares(snapshot.config(current.config) or {}))
+        if usual is None or several:
+            usual = self._serving(snapshot, str(config.get("region") or "") if several else "")
+        return max(self.toml.min_machines, usual, 1)
+
+    def _serving(self, snapshot: Snapshot, region: str = "") -> int:
+        """In how many places a machine of the serving release is in traffic, in this region or in all."""
         current = snapshot.current()
         launches = {current.launch} if current else launches_of(snapshot)  # none that was left behind counts
         there = [each for each in self.platform.machines() if each.launch in launches and each.traffic]
+        there = [each for each in there if region in ("", each.region)]
         # Places, not machines: one that was replaced while its host was gone may be back beside the other. One whose
         # host is gone now has a place that is to be filled.
         places = {(each.launch, each.number) for each in there if not each.reachable or each.state == "started"}
-        return max(self.toml.min_machines, len(places), 1)
+        return len(places)
 
     def carry_out(self, intent: Intent, *, takes_over: bool = True) -> DeploymentInfo:
         """Carry out an intent that is in the ledger; raises RolloutFailed when it was rolled back."""

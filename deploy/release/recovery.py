@@ -61,12 +61,13 @@ def _back(desk: Desk, sha: str | None, others: Sequence[Target]) -> DeploymentIn
     left = snapshot.intent()
     way = way_to_roll_back(left, sha)
     if left is None or way is Way.BEGIN:
-        back, count = earlier(desk.target, snapshot, sha), desk.count(snapshot)
+        back = earlier(desk.target, snapshot, sha)
+        count = desk.count(snapshot, _config(snapshot, back))
         restock(desk, back, count, others)
         intent, config = _rollback(desk, snapshot, back, count)
         return desk.begin(intent, config)
     desk.bus.say(f"{left.verb} of {left.wanted.version} was left half-way; {way.value}")
-    restock(desk, _destination(desk, snapshot, left, way, sha), left.count, others)
+    restock(desk, *_destination(desk, snapshot, left, way, sha), others)
     if way is Way.REPLACE:
         return _instead_of(desk, snapshot, left, sha)
     if way is Way.FORWARD:
@@ -82,16 +83,26 @@ def _back(desk: Desk, sha: str | None, others: Sequence[Target]) -> DeploymentIn
     return towards
 
 
-def _destination(desk: Desk, snapshot: Snapshot, left: Intent, way: Way, sha: str | None) -> DeploymentInfo | None:
-    """The release that serves at the end of this way, None for none."""
+def _destination(
+    desk: Desk, snapshot: Snapshot, left: Intent, way: Way, sha: str | None
+) -> tuple[DeploymentInfo | None, int]:
+    """The release that serves at the end of this way, None for none, and how many machines it gets."""
     if way is Way.REPLACE:
-        return earlier(desk.target, snapshot, sha)
-    return left.wanted if left.verb == "rollback" else left.previous
+        back = earlier(desk.target, snapshot, sha)
+        return back, _count(desk, snapshot, left, back)
+    if left.verb == "rollback":
+        return left.wanted, len(left.turned_forward().places)
+    return left.previous, len(left.turned("", blame=False).places)
+
+
+def _count(desk: Desk, snapshot: Snapshot, left: Intent, back: DeploymentInfo) -> int:
+    """How many machines `back` gets in place of a rollout that was left half-way."""
+    return desk.count(snapshot, _config(snapshot, back), None if left.regions else left.count)
 
 
 def _instead_of(desk: Desk, snapshot: Snapshot, left: Intent, sha: str | None) -> DeploymentInfo:
     back = earlier(desk.target, snapshot, sha)
-    intent, config = _rollback(desk, snapshot, back, left.count)
+    intent, config = _rollback(desk, snapshot, back, _count(desk, snapshot, left, back))
     reason = f"rolled back to {back.version} while it was half-way, by {who()}"
     ended = left.marked(BY_HAND) if left.releasing else left
     ended = ended.turned(reason, blame=False) if left.forward else left
@@ -176,7 +187,7 @@ def resume(
                 f"--back does not undo a {left.verb}: that would bring back the release it replaces. Finish the "
                 f"{left.verb} to {left.wanted.version}: invoke resume --env {target.name}{target.flag}"
             )
-        restock(desk, left.previous, left.count, others)
+        restock(desk, left.previous, len(left.turned("", blame=False).places), others)
         if left.forward:
             left = left.turned(f"rolled back by {who()}", blame=False)
             desk.book.keep(left, "rolled back by hand")
@@ -201,7 +212,7 @@ def repair(
         config = _config(snapshot, serving)
         desk.refuse_strangers(releasing=False)
         ensure_addresses(desk.fly, desk.bus)
-        count = desk.count(snapshot)
+        count = desk.count(snapshot, config)
         restock(desk, serving, count, others)
         info = pending(desk, serving.commit_sha, serving.version, serving.image, serving.frontend, config, serving)
         intent = Intent("repair", info, _kept(snapshot), Strategy.IMMEDIATE, count)

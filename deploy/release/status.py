@@ -15,12 +15,13 @@ from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.ledger import lock as locks
 from deploy.ledger.identity import known_dead
 from deploy.ledger.lock import Lock
+from deploy.platforms.errors import Forbidden, NotFound
 from deploy.platforms.fly import Machine
 from deploy.release.gates.approvals import read_approvals
 from deploy.release.gates.breaker import half_open_at, read_breaker, state_at
 from deploy.release.gates.freezes import in_force
 from deploy.release.rollout.machine import in_traffic
-from deploy.release.rollout.platform import digest_of
+from deploy.release.rollout.platform import page_of
 from deploy.release.rollout.strangers import Stranger, launches_of, strangers
 from deploy.settings.durations import write_moment
 from deploy.target import Target
@@ -40,6 +41,7 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
     book = _read(errors, "ledger", lambda: _ledger(target)) or _Ledger()
     machines = _read(errors, "machines", lambda: _machines(target))
     page = _read(errors, "page", lambda: _page(target))
+    unreached = None if machines is None else _read(errors, "addresses", lambda: _missing_addresses(target))
     proven = _read(errors, source.name, source.ledger.snapshot) if source else None
     serving, intent, lock = book.serving, book.intent, book.lock
     known = _read(errors, "ledger", lambda: strangers(machines or [], target.name, book.launches))
@@ -61,7 +63,9 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
         "machines": [_machine(machine) for machine in used],
         "kept": [_machine(machine) for machine in own if machine not in used],
         "strangers": [each.to_json() for each in strange],
-        "page": page,
+        "page": page if page is None else page.rpartition(" ")[2],
+        "pageVersion": page if page is None else page.partition(" ")[0],
+        "missingAddresses": unreached,
         "urls": {"api": target.config.api_url, "frontend": target.config.frontend_url},
         "ledger": target.ledger.place,
         "errors": errors,
@@ -107,10 +111,23 @@ def _machines(target: Target) -> list[Machine]:
 
 
 def _page(target: Target) -> str:
-    """Digest of the page that is published, "" for none."""
+    """The page that is published (`DeploymentInfo.page`), "" for none of ours."""
     with target.pages() as pages:
-        current = pages.current()
-        return digest_of(current.message) if current else ""
+        try:
+            current = pages.current()
+        except NotFound:
+            make = f"invoke setup --env {target.name}{target.flag}"
+            raise DeployError(f"there is no Pages project {pages.project}; make it: {make}") from None
+        return page_of(current.message) if current else ""
+
+
+def _missing_addresses(target: Target) -> list[str] | None:
+    """Which public addresses the app lacks; None where there is no app, or the token may not see them."""
+    with target.fly() as fly:
+        try:
+            return list(fly.addresses.missing())
+        except (Forbidden, NotFound):
+            return None
 
 
 def _machine(machine: Machine) -> dict[str, Any]:
@@ -172,8 +189,8 @@ def _waiting(target: Target, source: Target, snapshot: Snapshot, proven: Snapsho
     there, here = proven.current(), snapshot.current()
     if there is None or (here and (here.image, here.frontend) == (there.image, there.frontend)):
         return None
-    evidence = proven.evidence(there.commit_sha)
-    if evidence is None or not evidence.ok or evidence.image != there.image:
+    evidence = proven.evidence_for(there)
+    if evidence is None or not evidence.ok or not evidence.covers(there):
         return None
     people = sorted({each.person for each in read_approvals(snapshot, there)})
     needed = target.config.release.approvals
@@ -193,7 +210,7 @@ def _agree(serving: DeploymentInfo | None, used: list[Machine], page: str | None
         return False
     if serving is None:
         return not used
-    return bool(used) and all(machine.digest == serving.image for machine in used) and page == serving.frontend
+    return bool(used) and all(machine.digest == serving.image for machine in used) and page == serving.page
 
 
 def _problems(
@@ -219,6 +236,9 @@ def _problems(
         )
     if serving and not rollout and not at_work and "machines" not in state["errors"]:
         found += _wrong(serving, used, state, f"invoke repair --env {env}{flag}")
+        if lacking := " or ".join(state["missingAddresses"] or ()):
+            who = "so who has no other way does not reach it"
+            found.append(f"the app has no public address ({lacking}), {who}: invoke repair --env {env}{flag}")
     if serving and serving.unknown:
         names = ", ".join(sorted(serving.unknown))
         found.append(f"a newer version of codecanvas recorded {serving.version} ({names}): update this clone: git pull")
@@ -243,7 +263,7 @@ def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], 
             found.append(f"machine {machine.id} is in traffic and runs {machine.digest[7:19] or 'nothing'}: {mend}")
         elif not machine.healthy:
             found.append(f"machine {machine.id} is {machine.state}, not healthy: {mend}")
-    if "page" not in state["errors"] and state["page"] != serving.frontend:
+    if "page" not in state["errors"] and f"{state['pageVersion']} {state['page']}" != serving.page:
         found.append(f"the page is not that of {serving.version}: {mend}")
     return found
 

@@ -12,8 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from deploy.artifacts.build import artifact_directory, layouts
-from deploy.artifacts.manifest import read_manifest
+from deploy.artifacts.manifest import Manifest, read_manifest
 from deploy.artifacts.oci import Layout
+from deploy.artifacts.remote import share
+from deploy.artifacts.store import Store, default_place
+from deploy.artifacts.targets import IMAGE, PAGE
 from deploy.errors import DeployError
 from deploy.events.events import ImageCopied, ImagePushed
 from deploy.ledger import DeploymentInfo
@@ -21,7 +24,7 @@ from deploy.platforms.errors import PlatformError
 from deploy.platforms.http import Patience
 from deploy.platforms.registry import MANIFEST, copy_image
 from deploy.release.desk import Desk
-from deploy.release.rollout.platform import digest_of
+from deploy.release.rollout.platform import page_of
 from deploy.settings.environments import ROOT
 from deploy.target import Target
 
@@ -31,11 +34,29 @@ HASTE = Patience(attempts=2)
 def push(desk: Desk, layout: Layout, tag: str) -> None:
     """Push an image into the environment's repository, unless it is there."""
     registry, there = desk.registry, desk.registry.has_manifest(layout.digest)
+    if there and not registry.has_manifest(tag):  # of another commit: the same artifact under this one's name
+        registry.push_manifest(layout.manifest, MANIFEST, tag)
     if not there:
         for blob in layout.blobs():
             registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
         registry.push_manifest(layout.manifest, MANIFEST, tag)
     desk.bus.emit(ImagePushed(image=layout.digest, tag=tag, there=there))
+
+
+def share_targets(desk: Desk, manifest: Manifest, store: Store | None = None) -> None:
+    """Let other clones find what was built: the records of the artifact's targets, beside its images.
+
+    It serves later builds and is no part of a release: what fails here is noted, and stops nothing.
+    """
+    store = store or Store(default_place())
+    with desk.bus.step("share what was built"):
+        for name in (PAGE, IMAGE):
+            built = store.named(name, manifest.inputs.get(name, ""))
+            try:
+                if built:
+                    share(desk.registry, built)
+            except DeployError as failed:
+                desk.bus.note(f"other clones will build {name} anew: {str(failed)[:200]}")
 
 
 def restock(
@@ -54,7 +75,7 @@ def restock(
         what, tag = wanted[digest]
         if _pushed(desk, digest, tag, root) or any(_copied(desk, digest, tag, other) for other in others):
             continue
-        if not (_asleep(desk, release, count) if what == "image" else _published(desk, digest)):
+        if not (_asleep(desk, release, count) if what == "image" else _published(desk, release.page)):
             raise _refusal(desk, release, what, digest, others)
         desk.bus.note(f"the {what} of {release.version} is no longer in the registry; what is there of it is used")
 
@@ -114,9 +135,9 @@ def _asleep(desk: Desk, release: DeploymentInfo, count: int) -> bool:
     return usable >= set(range(1, count + 1))
 
 
-def _published(desk: Desk, digest: str) -> bool:
+def _published(desk: Desk, page: str) -> bool:
     """Whether an earlier publication of the page can be brought back."""
-    return any(digest_of(each.message) == digest and each.succeeded for each in desk.pages.deployments())
+    return any(page_of(each.message) == page and each.succeeded for each in desk.pages.deployments())
 
 
 def _refusal(desk: Desk, release: DeploymentInfo, what: str, digest: str, others: Sequence[Target]) -> DeployError:

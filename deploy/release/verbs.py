@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.artifacts.build import layouts, load_manifest
-from deploy.artifacts.frontend import former_assets, site_files
-from deploy.errors import NotProven, RolloutFailed, SuiteFailed
+from deploy.artifacts.frontend import Named, former_assets, site_files
+from deploy.errors import NotProven, RolloutFailed, SuiteFailed, UsageError
 from deploy.events.bus import Bus
 from deploy.events.events import EvidenceRecorded, GateRefused, ImageCopied, Tidied
 from deploy.ledger import DeploymentInfo, Evidence, Status
@@ -31,11 +31,11 @@ from deploy.release.gates.gate import Gate, Situation
 from deploy.release.gates.promotion import passes, promotion_gates
 from deploy.release.release_command import run_release_command
 from deploy.release.rollout.former import former_pages
-from deploy.release.rollout.machine import config_digest, release_config, usual_strategy
+from deploy.release.rollout.machine import config_digest, names_of, release_config, usual_strategy
 from deploy.release.rollout.platform import read_page, read_pages
 from deploy.release.rollout.strangers import launches_of
 from deploy.release.rollout.world import Seen
-from deploy.release.stock import push
+from deploy.release.stock import push, share_targets
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from deploy.settings.policy import Strategy
 from deploy.settings.remotes import DEFAULT_REMOTE
@@ -145,10 +145,11 @@ def deploy(
         _ensure_app(desk)
         _settle(desk)
         desk.refuse_strangers()
+        config = release_config(target.config, desk.toml)
         with bus.step("push the images"):
             push(desk, backend, label)
             push(desk, frontend, f"frontend-{label}")
-        config = release_config(target.config, desk.toml)
+        share_targets(desk, manifest)
         info = pending(desk, manifest.sha, manifest.version, manifest.image, manifest.frontend, config)
         _prepare(desk, info, config)
         return desk.roll_out("deploy", info, config, strategy or usual_strategy(target.config))
@@ -168,7 +169,8 @@ def verify(target: Target, configs: Sequence[EnvironmentConfig], bus: Bus, logs:
     need("browser", tell=bus.note)
     with target.registry() as registry:
         image = read_page(registry, serving.frontend)
-        pages = {one.name: site_files(image, one.name, one.api_url) for one in configs}
+        named = Named(serving.version, serving.commit_sha)
+        pages = {one.name: site_files(image, one.name, named, one.api_url) for one in configs}
         earlier = former_pages(target.ledger.snapshot(), serving)
         former = former_assets(pages[target.name], read_pages(registry, earlier))
     evidence, log = prove(
@@ -206,12 +208,12 @@ def promote(
         desk.refuse_strangers()
         wanted = plan(source, target, sha, options)
         release = _allowed(wanted, desk.bus)  # before anything is made: a refused promotion leaves nothing behind
+        config = release_config(target.config, desk.toml)
         _ensure_app(desk)
         with bus.step("copy the images"), source.registry() as origin:
             for image, tag in ((release.image, sha), (release.frontend, f"frontend-{sha}")):
                 copy_image(origin, desk.registry, image, tag)
                 desk.bus.emit(ImageCopied(image=image, source=source.name))
-        config = release_config(target.config, desk.toml)
         info = pending(desk, sha, release.version, release.image, release.frontend, config)
         _prepare(desk, info, config)
         return desk.roll_out("promote", info, config, wanted.strategy, wanted.notes)
@@ -220,7 +222,8 @@ def promote(
 def _prepare(desk: Desk, info: DeploymentInfo, config: dict[str, Any]) -> None:
     """Run the release's own command, before anything is changed."""
     name, image = f"{desk.target.name}-command-{info.launch}", desk.registry.reference(info.image)
-    run_release_command(desk.fly, desk.bus, desk.toml, image, config, name, info.secrets_version)
+    named = config | {"env": config.get("env", {}) | names_of(info)}
+    run_release_command(desk.fly, desk.bus, desk.toml, image, named, name, info.secrets_version)
 
 
 def _allowed(wanted: Plan, bus: Bus) -> DeploymentInfo:
@@ -311,7 +314,13 @@ def pending(
 
 
 def _ensure_app(desk: Desk) -> None:
-    """Create the environment's app when there is none yet, with its addresses; its repository comes with it."""
+    """Create the environment's app when there is none yet, with its addresses; its repository comes with it.
+
+    Raises UsageError, before anything is begun, when there is no Pages project: which branch it serves is a choice.
+    """
+    if desk.pages.project_info() is None:
+        make = f"invoke setup --env {desk.target.name}{desk.target.flag}"
+        raise UsageError(f"there is no Pages project {desk.pages.project}; make it: {make}")
     if not desk.fly.app_exists():
         config = desk.target.config
         app, organization = config.deployment_target, config.fly_organization

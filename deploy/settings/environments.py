@@ -18,6 +18,7 @@ from deploy.git import without_credentials
 from deploy.settings.dotenv import read_bindings
 from deploy.settings.durations import parse_duration
 from deploy.settings.policy import Promotion, ReleasePolicy, Strategy
+from deploy.settings.regions import RegionCount, parse_regions
 from deploy.settings.remotes import DEFAULT_REMOTE, parse_remote
 from deploy.settings.windows import parse_windows
 
@@ -64,6 +65,8 @@ class EnvironmentConfig:
     release: ReleasePolicy
     ledger_remote: str = DEFAULT_REMOTE
     fly_organization: str = ORGANIZATION
+    regions: tuple[RegionCount, ...] = ()
+    """Where its machines are, in the order of the file; none: in fly.toml's primary region."""
 
     @property
     def service_url(self) -> str:
@@ -173,6 +176,13 @@ KEYS: tuple[Key, ...] = (
         "each",
         ORGANIZATION,
     ),
+    Key(
+        "REGIONS",
+        parse_regions,
+        "the regions in which its machines are, such as fra,iad:2; without a count as many as fly.toml's "
+        "min_machines_running; fly.toml's primary_region must be one of them, and comes first; auto: that one alone",
+        AUTO,
+    ),
     Key("PAGES_PROJECT", _name, "the Cloudflare Pages project that serves the page", default="none"),
     Key("BRANCH", _branch, "the git branch this environment is deployed from", default="main"),
     Key("LEDGER_REMOTE", parse_remote, "name or URL of the git remote that holds the ledger", DEFAULT_REMOTE),
@@ -232,6 +242,7 @@ def load_environment(name: str, root: Path = ROOT) -> EnvironmentConfig:
         branch=values["BRANCH"],
         ledger_remote=values["LEDGER_REMOTE"],
         fly_organization=values["FLY_ORGANIZATION"],
+        regions=values["REGIONS"],
         resource_limits=ResourceLimits(values["NUM_RUNNERS"], values["TIMEOUT"]),
         release=ReleasePolicy(**{each.name: values[each.name.upper()] for each in fields(ReleasePolicy)}),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -107,7 +108,8 @@ def read_secret_bindings(file: Path) -> Iterator[Line]:
 def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.environ) -> Tokens:
     """Tokens of `environment` from the process environment, else from `.env.<environment>.secrets`.
 
-    Raises ConfigurationError for an unknown or malformed key and for a secrets file others may read.
+    Raises ConfigurationError for an unknown or malformed key, for a secrets file others may read, and for a value that
+    can be no token.
     """
     file = root / f".env.{environment}.secrets"
     values: dict[str, Secret] = {}
@@ -117,13 +119,23 @@ def read_tokens(environment: str, root: Path, environ: Mapping[str, str] = os.en
             if binding.key not in TOKEN_NAMES:
                 known = ", ".join(TOKEN_NAMES)
                 raise ConfigurationError(file.name, binding.line, binding.key, f"unknown secret; known are {known}")
-            values[binding.key] = Secret(binding.value)
             places[binding.key] = Place(file.name, binding.line, binding.key)
+            values[binding.key] = _checked(binding.key, binding.value, places[binding.key])
     for name in TOKEN_NAMES:
-        if given := environ.get(variable(name, environment)):
-            values[name] = Secret(given)
+        if given := environ.get(variable(name, environment), "").strip():
             places[name] = Place("the process environment", 0, variable(name, environment))
+            values[name] = _checked(name, given, places[name])
     return Tokens(environment, values, places)
+
+
+def _checked(name: str, value: str, place: Place) -> Secret:
+    """The value without white space around it; one that no request could carry is refused, and never shown."""
+    value = value.strip()
+    allowed = r"[!-~]+( [!-~]+)*" if name == "FLY_API_TOKEN" else r"[!-~]+"  # Fly's begins with its scheme
+    if value and not re.fullmatch(allowed, value):
+        problem = "holds white space or a character that no token has; copy it again, whole and alone"
+        raise ConfigurationError(place.file, place.line, place.name, problem)
+    return Secret(value)
 
 
 def refuse_shared(one: Tokens, other: Tokens) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Waste:
-    """`kind` is "image", "container", "build", "blobs", "packages", "log" or "rehearsal"; `bytes` is what it frees."""
+    """`kind` is "image", "container", "build", "blobs", "targets", "packages", "log" or "rehearsal".
+
+    `bytes` is what it frees.
+    """
 
     kind: str
     name: str

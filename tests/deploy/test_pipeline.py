@@ -137,8 +137,25 @@ def test_an_unproven_commit_is_refused_and_says_what_to_run(project: Any, second
     assert serves(project.status(), "production", second)
 
 
+def test_a_commit_of_the_same_artifact_is_built_by_nobody_and_proven_by_the_other(project: Any, second: str) -> None:
+    sha = project.commit("Say more in the docs", ("README.md", "# codecanvas.", "# codecanvas!"))
+    arguments = ("build", "--env", "staging", "--languages", "core", "--explain", "--json")
+    manifest = json.loads(project.invoke(*arguments).stdout)
+    assert [(target["target"], target["made"]) for target in manifest["targets"]] == [("page", False), ("image", False)]
+    project.invoke("deploy", "--env", "staging", "--rehearsal")
+    state = project.status()
+    assert serves(state, "staging", sha)
+    assert (state["staging"]["image"], state["staging"]["frontend"]) == (manifest["image"], manifest["frontend"])
+    assert all(state["staging"][key] == state["production"][key] for key in ("image", "frontend"))
+    plan = json.loads(project.invoke("promote", "--sha", sha, "--plan", "--json", "--rehearsal", code=1).stdout)
+    gates = {gate["name"]: gate for gate in plan["gates"]}
+    assert gates["evidence"]["ok"]
+    assert f"as {second[:12]}, which has the same digests" in gates["evidence"]["reason"]
+
+
 def test_deployed_but_not_verified_is_refused(project: Any, second: str) -> None:
-    sha = project.commit("Deployed, not verified")
+    said = ("frontend/src/canvas/dialogs.ts", "Programs may use these", "Programs may use those")
+    sha = project.commit("Deployed, not verified", said)
     project.invoke("build", "--env", "staging", "--languages", "core")
     project.invoke("deploy", "--env", "staging", "--rehearsal")
     assert serves(project.status(), "staging", sha)

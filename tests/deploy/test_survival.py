@@ -24,6 +24,8 @@ import pytest
 from tests.deploy.test_pipeline import serves
 
 FEW = 3
+# Steps that a rollout has or has not, by how quick a machine is: "wait until … is healthy", begun and ended.
+VARIABLE = 2
 
 
 class Watcher:
@@ -59,14 +61,15 @@ class Watcher:
 
 
 def killed(project: Any, counted: Path, deadly: int, *arguments: str) -> list[str]:
-    """Run a verb that dies at a boundary (0: never); the boundaries it crossed."""
+    """Run a verb that dies at a boundary (0: never), or ends when it has fewer; the boundaries it crossed."""
     counted.unlink(missing_ok=True)
     environment = {key: value for key, value in os.environ.items() if "TOKEN" not in key}
     environment["CODECANVAS_REHEARSAL_DIR"] = str(project.state)
     command = [sys.executable, "-m", "tests.deploy.killer", str(deadly), str(counted), *arguments]
     done = subprocess.run(command, cwd=project.place, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == (-signal.SIGKILL if deadly else 0), done.stderr
-    return counted.read_text().splitlines()
+    crossed = counted.read_text().splitlines()
+    assert done.returncode == (-signal.SIGKILL if len(crossed) == deadly else 0), done.stderr
+    return crossed
 
 
 def whole(project: Any, shas: set[str]) -> str:
@@ -115,14 +118,14 @@ def test_killed_at_any_boundary_it_is_finished_or_taken_back(
     assert serving == other
     deadly = range(1, len(boundaries) + 1)
     if os.environ.get("CODECANVAS_KILLS") != "all":
-        deadly = range(len(boundaries) // FEW, len(boundaries) + 1, len(boundaries) // FEW)
+        deadly = range(len(boundaries) // (FEW + 1), len(boundaries) - VARIABLE, len(boundaries) // (FEW + 1))
     root = project.status()["production"]["urls"]["api"].removesuffix("api/v1/")
     watcher = Watcher(root, shas)
     with watcher.watching():
         for number in deadly:
             (other,) = shas - {serving}
             crossed = killed(project, counted, number, *arguments_of(verb, other))
-            assert len(crossed) == number
+            assert len(crossed) == number or number > len(crossed) >= len(boundaries) - VARIABLE, crossed
             project.invoke("resume", "--env", "production", "--rehearsal")
             serving = whole(project, shas)
             print(f"{verb}: killed at {number} of {len(boundaries)}, {crossed[-1]!r}: {serving[:12]} serves")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from deploy.release.recovery import earlier_release
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.engine import Engine
 from deploy.release.rollout.pace import Pace
+from deploy.release.rollout.placement import placed
 from deploy.release.rollout.strangers import launches_of
 from deploy.release.rollout.unfinished import BY_HAND, Way, way_to_roll_back
 from deploy.settings.policy import Strategy
@@ -38,8 +40,14 @@ class Scene:
         self.checks = ModelChecks(self.timeline, self.chaos)
         self.timeline.ticked = self.platform.note_routes
 
-    def release(self, behaviour: str, now: datetime) -> DeploymentInfo:
-        """A new release that behaves so."""
+    def config(self, name: str) -> dict[str, Any]:
+        """The configuration of this name, which tells its regions (`fra:1,iad:2`); of any other name all is in fra."""
+        said = [part.split(":") for part in name.split(",")] if ":" in name else []
+        regions = [{"region": region, "count": int(count)} for region, count in said]
+        return {"region": regions[0]["region"], "regions": regions} if regions else {"region": "fra"}
+
+    def release(self, behaviour: str, now: datetime, regions: str = "") -> DeploymentInfo:
+        """A new release that behaves so, with machines in these regions; "" for wherever there are some."""
         self.releases += 1
         name = f"{self.releases:040x}"
         return DeploymentInfo(
@@ -52,7 +60,7 @@ class Scene:
             status=Status.PENDING,
             image=f"sha256:image{self.releases}",
             frontend=f"sha256:page{self.releases}",
-            config="c",
+            config=regions or "c",
             launch=f"d{self.releases}",
         )
 
@@ -149,12 +157,11 @@ class Deployer:
             release, strategy = self._again(snapshot.current()), Strategy.IMMEDIATE
         if release is None:
             return None
-        intent = Intent(verb, release, snapshot.current(), strategy, self._count(snapshot))
-        if verb == "repair":
-            intent = Intent(verb, release, self._kept(snapshot), strategy, intent.count)
+        previous = self._kept(snapshot) if verb == "repair" else snapshot.current()
+        intent = self._placed(Intent(verb, release, previous, strategy, self._count(snapshot)), snapshot)
         if intent.releasing and self._strange(snapshot):
             raise DeployError("machines are in traffic that this ledger does not know")
-        book.begin(intent, {})
+        book.begin(intent, self.scene.config(release.config))
         return self._engine(intent, book, takes_over=verb == "repair")
 
     def _rollback(self, left: Intent | None, book: Book) -> Engine:
@@ -171,12 +178,13 @@ class Deployer:
         if left is None or way in (Way.BEGIN, Way.REPLACE):
             back = self._again(earlier_release("production", snapshot, None))
             assert back is not None
-            count = left.count if left else self._count(snapshot)
-            intent = Intent("rollback", back, snapshot.current(), Strategy.IMMEDIATE, count)
+            count = left.count if left and not left.regions else self._count(snapshot)
+            intent = self._placed(Intent("rollback", back, snapshot.current(), Strategy.IMMEDIATE, count), snapshot)
+            config = self.scene.config(back.config)
             if left is None:
-                book.begin(intent, {})
+                book.begin(intent, config)
             else:
-                book.replace(left.turned("by hand", blame=False) if left.forward else left, intent, {})
+                book.replace(left.turned("by hand", blame=False) if left.forward else left, intent, config)
             return self._engine(intent, book, takes_over=left is not None)
         if way is Way.FORWARD:
             left = left.turned_forward()
@@ -199,8 +207,15 @@ class Deployer:
         except DeployError:
             return None
 
+    def _placed(self, intent: Intent, snapshot: Snapshot) -> Intent:
+        """As `Desk` does it."""
+        before = self.scene.config(intent.previous.config) if intent.previous else None
+        return placed(intent, self.scene.config(intent.wanted.config), before, self._count(snapshot))
+
     def _count(self, snapshot: Snapshot) -> int:
         current = snapshot.current()
+        if current and ":" in current.config:
+            return COUNT
         launches = {current.launch} if current else launches_of(snapshot)
         there = [each for each in self.scene.platform.machines() if each.launch in launches and each.traffic]
         return max(COUNT, len({(e.launch, e.number) for e in there if not e.reachable or e.state == "started"}))
@@ -220,7 +235,7 @@ class Deployer:
             clock=self.clock,
             bus=Bus(),
             pace=PACE,
-            configs=lambda _: {},
+            configs=self.scene.config,
             launches=frozenset(launches_of(book.snapshot())),
             takes_over=takes_over,
         )

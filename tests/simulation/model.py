@@ -16,6 +16,7 @@ from deploy.errors import LedgerError, LedgerUnreachable, NotChecked, ReleaseFau
 from deploy.ledger import DeploymentInfo, Intent, Snapshot
 from deploy.platforms.errors import Conflict, NotFound, PlatformError, RateLimited, TimedOut, Unreachable
 from deploy.release.rollout.edge import NOBODY, Answer
+from deploy.release.rollout.placement import region_of
 from deploy.release.rollout.platform import Report
 from deploy.release.rollout.world import Seen
 
@@ -163,6 +164,7 @@ class ModelMachine:
     number: int
     digest: str
     behaviour: str
+    region: str = "fra"
     state: str = "started"
     since: float = 0.0
     traffic: bool = False
@@ -183,7 +185,9 @@ class ModelPlatform:
         self.cut_off = False
         """The deployer cannot reach the edge."""
         self.full = False
-        """No machine can be created: the region has no room."""
+        """No machine can be created: the regions have no room."""
+        self.full_in: set[str] = set()
+        """Regions without room."""
         self.dead: set[str] = set()
         """Machines whose host cannot be reached: they can be looked at, and not changed."""
         self.guard: Callable[[], None] = lambda: None
@@ -193,6 +197,8 @@ class ModelPlatform:
         self.losses: list[str] = []
         """What cost requests: deployers put away what the edge still sent requests to."""
         self._timeline, self._chaos = timeline, chaos
+        self.nearest = "fra"
+        """The region from which the edge serves deployers, if it can."""
         self.staleness = 0.0
         """Seconds by which lists are old, and for which a new machine is found by nobody but its maker."""
         self.tells = True
@@ -235,7 +241,8 @@ class ModelPlatform:
         found = self.all.get(machine)
         if found and self._hidden(found):  # as the real client: whoever created it knows better
             mine = found.maker == (self._chaos.actor, self._chaos.runs[self._chaos.actor])
-            return Seen(machine, found.launch, found.number, "created", False, "", traffic=False) if mine else None
+            new = Seen(machine, found.launch, found.number, "created", False, "", traffic=False, region=found.region)
+            return new if mine else None
         return self._seen(found) if found else None
 
     def await_started(self, machine: str, seconds: float) -> None:
@@ -257,19 +264,21 @@ class ModelPlatform:
     ) -> str:
         self._chaos.strike("create a machine", PLATFORM_FAULTS | STALLS)
         self.guard()
+        region = region_of(config, number) or "fra"
         for machine in self.all.values():
-            if (machine.launch, machine.number) == (release.launch, number) and machine.id not in avoid:
+            same = (machine.launch, machine.number, machine.region) == (release.launch, number, region)
+            if same and machine.id not in avoid:
                 if machine.id not in {each.id for each in self.listed()}:
                     raise Conflict("create a machine", 409, "its name is taken")  # by one that no list shows yet
                 if machine.id not in self.dead:
                     return machine.id
-        if self.full:
+        if self.full or region in self.full_in:
             raise PlatformError("create a machine", 412, "insufficient resources available to fulfill request")
         self._made += 1
         behaviour = release.version.partition("+")[0]
         digest = "sha256:other" if behaviour == "wrong-digest" else release.image
         now, chaos = self._timeline.passed, self._chaos
-        made = ModelMachine(f"m{self._made}", release.launch, number, digest, behaviour, since=now, made=now)
+        made = ModelMachine(f"m{self._made}", release.launch, number, digest, behaviour, region, since=now, made=now)
         made.maker = (chaos.actor, chaos.runs[chaos.actor])
         self.all[made.id] = made
         self.remember()
@@ -316,19 +325,25 @@ class ModelPlatform:
     def publish(self, release: DeploymentInfo) -> None:
         self._chaos.strike("publish", PLATFORM_FAULTS | STALLS)
         self.guard()
-        self.published = release.frontend
+        self.published = release.page
         self._chaos.strike("published", PLATFORM_FAULTS)
 
     # the edge: it believes what was true `lag` seconds ago
 
-    def ask(self, machine: str = "") -> Answer | None:
-        """One request: to a machine that the edge believes in, in turn, and again to the next if that one is dead."""
+    def ask(self, machine: str = "", region: str = "") -> Answer | None:
+        """One request: to a machine that the edge believes in, in turn, and again to the next if that one is dead.
+
+        It goes to the region that is asked for, else to the nearest, else to another.
+        """
         used = sorted(self.used())
         alive = [id_ for id_ in used if id_ in self.all and self._healthy(self.all[id_])]
         if self.cut_off:
             return None
         if not alive or (machine and machine not in alive):
             return NOBODY
+        there = {self.all[id_].region for id_ in alive}
+        near = next((each for each in (region, self.nearest) if each in there), min(there))
+        alive = [id_ for id_ in alive if self.all[id_].region == near or machine]
         self._turn += 1
         if self._turn % 7 == 0:  # often enough to be struck, and not so often that nothing else is
             self._chaos.strike("ask the edge", STALLS)
@@ -412,6 +427,7 @@ class ModelPlatform:
             traffic=machine.traffic if self.tells else machine.noted,
             noted=machine.noted if self.tells else None,
             reachable=machine.id not in dead,
+            region=machine.region,
         )
 
     def _change(self, verb: str, machine: str, work: Callable[[ModelMachine], None]) -> None:

@@ -23,6 +23,7 @@ from tests.simulation.world import Simulation
 KEPT = sorted((Path(__file__).parent / "schedules").glob("*.json"))
 BEHAVIOURS = ("good",) * 6 + ("unhealthy", "crash", "wrong-digest", "bad-smoke", "bad-canary")
 STRATEGIES = ("bluegreen", "canary", "rolling", "immediate")
+REGIONS = ("",) * 4 + ("fra:2", "fra:1,iad:1", "fra:2,iad:1", "fra:1,iad:2", "iad:2", "iad:1,fra:1,syd:1")
 WHO = st.integers(0, 1)
 TURNS = st.sampled_from((40, 40, 40, 20, 12, 9, 6, 3, 0))  # a rollout takes some fifteen
 
@@ -41,9 +42,19 @@ class Schedules(RuleBasedStateMachine):
     def lag(self, seconds: int) -> None:
         self._do("lag", seconds)
 
-    @rule(who=WHO, behaviour=st.sampled_from(BEHAVIOURS), strategy=st.sampled_from(STRATEGIES), turns=TURNS)
-    def promote(self, who: int, behaviour: str, strategy: str, turns: int) -> None:
-        self._do("promote", who, behaviour, strategy)
+    @initialize(region=st.sampled_from(("fra", "iad")))
+    def nearest(self, region: str) -> None:
+        self._do("nearest", region)
+
+    @rule(
+        who=WHO,
+        behaviour=st.sampled_from(BEHAVIOURS),
+        strategy=st.sampled_from(STRATEGIES),
+        regions=st.sampled_from(REGIONS),
+        turns=TURNS,
+    )
+    def promote(self, who: int, behaviour: str, strategy: str, regions: str, turns: int) -> None:
+        self._do("promote", who, behaviour, strategy, regions)
         self._do("turn", who, turns)
 
     @rule(who=WHO, turns=TURNS)
@@ -76,9 +87,9 @@ class Schedules(RuleBasedStateMachine):
     def die(self, which: int) -> None:
         self._do("die", which)
 
-    @rule(full=st.booleans())
-    def full(self, full: bool) -> None:
-        self._do("full", full)
+    @rule(full=st.booleans(), region=st.sampled_from(("", "fra", "iad")))
+    def full(self, full: bool, region: str) -> None:
+        self._do("full", full, region)
 
     @rule(seconds=st.sampled_from((0, 1, 3)))
     def staleness(self, seconds: int) -> None:

@@ -26,6 +26,8 @@ class Simulation:
         self.deaths = 0
         self.losses = 0
         self.healed: list[str] = []
+        self.served_in: Counter[str] = Counter()
+        """By region: the most machines that served there at once, as long as both releases have some there."""
         self.followed = 0
         """The most machines that the edge ever sent requests to at once, and that answered."""
         self.reached = 0
@@ -46,10 +48,10 @@ class Simulation:
         self.schedule.append([name, *arguments])
         getattr(self, f"_{name}")(*arguments)
 
-    def _promote(self, who: int, behaviour: str, strategy: str) -> None:
+    def _promote(self, who: int, behaviour: str, strategy: str, regions: str = "") -> None:
         deployer = self.deployers[who]
         if deployer.idle:
-            release = self.scene.release(behaviour, deployer.clock.now())
+            release = self.scene.release(behaviour, deployer.clock.now(), regions)
             deployer.begin("promote", release, Strategy(strategy))
 
     def _rollback(self, who: int) -> None:
@@ -81,8 +83,17 @@ class Simulation:
             self.deaths += 1
             self.scene.platform.die(which)
 
-    def _full(self, full: bool) -> None:
-        self.scene.platform.full = full
+    def _full(self, full: bool, region: str = "") -> None:
+        """No room any more, in a region or at all; or room again."""
+        if region and full:
+            self.scene.platform.full_in.add(region)
+        else:
+            self.scene.platform.full = full
+            self.scene.platform.full_in.clear()
+
+    def _nearest(self, region: str) -> None:
+        """Where the edge is that deployers ask."""
+        self.scene.platform.nearest = region
 
     def _staleness(self, seconds: float) -> None:
         """How old lists are from now on, and how long a new machine is hidden."""
@@ -179,12 +190,31 @@ class Simulation:
         assert len(serving) >= self.reached - taken, "capacity was lowered by a deployer"
         assert len(platform.answering()) >= self.followed - taken, "requests were lost: the edge knew too few machines"
         assert not platform.losses, platform.losses
+        self._check_regions(taken)
         for machine in platform.all.values():
             if machine.traffic:
                 assert machine.digest != "sha256:other", "a machine with another digest was let into traffic"
                 assert machine.behaviour != "crash", "a machine that never came up was let into traffic"
         for pages in Counter(self._outcomes()).values():
             assert pages == 1, "an outcome was recorded twice"
+
+    def _check_regions(self, taken: int) -> None:
+        """A region that the release before and the release after have is never left without what both have there."""
+        snapshot = self.snapshot()
+        intent, current = snapshot.intent(), snapshot.current()
+        if current is None:
+            return
+        releases = [release for release in (current, intent and intent.wanted, intent and intent.previous) if release]
+        everywhere = [self._wanted_in(release.config) for release in releases]
+        now = Counter(machine.region for machine in self.scene.platform.serving())
+        for region in {region for counts in everywhere for region in counts}:
+            least = min(counts[region] for counts in everywhere)
+            most = self.served_in[region] = min(least, max(self.served_in[region], now[region]))
+            assert now[region] >= most - taken, f"capacity was lowered in {region}"
+
+    def _wanted_in(self, config: str) -> Counter[str]:
+        found = self.scene.config(config).get("regions") or [{"region": "fra", "count": COUNT}]
+        return Counter({each["region"]: each["count"] for each in found})
 
     def _outcomes(self) -> list[tuple[str, str]]:
         return [(event.id, event.status.value) for event in self.snapshot().events()]
@@ -253,10 +283,13 @@ class Simulation:
         numbers = [machine.number for machine in alive.values() if machine.launch == current.launch]
         if repaired or untouched:
             assert len(numbers) == len(set(numbers)), "two machines in one place"
-            assert len(numbers) <= COUNT, "more machines than there should be"
-        assert platform.published == current.frontend, "the page is another release's"
+            wanted = self._wanted_in(current.config)
+            assert len(numbers) <= wanted.total(), "more machines than there should be"
+        assert platform.published == current.page, "the page is another release's"
         if unharmed:
             assert len(platform.serving()) >= COUNT, "fewer machines than there should be"
+            placed = Counter(machine.region for machine in platform.serving())
+            assert placed == self._wanted_in(current.config), "machines in other regions than the release's"
         launches = {event.launch for event in events}
         for machine in platform.all.values():
             assert machine.launch in launches, "an orphan"

@@ -1,7 +1,8 @@
 """A name server for one reader: Caddy asks it which machines may take requests, many times a second.
 
 `8080.runner.machines.` is answered with the addresses of `runner`'s machines that listen on 8080 and are healthy,
-registered and uncordoned; `ID.8080.runner.machines.` with that of the machine ID among them. This is how routes change
+registered and uncordoned, in the region where the edge is; `ID.8080.runner.machines.` with that of the machine ID among
+all of them, `near-iad-ord--x.8080.runner.machines.` with those in iad if there are any. This is how routes change
 without reloading Caddy: a reload closes idle connections and
 WebSockets, and a request just being written on one of them would be lost.
 """

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from deploy.emulator.edge.regions import chosen
 from deploy.emulator.model import Machine, World
 
 KEPT_SECONDS = 300.0
@@ -29,6 +30,7 @@ class Place:
     app: str
     address: str
     port: int
+    region: str = ""
 
 
 class View:
@@ -69,15 +71,22 @@ class View:
             if id_ in self._known:
                 self._known[id_] = deque([(0.0, self._known[id_][-1][1])])
 
-    def addresses(self, app: str, port: int, instance: str = "") -> list[str]:
-        """Where the proxy sends requests for `app` on `port`, to any machine or to one."""
+    def addresses(self, app: str, port: int, instance: str = "", near: Sequence[str] = ()) -> list[str]:
+        """Where the proxy sends requests for `app` on `port`: to one machine, or to those of one region.
+
+        `near` are regions, the nearest first; what is in none of them comes last.
+        """
+        return chosen([(place.region, place.address) for place in self.places(app, port, instance)], near)
+
+    def places(self, app: str, port: int, instance: str = "") -> list[Place]:
+        """Where the proxy could send requests for `app` on `port`, in any region; `instance`: this machine alone."""
         self.note()
         owners = {found.address: id_ for id_, places in self._known.items() if (found := places[-1][1])}
-        used = []
+        used: list[Place] = []
         for id_ in self._known:
             place = self._seen(id_) if instance in ("", id_) else None
             if place and (place.app, place.port) == (app, port) and owners.get(place.address, id_) == id_:
-                used.append(place.address)
+                used.append(place)
         return used
 
     def _add(self, id_: str, now: float, place: Place | None) -> None:

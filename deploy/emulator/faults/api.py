@@ -22,12 +22,12 @@ MAX_RULES = 100
 class FaultsApi:
     """The routes.
 
-    `changed` is called after rules came, for those that concern machines already running; `prune` removes the images of
-    an app that no machine uses, and returns their digests.
+    `changed` is called after rules came (True) or went: some concern what is there already. `prune` removes the images
+    of an app that no machine uses, and returns their digests.
     """
 
     def __init__(
-        self, rules: Rules, key: str, changed: Callable[[], None], prune: Callable[[str], Awaitable[list[str]]]
+        self, rules: Rules, key: str, changed: Callable[[bool], None], prune: Callable[[str], Awaitable[list[str]]]
     ) -> None:
         self._rules, self._key, self._changed, self._prune = rules, key, changed, prune
 
@@ -46,13 +46,14 @@ class FaultsApi:
             return refused
         if request.method == "DELETE":
             self._rules.clear(request.query_params.get("id", ""))
+            self._changed(False)
         elif request.method == "POST":
             try:
                 added = self._read(await request.body())
             except RuleWrong as wrong:
                 return JSONResponse({"error": str(wrong)}, 400)
             self._rules.add(added)
-            self._changed()
+            self._changed(True)
             fresh = {rule.id for rule in added}
             return JSONResponse({"faults": [rule for rule in self._rules.shown() if rule["id"] in fresh]}, 201)
         return JSONResponse({"faults": self._rules.shown()})

@@ -21,7 +21,11 @@ as if it had been stopped), `shadow_checks` (each check of a service is shown tw
 For what the edge knows of machines, as long as the rule is there: `lag` (they are seen as they were `seconds` ago),
 `unseen` (it never learns of them). For the platform as a whole, as long as the rule is there: `rates` (the documented
 limits apply), `autostop` (what the proxy looks at every few minutes, it looks at every `seconds`), `paid` (Pages takes
-as many files as on a paid plan).
+as many files as on a paid plan), `nearest` (the edge is in the region `code`, and sends requests there first). For a
+region, as long as the rule is there: `full` (it has no room for another machine).
+For an environment's tokens, as long as the rule is there: `fly_token` and `cloudflare_token`, whose `code` says what
+the token is (FLY_TOKENS, CLOUDFLARE_TOKENS); `seconds` after which Cloudflare's says that it ends. `taken_address`: the
+address of a Pages project that is created now is somebody else's already, so it gets one with three more letters.
 """
 
 from __future__ import annotations
@@ -36,32 +40,44 @@ from deploy.emulator.errors import RuleWrong
 
 ERRORS = frozenset({"error_before", "error_after"})
 REQUEST_KINDS = ERRORS | {"delay", "drop", "drop_after", "stale_list", "eventual"}
-LASTING = frozenset({"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks"})
+TOKEN_KINDS = frozenset({"fly_token", "cloudflare_token", "taken_address"})
+FLY_TOKENS = frozenset({"expired", "app", "reader", "elsewhere", "opaque"})
+"""Refused everywhere; for the app alone; may change nothing; of another organisation; not a macaroon."""
+CLOUDFLARE_TOKENS = frozenset({"expired", "disabled", "unknown", "reader", "account", "scopeless"})
+"""The first three are refused everywhere. `reader` may change nothing; `account`: one of the account, not of a person;
+`scopeless`: valid, without any permission for Pages."""
+LASTING = TOKEN_KINDS | frozenset(
+    {"eventual", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks", "nearest", "full"}
+)
 """Kinds that last until they are forgotten, unless a rule says how often they strike."""
 SITE_KINDS = frozenset({"cold_cache"})
 EDGE_KINDS = frozenset({"lag", "unseen"})
 MACHINE_KINDS = EDGE_KINDS | {
     "die", "flap", "migrate", "lose_host", "hide_cordoned", "forget_snapshot", "shadow_checks",
 }  # fmt: skip
-PLATFORM_KINDS = frozenset({"rates", "autostop", "paid"})
-ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS
+PLATFORM_KINDS = frozenset({"rates", "autostop", "nearest", "paid"})
+REGION_KINDS = frozenset({"full"})
+ALL_KINDS = REQUEST_KINDS | SITE_KINDS | MACHINE_KINDS | PLATFORM_KINDS | REGION_KINDS | TOKEN_KINDS
 EVENTUAL_SECONDS = 3.0
 MATCHES = {
     "request": frozenset({"method", "path", "environment"}),
     "machine": frozenset({"machine", "environment"}),
     "platform": frozenset(),
+    "token": frozenset({"environment"}),
+    "region": frozenset({"region", "environment"}),
 }
 FIELDS = frozenset({"kind", "match", "times", "skip", "status", "seconds", "retry_after", "text", "code"})
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a rule is held against: a request, or a machine (`machine` is its id and name)."""
+    """What a rule is held against: a request, a machine (`machine` is its id and name), or a region."""
 
     environment: str | None
     method: str = ""
     path: str = ""
     machine: str = ""
+    region: str = ""
 
 
 @dataclass
@@ -102,9 +118,14 @@ class Rule:
 def _agrees(key: str, wanted: str, facts: Facts) -> bool:
     if key == "method":
         return facts.method.upper() == wanted.upper()
-    if key == "environment":
-        return facts.environment == wanted
+    if key in ("environment", "region"):
+        return bool(getattr(facts, key) == wanted)
     return re.search(wanted, facts.path if key == "path" else facts.machine) is not None
+
+
+def _about(kind: str) -> str:
+    kinds = {"machine": MACHINE_KINDS, "platform": PLATFORM_KINDS, "token": TOKEN_KINDS, "region": REGION_KINDS}
+    return next((about for about, those in kinds.items() if kind in those), "request")
 
 
 def parse(raw: Any) -> Rule:
@@ -114,7 +135,7 @@ def parse(raw: Any) -> Rule:
     kind, match = raw.get("kind"), raw.get("match", {})
     if kind not in ALL_KINDS:
         raise RuleWrong(f"kind {kind!r} is none of {', '.join(sorted(ALL_KINDS))}")
-    known = MATCHES["machine" if kind in MACHINE_KINDS else "platform" if kind in PLATFORM_KINDS else "request"]
+    known = MATCHES[_about(kind)]
     if not isinstance(match, dict) or set(match) - known or not all(isinstance(v, str) for v in match.values()):
         raise RuleWrong(f"match of {kind} is an object of strings with the fields {', '.join(sorted(known))}")
     for key in match.keys() & {"path", "machine"}:
@@ -124,6 +145,9 @@ def parse(raw: Any) -> Rule:
             raise RuleWrong(f"match.{key} {match[key]!r} is no regular expression: {error}") from error
     if not all(isinstance(raw.get(word, ""), str) for word in ("text", "code")):
         raise RuleWrong("text and code are strings")
+    states = {"fly_token": FLY_TOKENS, "cloudflare_token": CLOUDFLARE_TOKENS}.get(kind)
+    if states and raw.get("code") not in states:
+        raise RuleWrong(f"code of {kind} is one of {', '.join(sorted(states))}")
     lasting = {"times": None} if kind in LASTING else {}
     rule = Rule(**{**lasting, **raw, "match": match})
     if rule.kind == "eventual" and rule.seconds is None:
@@ -142,6 +166,8 @@ def _check_numbers(rule: Rule) -> None:
         raise RuleWrong(f"{name} {value!r} is not a number of at least {least}")
     if rule.kind in ("delay", "lag", "autostop") and rule.seconds is None:
         raise RuleWrong(f"{rule.kind} needs seconds")
+    if rule.kind == "nearest" and not re.fullmatch("[a-z]{3}", rule.code):
+        raise RuleWrong(f"nearest: code {rule.code!r} is no region; write three small letters, such as iad")
 
 
 class Rules:

@@ -46,6 +46,7 @@ class FlyApi:
         self.store, self.fleet, self._keyring, self._history = store, fleet, keyring, history
         self._owners = {tenant.app: tenant.environment for tenant in tenants}
         self._organizations = {tenant.environment: tenant.organization for tenant in tenants}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """All routes of this file, to be mounted at /v1."""
@@ -81,7 +82,28 @@ class FlyApi:
         environment = self._keyring.fly(request.headers.get("authorization", ""))
         if environment is None:
             raise FlyRefusal(401, "unauthorized: the token is missing or unknown")
+        if self.state_of(environment) == "reader" and request.method not in ("GET", "HEAD"):
+            raise FlyRefusal(403, "this token is read-only")
         return environment
+
+    def state_of(self, environment: str) -> str:
+        """What has become of the environment's token, "" for nothing: see FLY_TOKENS."""
+        return self._keyring.state(environment, "FLY_API_TOKEN")
+
+    def organization_of(self, environment: str) -> str:
+        """The slug of the organisation that the environment's token is of, "" for any."""
+        return "elsewhere" if self.state_of(environment) == "elsewhere" else self._organizations.get(environment, "")
+
+    def app_of(self, environment: str) -> str:
+        """The name of the environment's app."""
+        return next(name for name, owner in self._owners.items() if owner == environment)
+
+    def organizer(self, request: Request) -> str:
+        """The speaker, whose token must be one for more than an app. Raises FlyRefusal 401, 403."""
+        speaker = self.speaker(request)
+        if self.state_of(speaker) == "app":
+            raise FlyRefusal(403, f"this token acts on app {self.app_of(speaker)} alone")
+        return speaker
 
     def app(self, request: Request) -> App:
         """The app of the path. Raises FlyRefusal 401, 403 for another tenant's, 404."""
@@ -95,7 +117,7 @@ class FlyApi:
 
     def _same_organization(self, speaker: str, slug: str) -> None:
         """Refuse (403) a token of another organisation."""
-        if (own := self._organizations.get(speaker, "")) and own != slug:
+        if (own := self.organization_of(speaker)) and own != slug:
             raise FlyRefusal(403, f"this token is of organization {own} and may not act in organization {slug}")
 
     def machine(self, request: Request) -> Machine:
@@ -124,14 +146,15 @@ class FlyApi:
     # apps
 
     async def list_apps(self, request: Request) -> Response:
-        speaker, slug = self.speaker(request), request.query_params.get("org_slug")
+        speaker, slug = self.organizer(request), request.query_params.get("org_slug")
         if not slug:
             raise FlyRefusal(400, "org_slug is required")
+        self._same_organization(speaker, slug)
         apps = [a for a in self.store.world.apps.values() if a.environment == speaker and a.org_slug == slug]
         return JSONResponse({"total_apps": len(apps), "apps": [self._app_json(app) for app in apps]})
 
     async def create_app(self, request: Request) -> Response:
-        speaker, body = self.speaker(request), await read_object(request)
+        speaker, body = self.organizer(request), await read_object(request)
         name = body.get("name") or body.get("app_name")
         if not isinstance(name, str) or not _APP_NAME.fullmatch(name):
             raise FlyRefusal(400, f"name {name!r} is not a name for an app")
@@ -151,7 +174,13 @@ class FlyApi:
         return JSONResponse(self._app_json(self.app(request)))
 
     async def delete_app(self, request: Request) -> Response:
-        app = self.app(request)
+        """Accepted, and done soon: until then the app is there, and its name taken."""
+        task = asyncio.create_task(self._remove(self.app(request)))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        return Response(status_code=202)
+
+    async def _remove(self, app: App) -> None:
         machines = self.store.world.machines_of(app.name)
         for machine in machines:
             self.fleet.destroy(machine, force=True)
@@ -165,7 +194,6 @@ class FlyApi:
         if self.store.private.values.pop(app.name, None) is not None:
             self.store.save_private()
         self.fleet.save()
-        return Response(status_code=202)
 
     def _app_json(self, app: App) -> Json:
         machines = [m for m in self.store.world.machines_of(app.name) if m.state not in ENDED]

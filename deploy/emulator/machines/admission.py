@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from deploy.emulator.errors import FlyRefusal
 from deploy.emulator.machines import container
 from deploy.emulator.model import ENDED, App, Json, Machine
 from deploy.emulator.registry.server import Registry
 from deploy.emulator.store import Store
 
+NEAREST = "iad"
+
 
 class Admission:
-    """Refuses (FlyRefusal) what cannot be done, before anything is."""
+    """Refuses (FlyRefusal) what cannot be done, before anything is. `full` tells whether a region has no room."""
 
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store, self._registry = store, registry
+        self.full: Callable[[App, str], bool] = lambda app, region: False
 
     async def image(self, app: App, body: Json) -> Json:
         """The image as machines show it; the app's own, and pushed."""
@@ -33,6 +39,17 @@ class Admission:
             "digest": image.digest,
             "labels": {},
         }
+
+    def region(self, app: App, body: Json) -> str:
+        """The region of a new machine, where there is room for it; without a word on it the nearest to the client."""
+        region = str(body.get("region") or NEAREST)
+        if not re.fullmatch(r"[a-z]{3}", region):
+            raise FlyRefusal(400, f"region {region!r} is none; regions have codes of three letters")
+        if self.full(app, region):
+            raise FlyRefusal(
+                412, f"insufficient resources available to fulfill request: could not reserve resource in {region}"
+            )
+        return region
 
     def secrets(self, app: App, body: Json) -> None:
         """The app's secrets are as new as the machine needs them."""

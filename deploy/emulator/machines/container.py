@@ -101,7 +101,6 @@ def _environment(machine: Machine, memory: int) -> dict[str, str]:
         "FLY_IMAGE_REF": machine.config["image"],
         "FLY_PROCESS_GROUP": machine.metadata.get("fly_process_group", ""),
         "FLY_VM_MEMORY_MB": str(memory),
-        "PRIMARY_REGION": machine.region,
     }
     return given | {str(key): str(value) for key, value in (machine.config.get("env") or {}).items()}
 

@@ -54,7 +54,7 @@ class Fleet:
     def __init__(self, store: Store, engine: Engine, registry: Registry, registry_address: str) -> None:
         self._store, self._engine, self._registry = store, engine, registry
         self._registry_address = registry_address
-        self._admission = Admission(store, registry)
+        self.admission = Admission(store, registry)
         self._machine_logs: Path = store.directory / "logs" / "machines"
         self._machine_logs.mkdir(parents=True, exist_ok=True)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -72,7 +72,7 @@ class Fleet:
         port = machine.internal_port
         if not port or not (routable(machine) and self.reachable(machine)):
             return None
-        return Place(machine.app, machine.private_ip, port)
+        return Place(machine.app, machine.private_ip, port, machine.region)
 
     def addresses(self, app: str, port: int) -> list[str]:
         """Where requests for `app` on `port` may go now in truth."""
@@ -96,21 +96,21 @@ class Fleet:
 
     async def create(self, app: App, body: Json) -> Machine:
         """A new machine from a request's body, launched unless `skip_launch`. Raises FlyRefusal."""
-        image = await self._admission.image(app, body)
-        self._admission.secrets(app, body)
+        image = await self.admission.image(app, body)
+        self.admission.secrets(app, body)
         machine = Machine(
             id=secrets.token_hex(7),
             app=app.name,
             name=str(body.get("name") or f"machine-{secrets.token_hex(3)}"),
-            region=str(body.get("region") or "iad"),
+            region=self.admission.region(app, body),
             instance_id=ulid(),
             config=body["config"],
             image=image,
             registered=not body.get("skip_service_registration"),
             skip_secrets=bool(body.get("skip_secrets")),
         )
-        self._admission.name(app, machine.name)
-        self._admission.volumes(app, machine, machine.config)
+        self.admission.name(app, machine.name)
+        self.admission.volumes(app, machine, machine.config)
         machine.versions.append({"version": machine.instance_id, "user_config": copy.deepcopy(machine.config)})
         self._store.world.machines[machine.id] = machine
         self._event(machine, "launch", "created", "user")
@@ -125,10 +125,10 @@ class Fleet:
             raise FlyRefusal(
                 409, f"current_version {wanted} is not the machine's version {machine.instance_id}; get it again"
             )
-        image = await self._admission.image(app, body)
-        self._admission.secrets(app, body)
+        image = await self.admission.image(app, body)
+        self.admission.secrets(app, body)
         self._settled(machine)
-        self._admission.volumes(app, machine, body["config"])
+        self.admission.volumes(app, machine, body["config"])
         machine.crashes = 0
         machine.config, machine.image, machine.instance_id = body["config"], image, ulid()
         machine.skip_secrets = bool(body.get("skip_secrets"))

@@ -1,11 +1,11 @@
 """Auto stop and auto start: reads a machine's settings, and decides which machine is not needed.
 
-As Fly's proxy: every few minutes it looks how many of an app's machines work on more requests than their soft limit.
-One more than these is enough; of what is beyond, one machine is stopped or suspended each time, the least busy first,
-however busy the app is, and never below `min_machines_running`. The last one is stopped when nobody has asked for a
-while. A request that finds none running starts one. Only machines whose own configuration has `autostop` on are ever
-stopped, and `autostart` started, which does not depend on it. What the edge does not know (cordoned, unregistered) is
-left alone.
+As Fly's proxy: every few minutes it looks how many of an app's machines in a region work on more requests than their
+soft limit. One more than these is enough; of what is beyond, one machine is stopped or suspended each time, the least
+busy first, however busy the app is. `min_machines_running` counts in the primary region alone; elsewhere, and without
+it, the last one is stopped when nobody has asked there for a while. A request that finds none running starts one. Only
+machines whose own configuration has `autostop` on are ever stopped, and `autostart` started, which does not depend on
+it. What the edge does not know (cordoned, unregistered) is left alone.
 """
 
 from __future__ import annotations
@@ -41,12 +41,18 @@ def autostart(machine: Machine) -> bool:
 
 
 def minimum(machines: Iterable[Machine]) -> int:
-    """How many of an app's machines keep running however idle."""
-    return max((int(service.get("min_machines_running") or 0) for m in machines for service in _services(m)), default=0)
+    """How many of an app's machines in one region keep running however idle: some in its primary one, else none."""
+    there = [machine for machine in machines if _primary(machine) in (machine.region, "")]
+    return max((int(service.get("min_machines_running") or 0) for m in there for service in _services(m)), default=0)
+
+
+def _primary(machine: Machine) -> str:
+    """The app's primary region as its fly.toml says; "" if none does."""
+    return str((machine.config.get("env") or {}).get("PRIMARY_REGION") or "")
 
 
 def surplus(machines: Iterable[Machine], load: Mapping[str, int]) -> Machine | None:
-    """The machine that an app can do without, None for none. `load` is how many requests each address works on."""
+    """The machine that an app's region can do without, if any. `load`: how many requests each address works on."""
     running = [machine for machine in machines if routable(machine)]
     over = sum(load.get(machine.private_ip, 0) > soft_limit(machine) for machine in running)
     if len(running) <= max(minimum(running), over + 1):
@@ -77,35 +83,36 @@ class Idler:
 
     def __init__(self, world: World, fleet: Fleet, seconds: Callable[[], float], under_way: UnderWay) -> None:
         self._world, self._fleet, self._seconds, self._under_way = world, fleet, seconds, under_way
-        self._asked_at: dict[str, float] = {}
-        self._stopped_at: dict[str, float] = {}
+        self._asked_at: dict[tuple[str, str], float] = {}
+        self._stopped_at: dict[tuple[str, str], float] = {}
         self.stopped: Callable[[str], None] = lambda machine: None  # called with a machine that was stopped just now
         self.also_at: Callable[[str], list[str]] = lambda app: []  # where else an app's requests may be on their way
 
-    def asked(self, app: str) -> None:
-        """A request for the app is about to be sent on."""
-        self._asked_at[app] = time.time()
+    def asked(self, app: str, region: str = "") -> None:
+        """A request for the app is about to be sent to a region; "" for it is not known which."""
+        self._asked_at[app, region] = time.time()
 
     async def run(self) -> None:
         """Look now and then, until cancelled."""
         while True:
             await asyncio.sleep(min(self._seconds() / 4, 5.0))
             for app in list(self._world.apps):
-                await self._look(app)
+                for region in sorted({machine.region for machine in self._world.machines_of(app)}):
+                    await self._look(app, region)
 
-    async def _look(self, app: str) -> None:
-        machines = self._world.machines_of(app)
-        if self._just_changed(app, machines):
+    async def _look(self, app: str, region: str) -> None:
+        machines = [machine for machine in self._world.machines_of(app) if machine.region == region]
+        if self._just_changed((app, region), machines):
             return
-        load = await self._load(app)
-        if load is None or self._just_changed(app, machines):
+        load = await self._load(app, machines)
+        if load is None or self._just_changed((app, region), machines):
             return
         chosen = surplus(machines, load)
         last = sum(routable(machine) for machine in machines) == 1
-        if chosen is None or (last and self._asked_lately(app, load)):
+        if chosen is None or (last and self._asked_lately(app, region, load)):
             return
-        self._stopped_at[app] = time.time()  # the next one only after another while
-        log.info("app %s has one machine too many: %s gets %s", app, chosen.id, autostop(chosen))
+        self._stopped_at[app, region] = time.time()  # the next one only after another while
+        log.info("app %s has one machine too many in its region: %s gets %s", app, chosen.id, autostop(chosen))
         try:
             if autostop(chosen) == "suspend":
                 self._fleet.suspend(chosen)
@@ -115,17 +122,18 @@ class Idler:
         except FlyRefusal as refused:
             log.info("not stopped: %s", refused)
 
-    def _just_changed(self, app: str, machines: list[Machine]) -> bool:
-        last = max([self._stopped_at.get(app, 0.0), *(started_at(machine) for machine in machines)])
+    def _just_changed(self, place: tuple[str, str], machines: list[Machine]) -> bool:
+        last = max([self._stopped_at.get(place, 0.0), *(started_at(machine) for machine in machines)])
         return time.time() - last < self._seconds()
 
-    def _asked_lately(self, app: str, load: Mapping[str, int]) -> bool:
+    def _asked_lately(self, app: str, region: str, load: Mapping[str, int]) -> bool:
         if any(load.get(address) for address in self.also_at(app)):
             self.asked(app)
-        return time.time() - self._asked_at.get(app, 0.0) < self._seconds()
+        last = max(self._asked_at.get((app, place), 0.0) for place in (region, ""))
+        return time.time() - last < self._seconds()
 
-    async def _load(self, app: str) -> dict[str, int] | None:
-        """Requests under way at each address of the app's; None while the edge is busy with itself."""
+    async def _load(self, app: str, machines: list[Machine]) -> dict[str, int] | None:
+        """Requests under way at each address, of `machines` and others; None while the edge is busy with itself."""
         try:
             counts = await self._under_way()
         except httpx.HTTPError:
@@ -134,6 +142,7 @@ class Idler:
         for address, count in counts.items():
             host = address.rpartition(":")[0]
             found[host] = found.get(host, 0) + count
-        if any(found.get(machine.private_ip) for machine in self._world.machines_of(app) if machine.private_ip):
-            self.asked(app)
+        for machine in machines:
+            if machine.private_ip and found.get(machine.private_ip):
+                self.asked(app, machine.region)
         return found

@@ -13,7 +13,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from deploy.emulator.errors import FlyRefusal
@@ -33,10 +33,10 @@ NOBODY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: 
 
 
 class Waker:
-    """Holds requests and starts machines. Listens only for apps that have asked for it."""
+    """Holds requests and starts machines, in the `nearest` region first. Listens only for apps that asked for it."""
 
-    def __init__(self, world: World, fleet: Fleet) -> None:
-        self._world, self._fleet = world, fleet
+    def __init__(self, world: World, fleet: Fleet, nearest: Callable[[], str]) -> None:
+        self._world, self._fleet, self._nearest = world, fleet, nearest
         self._addresses: dict[tuple[str, int], str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -134,7 +134,7 @@ class Waker:
         return next(iter(serving()), None)
 
     def _start_one(self, app: str, port: int) -> bool:
-        for machine in self._machines(app):
+        for machine in sorted(self._machines(app), key=lambda machine: machine.region != self._nearest()):
             if self._may_start(machine, port):
                 log.info("a request for %s starts machine %s", app, machine.id)
                 with contextlib.suppress(FlyRefusal):

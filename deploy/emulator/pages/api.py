@@ -1,4 +1,4 @@
-"""The Pages API's routes: projects, direct upload, deployments, rollback."""
+"""The Pages API's routes: direct upload, deployments, rollback. Those of projects as such are in `projects.py`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from starlette.routing import Route
 from deploy.emulator.access import Keyring
 from deploy.emulator.control import Tenant
 from deploy.emulator.errors import ChildFailed, PagesRefusal
+from deploy.emulator.faults.rules import Rules
 from deploy.emulator.model import Deployment, Json, Project
 from deploy.emulator.pages import ticket
 from deploy.emulator.pages.assets import Assets, names_of
+from deploy.emulator.pages.projects import Projects
 from deploy.emulator.pages.publisher import Publisher
+from deploy.emulator.pages.tokens import Verification
 from deploy.emulator.pages.wire import (
     MAX_FORM,
     MAX_UPLOAD,
     deployment_json,
-    project_json,
     read_form,
     read_json,
     refused,
@@ -35,7 +37,6 @@ from deploy.emulator.store import Store
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-AUTHENTICATION = 10000
 COMMIT_LIMIT = 1000
 MESSAGE_BYTES = 384
 
@@ -49,20 +50,22 @@ class PagesApi:
         publisher: Publisher,
         keyring: Keyring,
         tenants: list[Tenant],
+        rules: Rules,
         most_files: Callable[[Project], int],
     ) -> None:
         """`most_files` tells how many files a deployment of a project may have now."""
         self._most_files = most_files
         self._store, self._publisher, self._keyring = store, publisher, keyring
-        self._hosts = {tenant.project: tenant.project_host for tenant in tenants}
+        self._projects = Projects(store, publisher, keyring, tenants, rules)
+        self._verification = Verification(keyring, rules)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """All routes, to be mounted at /client/v4."""
         project = "/accounts/{account}/pages/projects/{project}"
         table: list[tuple[str, str, Endpoint]] = [
-            ("GET", project, self.get_project),
-            ("PATCH", project, self.patch_project),
+            *self._projects.table(),
+            *self._verification.table(),
             ("GET", project + "/upload-token", self.upload_token),
             ("POST", "/pages/assets/check-missing", self.check_missing),
             ("POST", "/pages/assets/upload", self.upload),
@@ -70,6 +73,7 @@ class PagesApi:
             ("GET", project + "/deployments", self.list_deployments),
             ("POST", project + "/deployments", self.create_deployment),
             ("GET", project + "/deployments/{deployment}", self.get_deployment),
+            ("DELETE", project + "/deployments/{deployment}", self.delete_deployment),
             ("POST", project + "/deployments/{deployment}/rollback", self.roll_back),
         ]
         return [Route(path, _answering(endpoint), methods=[method]) for method, path, endpoint in table]
@@ -77,13 +81,7 @@ class PagesApi:
     # who speaks, about what
 
     def _project(self, request: Request) -> Project:
-        environment = self._keyring.pages(request.headers.get("authorization", ""))
-        found = self._store.world.projects.get(request.path_params["project"])
-        if environment is None or found is None or found.environment != environment:
-            raise PagesRefusal(403, AUTHENTICATION, "Authentication error")
-        if request.path_params["account"] != self._keyring.account(environment):
-            raise PagesRefusal(403, AUTHENTICATION, "Authentication error")
-        return found
+        return self._projects.project(request)
 
     def _assets(self, request: Request) -> Assets:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -100,25 +98,7 @@ class PagesApi:
         return project, found
 
     def _shown(self, deployment: Deployment, project: Project) -> Json:
-        return deployment_json(deployment, project, self._hosts[project.name])
-
-    # projects
-
-    async def get_project(self, request: Request) -> Response:
-        project = self._project(request)
-        shown = project_json(project, self._hosts[project.name])
-        if project.deployments:
-            shown["latest_deployment"] = self._shown(list(project.deployments.values())[-1], project)
-        return success(shown)
-
-    async def patch_project(self, request: Request) -> Response:
-        project, body = self._project(request), await read_json(request, MAX_FORM)
-        branch = body.get("production_branch") if isinstance(body, dict) else None
-        if not isinstance(branch, str) or not branch:
-            raise PagesRefusal(400, 8000012, "production_branch is the one setting that can be changed here")
-        project.production_branch = branch
-        self._store.save()
-        return success(project_json(project, self._hosts[project.name]))
+        return deployment_json(deployment, project, self._projects.host(project))
 
     # direct upload
 
@@ -175,6 +155,16 @@ class PagesApi:
     async def get_deployment(self, request: Request) -> Response:
         project, deployment = self._deployment(request)
         return success(self._shown(deployment, project))
+
+    async def delete_deployment(self, request: Request) -> Response:
+        project, deployment = self._deployment(request)
+        if deployment.id == project.canonical:
+            raise PagesRefusal(400, 8000034, "You cannot delete the active production deployment of a project")
+        if deployment.environment == "preview" and request.query_params.get("force") != "true":
+            words = "You cannot delete an aliased deployment without a `?force=true` parameter in the API request URL."
+            raise PagesRefusal(400, 8000035, words)
+        self._publisher.remove(project, deployment)
+        return success(None)
 
     async def list_deployments(self, request: Request) -> Response:
         project, query = self._project(request), request.query_params

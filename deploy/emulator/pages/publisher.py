@@ -62,6 +62,12 @@ class Publisher:
             project.deployments.pop(one.id, None)
             self.assets(project.name).remove(one.id)
 
+    def remove(self, project: Project, deployment: Deployment) -> None:
+        """Remove one that is not served."""
+        project.deployments.pop(deployment.id, None)
+        self.assets(project.name).remove(deployment.id)
+        self._store.save()
+
     async def serve(self, project: Project, deployment: Deployment) -> None:
         """Make it the one that the project's host serves. Raises ChildFailed, with the previous one back."""
         async with self._locks.setdefault(project.name, asyncio.Lock()):
@@ -77,7 +83,7 @@ class Publisher:
         """Fetch a file through the edge and compare it with what was uploaded."""
         plain = (path for path in deployment.files if not path.endswith(".html"))
         path = next(plain, None)
-        if path is None or deployment.redirects:
+        if path is None or deployment.redirects or project.host:
             return
         wanted = await asyncio.to_thread(self.assets(project.name).read, deployment.files[path])
         headers = {"Host": self._hosts[project.name]}

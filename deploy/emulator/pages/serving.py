@@ -51,7 +51,9 @@ class Sites:
 
     def site(self, name: str) -> Site | None:
         """What the project's host serves; None before its first deployment."""
-        project = self._projects[name]
+        project = self._projects.get(name)
+        if project is None or project.host:  # never made, deleted, or served at another address
+            return None
         served = project.deployments.get(project.canonical or "")
         if served is None:
             return None

@@ -47,6 +47,11 @@ class AddressClient:
             raise Malformed(asked, 200, "the answer has no list of ips")
         return [_address(each) for each in found or [] if isinstance(each, dict)]
 
+    def missing(self) -> tuple[str, ...]:
+        """Which of the kinds that an app needs to be reached (SHARED_V4, V6) it lacks."""
+        there = {address.kind for address in self.list()}
+        return tuple(kind for kind in (SHARED_V4, V6) if kind not in there)
+
     def allocate(self, kind: str) -> None:
         """Allocate one more of this kind: asked twice, there may be two."""
         asked = f"allocate an address ({kind}) for {self._app}"

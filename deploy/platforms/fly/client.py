@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from deploy.platforms.errors import NotFound, PlatformError
+from deploy.lazy import lazy
+from deploy.platforms.errors import NotFound, PlatformError, TimedOut
 from deploy.platforms.fly.addresses import AddressClient
 from deploy.platforms.fly.machines import MachineClient
 from deploy.platforms.http import Patience, Sender, fly_authorization, json_of
 from deploy.settings.secrets import Secret
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
 
 PAUSES = (0.25, 0.5)
 """Seconds between the first looks at a new app; then one a second, as the documented rates allow."""
@@ -28,6 +33,22 @@ class AppSecret:
 
     name: str
     updated_at: str
+
+
+@dataclass(frozen=True)
+class AppInfo:
+    """Where an app is: the slug of its organisation, and its private network ("" where the platform does not say)."""
+
+    organization: str
+    network: str
+
+
+@dataclass(frozen=True)
+class TokenScope:
+    """What a macaroon may act on: an organisation ("" for one that is not told), of it only `apps` if there are any."""
+
+    organization: str
+    apps: tuple[str, ...]
 
 
 class FlyClient:
@@ -66,6 +87,52 @@ class FlyClient:
         except NotFound:
             return False
         return True
+
+    def app_info(self) -> AppInfo | None:
+        """The app's organisation and network; None where there is no such app."""
+        asked = f"look at app {self.app}"
+        try:
+            answer = json_of(self.sender.send("GET", f"/apps/{self.app}", asked=asked), asked)
+        except NotFound:
+            return None
+        found = answer if isinstance(answer, dict) else {}
+        organization = found.get("organization") or {}
+        return AppInfo(str(organization.get("slug") or ""), str(found.get("network") or ""))
+
+    def delete_app(self, patience: float = 60.0) -> None:
+        """Remove the app with all that it has; one that is gone already is fine.
+
+        The platform accepts it and does it later. Raises TimedOut when the app is still there after `patience` seconds.
+        """
+        asked, deadline = f"remove app {self.app}", time.monotonic() + patience
+        with contextlib.suppress(NotFound):
+            self.sender.send("DELETE", f"/apps/{self.app}", asked=asked)
+        while self.app_exists():
+            if time.monotonic() > deadline:
+                raise TimedOut(asked, 202, f"accepted, and still there after {patience:.0f} s")
+            time.sleep(1.0)
+
+    def acts_in(self, organization: str) -> bool:
+        """Whether the token may list the organisation's apps."""
+        try:
+            asked = f"list the apps of organisation {organization}"
+            self.sender.send("GET", "/apps", params={"org_slug": organization}, asked=asked)
+        except PlatformError as refused:
+            if refused.refusal:
+                return False
+            raise
+        return True
+
+    def scopes(self) -> list[TokenScope]:
+        """What the token may act on, a scope for each macaroon in it."""
+        asked = "ask what the token may do"
+        answer = json_of(self.sender.send("GET", "/tokens/current", asked=asked), asked)
+        found = answer.get("tokens") if isinstance(answer, dict) else None
+        return [
+            TokenScope(str(each.get("org_slug") or ""), tuple(map(str, each.get("apps") or ())))
+            for each in found or []
+            if isinstance(each, dict)
+        ]
 
     def create_app(self, organization: str, network: str) -> None:
         """Create the app, in a private network of its own; returns once the platform knows it.

@@ -29,7 +29,7 @@ def consequences_for(target: Target) -> Consequences:
                 return {}
             reason = f"rolled back to {intent.wanted.version}"
             return {
-                **rejections.readmit_change(snapshot, intent.wanted.commit_sha),
+                **rejections.readmit_change(snapshot, intent.wanted),
                 **rejections.reject_change(intent.previous, reason, now, who()),
             }
         if intent.verb == "repair":
@@ -37,7 +37,7 @@ def consequences_for(target: Target) -> Consequences:
         if intent.forward:
             return {
                 **breaker.success_change(snapshot),
-                **rejections.readmit_change(snapshot, intent.wanted.commit_sha),
+                **rejections.readmit_change(snapshot, intent.wanted),
             }
         if BY_HAND in intent.marks:  # a person's word, no failure: the breaker is not told
             return rejections.reject_change(intent.wanted, intent.reason, now, who())

@@ -33,7 +33,7 @@ def staged_gate(situation: Situation, deployment: DeploymentInfo | None) -> Gate
 
 def evidence_gate(situation: Situation, deployment: DeploymentInfo) -> Gate:
     gate = _evidence(situation, deployment)
-    evidence = situation.source.evidence(situation.sha)
+    evidence = situation.source.evidence_for(deployment)
     days, where = situation.policy.evidence_days, situation.source_name
     if not gate.ok or evidence is None or situation.now - evidence.at <= timedelta(days=days):
         return gate
@@ -46,16 +46,17 @@ def _evidence(situation: Situation, deployment: DeploymentInfo) -> Gate:
     sha = deployment.commit_sha
     where = situation.source_name
     action = f"invoke verify --env {where}{situation.flag} (while {where} serves {sha[:12]})"
-    evidence = situation.source.evidence(sha)
-    if evidence is None or evidence.commit_sha != sha:
+    evidence = situation.source.evidence_for(deployment)
+    if evidence is None:
         return Gate("evidence", False, f"{sha[:12]}: no suite has run against it in {where}", action)
-    if (evidence.image, evidence.frontend) != (deployment.image, deployment.frontend):
+    if not evidence.covers(deployment):
         return Gate("evidence", False, f"{sha[:12]}: the evidence is for other digests than {where} served", action)
     if not evidence.ok:
         failed = ", ".join(f"{s.name}: {s.failed} failed" for s in evidence.suites if not s.ok)
         return Gate("evidence", False, f"{sha[:12]}: its suites failed in {where} ({failed})", action)
     passed = sum(suite.passed for suite in evidence.suites)
-    return Gate("evidence", True, f"{passed} checks passed in {where} on {write_moment(evidence.at)}")
+    called = "" if evidence.commit_sha == sha else f", as {evidence.commit_sha[:12]}, which has the same digests"
+    return Gate("evidence", True, f"{passed} checks passed in {where} on {write_moment(evidence.at)}{called}")
 
 
 def clean_gate(deployment: DeploymentInfo) -> Gate:

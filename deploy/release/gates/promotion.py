@@ -29,7 +29,7 @@ def promotion_gates(situation: Situation) -> tuple[Gate, ...]:
         readiness = checklist_gate(situation, deployment, evidence, READINESS)
         clean = clean_gate(deployment)
     breaker, freeze = breaker_gate(situation), freeze_gate(situation)
-    last = (ancestor_gate(situation), downgrade_gate(situation), rejected_gate(situation))
+    last = (ancestor_gate(situation), downgrade_gate(situation), rejected_gate(situation, deployment))
     return (first, evidence, breaker, freeze, approvals, validation, readiness, clean, *last)
 
 
@@ -39,7 +39,9 @@ def passes(situation: Situation) -> tuple[str, ...]:
     if situation.hotfix_reason and (held := in_force(situation.target, situation.policy, situation.now)):
         why = "; ".join(freeze.reason for freeze in held)
         notes.append(f"freeze passed with --hotfix ({situation.hotfix_reason}), frozen for: {why}")
-    if situation.again_reason and (rejected := rejection(situation.target, situation.sha)):
+    if situation.again_reason and (
+        rejected := rejection(situation.target, situation.sha, staged(situation.source, situation.sha))
+    ):
         notes.append(f"rejection passed with --again ({situation.again_reason}), rejected for: {rejected.reason}")
     if situation.downgrade_reason and situation.replaces == "older":
         notes.append(f"downgrade passed with --downgrade ({situation.downgrade_reason})")

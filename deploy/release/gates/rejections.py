@@ -15,9 +15,14 @@ def _path(sha: str) -> str:
     return f"rejected/{sha}.json"
 
 
-def rejection(production: Snapshot, sha: str) -> Rejection | None:
-    """Why a commit is rejected; None when it is not."""
-    return production.record(Rejection, _path(sha))
+def rejection(production: Snapshot, sha: str, release: DeploymentInfo | None = None) -> Rejection | None:
+    """Why a commit is rejected; None when it is not. With its `release`: also as another commit of the same digests."""
+    own = production.record(Rejection, _path(sha))
+    if own or release is None:
+        return own
+    found = production.records(Rejection, production.paths("rejected"))
+    alike = [each for each in found if _same(each, release)]
+    return max(alike, key=lambda each: each.at, default=None)
 
 
 def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -> dict[str, bytes | None]:
@@ -26,16 +31,24 @@ def reject_change(failed: DeploymentInfo, reason: str, now: datetime, by: str) -
     return {_path(failed.commit_sha): encode(record)}
 
 
-def readmit_change(production: Snapshot, sha: str) -> dict[str, bytes | None]:
-    """The change that removes a rejection, after the commit was promoted again with success; empty without one."""
-    return {_path(sha): None} if _path(sha) in production.files else {}
+def readmit_change(production: Snapshot, release: DeploymentInfo) -> dict[str, bytes | None]:
+    """The change that removes a release's rejections, after it was promoted again with success; empty without one."""
+    found = production.records(Rejection, production.paths("rejected"))
+    alike = {_path(each.commit_sha) for each in found if _same(each, release)}
+    own = _path(release.commit_sha)
+    return dict.fromkeys(sorted(alike | ({own} if own in production.files else set())))
 
 
-def rejected_gate(situation: Situation) -> Gate:
-    found = rejection(situation.target, situation.sha)
+def _same(found: Rejection, release: DeploymentInfo) -> bool:
+    return (found.image, found.frontend) == (release.image, release.frontend)
+
+
+def rejected_gate(situation: Situation, deployment: DeploymentInfo | None) -> Gate:
+    found = rejection(situation.target, situation.sha, deployment)
     if found is None:
         return Gate("rejected", True, "was not rejected before")
-    reason = f"rejected on {write_moment(found.at)}: {found.reason}"
+    called = "" if found.commit_sha == situation.sha else f" as {found.commit_sha[:12]}, which has the same digests"
+    reason = f"rejected on {write_moment(found.at)}{called}: {found.reason}"
     if situation.again_reason:
         return Gate("rejected", True, f"PASSED WITH --again ({situation.again_reason}) though {reason}")
     again = f'invoke promote --sha {situation.short} --again --reason "…"{situation.flags}'

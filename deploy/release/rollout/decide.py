@@ -6,8 +6,14 @@ wait until the edge uses none of those; publish the page; run the smoke suite; d
 machines to sleep and remove those of other releases; record the outcome. Rolling back is the same towards the previous
 release, without verdict and suite; the page follows at once, and the failed release's machines are removed, not kept.
 
+In several regions traffic moves region by region, in the order of the release's numbers: the new machines of one are
+made, healthy, in traffic and used by the edge before its old ones leave, and the next region begins when they have. No
+more leave than have come there, so that the whole never serves less than before; the others leave at the end. The
+verdict is given in the first region with old machines to compare with. Those where the release has none leave last.
+
 A rollback, started by a person or by a failure, must need as little as possible: it starts sleeping machines before it
-creates any; without room for more it continues with those it has; it leaves a machine on a lost host alone.
+creates any, wherever they are; without room for more it continues with those it has, in that region or in another; it
+leaves a machine on a lost host alone.
 """
 
 from __future__ import annotations
@@ -50,7 +56,8 @@ def decide(intent: Intent, world: World) -> Step:
         return _leave_nothing(usable, world)
     # A machine that cannot be used takes no place, so that another is created for it; nor is it a surplus to remove.
     there = [machine for machine in world.of(release.launch) if machine.id not in world.unusable]
-    ours, surplus = _places(there, intent.count)
+    places = intent.places
+    ours, surplus = _places(there, places)
     others = [machine for machine in usable if machine.launch != release.launch] + surplus
     if broken := _broken(intent, release, ours, world):
         return broken
@@ -59,28 +66,28 @@ def decide(intent: Intent, world: World) -> Step:
     # The order is the safety argument: nothing old leaves traffic before all that replaces it is healthy and used by
     # the edge; a new page follows the machines, whose API it needs; nothing old is put away before the suite passed.
     return (
-        _fill(intent.count, ours, world)
-        or _ready(ours)
-        or (_judged(intent, ours, others, world) if intent.releasing else None)
-        or _switch(ours, others, world)
+        (None if intent.releasing else _started(ours))
+        or _moved(intent, ours, others, world)
         or (_unused(others, world) if intent.releasing else None)
-        or (Publish(release.frontend) if world.page != release.frontend else None)
+        or (Publish(release.frontend) if world.page != release.page else None)
         or _unused(others, world)  # a rollback's page waits for nothing: an API serves older pages
         or _checked(intent)
         or _retire(others, intent, world)
-        or _refill(intent.count, ours, world)
+        or _refill(places, ours, world)
         or Finish()
     )
 
 
-def _places(machines: list[Seen], count: int) -> tuple[list[Seen], list[Seen]]:
-    """One machine for each number up to `count`, and those that are too many."""
+def _places(machines: list[Seen], places: tuple[str, ...]) -> tuple[list[Seen], list[Seen]]:
+    """One machine for each number, in its region, and those that are too many or were moved elsewhere."""
     # Two machines of one number: a creation answered by an error had worked, or a lost one came back. `World.of`
     # lists the one in traffic first, then the healthy one, so that one is kept.
     ours: dict[int, Seen] = {}
     surplus: list[Seen] = []
     for machine in machines:
-        if machine.number in ours or not 1 <= machine.number <= count:
+        number = machine.number
+        known = 1 <= number <= len(places)
+        if number in ours or not known or not _in(machine, places[number - 1], unknown=True):
             surplus.append(machine)
         else:
             ours[machine.number] = machine
@@ -112,16 +119,52 @@ def _broken(intent: Intent, release: DeploymentInfo, ours: list[Seen], world: Wo
     return None
 
 
-def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
+def _in(machine: Seen, region: str, *, unknown: bool = False) -> bool:
+    """Whether a machine is in a region; "" is any. `unknown`: what counts where the platform does not say."""
+    return machine.region == region or not region or (unknown and not machine.region)
+
+
+def _numbers(places: tuple[str, ...], region: str) -> list[int]:
+    """The numbers of a region's machines."""
+    return [number for number, place in enumerate(places, 1) if place == region]
+
+
+def _moved(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
+    """Traffic moves region by region; one without any machine of ours, for lack of room, is left to the others."""
+    places = intent.places
+    for region in dict.fromkeys(places):
+        numbers = _numbers(places, region)
+        here = [machine for machine in ours if machine.number in numbers]
+        old = [machine for machine in others if _in(machine, region)]
+        if step := _fill(numbers, ours, world, places):
+            return step
+        if not here:
+            continue
+        judged = _judged(intent, here, old, world) if intent.releasing else None
+        if step := _ready(here) or judged or _switch(here, old, world, _held(intent, region, numbers)):
+            return step
+    return _switch(ours, others, world)
+
+
+def _held(intent: Intent, region: str, numbers: list[int]) -> int:
+    """How many old machines of a region stay until every region serves: it gets fewer, and others carry their load."""
+    return max(0, intent.replaced_in(region) - len(numbers))
+
+
+def _started(ours: list[Seen]) -> Step | None:
+    return next((Start(machine.id) for machine in ours if machine.asleep), None)
+
+
+def _fill(numbers: list[int], ours: list[Seen], world: World, places: tuple[str, ...]) -> Step | None:
     """Start sleeping machines, then create missing ones: a rollback must not depend on room that it does not need."""
-    for machine in ours:
-        if machine.asleep:
-            return Start(machine.id)
-    there = {machine.number for machine in ours}
+    here = [machine for machine in ours if machine.number in numbers]
+    if step := _started(here):
+        return step
     # One machine that serves beats waiting for room; without any there is nothing to continue with, so it tries on.
-    if world.full and there:
+    if world.full.get(places[numbers[0] - 1]) and (ours or not all(map(world.full.get, places))):
         return None
-    for number in range(1, count + 1):
+    there = {machine.number for machine in here}
+    for number in numbers:
         if number not in there:
             if world.creations.get(number, 0) >= ATTEMPTS:
                 return TurnBack(f"machine {number} was gone again after {ATTEMPTS} creations")
@@ -129,11 +172,12 @@ def _fill(count: int, ours: list[Seen], world: World) -> Step | None:
     return None
 
 
-def _refill(count: int, ours: list[Seen], world: World) -> Step | None:
+def _refill(places: tuple[str, ...], ours: list[Seen], world: World) -> Step | None:
     """After a lack of room, try once more when the other machines are gone: they may have been what filled it."""
-    missing = sorted(set(range(1, count + 1)) - {machine.number for machine in ours})
+    there = {machine.number for machine in ours}
+    missing = [(number, region) for number, region in enumerate(places, 1) if number not in there]
     # `full` counts the refusals: after the second one the rollout ends with fewer instead of trying for ever.
-    return Create(missing[0]) if world.full == 1 and missing else None
+    return next((Create(number) for number, region in missing if world.full.get(region) == 1), None)
 
 
 def _ready(ours: list[Seen]) -> Step | None:
@@ -142,7 +186,7 @@ def _ready(ours: list[Seen]) -> Step | None:
 
 
 def _judged(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
-    # Only healthy old machines are a fair measure, and without any there is nothing to compare with.
+    # Only healthy old machines are a fair measure, near the new one; without any there is nothing to compare with.
     blue = tuple(machine.id for machine in others if machine.traffic and machine.healthy)
     if intent.strategy not in JUDGING or JUDGED in intent.marks or not blue:
         return None
@@ -157,18 +201,16 @@ def _reached(ours: list[Seen], world: World) -> Step | None:
     return Reach(unseen) if unseen else None
 
 
-def _switch(ours: list[Seen], others: list[Seen], world: World) -> Step | None:
+def _switch(ours: list[Seen], others: list[Seen], world: World, held: int = 0) -> Step | None:
     for machine in ours:
         if not machine.admitted:
             return Admit(machine.id)
     if step := _reached(ours, world):
         return step
-    # Only now, with every new machine in traffic and used, may an old one leave.
+    # Only now, with every new machine (of the region) in traffic and used, may an old one leave.
     heirs = tuple(machine.id for machine in ours)
-    for machine in others:
-        if not machine.withdrawn:
-            return Withdraw(machine.id, heirs)
-    return None
+    left = [machine for machine in others if not machine.withdrawn]
+    return Withdraw(left[0].id, heirs) if len(left) > held else None
 
 
 def _unused(others: list[Seen], world: World) -> Step | None:
@@ -188,18 +230,23 @@ def _checked(intent: Intent) -> Step | None:
 
 
 def _roll(intent: Intent, ours: list[Seen], others: list[Seen], world: World) -> Step | None:
-    """Rolling strategy: one machine in, one out; None when every place is filled and in traffic."""
-    serving = [machine for machine in ours if machine.admitted]
-    old = [machine for machine in others if machine.traffic]
-    if len(serving) >= intent.count:
-        return None
-    # An old machine leaves only while there is one more in traffic than needed: capacity never falls below `count`.
-    if old and len(serving) + len(old) > intent.count:
-        return _reached(serving, world) or Withdraw(old[0].id, tuple(machine.id for machine in serving))
-    if step := _fill(len(serving) + 1, ours, world):
-        return step
-    place = next((machine for machine in ours if not machine.admitted), None)
-    return (_ready([place]) or Admit(place.id)) if place else None
+    """Rolling strategy: one machine in, one out, region by region; None when every place is filled and in traffic."""
+    places = intent.places
+    for region in dict.fromkeys(places):
+        numbers = _numbers(places, region)
+        here = [machine for machine in ours if machine.number in numbers]
+        serving = [machine for machine in here if machine.admitted]
+        old = [machine for machine in others if machine.traffic and _in(machine, region)]
+        if len(serving) >= len(numbers):
+            continue
+        # An old one leaves only while there is one more in traffic than needed: capacity never falls below the count.
+        if old and serving and len(serving) + len(old) > len(numbers) + _held(intent, region, numbers):
+            return _reached(serving, world) or Withdraw(old[0].id, tuple(machine.id for machine in serving))
+        if step := _fill(numbers[: len(serving) + 1], ours, world, places):
+            return step
+        if place := next((machine for machine in here if not machine.admitted), None):
+            return _ready([place]) or Admit(place.id)
+    return None
 
 
 def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
@@ -212,7 +259,7 @@ def _retire(others: list[Seen], intent: Intent, world: World) -> Step | None:
         return step
     # One is kept for each place: one that was replaced while its host was lost is not needed when it is back.
     resting = sorted((each for each in left if each.launch == kept), key=lambda each: (not each.asleep, each.id))
-    spare = _places(resting, max((each.number for each in resting), default=0))[1]
+    spare = _places(resting, ("",) * max((each.number for each in resting), default=0))[1]
     for machine in left:
         if machine.launch != kept or machine.failed or machine in spare:
             return Destroy(machine.id)

@@ -8,6 +8,9 @@ over a new connection each time, and the service answers which machine it runs o
 - *quiet*: until enough answers in a row, over enough time, came from none of the machines that were withdrawn. One
   silence is no proof, and neither are many answers within a moment.
 
+The edge serves from the nearest region. So where there are several, it is asked for each region in turn
+(`fly-prefer-region`): else machines elsewhere would never answer, and their silence would prove nothing.
+
 Both last at least `Pace.proxies`, since only the nearest proxies are asked. A request that names a machine is a
 fallback: one that a proxy could reach but prefers others to has answered too. A release from before the service named
 its machine is known by its image; where old and new share that, nothing can be told apart, and time alone counts.
@@ -35,7 +38,7 @@ LOOK_SECONDS = 2.0
 """How often it is looked whether the machines that are waited for are still healthy."""
 LONGEST_PAUSE, SHORTEST_PAUSE = 0.5, 0.02
 TIMEOUT_SECONDS = 5.0
-FORCED = "fly-force-instance-id"
+FORCED, PREFERRED = "fly-force-instance-id", "fly-prefer-region"
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,11 @@ NOBODY_STATUS = frozenset({502, 503, 504})
 class Edge(Protocol):
     """The public address of an environment's service."""
 
-    def ask(self, machine: str = "") -> Answer | None:
-        """Who answers one request, which may name a machine; None when no answer came, or one that tells nothing."""
+    def ask(self, machine: str = "", region: str = "") -> Answer | None:
+        """Who answers one request; None when no answer came, or one that tells nothing.
+
+        It may name a machine, and a region, where another one answers only if nothing does there.
+        """
 
 
 class RealEdge:
@@ -67,10 +73,11 @@ class RealEdge:
         once = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(limits=once, timeout=TIMEOUT_SECONDS, headers={"connection": "close"})
 
-    def ask(self, machine: str = "") -> Answer | None:
+    def ask(self, machine: str = "", region: str = "") -> Answer | None:
         """One request over a connection of its own."""
+        headers = {name: value for name, value in ((FORCED, machine), (PREFERRED, region)) if value}
         try:
-            answer = self._client.get(self._url, headers={FORCED: machine} if machine else {})
+            answer = self._client.get(self._url, headers=headers)
             if answer.status_code in NOBODY_STATUS:
                 return NOBODY
             told = answer.raise_for_status().json()
@@ -102,10 +109,20 @@ class Sight:
 
 
 class Watch:
-    """Asks until it has seen enough. `between` is called between two questions, and may raise to end the watch."""
+    """Asks until it has seen enough. `between` is called between two questions, and may raise to end the watch.
 
-    def __init__(self, edge: Edge, clock: Clock, pace: Pace, between: Callable[[], None]) -> None:
-        self._edge, self._clock, self._pace, self._between = edge, clock, pace, between
+    `regions` tells where machines are, by their ids; empty where all are in one region.
+    """
+
+    def __init__(
+        self,
+        edge: Edge,
+        clock: Clock,
+        pace: Pace,
+        between: Callable[[], None],
+        regions: Mapping[str, str] = {},
+    ) -> None:
+        self._edge, self._clock, self._pace, self._between, self._regions = edge, clock, pace, between, regions
 
     def reach(
         self, machines: Mapping[str, str], since: float, *, patient: bool, healthy: Callable[[], bool]
@@ -118,8 +135,10 @@ class Watch:
         sight, unnamed, looked = Sight(), Counter[str](), self._clock.monotonic()
         for turn in itertools.count():
             late = self._clock.monotonic() - since > self._pace.edge / 2
-            asked = next((id_ for id_ in machines if id_ not in sight.answered), "") if late and turn % 2 else ""
-            if (answer := self._edge.ask(asked)) and answer != NOBODY:
+            missing = [id_ for id_ in machines if id_ not in sight.answered] or [""]
+            asked = missing[0] if late and turn % 2 else ""
+            region = self._regions.get(asked or missing[turn // FOR_EACH % len(missing)], "")
+            if (answer := self._edge.ask(asked, region)) and answer != NOBODY:
                 sight.told += 1
                 unnamed[answer.image] += not answer.machine
                 sight.answered |= _answered(answer, machines, unnamed)
@@ -143,10 +162,15 @@ class Watch:
         """
         begun = self._clock.monotonic()
         sight, row = Sight(last=begun), 0
-        needed = max(IN_A_ROW, FOR_EACH * (len(withdrawn) + len(serving)))
-        least = self._pace.proxies
-        while True:
-            answer = self._edge.ask()
+        # Region after region, not in turn: an edge that takes machines in turn might always give the same one then.
+        asked = [
+            region
+            for region in sorted({self._regions.get(id_, "") for id_ in withdrawn})
+            for _ in range(max(IN_A_ROW, FOR_EACH * self._could_answer(region, withdrawn, serving)))
+        ]
+        needed, least = len(asked), self._pace.proxies
+        for turn in itertools.count():
+            answer = self._edge.ask(region=asked[turn % len(asked)])
             now = self._clock.monotonic()
             sight.told += answer not in (None, NOBODY)
             if answer is None or answer == NOBODY:
@@ -164,6 +188,12 @@ class Watch:
                 sight.given_up = True
                 return sight
             self._pause(needed)
+        raise AssertionError("unreachable")
+
+    def _could_answer(self, region: str, withdrawn: Mapping[str, str], serving: Mapping[str, str]) -> int:
+        """How many machines could answer a question for a region: those that serve elsewhere if none does there."""
+        left, there = (sum(self._regions.get(id_, "") == region for id_ in ids) for ids in (withdrawn, serving))
+        return left + (there or len(serving))
 
     def _over(self, sight: Sight, seconds: float, patient: bool) -> bool:
         return seconds > self._pace.edge or (sight.blind and not patient and seconds > self._pace.blind)
@@ -193,14 +223,20 @@ class Follower:
         note: Callable[[str], None],
     ) -> None:
         self._platform, self._memory, self._clock, self._pace, self._note = platform, memory, clock, pace, note
-        self._watch = Watch(edge, clock, pace, keep)
+        self._edge, self._keep = edge, keep
+
+    def _watch(self) -> Watch:
+        regions = self._memory.regions
+        several = len({region for region in regions.values() if region}) > 1
+        return Watch(self._edge, self._clock, self._pace, self._keep, regions if several else {})
 
     def reach(self, machines: tuple[str, ...], *, releasing: bool) -> None:
         """Wait until the edge uses them all; returns early when one is not healthy any more, for `decide` to see."""
         memory, key = self._memory, ("edge", *machines)
         since = memory.waiting.setdefault(key, self._clock.monotonic())
         images = {id_: memory.images.get(id_, "") for id_ in machines}
-        sight = self._watch.reach(images, since, patient=releasing, healthy=lambda: all(map(self._healthy, machines)))
+        watch = self._watch()
+        sight = watch.reach(images, since, patient=releasing, healthy=lambda: all(map(self._healthy, machines)))
         if sight is None:
             return
         memory.waiting.pop(key, None)
@@ -222,7 +258,7 @@ class Follower:
                 self._platform.withdraw(id_)
                 memory.taken_out(id_)
         left, ours = ({id_: memory.images.get(id_, "") for id_ in ids} for ids in (machines, memory.ours))
-        sight = self._watch.quiet(left, ours, patient=releasing)
+        sight = self._watch().quiet(left, ours, patient=releasing)
         if sight.given_up:
             by = f"{', '.join(sorted(sight.answered))} answered" if sight.answered else "too few answers came"
             words = f"the edge was not seen to leave {', '.join(machines)} within its time ({by})"

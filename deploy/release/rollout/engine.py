@@ -148,22 +148,13 @@ class Engine:
             memory.page = self._platform.page()
         towards = self.intent.towards
         memory.images = {machine.id: machine.digest for machine in machines}
+        memory.regions = {machine.id: machine.region for machine in machines}
         memory.ours = tuple(
             machine.id
             for machine in machines
             if towards and machine.launch == towards.launch and machine.id not in memory.unusable
         )
-        return World(
-            machines,
-            memory.page,
-            frozenset(memory.reached),
-            frozenset(memory.quiet),
-            frozenset(memory.drained),
-            memory.starts,
-            memory.creations,
-            frozenset(memory.unusable),
-            memory.full,
-        )
+        return memory.world(machines, memory.page)
 
     # one step
 
@@ -367,7 +358,7 @@ class Engine:
         self._memory.creations.clear()
         self._memory.waiting.clear()
         self._memory.failures.clear()
-        self._memory.full = 0
+        self._memory.full.clear()
         self._bus.emit(RolloutTurned(reason=reason, blame=blame))
 
     def _reported(self, machines: tuple[str, ...]) -> list[Report]:
@@ -408,7 +399,9 @@ class Engine:
         machine = getattr(step, "machine", "") or (memory.asked if several else "")
         # Only a step on one machine can fail because that machine's host is gone.
         alone = bool(machine) and self._others_answer(machine, tries + 1)
-        found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone))
+        region = self.intent.places[step.number - 1] if isinstance(step, steps.Create) and self.intent.towards else ""
+        elsewhere = bool(set(self.intent.places) - memory.full.keys() - {region})
+        found = meaning(failed, self.intent, step, Case(tries + 1, now - first, len(memory.ours), alone, elsewhere))
         # Before a release is rejected: a lost host makes its machines look unhealthy too, and is nobody's fault.
         if found is Meaning.BLAME and self._nobodys_fault(step):
             return
@@ -420,8 +413,10 @@ class Engine:
             case Meaning.LEAVE:
                 self._leave(machine, str(failed))
             case Meaning.FEWER:
-                memory.full += 1
-                self._note(f"the platform has no room for more machines, continuing with {len(memory.ours)}: {failed}")
+                memory.full[region] += 1
+                place = f" in {region}" if region else ""
+                ours = len(memory.ours)
+                self._note(f"the platform has no room for more machines{place}, continuing with {ours}: {failed}")
             case Meaning.RENEW:
                 self._renew(getattr(failed, "machines", ()), failed)
             case Meaning.TURN | Meaning.BLAME:

@@ -12,6 +12,7 @@ from typing import Any
 from deploy.ledger import DeploymentInfo
 from deploy.platforms.fly import Machine
 from deploy.platforms.fly.toml import FlyConfig, read_fly_toml
+from deploy.release.rollout.placement import REGIONS, declared
 from deploy.settings.environments import EnvironmentConfig
 from deploy.settings.policy import Strategy
 
@@ -34,9 +35,14 @@ NAME = re.compile(
 
 
 def release_config(config: EnvironmentConfig, fly: FlyConfig) -> dict[str, Any]:
-    """The configuration of a release's machines, less image and labels: what a rollback brings back."""
+    """The configuration of a release's machines, less image and labels: what a rollback brings back.
+
+    Raises ConfigurationError if the environment's REGIONS do not fit its fly.toml.
+    """
     machine = copy.deepcopy(fly.machine)
     machine["region"] = fly.region
+    if regions := declared(config, fly):
+        machine[REGIONS] = regions
     machine["env"] |= {
         "RUNNER_ENVIRONMENT": config.name,
         "NUM_RUNNERS": str(config.resource_limits.num_runners),
@@ -55,13 +61,18 @@ def config_digest(config: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def names_of(release: DeploymentInfo) -> dict[str, str]:
+    """The variables by which a machine knows its release: an image is of no one commit."""
+    return {"RUNNER_VERSION": release.version, "RUNNER_SHA": release.commit_sha, IMAGE: release.image}
+
+
 def labelled(
     config: dict[str, Any], environment: str, release: DeploymentInfo, number: int, image: str
 ) -> dict[str, Any]:
     """A machine's whole configuration. Every machine carries its environment's label and the key of its launch."""
     machine = copy.deepcopy(config)
     machine["image"] = image
-    machine["env"] = machine.get("env", {}) | {IMAGE: release.image}
+    machine["env"] = machine.get("env", {}) | names_of(release)
     machine["metadata"] = {
         "fly_platform_version": "v2",
         GROUP: "app",

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from deploy.release.rollout.world import Seen, World
+
 
 @dataclass
 class Memory:
@@ -26,7 +28,8 @@ class Memory:
     """When each machine was changed last, or awaited (monotonic)."""
     gone: set[str] = field(default_factory=set)
     unusable: set[str] = field(default_factory=set)
-    full: int = 0
+    full: Counter[str] = field(default_factory=Counter)
+    """By region: how often it had no room."""
     moved: float = 0.0
     """When, in monotonic time, traffic or the page was last seen to have moved."""
     failures: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -35,10 +38,26 @@ class Memory:
     """Usable machines of the release moved towards, as last seen."""
     images: dict[str, str] = field(default_factory=dict)
     """By machine: the digest that it runs, as last seen."""
+    regions: dict[str, str] = field(default_factory=dict)
+    """By machine: where it is, as last seen."""
     asked: str = ""
     """The machine that was asked for last."""
     page: str | None = None
     """As last read. Under the lock only this run changes it, so it is read again only after a change."""
+
+    def world(self, machines: tuple[Seen, ...], page: str) -> World:
+        """What the platform shows, with what only this run knows."""
+        return World(
+            machines,
+            page,
+            frozenset(self.reached),
+            frozenset(self.quiet),
+            frozenset(self.drained),
+            self.starts,
+            self.creations,
+            frozenset(self.unusable),
+            self.full,
+        )
 
     def let_in(self, machine: str) -> None:
         """It is about to be let into traffic: what was seen of it while it was out of it counts no more."""

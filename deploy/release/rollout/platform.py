@@ -20,10 +20,10 @@ import tarfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from deploy.artifacts.frontend import former_assets, site_files
+from deploy.artifacts.frontend import Named, former_assets, site_files
 from deploy.artifacts.oci import files_of_layers
 from deploy.errors import DeployError
 from deploy.ledger import DeploymentInfo, Intent
@@ -46,6 +46,7 @@ from deploy.release.rollout.machine import (
     noted_traffic,
     slot_of,
 )
+from deploy.release.rollout.placement import REGIONS, region_of
 from deploy.release.rollout.world import Seen
 from deploy.target import Target
 
@@ -62,6 +63,8 @@ port = os.environ.get("RUNNER_PORT", "10100")
 print(urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=5).read().decode())
 """
 METRICS = ("python3", "-c", _ASK)
+PUBLISHED = "codecanvas "
+"""What the messages of our publications begin with; the page's name follows."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +213,9 @@ class CloudPlatform:
         """
         image = self._registry.reference(release.image)
         body = labelled(config, self._target.name, release, number, image)
-        region = str(config.get("region") or "")
-        body.pop("region", None)
+        region = region_of(config, number)
+        for key in ("region", REGIONS):
+            body.pop(key, None)
         first = machine_name(self._target.name, release.launch, number)
         taken = sum(slot_of(self._names.get(id_, first)) == slot_of(first) for id_ in avoid)
         for again in range(taken + 1, taken + NAMES + 1):
@@ -229,10 +233,10 @@ class CloudPlatform:
                 raise
             if there is None:
                 shown = Seen(made.id, release.launch, number, made.state, healthy=False, digest="", traffic=False)
-                self._fresh[made.id] = (time.monotonic(), shown)
+                self._fresh[made.id] = (time.monotonic(), replace(shown, region=made.region))
                 return made.id
-            if there.id in avoid or there.lost:
-                continue
+            if there.id in avoid or there.lost or (region and there.region not in ("", region)):
+                continue  # one that somebody moved to another region is replaced
             if labels_of(there).get(LAUNCH) != release.launch:
                 raise DeployError(f"machine {name} exists but is not of this release; remove {there.id}")
             return there.id
@@ -300,9 +304,9 @@ class CloudPlatform:
         self._fresh.pop(machine, None)
 
     def page(self) -> str:
-        """The digest that our own publications carry in their message."""
+        """The page that is published (`DeploymentInfo.page`), "" for none of ours."""
         current = self._pages.current()
-        return digest_of(current.message) if current else ""
+        return page_of(current.message) if current else ""
 
     def publish(self, release: DeploymentInfo) -> None:
         """An earlier publication of the same page is brought back where there is one; else its files are published.
@@ -311,7 +315,7 @@ class CloudPlatform:
         and is then published anew with them. That it could not be is no failure: the release's page is served.
         """
         for earlier in self._pages.deployments():
-            if digest_of(earlier.message) == release.frontend and earlier.succeeded and self._pages.rollback(earlier):
+            if page_of(earlier.message) == release.page and earlier.succeeded and self._pages.rollback(earlier):
                 if former := self._former(release):
                     with contextlib.suppress(PlatformError):
                         self._publish(release, former, timeout=ADDING_SECONDS)
@@ -319,9 +323,10 @@ class CloudPlatform:
         self._publish(release, self._former(release))
 
     def _publish(self, release: DeploymentInfo, former: Sequence[str], timeout: float = 120) -> None:
-        files = site_files(read_page(self._registry, release.frontend), self._target.name, self._target.config.api_url)
+        config, named = self._target.config, Named(release.version, release.commit_sha)
+        files = site_files(read_page(self._registry, release.frontend), config.name, named, config.api_url)
         files |= former_assets(files, read_pages(self._registry, former))
-        message = f"codecanvas {release.version} {release.frontend}"
+        message = f"{PUBLISHED}{release.page}"
         self._pages.publish(files, sha=release.commit_sha, message=message, timeout=timeout)
 
     @contextlib.contextmanager
@@ -345,6 +350,7 @@ def seen(machine: Machine) -> Seen:
         noted=None if machine.cordoned is None else noted_traffic(machine),
         reachable=not machine.lost,
         exits=machine.exits,
+        region=machine.region,
     )
 
 
@@ -372,6 +378,11 @@ def described(machine: Machine) -> str:
         if check.status != "passing"
     ]
     return f"machine {machine.id}: {'; '.join(said)}" if said else ""
+
+
+def page_of(message: str) -> str:
+    """The page that a publication's message names (`DeploymentInfo.page`); "" where it is none of ours."""
+    return message.removeprefix(PUBLISHED) if message.startswith(PUBLISHED) and digest_of(message) else ""
 
 
 def digest_of(message: str) -> str:

@@ -64,13 +64,15 @@ class Case:
     """A failure's surroundings.
 
     `tries` and `seconds`: how often in a row, and since when, this step has failed; `ours`: how many usable machines
-    of the release moved towards were last seen; `alone`: other machines can be reached, only this one cannot.
+    of the release moved towards were last seen; `alone`: other machines can be reached, only this one cannot;
+    `elsewhere`: another region may have room.
     """
 
     tries: int = 1
     seconds: float = 0.0
     ours: int = 0
     alone: bool = False
+    elsewhere: bool = False
 
 
 def unhealthy(looks: Sequence[Seen | None], seconds: float) -> Unhealthy:
@@ -126,9 +128,9 @@ def _creation(failed: PlatformError, intent: Intent, case: Case) -> Meaning | No
     """What a failed creation means; None when it means the same as for any other step."""
     if not intent.releasing:
         # A rollback continues with the machines it has rather than wait for one that the platform refuses; it needs
-        # at least one, though.
+        # at least one, though, in whatever region.
         at_once = failed.exhausted or failed.status in REFUSED
-        if case.ours and (at_once or case.tries >= CREATE_TRIES):
+        if (case.ours or case.elsewhere) and (at_once or case.tries >= CREATE_TRIES):
             return Meaning.FEWER
         return Meaning.AGAIN if at_once else None
     if failed.exhausted:

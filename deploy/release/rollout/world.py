@@ -26,6 +26,8 @@ class Seen:
     """Whether the platform reaches the machine's host; a machine on a dead host can be neither used nor changed."""
     exits: int = 0
     """How often its program has exited on its own since it was last started."""
+    region: str = ""
+    """Where it is; "" where the platform does not say, as of a machine on a lost host."""
 
     @property
     def agrees(self) -> bool:
@@ -63,8 +65,8 @@ class World:
 
     The rest is what this run did or met itself and no look can show: machines that the edge was seen to use
     (`reached`), and to use no more (`quiet`); machines that have had time to finish their requests; how often each was
-    started or each place filled; machines that cannot be reached, which are left alone (`unusable`); and how often the
-    platform had no room for one more (`full`).
+    started or each place filled; machines that cannot be reached, which are left alone (`unusable`); and how often each
+    region had no room for one more (`full`; its key is "" where the release names no region).
     """
 
     machines: tuple[Seen, ...]
@@ -75,7 +77,7 @@ class World:
     starts: Mapping[str, int] = field(default_factory=dict)
     creations: Mapping[int, int] = field(default_factory=dict)
     unusable: frozenset[str] = frozenset()
-    full: int = 0
+    full: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, launch: str) -> list[Seen]:
         """The machines of one launch, by number, the healthiest of a number first."""

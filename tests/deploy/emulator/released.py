@@ -24,9 +24,10 @@ from deploy.platforms.http import Patience
 from deploy.platforms.pages import PagesClient
 from deploy.platforms.registry import RegistryClient
 from deploy.release.rollout.book import Book
-from deploy.release.rollout.edge import FORCED, NOBODY, NOBODY_STATUS, Answer
+from deploy.release.rollout.edge import FORCED, NOBODY, NOBODY_STATUS, PREFERRED, Answer
 from deploy.release.rollout.engine import Engine
 from deploy.release.rollout.pace import ONE_PROXY_SECONDS, Pace
+from deploy.release.rollout.placement import placed
 from deploy.release.rollout.platform import CloudPlatform
 from deploy.release.rollout.strangers import launches_of
 from deploy.settings.environments import load_environment
@@ -51,7 +52,7 @@ class Pageless(CloudPlatform):
         return self.published
 
     def publish(self, release: DeploymentInfo) -> None:
-        self.published = release.frontend
+        self.published = release.page
 
 
 class Asked:
@@ -60,8 +61,9 @@ class Asked:
     def __init__(self, emulated: Emulated) -> None:
         self._emulated, self._host = emulated, host_of(ENVIRONMENT)
 
-    def ask(self, machine: str = "") -> Answer | None:
+    def ask(self, machine: str = "", region: str = "") -> Answer | None:
         headers = {"connection": "close"} | ({FORCED: machine} if machine else {})
+        headers |= {PREFERRED: region} if region else {}
         try:
             answer = self._emulated.edge(self._host, "/cgi-bin/who", headers=headers)
         except httpx.HTTPError:
@@ -115,12 +117,15 @@ class Staging:
         for client in (self.fly, self.registry, self.pages):
             client.close()
 
-    def release(self, **env: str) -> DeploymentInfo:
-        """A new release, whose machines have these variables."""
+    def release(self, regions: str = "", **env: str) -> DeploymentInfo:
+        """A new release, whose machines have these variables, and are in these regions (`fra:1,iad:1`)."""
         self.releases += 1
         name = f"d{self.releases}"
         self.books.files[f"configs/{name}.json"] = b"{}"
         self.configs = getattr(self, "configs", {}) | {name: {**self.config, "env": env, "region": "fra"}}
+        if regions:
+            said = [one.split(":") for one in regions.split(",")]
+            self.configs[name]["regions"] = [{"region": region, "count": int(count)} for region, count in said]
         return DeploymentInfo(
             id=name,
             environment=ENVIRONMENT,
@@ -154,7 +159,9 @@ class Staging:
         return replace(found, id=f"{launch}-{len(events)}", status=Status.PENDING)
 
     def _carry_out(self, verb: str, wanted: DeploymentInfo, strategy: Strategy) -> Status:
-        intent = Intent(verb, wanted, self.book.snapshot().current(), strategy, 2)
+        previous = self.book.snapshot().current()
+        before = self.configs[previous.config] if previous else None
+        intent = placed(Intent(verb, wanted, previous, strategy, 2), self.configs[wanted.config], before, 2)
         self.book.begin(intent, {})
         return self.engine(intent, takes_over=verb == "repair").run().status
 

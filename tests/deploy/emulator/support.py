@@ -21,6 +21,7 @@ from docker.errors import ImageNotFound
 
 from deploy import workstation
 from deploy.emulator import Running, Tenant, start, stop
+from deploy.emulator.faults import FaultClient
 
 TENANTS = (
     Tenant("staging", "runner-staging", "staging-frontend", "runner-staging.fly.dev", "staging-frontend.pages.dev"),
@@ -92,10 +93,10 @@ class Emulated:
         """The project's path in the Pages API."""
         return f"/accounts/{self.tokens[environment]['CLOUDFLARE_ACCOUNT_ID']}/pages/projects/{project}"
 
-    def push(self, environment: str, app: str, image: str = IMAGE, tag: str = "v1") -> str:
-        """Create the app and its address if need be, push the image into its repository; the digest."""
+    def push(self, environment: str, app: str, image: str = IMAGE, tag: str = "v1", slug: str = "") -> str:
+        """Create the app (in the organisation `slug`) and its address if need be, push the image; the digest."""
         with self.fly(environment) as fly:
-            assert fly.post("/apps", json={"name": app, "org_slug": environment}).status_code in (201, 422)
+            assert fly.post("/apps", json={"name": app, "org_slug": slug or environment}).status_code in (201, 422)
             assert fly.post(f"/apps/{app}/ip_assignments", json={"type": "shared_v4"}).status_code == 200
         repository = f"{self.running.registry}/{app}"
         self.engine.images.get(image).tag(repository, tag)
@@ -130,6 +131,17 @@ class Emulated:
             for machine in machines if isinstance(machines, list) else []:
                 fly.delete(f"/apps/{app_of(environment)}/machines/{machine['id']}?force=true")
                 fly.get(f"/apps/{app_of(environment)}/machines/{machine['id']}/wait?state=destroyed")
+
+
+@contextlib.contextmanager
+def limited(emulated: Emulated, kind: str, code: str, environment: str = "staging", **more: Any) -> Iterator[None]:
+    """The environment's token of that kind is so during the block."""
+    faults = FaultClient(emulated.state)
+    rule = faults.add({"kind": kind, "code": code, "match": {"environment": environment}, **more})[0]["id"]
+    try:
+        yield
+    finally:
+        faults.forget(rule)
 
 
 def app_of(environment: str) -> str:
@@ -216,6 +228,5 @@ def launch(state: Path, docker_host: str, tenants: tuple[Tenant, ...] = TENANTS,
         docker_host=docker_host,
         caddy=caddy,
         registry=registry,
-        seccomp=None,
-        **{"lag": 0.0, **settings},
+        **{"lag": 0.0, "seccomp": None, **settings},
     )

@@ -114,10 +114,11 @@ def test_the_pages_api_binds_a_token_to_its_project_and_account(emulated: Emulat
     )
     with emulated.pages("staging") as pages:
         assert pages.get(own).json()["result"]["name"] == "staging-frontend"
-        for path in (other, own.replace("staging-frontend", "production-frontend"), own.replace("staging-", "no-")):
+        answer = pages.get(other)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, 10000)
+        for path in (own.replace("staging-frontend", "production-frontend"), own.replace("staging-", "no-")):
             answer = pages.get(path)
-            assert answer.status_code == 403, path
-            assert answer.json()["errors"][0]["code"] == 10000
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, 8000007), path
         for wrong in ("Bearer wrong", "", f"Basic {base64.b64encode(b'x:y').decode()}"):
             assert pages.get(own, headers={"Authorization": wrong}).status_code == 403
         # the API token is no upload token, and an upload token opens one project's assets only

@@ -16,13 +16,11 @@ import httpx
 import jsonschema
 import pytest
 
-from deploy.emulator.fly.addresses import Addresses
+from deploy.emulator.application import machines_api
 from deploy.emulator.fly.api import FlyApi
-from deploy.emulator.fly.belongings import Belongings
-from deploy.emulator.fly.volumes import Volumes
 from deploy.platforms.fly.toml import read_fly_toml
 from tests.deploy.emulator.provider import Comparison, Provider
-from tests.deploy.emulator.support import Emulated, until
+from tests.deploy.emulator.support import Emulated, limited, until
 
 ROOT = Path(__file__).resolve().parents[3]
 APP = "/apps/{app_name}"
@@ -48,11 +46,11 @@ class Caller:
     """Sends requests by operation and holds every answer against what the provider answers."""
 
     def __init__(self, provider: Provider, fly: httpx.Client, **names: str) -> None:
-        self._provider, self._fly, self.names = provider, fly, {"app_name": "runner-staging", **names}
+        self._provider, self.fly, self.names = provider, fly, {"app_name": "runner-staging", **names}
 
     def __call__(self, method: str, template: str, status: int = 200, **options: Any) -> Any:
         """The answer's JSON."""
-        answer = self._fly.request(method, template.format(**self.names), **options)
+        answer = self.fly.request(method, template.format(**self.names), **options)
         assert answer.status_code == status, f"{method} {template}: {answer.status_code} {answer.text}"
         said = answer.json() if answer.content else None
         body = _set(said)
@@ -85,6 +83,24 @@ def test_apps_and_secrets(call: Caller) -> None:
     call("GET", f"{APP}/secrets/{{secret_name}}", 404)
 
 
+def test_what_a_token_may_do(call: Caller, emulated: Emulated) -> None:
+    assert [each["apps"] for each in call("GET", "/tokens/current")["tokens"]] == [[]]
+    with limited(emulated, "fly_token", "app"):
+        assert [each["apps"] for each in call("GET", "/tokens/current")["tokens"]] == [["runner-staging"]]
+        call("GET", APP)
+        call("GET", "/apps", 403, params={"org_slug": "staging"})
+        call("POST", "/apps", 403, json={"name": "runner-staging", "org_slug": "staging"})
+    with limited(emulated, "fly_token", "reader"):
+        call("GET", APP)
+        call("POST", f"{APP}/secrets", 403, json={"values": {"ONE": "1"}})
+    with limited(emulated, "fly_token", "opaque"):
+        call("GET", "/tokens/current", 401)
+        call("GET", APP)
+    with limited(emulated, "fly_token", "expired"):
+        call("GET", "/tokens/current", 401)
+        call("GET", APP, 401)
+
+
 def test_addresses(call: Caller, emulated: Emulated) -> None:
     """A shared address is the app's one and only; every other is one more. Without any nothing listens for the app."""
     place = f"{APP}/ip_assignments"
@@ -103,6 +119,11 @@ def test_addresses(call: Caller, emulated: Emulated) -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(address, trust_env=False)
     assert "no such host" in emulated.edge("runner-staging.fly.dev").text
+
+
+def fly_status(call: Caller, path: str) -> int:
+    """The status of an answer that is not held against anything."""
+    return call.fly.get(path).status_code
 
 
 def test_machines(call: Caller, emulated: Emulated, staging: dict[str, Any]) -> None:
@@ -178,6 +199,7 @@ def test_what_fly_toml_becomes_is_a_machine_configuration(provider: Provider, fi
 
 def test_leaving(call: Caller) -> None:
     call("DELETE", APP, 202)
+    assert until(lambda: fly_status(call, "/apps/runner-staging") == 404)
     call("GET", APP, 404)
     call("POST", "/apps", 201, json={"name": "runner-staging", "org_slug": "staging"})
 
@@ -185,7 +207,7 @@ def test_leaving(call: Caller) -> None:
 def test_no_route_was_forgotten(provider: Provider) -> None:
     """After all others: every route of the emulator was asked, and the description knows each."""
     api = FlyApi.__new__(FlyApi)
-    routes = [*api.routes(), *Addresses(api).routes(), *Belongings(api).routes(), *Volumes(api).routes()]
+    routes = machines_api(api)
     names = {"app": "app_name", "machine": "machine_id", "volume": "volume_id", "name": "secret_name"}
     implemented = {
         (method, re.sub(r"{(\w+)}", lambda found: f"{{{names.get(found[1], found[1])}}}", route.path))

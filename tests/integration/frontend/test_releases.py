@@ -12,8 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Error as PlaywrightError
 
-from deploy.artifacts.frontend import build_page, former_assets, install_packages, site_files
-from deploy.artifacts.source import Source
+from deploy.artifacts.frontend import Named, build_page, former_assets, install_packages, site_files
 from deploy.emulator.pages.rules import read_rules
 from deploy.settings.environments import ROOT, EnvironmentConfig
 from tests.integration.frontend.canvas import Canvas
@@ -92,13 +91,12 @@ USES: dict[str, Callable[[Canvas], None]] = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, environment: EnvironmentConfig) -> dict[str, bytes]:
-    """The page's image, as a release of commit dddd… would have it."""
+    """The page's image."""
     place = tmp_path_factory.mktemp("page")
     log = place / "log"
     log.write_text("")
     install_packages(ROOT / "frontend", log, lambda _: None)
-    source = Source(sha="d" * 40, version="1.0.0", dirty=False, branch="main")
-    build_page(ROOT / "frontend", environment.name, source, place / "site", log)
+    build_page(ROOT / "frontend", environment.name, place / "site", log)
     site = {one.relative_to(place).as_posix(): one.read_bytes() for one in place.rglob("*") if one.is_file()}
     config = site.pop("site/config.js")
     return {**site, f"config/{environment.name}/config.js": config}
@@ -107,9 +105,8 @@ def built(tmp_path_factory: pytest.TempPathFactory, environment: EnvironmentConf
 @pytest.fixture
 def page(built: dict[str, bytes], environment: EnvironmentConfig, release: dict[str, Any]) -> dict[str, bytes]:
     """The page of the release that the service runs, as it is published."""
-    files = site_files(built, environment.name, environment.api_url)
-    files["config.js"] = files["config.js"].replace(b"d" * 40, release["sha"].encode())
-    return files
+    named = Named(release["version"], release["sha"])
+    return site_files(built, environment.name, named, environment.api_url)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def build(dist: Path, label: str, used: int) -> Path:
     (place / "backend" / "blobs").mkdir(parents=True)
     (place / "manifest.json").write_text("{}")
     for name, content in (("shared", SHARED), (f"own-{label}", OWN)):
-        blob = dist / "blobs" / "sha256" / name
+        blob = dist.parent / "store" / name
         blob.parent.mkdir(parents=True, exist_ok=True)
         if not blob.exists():
             blob.write_bytes(content)
@@ -34,8 +34,8 @@ def build(dist: Path, label: str, used: int) -> Path:
 def dist(tmp_path: Path) -> Path:
     """Three builds, the oldest used last."""
     for label, used in (("a", 900), ("b", 200), ("c", 300)):
-        build(tmp_path, label, used)
-    return tmp_path
+        build(tmp_path / "dist", label, used)
+    return tmp_path / "dist"
 
 
 def remove(dist: Path, keep: int, current: str = "") -> dict[str, int]:
@@ -49,16 +49,16 @@ def remove(dist: Path, keep: int, current: str = "") -> dict[str, int]:
 def test_the_builds_that_were_used_last_are_kept(dist: Path) -> None:
     before = size(dist)
     gone = remove(dist, keep=2)
-    assert gone == {"dist/b": 2, "dist/blobs": len(OWN)}
-    assert {one.name for one in dist.iterdir()} == {"a", "c", "blobs", "logs"}
-    assert {one.name for one in (dist / "blobs/sha256").iterdir()} == {"shared", "own-a", "own-c"}
+    assert gone == {"dist/b": 2}
+    assert {one.name for one in dist.iterdir()} == {"a", "c", "logs"}
     assert not (dist / "logs/b-backend.log").exists()
     assert before - size(dist) >= len(OWN)
+    assert (dist.parent / "store/own-b").read_bytes() == OWN  # the store has a bound of its own
     assert remove(dist, keep=2) == {}
 
 
 def test_the_commit_that_is_checked_out_is_kept(dist: Path) -> None:
-    assert remove(dist, keep=1, current="b").keys() == {"dist/c", "dist/blobs"}
+    assert remove(dist, keep=1, current="b").keys() == {"dist/c"}
     assert (dist / "b/backend/blobs/own-b").read_bytes() == OWN
 
 
@@ -72,9 +72,15 @@ def test_everything_goes_when_asked_for(dist: Path) -> None:
     (dist / "site-packages-1").mkdir()
     (dist / "baselines").mkdir()  # figures to compare with, which no build makes anew
     gone = remove(dist, keep=0, current="a")
-    assert gone.keys() == {"dist/a", "dist/b", "dist/c", "dist/blobs", "dist/site-packages-1", "dist/logs"}
-    assert gone["dist/blobs"] == len(SHARED) + 3 * len(OWN)
-    assert {one.name for one in dist.iterdir()} == {"blobs", "baselines"}
+    assert gone.keys() == {"dist/a", "dist/b", "dist/c", "dist/site-packages-1", "dist/logs"}
+    assert {one.name for one in dist.iterdir()} == {"baselines"}
+
+
+def test_blobs_of_an_earlier_version_go_and_the_builds_keep_theirs(dist: Path) -> None:
+    (dist / "blobs").mkdir()
+    os.link(dist / "a/backend/blobs/own-a", dist / "blobs/own-a")
+    assert remove(dist, keep=9).keys() == {"dist/blobs"}
+    assert (dist / "a/backend/blobs/own-a").read_bytes() == OWN
 
 
 def test_a_killed_build_and_packages_of_an_earlier_lock_go(dist: Path) -> None:
@@ -86,4 +92,4 @@ def test_a_killed_build_and_packages_of_an_earlier_lock_go(dist: Path) -> None:
 
 def test_beyond_its_bound_only_the_newest_build_is_kept(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, "MOST_BYTES", 1000)
-    assert remove(dist, keep=3).keys() == {"dist/b", "dist/c", "dist/blobs"}
+    assert remove(dist, keep=3).keys() == {"dist/b", "dist/c"}

@@ -16,6 +16,8 @@ from tests.unit.deploy.cli.invoked import invoke
 
 VERBS = (
     "build",
+    "setup",
+    "teardown",
     "up",
     "rehearse",
     "doctor",
@@ -108,7 +110,7 @@ def test_what_verbs_do_not_honour_is_refused_before_or_after_the_verb(option: st
 
 
 def test_a_dry_run_is_refused_with_what_there_is_instead() -> None:
-    assert "to see what would be done: invoke promote --plan" in invoke("rollback", "--dry").stderr
+    assert "to see what would be done: invoke setup --plan, invoke promote --plan" in invoke("rollback", "--dry").stderr
 
 
 @pytest.mark.parametrize(

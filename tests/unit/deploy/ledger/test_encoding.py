@@ -36,6 +36,7 @@ FILES = sorted(
 EVIDENCE = next(path for path in FILES if path.startswith("evidence"))
 LATER = {  # what some ledgers lack, or what follows from the rest
     "event": {"reason", "config", "launch", "spans", "notes", "secretsVersion"},
+    "intent.json": {"regions", "before"},
     "lock.json": {"token", "process"},
     EVIDENCE: {"ok"},
 }

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from backend.runner.settings import Settings
 from deploy.errors import ConfigurationError
 from deploy.platforms.fly.toml import read_fly_toml, seconds
 from deploy.settings.environments import ROOT, load_environment
 
+OTHERS = 32
+"""Requests of a machine that are no runs: its state, the page, streams, and runs that are just being refused."""
 GOOD = """app = "a"
 primary_region = "fra"
 [http_service]
@@ -26,6 +29,15 @@ def write(tmp_path: Path, text: str) -> Path:
 def test_the_projects_own_files_name_their_environments_app(name: str) -> None:
     config = load_environment(name)
     assert read_fly_toml(config.fly_toml).app == config.deployment_target
+
+
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_the_edge_lets_more_through_than_the_service_can_hold(name: str) -> None:
+    """What is too much is refused by the service, which says when to come back, and not by the edge, which does not."""
+    config = load_environment(name)
+    (service,) = read_fly_toml(config.fly_toml).machine["services"]
+    held = config.resource_limits.num_runners + Settings.read({}).queue_limit
+    assert service["concurrency"]["hard_limit"] >= held + OTHERS
 
 
 def test_http_service_stands_for_both_ports_with_its_checks() -> None:

@@ -55,11 +55,15 @@ class Platforms:
     def __init__(self) -> None:
         self.machines: list[dict[str, Any]] | None = [machine()]
         self.page: str | None = PAGE
+        self.ips = ["66.241.124.9", "2a09:8280:1::1"]
+        self.addresses = 200
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.host == "fly":
             if self.machines is None:
                 raise httpx.ConnectError("down")
+            if request.url.path.endswith("/ip_assignments"):
+                return httpx.Response(self.addresses, json={"ips": [{"ip": ip, "shared": True} for ip in self.ips]})
             return httpx.Response(200, json=self.machines if request.url.path.endswith("/machines") else {})
         if self.page is None:
             return httpx.Response(500, json={"errors": [{"message": "down"}]})
@@ -74,12 +78,12 @@ class HereTarget(Target):
     answer: Answer
 
     @contextmanager
-    def fly(self) -> Iterator[FlyClient]:
+    def fly(self, patience: Patience = Patience()) -> Iterator[FlyClient]:  # noqa: B008 - frozen
         secret, transport = Secret("t"), httpx.MockTransport(self.answer)
         yield FlyClient("http://fly", "runner", secret, patience=Patience(attempts=1), transport=transport)
 
     @contextmanager
-    def pages(self) -> Iterator[PagesClient]:
+    def pages(self, patience: Patience = Patience()) -> Iterator[PagesClient]:  # noqa: B008 - frozen
         secret, transport = Secret("t"), httpx.MockTransport(self.answer)
         yield PagesClient("http://cf", secret, "site", secret, patience=Patience(attempts=1), transport=transport)
 
@@ -126,6 +130,26 @@ def test_a_half_that_cannot_be_read_does_not_hide_the_other(target: Target, plat
     assert (state["version"], set(state["errors"])) == (None, {"ledger"})
     assert state["page"] == PAGE
     assert state["problems"][0].startswith("ledger cannot be read: ")
+
+
+def test_a_missing_address_is_told_with_what_gives_it(target: Target, platforms: Platforms) -> None:
+    assert environment_status(target)["missingAddresses"] == []
+    platforms.ips = platforms.ips[:1]
+    state = environment_status(target)
+    assert (state["missingAddresses"], state["errors"]) == (["v6"], {})
+    told = (
+        "the app has no public address (v6), so who has no other way does not reach it: invoke repair --env production"
+    )
+    assert state["problems"] == [f"{told} --rehearsal"]
+    platforms.ips = []
+    assert environment_status(target)["missingAddresses"] == ["shared_v4", "v6"]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_addresses_that_may_not_be_seen_are_no_problem(target: Target, platforms: Platforms, status: int) -> None:
+    platforms.ips, platforms.addresses = [], status
+    assert environment_status(target)["missingAddresses"] is None
+    assert problems(target) == []
 
 
 def test_an_old_event_that_is_damaged_hides_nothing_else(target: Target, platforms: Platforms) -> None:

@@ -9,6 +9,7 @@ import pytest
 from deploy.errors import ConfigurationError, UsageError
 from deploy.settings.environments import KEYS, ROOT, environment_names, load_environment
 from deploy.settings.policy import Promotion, ReleasePolicy, Strategy
+from deploy.settings.regions import RegionCount
 
 GOOD = "API_URL=https://a.example/api/v1/\nFRONTEND_URL=https://b.example/\nDEPLOYMENT_TARGET=app-x\nNUM_RUNNERS=3\n"
 
@@ -120,6 +121,16 @@ def test_the_configuration_is_frozen(tmp_path: Path) -> None:
         (GOOD + "ROLLBACK_WINDOW=1 day\n", 5, "ROLLBACK_WINDOW"),
         (GOOD + "DRAIN=5\n", 5, "DRAIN"),
         (GOOD + "FLY_ORGANIZATION=Not A Slug\n", 5, "FLY_ORGANIZATION"),
+        (GOOD + "REGIONS=\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=FRA\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=fra,\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=fra iad\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=fra,frankfurt\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=fra:0\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=fra:-1\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=fra:\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=fra:2,iad,fra\n", 5, "REGIONS"),
+        (GOOD + "REGIONS=auto,fra\n", 5, "REGIONS"),
     ],
 )
 def test_what_is_wrong_names_file_line_and_key(tmp_path: Path, text: str, line: int, key: str) -> None:
@@ -128,6 +139,20 @@ def test_what_is_wrong_names_file_line_and_key(tmp_path: Path, text: str, line: 
     assert (caught.value.file, caught.value.line, caught.value.key) == (".env.staging", line, key)
     assert key in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", ()),
+        ("REGIONS=auto\n", ()),
+        ("REGIONS=fra\n", (RegionCount("fra"),)),
+        ("REGIONS=fra,iad:2\n", (RegionCount("fra"), RegionCount("iad", 2))),
+        ("REGIONS=iad:12, fra:01\n", (RegionCount("iad", 12), RegionCount("fra", 1))),
+    ],
+)
+def test_the_regions_of_an_environment(tmp_path: Path, text: str, found: tuple[RegionCount, ...]) -> None:
+    assert load_environment("staging", write(tmp_path, GOOD + text)).regions == found
 
 
 def test_a_missing_file_and_an_unknown_name(tmp_path: Path) -> None:

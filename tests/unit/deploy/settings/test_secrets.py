@@ -99,3 +99,32 @@ def test_a_shared_token_is_named_where_it_stands(tmp_path: Path) -> None:
 def test_a_hyphen_of_an_environments_name_is_an_underscore_in_the_process_environment(tmp_path: Path) -> None:
     found = read_tokens("pre-prod", tmp_path, {"FLY_API_TOKEN_PRE_PROD": VALUE})
     assert found.get("FLY_API_TOKEN") == Secret(VALUE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FLY_API_TOKEN", "FlyV1 fm2_…"),
+        ("FLY_API_TOKEN", "fm2_one\nfm2_two"),
+        ("CLOUDFLARE_API_TOKEN", "a token"),
+        ("CLOUDFLARE_API_TOKEN", "a-token\x00"),
+        ("CLOUDFLARE_ACCOUNT_ID", "0123 4567"),
+    ],
+)
+def test_what_can_be_no_token_is_refused_where_it_stands_and_not_shown(tmp_path: Path, name: str, value: str) -> None:
+    """An example that was copied as it is, two values in one: before it ends a request half-way."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_tokens("staging", tmp_path, {f"{name}_STAGING": value})
+    assert f"{name}_STAGING" in str(caught.value)
+    assert value not in str(caught.value)
+    secrets_file(tmp_path, f'{name}="{value}"\n'.replace("\x00", "\x01"))
+    with pytest.raises(ConfigurationError, match=r"\.env\.staging\.secrets:1"):
+        read_tokens("staging", tmp_path, {})
+
+
+def test_white_space_around_a_token_is_none_of_it(tmp_path: Path) -> None:
+    given = {"FLY_API_TOKEN_STAGING": " FlyV1 fm2_a,fm2_b\n", "CLOUDFLARE_API_TOKEN_STAGING": "t\r\n"}
+    tokens = read_tokens("staging", tmp_path, given)
+    assert tokens.get("FLY_API_TOKEN").reveal() == "FlyV1 fm2_a,fm2_b"
+    assert tokens.get("CLOUDFLARE_API_TOKEN").reveal() == "t"
+    assert not read_tokens("staging", tmp_path, {"FLY_API_TOKEN_STAGING": " \n"}).values

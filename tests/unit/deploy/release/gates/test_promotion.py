@@ -65,8 +65,21 @@ def test_what_is_not_proven_is_refused_with_its_reason_and_what_to_run(
     assert refused[gate].action
 
 
+OTHER = "b" * 40
+
+
 def test_evidence_of_another_commit_proves_nothing() -> None:
-    assert "evidence" in closed(snapshot(INFO, evidence=replace(PROOF, commit_sha="b" * 40)))
+    assert "evidence" in closed(snapshot(INFO, evidence=replace(PROOF, commit_sha=OTHER)))
+
+
+@pytest.mark.parametrize(
+    ("difference", "proves"),
+    [({}, True), ({"image": "sha256:o"}, False), ({"frontend": "sha256:o"}, False), ({"config": "other"}, False)],
+)
+def test_unless_it_is_the_same_artifact_in_the_same_machines(difference: dict[str, str], proves: bool) -> None:
+    other = replace(INFO, id="0", commit_sha=OTHER, **difference)
+    proof = replace(PROOF, commit_sha=OTHER, image=other.image, frontend=other.frontend)
+    assert ("evidence" not in closed(snapshot(other, INFO, evidence=proof))) is proves
 
 
 NOW = datetime(2026, 1, 17, 12, tzinfo=UTC)  # a Saturday
@@ -314,7 +327,13 @@ def test_again_passes_a_rejection_loudly_and_is_noted() -> None:
 
 
 def test_a_rejection_of_another_commit_closes_nothing() -> None:
-    assert refused(target=production(APPROVED, replace(REJECTED, commit_sha="b" * 40))) == {}
+    other = replace(REJECTED, commit_sha=OTHER, image="sha256:other")
+    assert refused(target=production(APPROVED, other)) == {}
+
+
+def test_a_rejection_of_the_same_artifact_under_another_commits_name_closes_the_gate() -> None:
+    gate = refused(target=production(APPROVED, replace(REJECTED, commit_sha=OTHER)))["rejected"]
+    assert "as bbbbbbbbbbbb, which has the same digests: smoke failed" in gate.reason
 
 
 def test_an_older_commit_is_not_promoted_without_a_reason() -> None:

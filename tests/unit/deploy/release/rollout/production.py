@@ -11,6 +11,7 @@ from deploy.ledger import Holding, Intent, Snapshot
 from deploy.platforms.errors import PlatformError
 from deploy.release.rollout.book import Book
 from deploy.release.rollout.engine import Engine
+from deploy.release.rollout.placement import placed
 from deploy.settings.policy import Strategy
 from tests.simulation.deployer import PACE, Scene
 from tests.simulation.model import SkewedClock
@@ -29,13 +30,30 @@ class Stage:
         self.book = Book(self.scene.ledger, holding)
         self.events: list[Event] = []
 
-    def engine(self, behaviour: str = "good", strategy: Strategy = Strategy.BLUEGREEN, verb: str = "promote") -> Engine:
-        release = self.scene.release(behaviour, self.clock.now())
-        intent = Intent(verb, release, self.snapshot().current(), strategy, 2)
-        self.book.begin(intent, {})
-        return self.engine_for(intent)
+    def engine(
+        self,
+        behaviour: str = "good",
+        strategy: Strategy = Strategy.BLUEGREEN,
+        verb: str = "promote",
+        regions: str = "",
+    ) -> Engine:
+        release = self.scene.release(behaviour, self.clock.now(), regions)
+        return self.begun(Intent(verb, release, self.snapshot().current(), strategy, 2))
 
-    def engine_for(self, intent: Intent, config: dict[str, Any] | None = EMPTY, *, takes_over: bool = False) -> Engine:
+    def begun(self, intent: Intent) -> Engine:
+        """An intent with the regions of its releases, in the ledger."""
+        before = self.scene.config(intent.previous.config) if intent.previous else None
+        intent = placed(intent, self.scene.config(intent.wanted.config), before, 2)
+        self.book.begin(intent, {})
+        return self.engine_for(intent, self.scene.config)
+
+    def engine_for(
+        self,
+        intent: Intent,
+        config: dict[str, Any] | Callable[[str], dict[str, Any]] | None = EMPTY,
+        *,
+        takes_over: bool = False,
+    ) -> Engine:
         return Engine(
             intent,
             platform=self.scene.platform,
@@ -45,7 +63,7 @@ class Stage:
             clock=self.clock,
             bus=Bus(self.events.append),
             pace=PACE,
-            configs=lambda _: config,
+            configs=config if callable(config) else lambda _: config,
             escalates=True,
             takes_over=takes_over,
         )

@@ -27,11 +27,13 @@ class Scripted:
 
     def __init__(self, answers: Callable[[float, int, str], Answer | None]) -> None:
         self.timeline, self.answers, self.asked, self.named = Timeline(), answers, 0, list[str]()
+        self.wished: list[str] = []
         self.pace = LIMITS
 
-    def ask(self, machine: str = "") -> Answer | None:
+    def ask(self, machine: str = "", region: str = "") -> Answer | None:
         self.asked += 1
         self.named.append(machine)
+        self.wished.append(region)
         return self.answers(self.timeline.passed, self.asked, machine)
 
     def reach(self, *, patient: bool = True, healthy: bool = True) -> Sight | None:
@@ -114,6 +116,57 @@ def test_where_old_and_new_cannot_be_told_apart_time_alone_counts() -> None:
     sight = edge.quiet(left={"o1": "sha256:new"})
     assert not sight.given_up
     assert edge.timeline.passed >= MANY_PROXIES_SECONDS
+
+
+REGIONS = {"n1": "fra", "n2": "iad", "o1": "fra", "o2": "iad"}
+
+
+def regional(*used: str) -> Callable[[float, int, str], Answer | None]:
+    """An edge near fra that takes the machines of a region in turn, of whatever region the last request was for."""
+
+    def answer(at: float, number: int, named: str) -> Answer | None:
+        there = [id_ for id_ in used if REGIONS[id_] == (edges[-1].wished[-1] or "fra")] or list(used)
+        return turns(*there)(number)
+
+    return answer
+
+
+edges: list[Scripted] = []
+
+
+def spread_out(*used: str) -> tuple[Scripted, Watch]:
+    edges.append(edge := Scripted(regional(*used)))
+    return edge, Watch(edge, SkewedClock(edge.timeline), LIMITS, lambda: None, REGIONS)
+
+
+def test_machines_in_other_regions_answer_when_their_region_is_asked_for() -> None:
+    edge, watch = spread_out("n1", "n2", "o1", "o2")
+    sight = watch.reach(NEW, 0.0, patient=True, healthy=lambda: True)
+    assert sight
+    assert (sight.answered, sight.given_up) == ({"n1", "n2"}, False)
+    assert edge.timeline.passed < LIMITS.edge / 2
+    assert set(edge.named) == {""}  # no machine was named: these are the ways that users' requests go
+
+
+def test_where_all_are_in_one_region_none_is_asked_for() -> None:
+    edge = Scripted(lambda at, number, _: turns("n1", "n2")(number))
+    assert edge.reach()
+    edge.quiet()
+    assert set(edge.wished) == {""}
+
+
+@pytest.mark.parametrize("lingering", ["o1", "o2"])
+def test_silence_is_looked_for_in_every_region_that_a_machine_leaves(lingering: str) -> None:
+    edge, watch = spread_out("n1", "n2", lingering)
+    sight = watch.quiet(OLD, NEW, patient=True)
+    assert (sight.given_up, sight.answered) == (True, {lingering})
+    assert set(edge.wished) == {"fra", "iad"}
+
+
+def test_a_region_that_is_given_up_is_asked_for_too() -> None:
+    edge, watch = spread_out("n1")
+    assert not watch.quiet({"o2": "sha256:old"}, {"n1": "sha256:new"}, patient=True).given_up
+    assert set(edge.wished) == {"iad"}
 
 
 def test_one_silence_is_no_proof() -> None:

@@ -218,6 +218,63 @@ def test_a_rollback_into_a_full_region_goes_on_with_the_machines_there_are(stage
     assert "the platform has no room for more machines, continuing with 1" in " ".join(done.notes)
 
 
+def where(stage: Stage, launch: str) -> list[str]:
+    """The regions in which a launch serves."""
+    return sorted(machine.region for machine in stage.scene.platform.serving() if machine.launch == launch)
+
+
+def test_a_release_in_other_regions_replaces_the_one_before_and_a_rollback_brings_that_back(stage: Stage) -> None:
+    assert stage.engine(regions="fra:1,iad:2").run().status is Status.DEPLOYED
+    assert (where(stage, "d2"), where(stage, "d1")) == (["fra", "iad", "iad"], [])
+    assert stage.engine(regions="fra:1,syd:1").run().status is Status.DEPLOYED
+    assert (where(stage, "d3"), where(stage, "d2")) == (["fra", "syd"], [])
+    second = next(event for event in stage.snapshot().events() if event.launch == "d2")
+    current, again = stage.snapshot().current(), replace(second, id="back", status=Status.PENDING)
+    made = stage.scene.platform._made
+    assert stage.begun(Intent("rollback", again, current, Strategy.IMMEDIATE, 2)).run().status is Status.DEPLOYED
+    assert (where(stage, "d2"), where(stage, "d3")) == (["fra", "iad", "iad"], [])
+    assert stage.scene.platform._made == made  # what slept was started, in each region
+
+
+@pytest.mark.parametrize("full", ["fra", "iad"])
+def test_a_release_that_finds_a_region_full_is_rolled_back_and_not_rejected(stage: Stage, full: str) -> None:
+    stage.scene.platform.full_in.add(full)
+    engine = stage.engine(regions="fra:1,iad:1")
+    assert engine.run().status is Status.ROLLED_BACK
+    assert not engine.intent.blame
+    assert stage.serves("good+1")
+    assert (where(stage, "d1"), {machine.launch for machine in stage.scene.platform.all.values()}) == (
+        ["fra", "fra"],
+        {"d1"},
+    )
+
+
+@pytest.mark.parametrize(("full", "left"), [("fra", ["iad"]), ("iad", ["fra"])])
+def test_a_rollback_goes_on_without_a_region_that_is_full(stage: Stage, full: str, left: list[str]) -> None:
+    stage.engine(regions="fra:1,iad:1").run()
+    stage.engine().run()
+    second = next(event for event in stage.snapshot().events() if event.launch == "d2")
+    stage.scene.platform.all = {
+        id_: machine for id_, machine in stage.scene.platform.all.items() if machine.launch == "d3"
+    }
+    stage.scene.platform.full_in.add(full)
+    again = replace(second, id="back", status=Status.PENDING)
+    done = stage.begun(Intent("rollback", again, stage.snapshot().current(), Strategy.IMMEDIATE, 2)).run()
+    assert done.status is Status.DEPLOYED
+    assert (where(stage, "d2"), where(stage, "d3")) == (left, [])
+    assert f"no room for more machines in {full}" in " ".join(done.notes)
+
+
+def test_a_bad_release_is_found_in_the_first_region_and_never_comes_to_the_next(stage: Stage) -> None:
+    stage.engine(regions="fra:1,iad:1").run()
+    engine = stage.engine("bad-canary", regions="fra:1,iad:1")
+    assert engine.run().status is Status.ROLLED_BACK
+    assert engine.intent.blame
+    created = [event for event in stage.events if event.name == "step.begun" and "create" in getattr(event, "step", "")]
+    assert where(stage, "d2") == ["fra", "iad"]
+    assert len(created) == 3  # two of the release before, one of this
+
+
 def test_a_kept_machine_on_a_dead_host_is_replaced(stage: Stage) -> None:
     engine = rolled_back(stage)
     kept = next(machine for machine in stage.scene.platform.all.values() if machine.launch == "d1")

@@ -208,8 +208,30 @@ def test_a_machine_is_made_out_of_traffic_with_its_labels_and_its_digest(wire: W
     assert (body["name"], body["region"], body["skip_service_registration"]) == ("production-d1-1", "fra", True)
     config = body["config"]
     assert config["image"] == f"localhost/runner@{IMAGE}"
-    assert config["env"] == {"A": "b", "RUNNER_IMAGE_DIGEST": IMAGE}
+    named = {"RUNNER_VERSION": RELEASE.version, "RUNNER_SHA": RELEASE.commit_sha, "RUNNER_IMAGE_DIGEST": IMAGE}
+    assert config["env"] == {"A": "b", **named}
     assert {ENVIRONMENT: "production", LAUNCH: "d1", NUMBER: "1", TRAFFIC: "off"}.items() <= config["metadata"].items()
+
+
+SPREAD = {"region": "fra", "regions": [{"region": "fra", "count": 1}, {"region": "iad", "count": 1}]}
+
+
+@pytest.mark.parametrize(("number", "region"), [(1, "fra"), (2, "iad")])
+def test_a_machine_is_made_in_the_region_of_its_number(
+    wire: Wire, platform: CloudPlatform, number: int, region: str
+) -> None:
+    wire.on("POST", "/machines", 200, machine())
+    platform.create(RELEASE, SPREAD, number)
+    assert wire.sent[-1][2]["region"] == region
+    assert "regions" not in wire.sent[-1][2]["config"]
+
+
+def test_one_of_its_name_in_another_region_is_not_it(wire: Wire, platform: CloudPlatform) -> None:
+    wire.on("POST", "/machines", 409, {"error": "unique machine name violation"})
+    wire.on("GET", "/machines", 200, [machine() | {"region": "ams"}])
+    with pytest.raises(PlatformError):
+        platform.create(RELEASE, SPREAD, 1)
+    assert creations(wire) == ["production-d1-1", "production-d1-1-2"]
 
 
 def test_a_machine_that_was_made_already_is_found_by_its_name(wire: Wire, platform: CloudPlatform) -> None:
@@ -347,10 +369,10 @@ def published(message: str, status: str = "success") -> dict[str, Any]:
     return {"id": "p1", "latest_stage": stage, "deployment_trigger": {"metadata": {"commit_message": message}}}
 
 
-def test_the_page_is_known_by_the_digest_in_its_message(wire: Wire, platform: CloudPlatform) -> None:
-    project: dict[str, Any] = {"canonical_deployment": published(f"codecanvas 0.1.0 {PAGE}")}
+def test_the_page_is_known_by_the_version_and_the_digest_in_its_message(wire: Wire, platform: CloudPlatform) -> None:
+    project: dict[str, Any] = {"canonical_deployment": published(f"codecanvas {RELEASE.page}")}
     wire.on("GET", "/site", 200, {"success": True, "result": project})
-    assert platform.page() == PAGE
+    assert platform.page() == RELEASE.page
     wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": published("by hand")}})
     assert platform.page() == ""
     wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": None}})
@@ -358,7 +380,7 @@ def test_the_page_is_known_by_the_digest_in_its_message(wire: Wire, platform: Cl
 
 
 def test_a_page_that_was_published_before_is_brought_back_at_once(wire: Wire, platform: CloudPlatform) -> None:
-    earlier = published(f"codecanvas 0.1.0 {PAGE}")
+    earlier = published(f"codecanvas {RELEASE.page}")
     wire.on("GET", "/deployments", 200, {"success": True, "result": [published("other"), earlier]})
     wire.on("POST", "/p1/rollback", 200, {"success": True, "result": earlier})
     wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": earlier}})
@@ -366,10 +388,21 @@ def test_a_page_that_was_published_before_is_brought_back_at_once(wire: Wire, pl
     assert [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"] == ["rollback"]
 
 
+def test_the_same_files_of_another_commit_are_published_under_this_ones_name(
+    wire: Wire, platform: CloudPlatform, pages_by_digest: list[dict[str, bytes]]
+) -> None:
+    other = published(f"codecanvas 0.0.9+bbbb {PAGE}")
+    wire.on("GET", "/deployments", 200, {"success": True, "result": [other]})
+    platform.publish(RELEASE)
+    assert "rollback" not in [path.rpartition("/")[2] for _, path, _ in wire.sent]
+    (files,) = pages_by_digest
+    assert f'"version":"{RELEASE.version}"'.encode() in files["config.js"]
+
+
 def test_where_going_back_is_refused_the_page_is_published_anew(
     wire: Wire, platform: CloudPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    earlier = published(f"codecanvas 0.1.0 {PAGE}")
+    earlier = published(f"codecanvas {RELEASE.page}")
     wire.on("GET", "/deployments", 200, {"success": True, "result": [earlier]})
     wire.on("POST", "/p1/rollback", 400, {"success": False, "errors": [{"message": "not a production deployment"}]})
     monkeypatch.setattr("deploy.release.rollout.platform.read_page", lambda *_: {})
@@ -422,7 +455,7 @@ def test_a_page_is_published_with_what_is_loaded_by_those_who_have_an_earlier_on
 def test_a_page_that_is_brought_back_serves_at_once_and_then_with_what_came_after_it(
     wire: Wire, platform: CloudPlatform, pages_by_digest: list[dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    earlier = published(f"codecanvas 0.1.0 {PAGE}")
+    earlier = published(f"codecanvas {RELEASE.page}")
     wire.on("GET", "/deployments", 200, {"success": True, "result": [earlier]})
     wire.on("POST", "/p1/rollback", 200, {"success": True, "result": earlier})
     wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": earlier}})
