@@ -1,4 +1,4 @@
-"""Verbs that measure: `invoke bench rollout`, `invoke bench runner`."""
+"""Verbs that measure: `invoke bench build`, `rollout` and `runner`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,36 @@ def rollout(
         print_result(_table(runs))
     if lost:
         raise Exit(code=1)
+
+
+@verb(
+    help={
+        "rounds": "how many times each command is run (default: 9)",
+        "languages": "languages in the image that is built (default: core)",
+        "json": "print as JSON",
+    },
+)
+def build(context: Context, rounds: int = 9, languages: str = "core", json: bool = False) -> None:
+    """Compare a build that has nothing to do with Turborepo's and Nx's; time changes, and a second clone."""
+    from deploy.bench.build import bench_build
+
+    report = bench_build(rounds, languages, context.bus).to_json()
+    if json:
+        print_json(report)
+        return
+    table = Table(box=None)
+    for title in ("what", "seconds", "makes"):
+        table.add_column(title)
+    for name, seconds in report.items():
+        if name.endswith("_seconds"):
+            what = name.removesuffix("_seconds")
+            made = report["made"].get(what.removeprefix("change_"))
+            table.add_row(
+                what.replace("_", " "), f"{seconds:.2f}", "" if made is None else ", ".join(made) or "nothing"
+            )
+    print_result(table)
+    for name, (middle, least, most) in report["ratios"].items():
+        print_result(f"{name.replace('_', ' ')}: {middle:.2f} ({least:.2f} to {most:.2f})")
 
 
 @verb(
@@ -119,4 +149,4 @@ def _table(runs: Sequence[Measured]) -> Table:
     return table
 
 
-BENCH = Collection("bench", rollout, runner)
+BENCH = Collection("bench", build, rollout, runner)
