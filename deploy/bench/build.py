@@ -1,8 +1,9 @@
 """Measures `invoke build` beside Turborepo and Nx: each does nothing, because nothing has changed, in turn.
 
-The equivalent tree has the same sources in three packages (page, service, docs), whose build copies them: what is compared
-is how long a tool takes to find out that there is nothing to do, not what a build takes. Turborepo and Nx run as they come,
-Nx with its daemon. Then, ours alone: a change of the service, of the page, of the docs, and a second clone.
+The equivalent tree has the same sources in three packages (page, service, docs), whose build copies them: what is
+compared is how long a tool takes to find out that there is nothing to do, not what a build takes. Turborepo and Nx run
+as they come, Nx with its daemon. Then, ours alone: a change of the service, of the page, of the docs, and a second
+clone.
 """
 
 from __future__ import annotations
@@ -191,7 +192,8 @@ def _idle(rounds: int, languages: str, clone: Path, tree: Path, bus: Bus) -> dic
 def _changed(rounds: int, name: str, languages: str, clone: Path) -> tuple[Times, tuple[str, ...]]:
     """A change that was never built, some times: seconds, and the targets that were made each time."""
     path, text = CHANGES[name]
-    seconds, made = [], set()
+    seconds: list[float] = []
+    made: set[str] = set()
     for _ in range(min(rounds, 5)):
         with (clone / path).open("a") as file:
             file.write(text.format(time.time_ns()))
