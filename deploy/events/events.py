@@ -77,11 +77,14 @@ class Built(Event, frozen=True, kw_only=True, tag="artifact.built"):
 
 
 class ImagePushed(Event, frozen=True, kw_only=True, tag="image.pushed"):
-    """The registry holds an image; `there`: it held it before the push."""
+    """The registry holds an image; `there`: it held it before the push. `bytes` is what all its parts have, `sent` what
+    those have that the registry lacked."""
 
     image: str
     tag: str
     there: bool
+    bytes: int
+    sent: int
 
 
 class ImageCopied(Event, frozen=True, kw_only=True, tag="image.copied"):

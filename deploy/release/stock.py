@@ -32,15 +32,19 @@ HASTE = Patience(attempts=2)
 
 
 def push(desk: Desk, layout: Layout, tag: str) -> None:
-    """Push an image into the environment's repository, unless it is there."""
-    registry, there = desk.registry, desk.registry.has_manifest(layout.digest)
+    """Push an image into the environment's repository, unless it is there; only parts that the repository lacks."""
+    registry, there, sent = desk.registry, desk.registry.has_manifest(layout.digest), 0
+    parts = layout.blobs()
     if there and not registry.has_manifest(tag):  # of another commit: the same artifact under this one's name
         registry.push_manifest(layout.manifest, MANIFEST, tag)
     if not there:
-        for blob in layout.blobs():
-            registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
+        for blob in parts:
+            new = registry.push_blob(blob.digest, blob.size, lambda blob=blob: layout.read(blob.digest))  # type: ignore[misc]
+            sent += blob.size if new else 0
         registry.push_manifest(layout.manifest, MANIFEST, tag)
-    desk.bus.emit(ImagePushed(image=layout.digest, tag=tag, there=there))
+    total = sum(blob.size for blob in parts)
+    desk.bus.note(f"{tag}: {sent / 1e6:.1f} of {total / 1e6:.1f} MB sent")
+    desk.bus.emit(ImagePushed(image=layout.digest, tag=tag, there=there, bytes=total, sent=sent))
 
 
 def share_targets(desk: Desk, manifest: Manifest, store: Store | None = None) -> None:

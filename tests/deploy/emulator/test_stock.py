@@ -17,6 +17,7 @@ from deploy.emulator import EmulatorError
 from deploy.emulator.faults import FaultClient
 from deploy.errors import DeployError
 from deploy.events.bus import Bus
+from deploy.events.events import ImagePushed
 from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.platforms.fly import FlyClient
 from deploy.platforms.pages import PagesClient
@@ -116,6 +117,23 @@ def test_what_is_there_is_left_alone(shelf: Shelf, tmp_path: Path) -> None:
     shelf.told.clear()
     shelf.restock(root=tmp_path / "nothing")
     assert (shelf.there(), shelf.told) == ([True, True], [])
+
+
+def test_only_what_the_repository_lacks_is_sent_and_how_much_it_is(shelf: Shelf) -> None:
+    found = []
+    for _ in range(2):
+        shelf.told.clear()
+        shelf.push("staging")
+        found.append([(one.there, one.bytes > 0, one.sent) for one in shelf.told if isinstance(one, ImagePushed)])
+    sizes = [sum(blob.size for blob in layout.blobs()) for layout in shelf.layouts]
+    assert found == [[(False, True, size) for size in sizes], [(True, True, 0)] * 2]
+
+
+def test_the_same_artifact_gets_the_tag_of_each_of_its_commits(shelf: Shelf) -> None:
+    shelf.push("staging")
+    registry = next(desk.registry for desk in shelf.desks if desk.target.name == "staging")
+    push(next(desk for desk in shelf.desks if desk.target.name == "staging"), shelf.layouts[0], "d" * 40)
+    assert registry.manifest("d" * 40)[0] == shelf.layouts[0].digest
 
 
 @pytest.mark.parametrize("way", ["dist", "staging"])
