@@ -124,10 +124,9 @@ def build(
         results = _made(root, store, declared, makers)
         page, image = results[PAGE][0], results[IMAGE][0]
         steps = tuple(step for _, step in results.values())
-        if not results[IMAGE][1].made:
-            images.tag_backend(image.outputs["engine"], source, environment)
         kept = None if any(step.made for step in steps) else _kept(place, page, image, selected)
         if kept:
+            _tag(place, image, source, environment)
             lay_out(root, place, kept, environment)
             return Outcome(kept, steps)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as scratch:
@@ -154,7 +153,18 @@ def build(
             if place.exists():
                 shutil.rmtree(place)
             work.rename(place)
+        _tag(place, image, source, environment)
     return Outcome(manifest, steps)
+
+
+def _tag(place: Path, image: Built, source: Source, environment: str) -> None:
+    """Have the image's tags in the engine, if one runs; what was tagged is noted, since asking the engine is slow."""
+    note = place / "tagged" / (environment or "commit")
+    if note.exists():
+        return
+    images.tag_backend(image.outputs["engine"], source, environment)
+    note.parent.mkdir(exist_ok=True)
+    note.touch()
 
 
 Result = tuple[Built, Step]

@@ -169,12 +169,15 @@ def _nx_ended(tree: Path) -> Iterator[None]:
 
 def _idle(rounds: int, languages: str, clone: Path, tree: Path, bus: Bus) -> dict[str, Times]:
     """Each command where nothing is to be done, in turn, so that all meet the same moments of the machine."""
+    bare = tree.parent / "bare"
+    bare.mkdir()
+    (bare / "tasks.py").write_text("from invoke import task\n\n@task\ndef build(context): 'Build.'\n")
     commands: dict[str, Callable[[], object]] = {
         OURS: lambda: _run(["./dev", "invoke", "build", "--languages", languages], clone),
         TURBO: lambda: _run(_turbo(tree), tree),
         NX: lambda: _run(_nx(tree), tree),
         LISTED: lambda: _run(["./dev", "invoke", "--list"], clone),
-        INVOKE: lambda: _run([_bin("invoke"), "--list"], clone),
+        INVOKE: lambda: _run([_bin("invoke"), "--list"], bare),
     }
     for command in commands.values():
         command()  # the first is not counted: files come from the disk
