@@ -29,6 +29,12 @@ def adopt_machine(desk: Desk, machine_id: str) -> DeploymentInfo:
     serving = snapshot.current()
     if serving is None:
         serving = _recorded(desk, machine)
+    elif machine.metadata.get("codecanvas_sha", serving.commit_sha) != serving.commit_sha:
+        raise UsageError(  # the same image, perhaps, and it calls itself another release's
+            f"machine {machine_id} is of commit {machine.metadata['codecanvas_sha'][:12]} and {desk.target.name} "
+            f"serves {serving.version}; ignore it: invoke machines --env {desk.target.name} --ignore {machine_id}"
+            f"{desk.target.flag}; or remove it"
+        )
     elif machine.digest != serving.image:
         raise UsageError(
             f"machine {machine_id} runs {machine.digest or 'an unknown image'} and {desk.target.name} serves "

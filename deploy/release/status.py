@@ -20,7 +20,7 @@ from deploy.platforms.fly import Machine
 from deploy.release.gates.approvals import read_approvals
 from deploy.release.gates.breaker import half_open_at, read_breaker, state_at
 from deploy.release.gates.freezes import in_force
-from deploy.release.rollout.machine import in_traffic
+from deploy.release.rollout.machine import LAUNCH, in_traffic, labels_of
 from deploy.release.rollout.platform import page_of
 from deploy.release.rollout.strangers import Stranger, launches_of, strangers
 from deploy.settings.durations import write_moment
@@ -138,6 +138,7 @@ def _machine(machine: Machine) -> dict[str, Any]:
         "healthy": machine.healthy,
         "host": machine.host,
         "image": machine.digest,
+        "launch": labels_of(machine).get(LAUNCH, ""),
         "checks": {check.name: check.status for check in machine.checks},
     }
 
@@ -205,12 +206,17 @@ def _waiting(target: Target, source: Target, snapshot: Snapshot, proven: Snapsho
     }
 
 
+def _is_of(machine: Machine, serving: DeploymentInfo) -> bool:
+    """Whether it is a machine of the release. Its image alone does not tell: several commits may have the same."""
+    return machine.digest == serving.image and labels_of(machine).get(LAUNCH, "") in ("", serving.launch)
+
+
 def _agree(serving: DeploymentInfo | None, used: list[Machine], page: str | None, intent: Intent | None) -> bool:
     if intent is not None:
         return False
     if serving is None:
         return not used
-    return bool(used) and all(machine.digest == serving.image for machine in used) and page == serving.page
+    return bool(used) and all(_is_of(machine, serving) for machine in used) and page == serving.page
 
 
 def _problems(
@@ -259,8 +265,9 @@ def _wrong(serving: DeploymentInfo, used: list[Machine], state: dict[str, Any], 
     for machine in used:
         if machine.lost:  # `_lost` names it
             continue
-        if machine.digest != serving.image:
-            found.append(f"machine {machine.id} is in traffic and runs {machine.digest[7:19] or 'nothing'}: {mend}")
+        if not _is_of(machine, serving):
+            other = "another release" if machine.digest == serving.image else machine.digest[7:19] or "nothing"
+            found.append(f"machine {machine.id} is in traffic and runs {other}: {mend}")
         elif not machine.healthy:
             found.append(f"machine {machine.id} is {machine.state}, not healthy: {mend}")
     if "page" not in state["errors"] and f"{state['pageVersion']} {state['page']}" != serving.page:

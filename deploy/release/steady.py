@@ -22,7 +22,7 @@ class Serving:
     rollout: str
     """What is under way, such as "promote of 1.2.3"; "" for nothing."""
     agree: bool
-    """Whether every machine in traffic runs the release's image, and there is one."""
+    """Whether every machine in traffic is one of the release, and there is one."""
 
 
 def look(target: Target) -> Serving:
@@ -32,13 +32,14 @@ def look(target: Target) -> Serving:
     if release is None:
         raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}{target.flag}")
     # Suites cannot meet a machine whose host is lost.
-    rollout, images = state["rollout"], {each["image"] for each in state["machines"] if not each["lost"]}
+    rollout, here = state["rollout"], [each for each in state["machines"] if not each["lost"]]
+    alike = all(each["image"] == release.image and each["launch"] in ("", release.launch) for each in here)
     return Serving(
         release=release,
         events=tuple((event.id, event.status.value) for event in snapshot.events()),
         rollout=f"{rollout['verb']} of {rollout['version']}" if rollout else "",
         # The page is compared by a suite of its own.
-        agree=(bool(images) and images <= {release.image}) or bool(rollout),
+        agree=(bool(here) and alike) or bool(rollout),
     )
 
 
@@ -68,7 +69,7 @@ def require_unchanged(target: Target, before: Serving) -> None:
     elif after.events != before.events:
         why = f"a deployment was made ({after.release.version} serves now)"
     else:
-        why = "a machine in traffic runs another image"
+        why = "a machine in traffic runs another release"
     raise SuiteNotRun(
         f"{target.name}: while the suites ran against {before.release.version}, {why}. Nothing was recorded, and "
         f"earlier evidence stands. Run it again: invoke verify --env {target.name}{target.flag}"

@@ -204,6 +204,17 @@ def test_what_is_half_way_is_told_with_who_works_on_it_or_what_to_run(target: Ta
     assert problems(target)[0].endswith("invoke resume --env production --rehearsal")
 
 
+def test_a_machine_of_another_release_is_told_though_its_image_is_the_same(
+    target: Target, platforms: Platforms
+) -> None:
+    target.ledger.record(replace(SERVES, id="d2", launch="d2"))
+    platforms.machines = [machine(), machine("m2", labels={LAUNCH: "d2"})]
+    assert [each for each in problems(target) if "machine" in each] == [
+        "machine m1 is in traffic and runs another release: invoke repair --env production --rehearsal"
+    ]
+    assert environment_status(target)["agree"] is False
+
+
 def test_who_holds_the_lock_since_when_and_what_for(target: Target) -> None:
     now = datetime.now(UTC)
     write(target, lock=Lock("alice", "tidy", now, now + timedelta(seconds=20)).to_json())

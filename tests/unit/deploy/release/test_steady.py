@@ -88,7 +88,7 @@ def test_a_machine_that_runs_something_else_proves_nothing(target: Target, machi
     target.ledger.record(FIRST)
     before = require_steady(target)
     machines.digests.append(OTHER)
-    with pytest.raises(SuiteNotRun, match="a machine in traffic runs another image"):
+    with pytest.raises(SuiteNotRun, match="a machine in traffic runs another release"):
         require_unchanged(target, before)
     with pytest.raises(SuiteNotRun, match="invoke status --env staging --rehearsal"):
         require_steady(target)
