@@ -60,7 +60,13 @@ export class Output implements RunView {
     }
     this.pane.append(...attachments(result));
     if (this.pane.childElementCount === 0) this.pane.append(notice("The program wrote nothing."));
-    this.pane.scrollIntoView({ block: "nearest" }); // on a phone it is below what can be seen
+    this.reveal();
+    requestAnimationFrame(() => this.reveal()); // what is above may just be growing, and not every browser follows
+  }
+
+  /** On a phone it is below what can be seen. */
+  private reveal(): void {
+    this.pane.scrollIntoView({ block: "nearest" });
   }
 
   /** The run ended without a result: what came is kept. */

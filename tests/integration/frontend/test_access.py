@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.frontend.canvas import Canvas
-from tests.integration.frontend.engines import ENGINES, Bounds
+from tests.integration.frontend.engines import ENGINES, Bounds, eventually
 from tests.integration.frontend.proxy import FaultProxy, busy
 
 pytestmark = pytest.mark.browser
@@ -38,15 +38,23 @@ def test_python_with_the_keyboard_alone(canvas: Canvas) -> None:
     canvas.status.matches(r"^Finished · exit 0 · .* m?s · .* [kM]B$")
 
 
+def shows_all_of_its_output(canvas: Canvas, viewport: Bounds) -> None:
+    """Wait until it is in sight, from its top to its bottom: the next time that the page is painted."""
+    seen = "const box = document.querySelector('#output').getBoundingClientRect(); return [box.top, box.bottom]"
+    eventually(
+        lambda: canvas.window.evaluate(seen),
+        lambda edges: edges[0] >= 0 and edges[1] <= viewport["height"] + 1,
+        "the output's edges to be in sight",
+    )
+
+
 @pytest.mark.parametrize("viewport", [PHONE])
 def test_a_phone_shows_what_was_written_and_needs_no_sideways_scrolling(canvas: Canvas) -> None:
     canvas.write("print('x' * 500); print('long words ' * 100)")
     canvas.click("Run")
     canvas.status.matches("^Finished ")
     assert canvas.window.evaluate("return document.documentElement.scrollWidth") <= 360
-    seen = "const box = document.querySelector('#output').getBoundingClientRect(); return [box.top, box.bottom]"
-    top, bottom = canvas.window.evaluate(seen)
-    assert (top >= 0, bottom <= PHONE["height"] + 1) == (True, True)
+    shows_all_of_its_output(canvas, PHONE)
     for name in ("Language", "Run", "Terminal", "Share", "More", "Standard input"):
         assert canvas.there(name), name
 
@@ -64,9 +72,7 @@ def test_a_verdict_that_takes_two_lines_does_not_push_the_output_away(canvas: Ca
     line = canvas.window.evaluate(height)
     canvas.status.matches("^Failed while running · exit 113 · .* s CPU")
     assert canvas.window.evaluate(height) > line  # else nothing was shown
-    seen = "const box = document.querySelector('#output').getBoundingClientRect(); return [box.top, box.bottom]"
-    top, bottom = canvas.window.evaluate(seen)
-    assert (top >= 0, bottom <= viewport["height"] + 1) == (True, True)
+    shows_all_of_its_output(canvas, viewport)
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
