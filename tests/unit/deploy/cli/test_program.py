@@ -74,7 +74,7 @@ def test_every_verb_and_flag_has_help(verb: str) -> None:
         (["promote"], "--sha is missing"),
         (["rollback", "--env", "production"], "FLY_API_TOKEN_PRODUCTION"),
         (["status"], "FLY_API_TOKEN_STAGING"),
-        (["bench"], "bench is a group; use: invoke bench rollout, invoke bench runner"),
+        (["bench"], "bench is a group; use: invoke bench build, invoke bench rollout, invoke bench runner"),
         (["rolback"], "Did you mean rollback?"),
         (["bench", "rolout"], "Did you mean bench rollout?"),
         (["--help", "promot"], "Did you mean promote?"),
