@@ -41,6 +41,14 @@ def alive(place: Path) -> list[int]:
     return [pid for pid in map(int, (place / "pids").read_text().split()) if runs(pid)]
 
 
+def left(place: Path) -> list[int]:
+    """Those that still run a moment later: on a busy machine the kernel takes its time to end what was killed."""
+    deadline = time.monotonic() + 2
+    while (found := alive(place)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
 def test_its_answer_is_given_whatever_its_exit_code(tmp_path: Path) -> None:
     assert git(tmp_path, "init", "--quiet").ok
     written = git(tmp_path, "hash-object", "-w", "--stdin", data=b"hello")
@@ -63,7 +71,7 @@ def test_what_hangs_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatc
         git(tmp_path, "ls-remote", REMOTE, seconds=1, network=True)
     assert time.monotonic() - begun < 3
     assert "top-secret" not in str(failed.value)
-    assert alive(tmp_path) == []
+    assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -84,7 +92,7 @@ def test_an_interrupt_ends_it_at_once(tmp_path: Path, number: int) -> None:
         process.send_signal(number)
         process.wait(10)
     assert time.monotonic() - begun < 5
-    assert alive(tmp_path) == []
+    assert left(tmp_path) == []
 
 
 def test_a_thread_that_still_waits_for_it_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -97,7 +105,7 @@ def test_a_thread_that_still_waits_for_it_leaves_nothing_behind(tmp_path: Path) 
     )
     environment = {**os.environ, "GIT_SSH_COMMAND": str(hanging_ssh(tmp_path))}
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True, timeout=20)
-    assert alive(tmp_path) == []
+    assert left(tmp_path) == []
 
 
 def test_a_helper_that_stays_behind_does_not_hold_up_the_answer(
