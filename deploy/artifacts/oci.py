@@ -5,6 +5,7 @@ A layout directory can be read by any OCI tool. Blobs are kept once in a store a
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -13,7 +14,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -38,27 +39,77 @@ class Blob:
 
 
 class BlobStore:
-    """Blobs in a directory, by digest, written atomically; remembers which blob a layer was compressed into."""
+    """Blobs in a directory, by digest, written atomically; remembers which blob a layer was compressed into.
+
+    What was damaged counts as not there, and is written anew.
+    """
 
     def __init__(self, place: Path) -> None:
         self.place = place / "sha256"
-        self.place.mkdir(parents=True, exist_ok=True)
-        self._layers = place / "layers"
-        self._layers.mkdir(exist_ok=True)
+        self._layers, self._checked = place / "layers", place / "checked"
+        for directory in (self.place, self._layers, self._checked):
+            directory.mkdir(parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
         """Where the blob is."""
         return self.place / digest.removeprefix("sha256:")
 
+    def has(self, digest: str) -> bool:
+        """Whether a blob is there and is what its digest says; one that is not is removed.
+
+        It is read once, and again when its file was written since.
+        """
+        path = self.path(digest)
+        try:
+            seen = _state(path)
+        except OSError:
+            return False
+        with contextlib.suppress(OSError, UnicodeError):
+            if (self._checked / path.name).read_text() == seen:
+                return True
+        if _digest_of(path) != f"sha256:{path.name}":
+            path.unlink(missing_ok=True)
+            return False
+        self._note(path)
+        return True
+
     def put(self, content: bytes) -> Blob:
         """Store bytes."""
         digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        path = self.path(digest)
-        if not path.exists():
-            with tempfile.NamedTemporaryFile(dir=self.place, delete=False) as file:
+        if not self.has(digest):
+            with self._writing() as file:
                 file.write(content)
-            Path(file.name).rename(path)
+            self._keep(file, digest)
         return Blob(digest, len(content))
+
+    def receive(self, digest: str, content: Iterable[bytes]) -> None:
+        """Store a blob that comes in pieces, unless it is there. That it is what its digest says is seen by `has`."""
+        if not self.has(digest):
+            with self._writing() as file:
+                file.writelines(content)
+            Path(file.name).rename(self.path(digest))
+
+    def stale(self, unused: Path) -> list[Path]:
+        """The files that go with a blob."""
+        return [unused, self._checked / unused.name]
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[IO[bytes]]:
+        """A file beside the blobs, which is removed when it cannot be written whole."""
+        with tempfile.NamedTemporaryFile(dir=self.place, delete=False) as file:
+            try:
+                yield file
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+
+    def _keep(self, file: IO[bytes], digest: str) -> None:
+        """What was just written is the blob of this digest."""
+        Path(file.name).rename(self.path(digest))
+        self._note(self.path(digest))
+
+    def _note(self, path: Path) -> None:
+        (self._checked / path.name).write_text(_state(path))
 
     def blob(self, digest: str) -> Blob:
         """A blob that is there."""
@@ -72,8 +123,8 @@ class BlobStore:
     def layer(self, diff_id: str) -> Blob | None:
         """The blob that a layer was compressed into; None where it is not in the store."""
         known = self._layers / diff_id.removeprefix("sha256:")
-        path = self.path(known.read_text().strip()) if known.exists() else None
-        return Blob(f"sha256:{path.name}", path.stat().st_size) if path and path.exists() else None
+        digest = known.read_text().strip() if known.exists() else ""
+        return self.blob(digest) if digest and self.has(digest) else None
 
     def put_layer(self, tar: IO[bytes]) -> tuple[str, Blob]:
         """Compress and store a layer's tar; returns its diff id and blob. One met before is not compressed again."""
@@ -83,15 +134,25 @@ class BlobStore:
         tar.seek(0)
         # No name and no time in the header: the same layer gives the same blob.
         with (
-            tempfile.NamedTemporaryFile(dir=self.place, delete=False) as file,
+            self._writing() as file,
             gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=file, mtime=0) as packed,
         ):
             shutil.copyfileobj(tar, packed, CHUNK)
-        with Path(file.name).open("rb") as packed_file:
-            digest = "sha256:" + hashlib.file_digest(packed_file, "sha256").hexdigest()
-        Path(file.name).rename(self.path(digest))
+        digest = _digest_of(Path(file.name))
+        self._keep(file, digest)
         (self._layers / diff_id.removeprefix("sha256:")).write_text(digest)
-        return diff_id, Blob(digest, self.path(digest).stat().st_size)
+        return diff_id, self.blob(digest)
+
+
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as content:
+        return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _state(file: Path) -> str:
+    """Differs once a file was written again."""
+    status = file.stat()
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
 def put_image(

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 
 from deploy.artifacts.inputs import fingerprint
-from deploy.artifacts.oci import Blob, BlobStore
+from deploy.artifacts.oci import Blob
 from deploy.artifacts.store import Built, Store
 from deploy.artifacts.targets import OUTPUTS, Target
+from deploy.platforms.errors import NotFound
 from deploy.platforms.registry import MANIFEST, RegistryClient
 
 RECORD = "application/vnd.codecanvas.target.v1+json"
@@ -51,10 +49,10 @@ def fetch(registry: RegistryClient, target: Target, store: Store) -> Built | Non
     What is fetched is compared with its digest. That the record is true is the word of who may push to the repository,
     and so is every image there. Raises PlatformError when the repository does not answer.
     """
-    tag = tag_of(target.name, fingerprint(target.inputs))
-    if not registry.has_manifest(tag):
+    try:
+        _, manifest, _ = registry.manifest(tag_of(target.name, fingerprint(target.inputs)))
+    except NotFound:
         return None
-    _, manifest, _ = registry.manifest(tag)
     layers = [layer for layer in manifest.get("layers", []) if layer.get("mediaType") == RECORD]
     if len(layers) != 1 or not 0 < int(layers[0].get("size", 0)) <= MOST_BYTES:
         return None
@@ -64,29 +62,17 @@ def fetch(registry: RegistryClient, target: Target, store: Store) -> Built | Non
         return None
     image = built.outputs.get("image", "")
     ours = (built.target, built.inputs) == (target.name, target.inputs) and OUTPUTS[target.name] <= built.outputs.keys()
-    if not ours or not image.startswith("sha256:") or not registry.has_manifest(image):
+    if not ours or not image.startswith("sha256:"):
         return None
-    _, body, content = registry.manifest(image)
+    try:
+        _, body, content = registry.manifest(image)
+    except NotFound:
+        return None
     blobs = [str(part["digest"]) for part in (body["config"], *body["layers"])]
     for digest in blobs:
-        _bring(store.blobs, digest, registry.blob(digest))
+        store.blobs.receive(digest, registry.blob(digest))
     store.blobs.put(content)
     return store.put(target.name, target.inputs, built.outputs, [image, *blobs])
-
-
-def _bring(store: BlobStore, digest: str, content: Iterable[bytes]) -> None:
-    """Store a blob as it comes; the client raises at its end where it is not what its digest says."""
-    path = store.path(digest)
-    if path.exists():
-        return
-    with tempfile.NamedTemporaryFile(dir=store.place, delete=False) as file:
-        try:
-            for chunk in content:
-                file.write(chunk)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
-    Path(file.name).rename(path)
 
 
 def _blob(content: bytes) -> Blob:

@@ -7,7 +7,6 @@ target is taken only when all its blobs are there and are what their digests say
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import tempfile
 import time
@@ -51,31 +50,26 @@ class Store:
     def __init__(self, place: Path) -> None:
         self.place = place
         self.blobs = BlobStore(place / "blobs")
-        self._checked = place / "checked"
-        self._checked.mkdir(parents=True, exist_ok=True)
 
     def _file(self, target: str, name: str) -> Path:
         return self.place / "targets" / target / f"{name}.json"
 
     def find(self, target: str, inputs: Mapping[str, str]) -> Built | None:
         """What a target with these inputs became; None when it was not built here or a part of it is damaged."""
-        file = self._file(target, fingerprint(inputs))
+        return self.named(target, fingerprint(inputs))
+
+    def named(self, target: str, digits: str) -> Built | None:
+        """What a target became, by its fingerprint; None when it is not here, whole."""
+        file = self._file(target, digits)
         try:
             built = msgspec.json.decode(file.read_bytes(), type=Built)
         except (OSError, msgspec.DecodeError, UnicodeError):
             return None
-        if built.target != target or built.inputs != inputs or not all(map(self._sound, built.blobs)):
+        if (built.target, fingerprint(built.inputs)) != (target, digits) or not all(map(self.blobs.has, built.blobs)):
             return None
         with contextlib.suppress(OSError):
             os.utime(file)  # used now: what was used longest ago goes first
         return built
-
-    def named(self, target: str, digits: str) -> Built | None:
-        """What a target became, by its fingerprint; None when it is not here, whole."""
-        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeError):
-            built = msgspec.json.decode(self._file(target, digits).read_bytes(), type=Built)
-            return self.find(target, built.inputs) if fingerprint(built.inputs) == digits else None
-        return None
 
     def put(self, target: str, inputs: Inputs, outputs: Mapping[str, str], blobs: Iterable[str] = ()) -> Built:
         """Remember what a target became."""
@@ -87,26 +81,6 @@ class Store:
             temporary.write(msgspec.json.encode(built))
         Path(temporary.name).rename(file)
         return built
-
-    def _sound(self, digest: str) -> bool:
-        """Whether a blob is what its digest says. It is read once, and again when its file was written since."""
-        path = self.blobs.path(digest)
-        try:
-            state = path.stat()
-        except OSError:
-            return False
-        seen = f"{state.st_ino} {state.st_size} {state.st_mtime_ns}"
-        note = self._checked / path.name
-        with contextlib.suppress(OSError, UnicodeError):
-            if note.read_text() == seen:
-                return True
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != path.name:
-            path.unlink(missing_ok=True)  # the next build stores it anew
-            return False
-        note.write_text(seen)
-        return True
 
     def stale(self, most: int = MOST_BYTES) -> tuple[list[Path], int]:
         """Files that can go, and the bytes that this frees: targets beyond `most` bytes of blobs, the longest unused
@@ -132,7 +106,7 @@ class Store:
         states = {path: path.stat() for path in self.blobs.place.glob("*") if path.name not in names}
         unused = [path for path, state in states.items() if state.st_nlink == 1 and state.st_mtime < before]
         freed = sum(states[path].st_size for path in unused)
-        return [*gone, *unused, *(self._checked / path.name for path in unused)], freed
+        return [*gone, *(file for path in unused for file in self.blobs.stale(path))], freed
 
     def _size(self, digest: str) -> int:
         path = self.blobs.path(digest)

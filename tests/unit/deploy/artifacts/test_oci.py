@@ -7,6 +7,8 @@ import os
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from deploy.artifacts.oci import BlobStore, Layout, directory_image, files_of_layers, write_layout
 
 
@@ -56,3 +58,16 @@ def test_a_layer_is_compressed_once(tmp_path: Path) -> None:
     stream.seek(0)
     assert store.put_layer(stream) == (diff_id, blob)
     assert store.path(blob.digest).stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("damage", [b"", b"other"])
+def test_what_was_damaged_in_a_store_is_written_anew_and_never_taken(tmp_path: Path, damage: bytes) -> None:
+    store, place = BlobStore(tmp_path / "store"), tmp_path / "page"
+    place.mkdir()
+    (place / "index.html").write_text("page")
+    digests = store.all_of(directory_image(store, place, {}))
+    whole = {digest: store.path(digest).read_bytes() for digest in digests}
+    for digest in digests:
+        store.path(digest).write_bytes(damage)
+    directory_image(store, place, {})
+    assert {digest: store.path(digest).read_bytes() for digest in digests} == whole
