@@ -7,7 +7,7 @@ import io
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import docker
@@ -31,10 +31,8 @@ REPOSITORY = "codecanvas/runner"
 def build_backend(
     root: Path,
     source: Source,
-    environment: str,
     languages: Collection[str],
     store: BlobStore,
-    cache: Path,
     host: str,
     log: Path,
     tell: Callable[[str], None],
@@ -43,10 +41,9 @@ def build_backend(
 
     Raises BuildFailed with the log's path.
     """
-    tags = _tags(source, environment)
     with _engine(host, log) as client:
         base = ensure_base(client, tell)
-        image = _make(client, root, tags, languages, cache, log, tell)
+        image = _make(client, root, source, languages, log, tell)
         tell("writing the image's layers")
         blob = export(client, image, store)
         known = {"base": f"{base.name} {base.origin} {base.id}", "size": str(image.attrs["Size"])}
@@ -54,19 +51,20 @@ def build_backend(
 
 
 def tag_backend(image: str, source: Source, environment: str) -> None:
-    """Tag an image that was built before, where an engine that runs has it; `image` is its id there."""
+    """Tag an image for a commit and an environment, where an engine that runs has it; `image` is its id there."""
     host = running_host()
     if host is None:
         return
     client = docker.DockerClient(base_url=host, timeout=30)
     with contextlib.closing(client), contextlib.suppress(docker.errors.DockerException):
-        for tag in _tags(source, environment):
-            client.images.get(image).tag(*tag.split(":"))
+        found = client.images.get(image)
+        for tag in (source.label, *([f"{environment}-{source.label}"] if environment else [])):
+            found.tag(REPOSITORY, tag)
 
 
-def _tags(source: Source, environment: str) -> list[str]:
-    names = [source.label, *([f"{environment}-{source.label}"] if environment else [])]
-    return [f"{REPOSITORY}:{name}" for name in names]
+def _name(source: Source) -> str:
+    """What the image of a commit is called in the engine."""
+    return f"{REPOSITORY}:{source.label}"
 
 
 def make_backend(
@@ -76,11 +74,10 @@ def make_backend(
 
     Raises BuildFailed with the log's path.
     """
-    name = f"{REPOSITORY}:{source.label}"
     with _engine(host, log) as client:
         ensure_base(client, tell)
-        _make(client, root, [name], languages, root / "dist", log, tell)
-    return name
+        _make(client, root, source, languages, log, tell)
+    return _name(source)
 
 
 @contextlib.contextmanager
@@ -96,15 +93,12 @@ def _engine(host: str, log: Path) -> Iterator[docker.DockerClient]:
 
 
 def _make(
-    client: docker.DockerClient, root: Path, tags: Sequence[str], languages: Collection[str],
-    cache: Path, log: Path, tell: Callable[[str], None],
+    client: docker.DockerClient, root: Path, source: Source, languages: Collection[str],
+    log: Path, tell: Callable[[str], None],
 ) -> Image:  # fmt: skip
-    packages = _site_packages(root, cache, log)
+    packages = _site_packages(root, root / "dist", log)
     tell("building the backend image")
-    image = client.images.get(_build(client, _context(root, packages, languages), tags[0], log, tell))
-    for tag in tags:
-        image.tag(*tag.split(":"))
-    return image
+    return client.images.get(_build(client, _context(root, packages, languages), _name(source), log, tell))
 
 
 def _site_packages(root: Path, cache: Path, log: Path) -> Path:

@@ -120,41 +120,46 @@ def build(
     store = store or Store(default_place())
     declared = targets(root, selected)
     with FileLock(place.parent / ".lock"):
-        makers = _Makers(root, source, environment, selected, store, host, tell, elsewhere)
+        makers = _Makers(root, source, selected, store, host, tell, elsewhere)
         results = _made(root, store, declared, makers)
         page, image = results[PAGE][0], results[IMAGE][0]
         steps = tuple(step for _, step in results.values())
         kept = None if any(step.made for step in steps) else _kept(place, page, image, selected)
-        if kept:
-            _tag(place, image, source, environment)
-            lay_out(root, place, kept, environment)
-            return Outcome(kept, steps)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as scratch:
-            work = Path(scratch) / "artifact"
-            work.mkdir()
-            for built, name in ((image, "backend"), (page, "frontend")):
-                write_layout(store.blobs, store.blobs.blob(built.outputs["image"]), work / name)
-            manifest = Manifest(
-                version=source.version,
-                sha=source.sha,
-                dirty=source.dirty,
-                image=image.outputs["image"],
-                frontend=page.outputs["image"],
-                built_at=max(page.at, image.at),
-                languages=selected,
-                inputs={"base": image.outputs["base"]} | {name: fingerprint(t.inputs) for name, t in declared.items()},
-                sizes={
-                    "image": int(image.outputs["size"]),
-                    "compressed": sum(blob.size for blob in Layout(work / "backend").blobs()),
-                },
-            )
-            lay_out(root, work, manifest, environment)
-            manifest.write(work / "manifest.json")
-            if place.exists():
-                shutil.rmtree(place)
-            work.rename(place)
+        manifest = kept or _assembled(place, source, selected, store, page, image, declared)
         _tag(place, image, source, environment)
+        lay_out(root, place, manifest, environment)
     return Outcome(manifest, steps)
+
+
+def _assembled(
+    place: Path, source: Source, languages: tuple[str, ...], store: Store, page: Built, image: Built,
+    declared: Mapping[str, Target],
+) -> Manifest:  # fmt: skip
+    """Write the artifact of these two into `place`, whole, and instead of another one."""
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as scratch:
+        work = Path(scratch) / "artifact"
+        work.mkdir()
+        for built, name in ((image, "backend"), (page, "frontend")):
+            write_layout(store.blobs, store.blobs.blob(built.outputs["image"]), work / name)
+        manifest = Manifest(
+            version=source.version,
+            sha=source.sha,
+            dirty=source.dirty,
+            image=image.outputs["image"],
+            frontend=page.outputs["image"],
+            built_at=max(page.at, image.at),
+            languages=languages,
+            inputs={"base": image.outputs["base"]} | {name: fingerprint(t.inputs) for name, t in declared.items()},
+            sizes={
+                "image": int(image.outputs["size"]),
+                "compressed": sum(blob.size for blob in Layout(work / "backend").blobs()),
+            },
+        )
+        manifest.write(work / "manifest.json")
+        if place.exists():
+            shutil.rmtree(place)
+        work.rename(place)
+    return manifest
 
 
 def _tag(place: Path, image: Built, source: Source, environment: str) -> None:
@@ -176,7 +181,6 @@ class _Makers:
 
     root: Path
     source: Source
-    environment: str
     languages: tuple[str, ...]
     store: Store
     host: Callable[[], str]
@@ -199,10 +203,8 @@ class _Makers:
 
     def image(self, target: Target) -> Built:
         """The backend's image."""
-        blobs, log, cache = self.store.blobs, self.log("backend"), self.root / "dist"
-        image, known = images.build_backend(
-            self.root, self.source, self.environment, self.languages, blobs, cache, self.host(), log, self.tell
-        )
+        blobs, log = self.store.blobs, self.log("backend")
+        image, known = images.build_backend(self.root, self.source, self.languages, blobs, self.host(), log, self.tell)
         return self.store.put(IMAGE, target.inputs, {"image": image.digest} | known, blobs.all_of(image))
 
 
