@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from invoke.context import Context
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deploy import interrupts
 from deploy.artifacts.source import resolve_sha
+from deploy.cli.asking import agreed, terminal
 from deploy.cli.options import REHEARSAL, TO, promotion_of, target_of, with_ledger_shown
 from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, NotProven, UsageError
@@ -32,7 +32,7 @@ from deploy.release.gates.breaker import (
     reset_change,
     state_at,
 )
-from deploy.release.gates.checklists import ITEMS, MANUAL, Item
+from deploy.release.gates.checklists import ITEMS, MANUAL
 from deploy.release.gates.evidence import staged
 from deploy.settings.chain import read_chain, require_promoted
 from deploy.settings.durations import parse_moment, write_moment
@@ -100,23 +100,15 @@ def _asked(release: DeploymentInfo, flag: str) -> tuple[str, ...]:
     """Ask for each item; raises DeployError at the first that is not confirmed."""
     if not sys.stdin.isatty():
         raise UsageError(f"no terminal to ask on; give --yes all, or --yes with some of {', '.join(MANUAL)}")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(Text(f"{release.version}\nimage    {release.image}\nfrontend {release.frontend}"))
+    terminal().print(Text(f"{release.version}\nimage    {release.image}\nfrontend {release.frontend}"))
     for item in ITEMS:
-        if item.manual and not _holds(console, item):
+        if item.manual and not agreed(f"{item.list}: {item.text}"):
             raise DeployError(
                 f"not approved: {item.name} ({item.text}) was not confirmed, and nothing was recorded. Fix it, or "
                 "record the items that you do confirm: "
                 f"invoke approve --sha {release.commit_sha[:12]} --yes ITEM,ITEM{flag}"
             )
     return MANUAL
-
-
-def _holds(console: Console, item: Item) -> bool:
-    try:
-        return console.input(f"{item.list}: {item.text}? [y/N] ", markup=False).strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
 
 
 def _approval_state(target: Target, release: DeploymentInfo | None) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from rich.console import Console
 
 from deploy import interrupts
+from deploy.cli.asking import agreed, answer
 from deploy.cli.options import ENV, REHEARSAL, logs_of, target_of
 from deploy.cli.wrapper import required, verb
 from deploy.errors import DeployError, UsageError
@@ -31,7 +31,7 @@ def line(checked: run.Checked) -> str:
     """What was found of a thing, for people; in a second line, what they can do."""
     found = checked.found
     word = "" if found.state in (State.THERE, State.UNKNOWN) else f"{found.state}: "
-    more = f"\n    {checked.remedy}" if checked.remedy else ""
+    more = f"\n    {found.remedy}" if found.remedy else ""
     return f"{MARKS[found.state]} {checked.thing.name}: {word}{found.words}{more}"
 
 
@@ -76,11 +76,7 @@ def _asking(bus: Bus, yes: bool) -> Callable[[str], bool]:
             bus.say(f"now: {making}")
         if yes or not sys.stdin.isatty():  # without a terminal nothing is missing, or this point is not reached
             return yes
-        try:
-            console = Console(stderr=True, highlight=False, soft_wrap=True)
-            return console.input(f"{making}? [y/N] ", markup=False).strip().lower() in ("y", "yes")
-        except EOFError:
-            return False
+        return agreed(making)
 
     return ask
 
@@ -129,11 +125,7 @@ def teardown(context: Context, env: str = "", confirm: str = "", rehearsal: bool
 def _typed(confirm: str, app: str) -> str:
     if confirm or not sys.stdin.isatty():
         return confirm
-    try:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        return console.input(f"type the app's name to remove all of this ({app}): ", markup=False).strip()
-    except EOFError:
-        return ""
+    return answer(f"type the app's name to remove all of this ({app}): ")
 
 
 VERBS = (setup, teardown)

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from blake3 import blake3
 
 from deploy.errors import UsageError
-from deploy.lazy import lazy
 from deploy.platforms.errors import (
     Forbidden,
     Malformed,
@@ -38,8 +37,6 @@ from deploy.settings.secrets import Secret
 
 if TYPE_CHECKING:
     import httpx
-else:
-    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
 
 
 FILE_LIMIT = 25 * 1024 * 1024  # bytes

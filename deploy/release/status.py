@@ -60,8 +60,8 @@ def environment_status(target: Target, source: Target | None = None) -> dict[str
         "agree": None if errors.keys() & {"ledger", "machines", "page"} else _agree(serving, here, page, intent),
         "lock": _lock(lock, now) if lock else None,
         "rollout": _rollout(intent) if intent else None,
-        "machines": [_machine(machine) for machine in used],
-        "kept": [_machine(machine) for machine in own if machine not in used],
+        "machines": [_machine(machine, serving) for machine in used],
+        "kept": [_machine(machine, serving) for machine in own if machine not in used],
         "strangers": [each.to_json() for each in strange],
         "page": page if page is None else page.rpartition(" ")[2],
         "pageVersion": page if page is None else page.partition(" ")[0],
@@ -130,7 +130,7 @@ def _missing_addresses(target: Target) -> list[str] | None:
             return None
 
 
-def _machine(machine: Machine) -> dict[str, Any]:
+def _machine(machine: Machine, serving: DeploymentInfo | None) -> dict[str, Any]:
     return {
         "id": machine.id,
         "lost": machine.lost,
@@ -138,7 +138,7 @@ def _machine(machine: Machine) -> dict[str, Any]:
         "healthy": machine.healthy,
         "host": machine.host,
         "image": machine.digest,
-        "launch": labels_of(machine).get(LAUNCH, ""),
+        "ofRelease": serving is not None and _is_of(machine, serving),
         "checks": {check.name: check.status for check in machine.checks},
     }
 

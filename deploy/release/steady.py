@@ -33,13 +33,12 @@ def look(target: Target) -> Serving:
         raise UsageError(f"{target.name} serves nothing yet; run: invoke deploy --env {target.name}{target.flag}")
     # Suites cannot meet a machine whose host is lost.
     rollout, here = state["rollout"], [each for each in state["machines"] if not each["lost"]]
-    alike = all(each["image"] == release.image and each["launch"] in ("", release.launch) for each in here)
     return Serving(
         release=release,
         events=tuple((event.id, event.status.value) for event in snapshot.events()),
         rollout=f"{rollout['verb']} of {rollout['version']}" if rollout else "",
         # The page is compared by a suite of its own.
-        agree=(bool(here) and alike) or bool(rollout),
+        agree=(bool(here) and all(each["ofRelease"] for each in here)) or bool(rollout),
     )
 
 

@@ -76,8 +76,7 @@ def builds(dist: Path, seen: Seen) -> Iterator[Named]:
     """Everything in `dist/` but its logs: images as layouts, pages, manifests, what failed browser tests kept."""
     if not dist.is_dir():
         return
-    shared = ("blobs", "logs")
-    for top in sorted(dist.iterdir(), key=lambda path: (path.name in shared, path.name)):
+    for top in sorted(dist.iterdir()):
         if top.name != "logs":
             yield from _files(top, dist.parent, seen)
 
@@ -92,19 +91,9 @@ def named_in_commits(repository: Path, objects: Iterable[str]) -> dict[str, str]
     every = _git(repository, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)").decode()
     commits = "\n".join(line.split()[1] for line in every.splitlines() if line.startswith("commit "))
     wanted, found = set(objects), dict[str, str]()
-    asked = (
-        "log",
-        "--stdin",
-        "--no-walk=unsorted",
-        "--format=%h",
-        "--raw",
-        "--no-abbrev",
-        "--no-renames",
-        "-m",
-        "--root",
-    )
+    shown = ("--format=%h", "--raw", "--no-abbrev", "--no-renames", "-m", "--root")
     commit = ""
-    with streamed(repository, *asked, "--root", data=commits.encode()) as out:
+    with streamed(repository, "log", "--stdin", "--no-walk=unsorted", *shown, data=commits.encode()) as out:
         while len(found) < len(wanted) and (line := _line(out)):
             facts, _, path = line.decode(errors="surrogateescape").rstrip("\n").partition("\t")
             if not path:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deploy.lazy import lazy
 from deploy.platforms.errors import NotFound, PlatformError, TimedOut
 from deploy.platforms.fly.addresses import AddressClient
 from deploy.platforms.fly.machines import MachineClient
@@ -18,8 +17,6 @@ from deploy.settings.secrets import Secret
 
 if TYPE_CHECKING:
     import httpx
-else:
-    httpx = lazy("httpx")  # slow to import, and verbs that only build or show need it not
 
 PAUSES = (0.25, 0.5)
 """Seconds between the first looks at a new app; then one a second, as the documented rates allow."""

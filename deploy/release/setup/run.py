@@ -32,12 +32,7 @@ class Checked:
     def to_json(self) -> dict[str, str]:
         """As `invoke doctor --json` prints it."""
         found = self.found
-        return {"name": self.thing.name, "state": found.state, "words": found.words, "remedy": self.remedy}
-
-    @property
-    def remedy(self) -> str:
-        """What a person can do, "" where nothing is to be done."""
-        return self.found.remedy
+        return {"name": self.thing.name, "state": found.state, "words": found.words, "remedy": found.remedy}
 
 
 def report(target: Target, checked: Sequence[Checked]) -> dict[str, Any]:
