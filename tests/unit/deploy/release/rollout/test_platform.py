@@ -2,79 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from deploy.ledger import DeploymentInfo, Ledger, Status
 from deploy.platforms.errors import Conflict, NotFound, PlatformError
-from deploy.platforms.fly import FlyClient
-from deploy.platforms.http import Patience
-from deploy.platforms.pages import PagesClient
-from deploy.platforms.registry import RegistryClient
 from deploy.release.rollout import platform as platform_module
 from deploy.release.rollout.machine import ENVIRONMENT, LAUNCH, NUMBER, TRAFFIC
 from deploy.release.rollout.platform import CloudPlatform, Report
-from deploy.settings.environments import load_environment
-from deploy.settings.secrets import Secret, Tokens
-from deploy.target import Addresses, Target
-
-IMAGE, PAGE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
-RELEASE = DeploymentInfo(
-    "d1", "production", "0.1.0+aaaa", "a" * 40, datetime.now(UTC), "me", Status.PENDING, IMAGE, PAGE, launch="d1"
-)
-HASTE = Patience(attempts=1)
-
-
-class Wire:
-    """Answers requests by method and the end of the path; remembers what was sent."""
-
-    def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], Callable[[httpx.Request], httpx.Response]] = {}
-        self.sent: list[tuple[str, str, Any]] = []
-
-    def on(self, method: str, end: str, status: int, body: Any) -> None:
-        self.answers[method, end] = lambda _: httpx.Response(status, json=body)
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content) if request.content[:1] == b"{" else None
-        self.sent.append((request.method, request.url.path, body))
-        for (method, end), answer in self.answers.items():
-            if request.method == method and request.url.path.endswith(end):
-                return answer(request)
-        return httpx.Response(200, json={"status": "success", "data": {"nonce": "n"}})
-
-
-def machine(**labels: str) -> dict[str, Any]:
-    metadata = {ENVIRONMENT: "production", LAUNCH: "d1", NUMBER: "1", TRAFFIC: "on", **labels}
-    checks = [{"name": "c", "status": "passing"}]
-    image = {"digest": IMAGE}
-    return {
-        "id": "m1", "name": "production-d1-1", "state": "started", "config": {"metadata": metadata},
-        "checks": checks, "image_ref": image,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def platform(wire: Wire, tmp_path: Any) -> CloudPlatform:
-    transport, secret = httpx.MockTransport(wire), Secret("t")
-    fly = FlyClient("http://fly", "runner", secret, patience=HASTE, transport=transport)
-    pages = PagesClient("http://cf", secret, "site", secret, patience=HASTE, transport=transport)
-    registry = RegistryClient("localhost", "runner", secret, patience=HASTE, transport=transport)
-    addresses = Addresses("http://fly", "http://cf", "localhost")
-    config = load_environment("production")
-    target = Target(config, addresses, Tokens("production", {}), Ledger(tmp_path, "production", None), rehearsal=False)
-    return CloudPlatform(target, fly, pages, registry)
+from tests.unit.deploy.release.rollout.wired import IMAGE, RELEASE, Wire, machine
 
 
 def test_a_machine_is_seen_with_the_key_it_was_made_with(wire: Wire, platform: CloudPlatform) -> None:
@@ -362,120 +299,6 @@ def test_traffic_is_changed_under_the_machines_lease_and_noted(wire: Wire, platf
         ("DELETE", "/lease"),
     ]
     assert wire.sent[2][2] == {"value": "off"}
-
-
-def published(message: str, status: str = "success") -> dict[str, Any]:
-    stage = {"name": "deploy", "status": status}
-    return {"id": "p1", "latest_stage": stage, "deployment_trigger": {"metadata": {"commit_message": message}}}
-
-
-def test_the_page_is_known_by_the_version_and_the_digest_in_its_message(wire: Wire, platform: CloudPlatform) -> None:
-    project: dict[str, Any] = {"canonical_deployment": published(f"codecanvas {RELEASE.page}")}
-    wire.on("GET", "/site", 200, {"success": True, "result": project})
-    assert platform.page() == RELEASE.page
-    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": published("by hand")}})
-    assert platform.page() == ""
-    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": None}})
-    assert platform.page() == ""
-
-
-def test_a_page_that_was_published_before_is_brought_back_at_once(wire: Wire, platform: CloudPlatform) -> None:
-    earlier = published(f"codecanvas {RELEASE.page}")
-    wire.on("GET", "/deployments", 200, {"success": True, "result": [published("other"), earlier]})
-    wire.on("POST", "/p1/rollback", 200, {"success": True, "result": earlier})
-    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": earlier}})
-    platform.publish(RELEASE)
-    assert [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"] == ["rollback"]
-
-
-def test_the_same_files_of_another_commit_are_published_under_this_ones_name(
-    wire: Wire, platform: CloudPlatform, pages_by_digest: list[dict[str, bytes]]
-) -> None:
-    other = published(f"codecanvas 0.0.9+bbbb {PAGE}")
-    wire.on("GET", "/deployments", 200, {"success": True, "result": [other]})
-    platform.publish(RELEASE)
-    assert "rollback" not in [path.rpartition("/")[2] for _, path, _ in wire.sent]
-    (files,) = pages_by_digest
-    assert f'"version":"{RELEASE.version}"'.encode() in files["config.js"]
-
-
-def test_where_going_back_is_refused_the_page_is_published_anew(
-    wire: Wire, platform: CloudPlatform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    earlier = published(f"codecanvas {RELEASE.page}")
-    wire.on("GET", "/deployments", 200, {"success": True, "result": [earlier]})
-    wire.on("POST", "/p1/rollback", 400, {"success": False, "errors": [{"message": "not a production deployment"}]})
-    monkeypatch.setattr("deploy.release.rollout.platform.read_page", lambda *_: {})
-    monkeypatch.setattr("deploy.release.rollout.platform.site_files", lambda *_: {"index.html": b"x"})
-    sent: list[str] = []
-    monkeypatch.setattr(PagesClient, "publish", lambda self, files, **more: sent.append(more["message"]))
-    platform.publish(RELEASE)
-    assert sent == [f"codecanvas 0.1.0+aaaa {PAGE}"]
-
-
-EARLIER = ["sha256:" + "8" * 64, "sha256:" + "9" * 64]
-
-
-@pytest.fixture(
-    params=[PlatformError("read the page", 404, "no such manifest"), KeyError("layers"), tarfile.ReadError("no tar")],
-    ids=["gone", "odd", "damaged"],
-)
-def pages_by_digest(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, platform: CloudPlatform
-) -> list[dict[str, bytes]]:
-    """A registry of three pages, of which the oldest cannot be read; returns what is published."""
-    config = b'globalThis.CODECANVAS_CONFIG = {"environments":{"production":{"url":"https://p/"}}};\n'
-
-    def read(_: RegistryClient, digest: str) -> dict[str, bytes]:
-        if digest == EARLIER[1]:
-            raise request.param
-        name = f"site/assets/main.{digest[-10:]}.js"
-        return {name: digest.encode(), "site/index.html": digest.encode(), "config/production/config.js": config}
-
-    monkeypatch.setattr("deploy.release.rollout.platform.read_page", read)
-    sent: list[dict[str, bytes]] = []
-    monkeypatch.setattr(PagesClient, "publish", lambda self, files, **more: sent.append(files))
-    platform._former = lambda release: [EARLIER[1], EARLIER[0]] if release is RELEASE else []
-    return sent
-
-
-OPEN = {f"assets/main.{PAGE[-10:]}.js", f"assets/main.{EARLIER[0][-10:]}.js", "index.html", "config.js"}
-
-
-def test_a_page_is_published_with_what_is_loaded_by_those_who_have_an_earlier_one_open(
-    wire: Wire, platform: CloudPlatform, pages_by_digest: list[dict[str, bytes]]
-) -> None:
-    wire.on("GET", "/deployments", 200, {"success": True, "result": []})
-    platform.publish(RELEASE)
-    (files,) = pages_by_digest
-    assert set(files) == OPEN
-    assert files["index.html"] == PAGE.encode()
-
-
-def test_a_page_that_is_brought_back_serves_at_once_and_then_with_what_came_after_it(
-    wire: Wire, platform: CloudPlatform, pages_by_digest: list[dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    earlier = published(f"codecanvas {RELEASE.page}")
-    wire.on("GET", "/deployments", 200, {"success": True, "result": [earlier]})
-    wire.on("POST", "/p1/rollback", 200, {"success": True, "result": earlier})
-    wire.on("GET", "/site", 200, {"success": True, "result": {"canonical_deployment": earlier}})
-    known, served_by_then = platform._former, []
-
-    def asked(release: DeploymentInfo) -> Sequence[str]:
-        served_by_then.append([path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"])
-        return known(release)
-
-    platform._former = asked
-    platform.publish(RELEASE)
-    assert served_by_then == [["rollback"]]  # nothing is looked for before the page serves
-    assert [path.rpartition("/")[2] for method, path, _ in wire.sent if method == "POST"] == ["rollback"]
-    assert [set(files) for files in pages_by_digest] == [OPEN]
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise PlatformError("publish", 500, "no")
-
-    monkeypatch.setattr(PagesClient, "publish", refuse)
-    platform.publish(RELEASE)  # the page serves already: that is no failure
 
 
 IDLE = "codecanvas_runs_in_flight 0.0\ncodecanvas_queue_depth 0.0\n"
