@@ -77,10 +77,10 @@ def test_what_hangs_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_at_once(tmp_path: Path, number: int) -> None:
     git(tmp_path, "init", "--quiet")
-    script = (
-        "import signal, sys; from deploy.git import git\n"
-        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
-        f"git({str(tmp_path)!r}, 'ls-remote', {REMOTE!r}, network=True)"
+    script = (  # with the handlers of a verb, which put an interrupt off while git is being started
+        "from deploy import interrupts; from deploy.git import git\n"
+        "interrupts.from_now_on(lambda: 'stopped')\n"
+        f"interrupts.guarded(lambda: git({str(tmp_path)!r}, 'ls-remote', {REMOTE!r}, network=True))"
     )
     environment = {**os.environ, "GIT_SSH_COMMAND": str(hanging_ssh(tmp_path))}
     with subprocess.Popen(
